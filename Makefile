@@ -1,0 +1,36 @@
+# make run   set up what is missing and open the app
+# make test  set up what is missing and run lint, types and every test
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint bench clean
+.DELETE_ON_ERROR:
+
+run: .venv/app-ready
+	$(BIN)/streamlit run app.py
+
+test: .venv/test-ready lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: .venv/test-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy adv_core
+
+bench: .venv/app-ready
+	$(BIN)/python -m bench.attack_lab
+
+clean:
+	rm -rf .venv
+
+# The stamps make the second call quick: pip runs again only when a requirements file changed.
+.venv/app-ready: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+	touch $@
+
+.venv/test-ready: .venv/app-ready requirements-dev.txt tests/requirements-peers.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps -r tests/requirements-peers.txt
+	touch $@
