@@ -136,10 +136,7 @@ class Classifier(nn.Module):
         with torch.no_grad():
             probability = self(x).softmax(1)[0].cpu()
         best = probability.topk(min(top, probability.numel()))
-        return [
-            (int(i), self.categories[int(i)], float(p))
-            for p, i in zip(best.values, best.indices, strict=True)
-        ]
+        return [(int(i), self.categories[int(i)], float(p)) for p, i in zip(best.values, best.indices, strict=True)]
 
 
 def categories() -> tuple[str, ...]:
@@ -164,9 +161,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def load_classifier(
-    name: str = DEFAULT, device: str | torch.device = "auto", *, download: bool = True
-) -> Classifier:
+def load_classifier(name: str = DEFAULT, device: str | torch.device = "auto", *, download: bool = True) -> Classifier:
     """A classifier, ready to be attacked: eval mode, no parameter with a gradient.
 
     Args:
@@ -283,9 +278,7 @@ def _lite(level: int, parameters: int, megabytes: float, size: int) -> Classifie
     )
 
 
-def torchvision_info(
-    name: str, title: str, year: int, paper: str, weights_name: str = "DEFAULT"
-) -> ClassifierInfo:
+def torchvision_info(name: str, title: str, year: int, paper: str, weights_name: str = "DEFAULT") -> ClassifierInfo:
     """An entry from torchvision's own weights enum: its address, size, parameters and normalisation."""
     ensure_torchvision_imports()
     from torchvision import models
@@ -321,22 +314,12 @@ REGISTRY: dict[str, ClassifierInfo] = {
         _lite(0, 4_652_008, 18.8, 224),
         _lite(1, 5_416_680, 21.9, 240),
         _lite(2, 6_092_072, 24.7, 260),
-        torchvision_info(
-            "alexnet", "AlexNet", 2012, "Krizhevsky, Sutskever & Hinton, NeurIPS 2012"
-        ),
-        torchvision_info(
-            "vgg16", "VGG16", 2014, "Simonyan & Zisserman, ICLR 2015, arXiv:1409.1556"
-        ),
-        torchvision_info(
-            "googlenet", "GoogLeNet", 2014, "Szegedy et al., CVPR 2015, arXiv:1409.4842"
-        ),
+        torchvision_info("alexnet", "AlexNet", 2012, "Krizhevsky, Sutskever & Hinton, NeurIPS 2012"),
+        torchvision_info("vgg16", "VGG16", 2014, "Simonyan & Zisserman, ICLR 2015, arXiv:1409.1556"),
+        torchvision_info("googlenet", "GoogLeNet", 2014, "Szegedy et al., CVPR 2015, arXiv:1409.4842"),
         torchvision_info("resnet18", "ResNet18", 2015, "He et al., CVPR 2016, arXiv:1512.03385"),
-        torchvision_info(
-            "resnet50", "ResNet50", 2015, "He et al., CVPR 2016, arXiv:1512.03385", "IMAGENET1K_V1"
-        ),
-        torchvision_info(
-            "densenet121", "DenseNet121", 2016, "Huang et al., CVPR 2017, arXiv:1608.06993"
-        ),
+        torchvision_info("resnet50", "ResNet50", 2015, "He et al., CVPR 2016, arXiv:1512.03385", "IMAGENET1K_V1"),
+        torchvision_info("densenet121", "DenseNet121", 2016, "Huang et al., CVPR 2017, arXiv:1608.06993"),
         torchvision_info(
             "mobilenet_v3_large",
             "MobileNetV3-Large",
@@ -344,12 +327,8 @@ REGISTRY: dict[str, ClassifierInfo] = {
             "Howard et al., ICCV 2019, arXiv:1905.02244",
             "IMAGENET1K_V1",
         ),
-        torchvision_info(
-            "efficientnet_b0", "EfficientNet-B0", 2019, "Tan & Le, ICML 2019, arXiv:1905.11946"
-        ),
-        torchvision_info(
-            "convnext_tiny", "ConvNeXt-Tiny", 2022, "Liu et al., CVPR 2022, arXiv:2201.03545"
-        ),
+        torchvision_info("efficientnet_b0", "EfficientNet-B0", 2019, "Tan & Le, ICML 2019, arXiv:1905.11946"),
+        torchvision_info("convnext_tiny", "ConvNeXt-Tiny", 2022, "Liu et al., CVPR 2022, arXiv:2201.03545"),
     )
 }
 

@@ -75,17 +75,10 @@ _NOT_A_FILE = "No picture file was received. Please choose a file and try again.
 _EMPTY = "This file is empty. Please choose another picture."
 _TOO_HEAVY = "This file is larger than 10 MB. Please make the picture smaller and try again."
 _TOO_LARGE = (
-    "This picture has too many pixels to open here. "
-    "Please make it smaller, for example 4000 × 3000, and try again."
+    "This picture has too many pixels to open here. Please make it smaller, for example 4000 × 3000, and try again."
 )
-_UNKNOWN = (
-    "This file is not a picture that can be opened here. "
-    f"Please use {', '.join(FORMATS[:-1])} or {FORMATS[-1]}."
-)
-_HEIC = (
-    "HEIC and AVIF pictures cannot be opened here. "
-    "Please save the picture as JPEG or PNG and upload that."
-)
+_UNKNOWN = f"This file is not a picture that can be opened here. Please use {', '.join(FORMATS[:-1])} or {FORMATS[-1]}."
+_HEIC = "HEIC and AVIF pictures cannot be opened here. Please save the picture as JPEG or PNG and upload that."
 _SVG = "An SVG drawing cannot be opened here. Please export it as PNG or take a screenshot of it."
 _PDF = "A PDF document is not a picture. Please save the page you want as JPEG or PNG."
 _DAMAGED = (

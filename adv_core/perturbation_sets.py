@@ -14,16 +14,13 @@ from torch import Tensor
 from adv_core.images import is_8bit
 
 
-def per_row(value: float | Tensor, like: Tensor) -> Tensor | float:
-    """A tensor of shape (N,) reshaped to (N, 1, 1, 1) so that it broadcasts over ``like``; a plain number as it is."""
-    if not isinstance(value, Tensor):
-        return value
+def per_row(value: float | Tensor, like: Tensor) -> Tensor:
+    """One value a row, (N,), reshaped to (N, 1, 1, 1) so that it broadcasts over ``like``; one number as it is."""
+    value = torch.as_tensor(value)
     if value.ndim == 0:
         return value.to(like)
     if value.shape != like.shape[:1]:
-        raise ValueError(
-            f"one value a row is needed: {tuple(value.shape)} for {like.shape[0]} rows"
-        )
+        raise ValueError(f"one value a row is needed: {tuple(value.shape)} for {like.shape[0]} rows")
     return value.to(like).reshape(-1, *[1] * (like.ndim - 1))
 
 
@@ -71,7 +68,7 @@ class Linf(PerturbationSet):
 
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
         eps = per_row(self.eps, delta)
-        # Bounds on δ rather than on x + δ: in floating point (x + δ) - x need not give δ back, and would leave the ball.
+        # Bounds on δ, not on x + δ: in floating point (x + δ) - x need not give δ back, and would leave the ball.
         return delta.clamp(-eps, eps).clamp(-x, 1 - x)
 
     def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:

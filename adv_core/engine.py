@@ -1,0 +1,348 @@
+"""Where attacks are computed: requests as data in, frames out.
+
+One worker thread a process owns the networks and does all torch work; pages only submit and look. The worker takes one
+step of every running job in turn, so a long job never keeps a short one waiting for more than a step. A job ends when
+it is done, cancelled, or when nobody has looked at it for a while (a closed tab says no goodbye).
+"""
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adv_core.attacks import InputGradient, Step, fgsm, input_gradient, pgd, random_noise
+from adv_core.classifiers import Classifier, ClassifierError, load_classifier
+from adv_core.images import from_pixels, to_pixels
+from adv_core.objectives import Objective, Targeted, TargetedDifference, Untargeted
+from adv_core.perturbation_sets import L2, Linf, PerturbationSet
+
+MAX_STEPS = 200
+MAX_ROWS = 16
+LEASE_SECONDS = 10.0
+_REMEMBERED_BYTES = 192 * 2**20
+
+
+@dataclass(frozen=True)
+class Request:
+    """One attack on one picture, as data. Equal requests have equal results, and are computed once.
+
+    Attributes:
+        image: the bytes of the 8-bit RGB picture, row by row, of shape (height, width, 3).
+        classifier: a name from the registry.
+        attack: "none" only looks at the picture; "noise" is random noise of the same size.
+        eps: the radius; several radii make several rows, attacked side by side (the ε sweep).
+        label: the present class; target: the wanted one, for the targeted objectives.
+        step_size: None takes the default that follows from ε and steps.
+        pictures: whether the frames carry pictures, or only what the classifier says.
+    """
+
+    image: bytes = field(repr=False)
+    height: int
+    width: int
+    classifier: str
+    attack: Literal["none", "fgsm", "pgd", "noise"] = "none"
+    norm: Literal["linf", "l2"] = "linf"
+    eps: tuple[float, ...] = (0.0,)
+    objective: Literal["untargeted", "targeted", "difference"] = "untargeted"
+    label: int = 0
+    target: int = 0
+    steps: int = 40
+    step_size: float | None = None
+    step: Literal["steepest", "gradient"] = "steepest"
+    random_start: bool = False
+    seed: int = 0
+    pictures: bool = True
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The picture, (H, W, 3) uint8."""
+        return np.frombuffer(self.image, np.uint8).reshape(self.height, self.width, 3)
+
+    def with_pixels(self, pixels: np.ndarray) -> "Request":
+        """The same request for another picture (H, W, 3) uint8."""
+        return replace(self, image=pixels.tobytes(), height=pixels.shape[0], width=pixels.shape[1])
+
+    def check(self) -> None:
+        """Refuse what would hurt the worker.
+
+        Raises:
+            ValueError: too many steps or rows, or a picture whose bytes do not fit its size.
+        """
+        if not 0 <= self.steps <= MAX_STEPS:
+            raise ValueError(f"steps have to lie in 0 ... {MAX_STEPS}")
+        if not 1 <= len(self.eps) <= MAX_ROWS:
+            raise ValueError(f"1 ... {MAX_ROWS} values of ε at a time")
+        if len(self.image) != self.height * self.width * 3:
+            raise ValueError("the picture's bytes do not fit its size")
+
+    def key(self) -> tuple[object, ...]:
+        """What the result depends on, with a digest in the place of the picture."""
+        digest = hashlib.sha256(self.image).hexdigest()
+        return (digest, replace(self, image=b"", height=0, width=0), self.height, self.width)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One step, as arrays: what a page draws.
+
+    Attributes:
+        index: 0 is the start.
+        pixels: x + δ rounded to 8 bits, (N, H, W, 3) uint8; None where no pictures were asked for.
+        logits: (N, K) float32. At the last frame they belong to exactly these 8-bit pixels; before it, to x + δ before
+            rounding.
+        loss: (N,), what the attack maximises.
+        gradient_norm: (N,), or None at the last frame.
+    """
+
+    index: int
+    pixels: np.ndarray | None
+    logits: np.ndarray
+    loss: np.ndarray
+    gradient_norm: np.ndarray | None
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """softmax of the logits, (N, K)."""
+        shifted = np.exp((self.logits - self.logits.max(1, keepdims=True)).astype(np.float64))
+        return np.asarray(shifted / shifted.sum(1, keepdims=True))
+
+
+class Job:
+    """A submitted request. Frames appear while it runs; `wait` sleeps until there is something new."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.error: str | None = None
+        self._frames: list[Frame] = []
+        self._done = False
+        self._cancelled = threading.Event()
+        self._news = threading.Condition()
+        self._seen = time.monotonic()
+
+    @property
+    def frames(self) -> list[Frame]:
+        """The frames so far (a copy)."""
+        with self._news:
+            self._seen = time.monotonic()
+            return list(self._frames)
+
+    @property
+    def done(self) -> bool:
+        """Finished, failed or cancelled: no frame will come any more."""
+        return self._done
+
+    @property
+    def finished(self) -> bool:
+        """Done, and whole."""
+        return self._done and self.error is None and not self._cancelled.is_set()
+
+    def cancel(self) -> None:
+        """Stop before the next step."""
+        self._cancelled.set()
+
+    def wait(self, seen: int, timeout: float) -> bool:
+        """Sleep until there are more than ``seen`` frames or the job is done; False when the time ran out."""
+        with self._news:
+            self._seen = time.monotonic()
+            return self._news.wait_for(lambda: self._done or len(self._frames) > seen, timeout)
+
+    def result(self, timeout: float | None = None) -> list[Frame]:
+        """Wait for the end; all frames.
+
+        Raises:
+            TimeoutError, or RuntimeError with the sentence for people when the job failed or was cancelled.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._done:
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError("the computation takes longer than expected")
+            self.wait(len(self._frames), 0.5)
+        if not self.finished:
+            raise RuntimeError(self.error or "The computation was stopped.")
+        return self.frames
+
+    def _abandoned(self) -> bool:
+        return self._cancelled.is_set() or time.monotonic() - self._seen > LEASE_SECONDS
+
+    def _add(self, frame: Frame) -> None:
+        with self._news:
+            self._frames.append(frame)
+            self._news.notify_all()
+
+    def _end(self, error: str | None = None, frames: list[Frame] | None = None) -> None:
+        with self._news:
+            self.error = error
+            if frames is not None:
+                self._frames = frames
+            self._done = True
+            self._news.notify_all()
+
+
+class LocalEngine:
+    """Computes in this process, in one worker thread on one device."""
+
+    def __init__(self, device: str = "auto") -> None:
+        self._device = device
+        self._waiting: deque[Job] = deque()
+        self._work = threading.Condition()
+        self._classifiers: dict[str, Classifier] = {}
+        self._results: OrderedDict[tuple[object, ...], list[Frame]] = OrderedDict()
+        self._gradients: OrderedDict[tuple[object, ...], InputGradient] = OrderedDict()
+        threading.Thread(target=self._run, name="adv_core engine", daemon=True).start()
+
+    def submit(self, request: Request) -> Job:
+        """Queue a request; returns at once. A result that is known already is there at once, too."""
+        request.check()
+        job = Job(request)
+        known = self._results.get(request.key())
+        if known is not None:
+            job._end(frames=known)
+            return job
+        with self._work:
+            self._waiting.append(job)
+            self._work.notify()
+        return job
+
+    def compute(self, request: Request, timeout: float = 120.0) -> list[Frame]:
+        """Submit and wait for the end."""
+        return self.submit(request).result(timeout)
+
+    def _run(self) -> None:
+        running: deque[tuple[Job, Iterator[Step]]] = deque()
+        while True:
+            with self._work:
+                while not self._waiting and not running:
+                    self._work.wait()
+                arrived = list(self._waiting)
+                self._waiting.clear()
+            # Newcomers first: the first picture of a new run comes before the next step of an old one.
+            for job in reversed(arrived):
+                running.appendleft((job, self._steps(job.request)))
+            job, steps = running.popleft()
+            if self._advance(job, steps):
+                running.append((job, steps))
+
+    def _advance(self, job: Job, steps: Iterator[Step]) -> bool:
+        """One step of one job; whether it goes on."""
+        if job._abandoned():
+            job.cancel()
+            job._end()
+            return False
+        key = job.request.key() if not job._frames else None
+        if key in self._results:
+            job._end(frames=self._results[key])
+            return False
+        try:
+            step = next(steps, None)
+            if step is None:
+                self._remember(job)
+                job._end()
+                return False
+            job._add(_frame(step, job.request.pictures))
+            return True
+        except (ClassifierError, ValueError) as error:
+            job._end(str(error))
+        except (MemoryError, torch.cuda.OutOfMemoryError):
+            job._end("There is not enough memory for this just now. Please try again, or choose a smaller network.")
+        except Exception as error:  # the worker must outlive every request; the text may name paths, the type does not
+            job._end(f"The computation failed ({type(error).__name__}). Please try again.")
+        return False
+
+    def _remember(self, job: Job) -> None:
+        self._results[job.request.key()] = list(job._frames)
+        size = sum(_size(frames) for frames in self._results.values())
+        while size > _REMEMBERED_BYTES and len(self._results) > 1:
+            _, oldest = self._results.popitem(last=False)
+            size -= _size(oldest)
+
+    def _classifier(self, name: str) -> Classifier:
+        if name not in self._classifiers:
+            self._classifiers[name] = load_classifier(name, self._device, download=False)
+        return self._classifiers[name]
+
+    def _steps(self, request: Request) -> Iterator[Step]:
+        classifier = self._classifier(request.classifier)
+        x = from_pixels(request.pixels).to(classifier.device)
+        rows = len(request.eps)
+        x = x.expand(rows, -1, -1, -1)
+        eps = torch.tensor(request.eps, dtype=torch.float64) if rows > 1 else request.eps[0]
+        delta_set: PerturbationSet = Linf(eps) if request.norm == "linf" else L2(eps)
+        objective = _objective(request)
+        if request.attack == "none":
+            yield from pgd(classifier, x, delta_set, objective, steps=0)
+        elif request.attack == "noise":
+            yield from random_noise(classifier, x, delta_set, objective, seed=request.seed)
+        elif request.attack == "fgsm":
+            gradient = self._gradient(request, classifier, x[:1], objective)
+            yield from fgsm(classifier, x, delta_set, objective, gradient=_repeated(gradient, rows))
+        else:
+            yield from pgd(
+                classifier,
+                x,
+                delta_set,
+                objective,
+                steps=request.steps,
+                step_size=request.step_size,
+                step=request.step,
+                random_start=request.random_start,
+                seed=request.seed,
+            )
+
+    def _gradient(self, request: Request, classifier: Classifier, x: Tensor, objective: Objective) -> InputGradient:
+        """∂L/∂x does not depend on ε: kept, so that moving ε costs one forward pass."""
+        digest = hashlib.sha256(request.image).hexdigest()
+        key = (digest, request.classifier, request.objective, request.label, request.target)
+        if key not in self._gradients:
+            self._gradients[key] = input_gradient(classifier, x, objective)
+            while len(self._gradients) > 32:
+                self._gradients.popitem(last=False)
+        return self._gradients[key]
+
+
+def _objective(request: Request) -> Objective:
+    if request.objective == "untargeted":
+        return Untargeted(request.label)
+    if request.objective == "targeted":
+        return Targeted(request.target)
+    return TargetedDifference(request.label, request.target)
+
+
+def _repeated(gradient: InputGradient, rows: int) -> InputGradient:
+    return InputGradient(
+        gradient.logits.expand(rows, -1), gradient.loss.expand(rows), gradient.gradient.expand(rows, -1, -1, -1)
+    )
+
+
+def _frame(step: Step, pictures: bool) -> Frame:
+    pixels = np.stack([to_pixels(row) for row in step.adversarial]) if pictures else None
+    return Frame(
+        step.index,
+        pixels,
+        step.logits.float().cpu().numpy(),
+        step.loss.float().cpu().numpy(),
+        None if step.gradient_norm is None else step.gradient_norm.float().cpu().numpy(),
+    )
+
+
+def _size(frames: list[Frame]) -> int:
+    return sum(f.logits.nbytes + (f.pixels.nbytes if f.pixels is not None else 0) for f in frames)
+
+
+_engine: LocalEngine | None = None
+_engine_lock = threading.Lock()
+
+
+def default_engine() -> LocalEngine:
+    """The process's engine: networks are loaded once, whoever asks."""
+    global _engine
+    with _engine_lock:
+        if _engine is None:
+            _engine = LocalEngine()
+        return _engine
