@@ -235,9 +235,10 @@ class LocalEngine:
             job.cancel()
             job._end()
             return False
-        key = job.request.key() if not job._frames else None
-        if key in self._results:
-            job._end(frames=self._results[key])
+        # Somebody else may have asked for the same in the meantime.
+        known = self._results.get(job.request.key()) if not job._frames else None
+        if known is not None:
+            job._end(frames=known)
             return False
         try:
             step = next(steps, None)

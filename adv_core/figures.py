@@ -1,0 +1,70 @@
+"""Pictures about a run: arrays in, plotly figure (or PNG bytes) out. Nothing here knows who will show it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image, ImageDraw, ImageFont
+
+from adv_core.images import to_png
+
+# Okabe & Ito (2008): told apart with any colour vision, on paper and on a projector.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F")
+
+
+def curve(
+    lines: Sequence[tuple[str, Sequence[float], Sequence[float], str]],
+    *,
+    x_title: str,
+    y_title: str,
+    y_range: tuple[float, float] | None = None,
+    mark: float | None = None,
+    mark_text: str = "",
+    height: int = 280,
+) -> go.Figure:
+    """Lines over one axis.
+
+    Args:
+        lines: (name, x values, y values, colour) each.
+        mark: an x to draw a dotted vertical line at.
+    """
+    figure = go.Figure()
+    for name, xs, ys, colour in lines:
+        figure.add_scatter(
+            x=list(xs), y=list(ys), name=name, mode="lines+markers", line={"color": colour, "width": 3}
+        )
+    if mark is not None:
+        figure.add_vline(x=mark, line={"dash": "dot", "width": 1.5, "color": "#888888"}, annotation_text=mark_text)
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 24, "b": 8},
+        xaxis_title=x_title,
+        yaxis_title=y_title,
+        legend={"orientation": "h", "y": 1.15, "x": 0},
+        showlegend=len(lines) > 1,
+        hovermode="x unified",
+    )
+    if y_range is not None:
+        figure.update_yaxes(range=list(y_range))
+    return figure
+
+
+def side_by_side(panels: Sequence[tuple[np.ndarray, str, str]], footer: str, *, side: int = 480) -> bytes:
+    """A labelled row of pictures for slides, as PNG bytes.
+
+    Args:
+        panels: (pixels (H, W, 3) uint8, headline, second line) each; scaled up without smoothing.
+        footer: one line below all of them.
+    """
+    gap, text_height = 24, 92
+    width = gap + len(panels) * (side + gap)
+    sheet = Image.new("RGB", (width, gap + side + text_height + 40), "white")
+    draw = ImageDraw.Draw(sheet)
+    large, small = ImageFont.load_default(28), ImageFont.load_default(20)
+    for position, (pixels, headline, line) in enumerate(panels):
+        left = gap + position * (side + gap)
+        sheet.paste(Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST), (left, gap))
+        draw.text((left, gap + side + 10), headline, fill="#16202a", font=large)
+        draw.text((left, gap + side + 50), line, fill="#44505c", font=small)
+    draw.text((gap, gap + side + text_height), footer, fill="#6a7580", font=small)
+    return to_png(np.asarray(sheet))

@@ -1,0 +1,82 @@
+"""What came of an attack, in a sentence, and why it failed if it did."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from adv_core.classifiers import categories
+from adv_core.engine import Frame
+from pages.widgets.settings import Settings
+
+Kind = Literal["success", "info", "warning"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    kind: Kind
+    text: str
+
+
+def percent(p: float) -> str:
+    """A probability for people. Only what rounds to 100 at one decimal is called 100, and nothing is called 0."""
+    if p < 0.0005:
+        return "< 0.1 %"
+    if 0.9995 <= p:
+        return "> 99.9 %"
+    return f"{100 * p:.1f} %"
+
+
+def judge(settings: Settings, label: int, frames: list[Frame], changed: int) -> Verdict:
+    """Explain the end of a run.
+
+    Args:
+        label: the class of the untouched picture, by the classifier's own word.
+        frames: the whole run.
+        changed: how many colour values of the 8-bit picture differ from the original.
+    """
+    name = categories()
+    last = frames[-1].probabilities[0]
+    now = int(last.argmax())
+    said = f"The network now says **{name[now]}** ({percent(float(last[now]))})"
+    targeted = settings.attack == "targeted"
+    if targeted and settings.target == label:
+        return Verdict(
+            "warning",
+            f"The target is what the network already sees: **{name[label]}**. Choose another target class.",
+        )
+    if settings.radius == 0:
+        return Verdict("info", "ε = 0 allows no change at all, so nothing happens. Move ε up.")
+    if (now == settings.target) if targeted else (now != label):
+        return Verdict("success", f"**Fooled.** {said} instead of **{name[label]}**.")
+    if _vanished(frames):
+        return Verdict(
+            "warning",
+            f"The gradient vanished: the network is so sure of **{name[label]}** that no direction seems to lead "
+            "uphill. A random start or another loss helps.",
+        )
+    if changed == 0:
+        advice = (
+            "a larger step size α (a raw gradient is tiny) or the steepest-ascent step"
+            if settings.rule == "gradient" and settings.attack != "fgsm"
+            else "a larger ε"
+        )
+        return Verdict(
+            "warning", f"No pixel changed by as much as one of the 255 levels, so the picture is the same. Try {advice}."
+        )
+    if targeted:
+        difference = settings.loss == "difference"
+        why = (
+            " The loss L(y) − L(target) is content as soon as the present class loses to the target, even if a third "
+            "class wins: compare it with −L(target) under *Advanced*."
+            if difference and now != label
+            else " This ε is too small for this target, or the steps too few: raise ε, or take more steps."
+        )
+        return Verdict("info", f"Not yet a **{name[settings.target]}**. {said}.{why}")
+    more = "PGD finds more than one FGSM step does, or raise ε." if settings.attack == "fgsm" else "Raise ε."
+    return Verdict("info", f"The network still says **{name[label]}**: this picture needs more than this ε. {more}")
+
+
+def _vanished(frames: list[Frame]) -> bool:
+    norms = [f.gradient_norm for f in frames if f.gradient_norm is not None]
+    return bool(norms) and all(float(np.max(n)) < 1e-12 for n in norms)
