@@ -30,9 +30,7 @@ def curve(
     """
     figure = go.Figure()
     for name, xs, ys, colour in lines:
-        figure.add_scatter(
-            x=list(xs), y=list(ys), name=name, mode="lines+markers", line={"color": colour, "width": 3}
-        )
+        figure.add_scatter(x=list(xs), y=list(ys), name=name, mode="lines+markers", line={"color": colour, "width": 3})
     if mark is not None:
         figure.add_vline(x=mark, line={"dash": "dot", "width": 1.5, "color": "#888888"}, annotation_text=mark_text)
     figure.update_layout(

@@ -620,20 +620,20 @@ def amplify(delta: torch.Tensor | npt.NDArray[np.floating], factor: float) -> Pi
 
 
 def is_8bit(x: torch.Tensor) -> bool:
-    """Whether each value equals float32(k / 255) for a whole number k from 0 to 255.
+    """Whether each value equals k / 255, to the last bit, for a whole number k from 0 to 255.
 
-    Such a tensor, of any shape, survives being saved as a PNG without the slightest change.
+    To the last bit of the type of `x`, that is: float32(k / 255) for the usual float32. Such a
+    tensor, of any shape, survives being saved as a PNG without the slightest change.
     """
-    values = x.detach().cpu()
-    return values.dtype == torch.float32 and torch.equal(round_to_8bit(values), values)
+    return x.is_floating_point() and torch.equal(round_to_8bit(x), x.detach())
 
 
 def round_to_8bit(x: torch.Tensor) -> torch.Tensor:
-    """The nearest float32(k / 255), for a whole number k from 0 to 255, to each value.
+    """The k / 255 nearest to each value, for a whole number k from 0 to 255.
 
     Returns:
-        A tensor of the shape and on the device of `x`, float32, without a gradient.
+        A tensor like `x` in shape, floating-point type and device, without a gradient.
     """
     # Divided on the CPU, because a GPU may multiply by 1 / 255 instead, which is not the same.
-    levels = (x.detach().cpu().float() * 255).round().clamp(0, 255)
+    levels = (x.detach().cpu() * 255).round().clamp(0, 255)
     return (levels / 255).to(x.device)

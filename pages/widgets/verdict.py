@@ -62,7 +62,8 @@ def judge(settings: Settings, label: int, frames: list[Frame], changed: int) -> 
             else "a larger ε"
         )
         return Verdict(
-            "warning", f"No pixel changed by as much as one of the 255 levels, so the picture is the same. Try {advice}."
+            "warning",
+            f"No pixel changed by as much as one of the 255 levels, so the picture is the same. Try {advice}.",
         )
     if targeted:
         difference = settings.loss == "difference"
