@@ -1,6 +1,7 @@
 """Pictures about a run: arrays in, plotly figure (or PNG bytes) out. Nothing here knows who will show it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -45,6 +46,38 @@ def curve(
     if y_range is not None:
         figure.update_yaxes(range=list(y_range))
     return figure
+
+
+def loss_chart(losses: Sequence[float], steps: int, mark: int | None = None) -> dict[str, Any]:
+    """What the attack maximises at each step, as a Vega-Lite specification; ``mark`` draws a line at one step."""
+    layers: list[dict[str, Any]] = [
+        {
+            "mark": {"type": "line", "color": PALETTE[2], "strokeWidth": 3},
+            "encoding": {
+                "x": {
+                    "field": "step",
+                    "type": "quantitative",
+                    "title": "step",
+                    "scale": {"domain": [0, steps]},
+                    "axis": {"tickMinStep": 1},
+                },
+                "y": {"field": "loss", "type": "quantitative", "title": "objective", "scale": {"zero": False}},
+            },
+        }
+    ]
+    if mark is not None:
+        layers.append(
+            {
+                "mark": {"type": "rule", "strokeDash": [4, 4], "color": "#888888"},
+                "encoding": {"x": {"datum": mark, "type": "quantitative"}},
+            }
+        )
+    values = [{"step": index, "loss": loss} for index, loss in enumerate(losses)]
+    return {
+        "data": {"values": values},
+        "layer": layers,
+        "description": "The objective that the attack maximises, at each step",
+    }
 
 
 def side_by_side(panels: Sequence[tuple[np.ndarray, str, str]], footer: str, *, side: int = 480) -> bytes:

@@ -13,12 +13,12 @@ from PIL import Image
 
 from adv_core.classifiers import DEFAULT, ClassifierError, categories, fetch, info_of, list_classifiers
 from adv_core.engine import Frame, Job, Request, default_engine
-from adv_core.figures import curve, side_by_side
+from adv_core.figures import curve, loss_chart, side_by_side
 from adv_core.images import ImageError, amplify, fit, open_image, to_png
 from pages.widgets import settings as lab
 from pages.widgets.settings import OWN, Settings
 from pages.widgets.snippet import snippet
-from pages.widgets.stage import CSS, PRESENT_CSS, Stage, bars, class_colours, norms, top
+from pages.widgets.stage import CSS, PRESENT_CSS, Stage, bars, class_colours, norms, picture_uri, top
 from pages.widgets.verdict import judge, percent
 
 ASSETS = Path(__file__).parents[2] / "assets" / "photos"
@@ -100,8 +100,8 @@ def sample(name: str) -> Image.Image:
 
 
 @st.cache_data(show_spinner=False)
-def thumbnail(name: str) -> bytes:
-    return to_png(np.asarray(fit(sample(name), 96, 96)))
+def thumbnail(name: str) -> str:
+    return picture_uri(np.asarray(fit(sample(name), 96, 96)))
 
 
 # ------------------------------------------------------------------------------------------------------- the controls
@@ -254,6 +254,7 @@ def follow(job: Job, draw: Callable[[list[Frame]], None], interval: float = 0.12
             if len(frames) > drawn:
                 draw(frames)
             drawn, last = len(frames), time.monotonic()
+        state.get("_")  # sends nothing, but lets Streamlit interrupt here
         if job.done:
             break
         job.wait(max(drawn, len(frames)), 0.1)
@@ -306,6 +307,9 @@ def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: i
     colours = class_colours(label, *([] if wanted is None else [wanted]))
 
     def draw(frames: list[Frame]) -> None:
+        if len(frames) <= sweep.steps:
+            note.caption(f"Attacking with {len(values)} values of ε at once: step {len(frames) - 1} of {sweep.steps} …")
+            return
         now = frames[-1].probabilities
         lines = [
             (categories()[c], [0.0, *values], [float(clean[c]), *map(float, now[:, c])], colours[c]) for c in colours
@@ -319,9 +323,7 @@ def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: i
             mark_text="your ε",
         )
         alt = f"Probability against ε of: {', '.join(categories()[c] for c in colours)}"
-        slot.plotly_chart(figure, width="stretch", alt=alt, config={"displayModeBar": False})
-        if len(frames) <= sweep.steps:
-            note.caption(f"Attacking with {len(values)} values of ε at once: step {len(frames) - 1} of {sweep.steps} …")
+        slot.plotly_chart(figure, width="stretch", alt=alt, config={"displayModeBar": False}, key="sweep_chart")
 
     if follow(job_for("sweep", sweep), draw, interval=0.6):
         note.caption(
@@ -470,18 +472,19 @@ def page() -> None:
     def loss_curve(frames: list[Frame], mark: int | None = None) -> None:
         if request.attack == "fgsm":
             return
-        xs, ys = [f.index for f in frames], [float(f.loss[0]) for f in frames]
-        figure = curve([("loss", xs, ys, "#009E73")], x_title="step", y_title="what the attack maximises", mark=mark)
-        figure.update_xaxes(range=[-0.5, request.steps + 0.5])
-        alt = "The attack's objective at each step"
-        loss_slot.plotly_chart(figure, width="stretch", alt=alt, config={"displayModeBar": False})
+        # Vega redraws in place; a plotly chart blinks each time it is replaced.
+        loss_slot.vega_lite_chart(
+            loss_chart([float(f.loss[0]) for f in frames], request.steps, mark),
+            width="stretch",
+            height=200,
+            key=None,
+        )
 
     def draw(frames: list[Frame]) -> None:
         frame = frames[-1]
         show(frame, frame.probabilities[0], "After (running …)")
         progress.progress(frame.index / max(request.steps, 1), f"Step {frame.index} of {request.steps}")
-        if frame.index % 4 == 0:
-            loss_curve(frames)
+        loss_curve(frames)
 
     known = job.done
     frames = follow(job, (lambda frames: None) if known else draw)
@@ -519,7 +522,7 @@ def page() -> None:
         assert pixels is not None
         picture, text = st.columns([1, 2])
         seen = int(probabilities.argmax())
-        picture.image(to_png(pixels[0]), width="stretch", alt=f"Noisy picture, classified as {categories()[seen]}")
+        picture.image(picture_uri(pixels[0]), width="stretch", alt=f"Noisy picture, classified as {categories()[seen]}")
         text.markdown(
             f"Random noise of the same size, ε = {radius_text(settings)}, seed {settings.seed}: the network says "
             f"**{categories()[seen]}** ({percent(float(probabilities[seen]))}). The attack has no more room than "

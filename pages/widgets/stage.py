@@ -1,5 +1,6 @@
 """The stage: original + k × perturbation = what the network now sees; and bars for the classes."""
 
+import base64
 import html
 
 import numpy as np
@@ -20,6 +21,7 @@ CSS = """
 .st-key-stage img {width: 100%; border-radius: .4rem}
 .lab-op {font-weight: 600; font-size: .95rem; opacity: .8; min-height: 1.5em; white-space: nowrap; overflow: hidden;
   text-overflow: ellipsis}
+.st-key-stage img, .st-key-noise img {image-rendering: pixelated}
 .lab-cap b {font-size: 1.15rem; line-height: 1.25; display: block; overflow-wrap: anywhere}
 .lab-cap span {opacity: .85; font-variant-numeric: tabular-nums; display: block}
 .lab-cap {min-height: 4.2em}
@@ -32,7 +34,7 @@ CSS = """
 .st-key-gallery [data-testid=stHorizontalBlock] {flex-wrap: nowrap}
 .st-key-gallery [data-testid=stColumn] {min-width: 0}
 /* What is about to be redrawn keeps its look instead of fading: the page does not flicker while a run streams. */
-[data-stale=true] {opacity: .75 !important}
+[data-stale=true] {opacity: 1 !important; transition: none !important}
 @media (max-width: 640px) {
   .lab-cap b {font-size: .92rem} .lab-cap span {font-size: .78rem} .lab-op {font-size: .74rem}
   .block-container {padding-left: 1rem; padding-right: 1rem}
@@ -47,6 +49,15 @@ html {font-size: 20px}
 .block-container {max-width: 1500px; padding-top: 1rem}
 </style>
 """
+
+
+def picture_uri(pixels: np.ndarray) -> str:
+    """(H, W, 3) uint8 as a data address that holds exactly these pixels.
+
+    Given bytes or arrays, ``st.image`` may encode them anew as JPEG; and a picture that arrives with its message cannot
+    lag behind its caption while a run streams.
+    """
+    return "data:image/png;base64," + base64.b64encode(to_png(pixels)).decode()
 
 
 class Stage:
@@ -82,7 +93,7 @@ class Stage:
     def _draw(self, slot: int, title: str, pixels: np.ndarray, headline: str, line: str, alt: str) -> None:
         top, picture, caption = self._slots[slot]
         top.html(f"<div class='lab-op'>{html.escape(title)}</div>")
-        picture.image(to_png(pixels), width="stretch", alt=alt)
+        picture.image(picture_uri(pixels), width="stretch", alt=alt)
         caption.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{html.escape(line)}</span></div>")
 
 

@@ -22,7 +22,7 @@ def percent(p: float) -> str:
     """A probability for people. Only what rounds to 100 at one decimal is called 100, and nothing is called 0."""
     if p < 0.0005:
         return "< 0.1 %"
-    if 0.9995 <= p:
+    if p >= 0.9995:
         return "> 99.9 %"
     return f"{100 * p:.1f} %"
 
