@@ -251,13 +251,14 @@ def _ascend(
 def _checked(x: Tensor) -> Tensor:
     if not x.is_floating_point():
         raise ValueError("x has to be a float tensor with values in [0, 1]")
+    x = x.detach()
     if x.numel():
         low, high = float(x.min()), float(x.max())
         # "not (a and b)" so that NaN, which compares as false, is refused too
         if not (low >= -1e-6 and high <= 1 + 1e-6):
             raise ValueError(f"x has to lie in [0, 1]; it reaches from {low:g} to {high:g}")
     with torch.inference_mode(False):
-        x = x.detach().clone().clamp(0, 1)  # -3e-8 is rounding, not an error
+        x = x.clone().clamp(0, 1)  # -3e-8 is rounding, not an error
         nearest = round_to_8bit(x)
         # A picture divided by 255 elsewhere may miss k/255 by the last bit; put it onto the grid.
         return nearest if not is_8bit(x) and torch.allclose(nearest, x, rtol=0, atol=1e-7) else x

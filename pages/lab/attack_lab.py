@@ -354,12 +354,13 @@ def show_formula(settings: Settings, request: Request, label: int) -> None:
     alpha = request.step_size
     shown = min(5 / request.steps, 1) * settings.radius if alpha is None else alpha
     in_levels = settings.norm == "linf" and request.step == "steepest"
+    short = {"untargeted": "L_y", "targeted": "(-L_t)", "difference": "(L_y - L_t)"}[request.objective]
     number = rf"\tfrac{{{shown * 255:.3g}}}{{255}}" if in_levels else f"{shown:.4g}"
     st.latex(
-        rf"\delta \leftarrow \mathcal{{P}}\big(\delta + {number}\cdot {direction}\big),\qquad "
-        rf"g = \nabla_\delta,\quad \text{{{request.steps} times}}"
+        rf"\delta \leftarrow \mathcal{{P}}\big(\delta + {number}\cdot {direction}\big),"
+        rf"\quad g = \nabla_\delta\, {short}"
     )
-    st.caption("P projects back into the ball and keeps x + δ a picture with values in [0, 1].")
+    st.caption(f"{request.steps} times. P projects back into the ball and keeps x + δ a picture with values in [0, 1].")
 
 
 def show_saving(settings: Settings, frames: list[Frame], original: np.ndarray, label: int, p_label: float) -> None:

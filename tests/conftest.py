@@ -1,0 +1,29 @@
+"""What the tests share: the default classifier, and the sample photographs as it sees them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from adv_core import Classifier, load_classifier, open_image
+
+ROOT = Path(__file__).parents[1]
+PHOTOS = sorted(path.stem for path in (ROOT / "assets" / "photos").glob("*.jpg"))
+
+# Two test processes on two cores: one thread each is twice as fast as two.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    return load_classifier(device="cpu")
+
+
+@pytest.fixture(scope="session")
+def photo(classifier: Classifier) -> Callable[[str], Tensor]:
+    def prepared(name: str) -> Tensor:
+        return classifier.prepare(open_image((ROOT / "assets" / "photos" / f"{name}.jpg").read_bytes()))
+
+    return prepared
