@@ -25,7 +25,7 @@ def test_packaged_classifiers_know_the_photographs(name: str) -> None:
     size = {"efficientnet_lite0": 224, "efficientnet_lite1": 240, "efficientnet_lite2": 260}[name]
     assert x.shape == (1, 3, size, size) and x.dtype == torch.float32 and is_8bit(x)
     index, title, probability = clf.predict(x, top=1)[0]
-    assert (index, title) == (388, "giant panda") and probability > 0.7
+    assert (index, title) == (388, "giant panda") and probability > 0.5
     assert clf.info.parameters == sum(p.numel() for p in clf.network.parameters())
     assert not clf.training and not any(p.requires_grad for p in clf.parameters())
 

@@ -74,7 +74,7 @@ def test_l2_points_are_uniform_in_the_ball() -> None:
     assert float((radii < 0.125).float().mean()) == pytest.approx(0.25, abs=0.03)  # half the radius, a quarter the area
 
 
-@pytest.mark.parametrize("k", [1, 2, 4, 8, 16, 64])
+@pytest.mark.parametrize("k", [1, 2, 4, 8, 16])
 def test_linf_quantization_is_exact_for_every_pair_of_levels(k: int) -> None:
     a = torch.arange(256.0)
     x = (a / 255)[:, None].expand(256, 256).reshape(1, 1, 256, 256)

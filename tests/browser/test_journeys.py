@@ -1,0 +1,172 @@
+"""The main journeys in a real browser, against the real server."""
+
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import ROOT
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+if not CHROMIUM and not os.environ.get("REQUIRE_BROWSER"):
+    pytest.skip("no Chromium on this machine", allow_module_level=True)
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
+
+LIMIT = 90_000
+FAST = "?image=pig&target=106&eps=2&steps=10"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = (tmp_path_factory.mktemp("server") / "log").open("w")
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless=true"]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+    base = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(base + "/_stcore/health", timeout=1)
+            break
+        except OSError:
+            time.sleep(0.1)
+    yield base
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+    context.set_default_timeout(LIMIT)
+    yield context.new_page()
+    context.close()
+
+
+def fooled(page: Page, name: str) -> None:
+    expect(page.get_by_alt_text(f"Perturbed picture, classified as {name}")).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_text("Fooled.")).to_be_visible(timeout=LIMIT)
+
+
+def test_first_load_fools_the_dog(page: Page, address: str) -> None:
+    page.goto(address)
+    fooled(page, "airliner")
+    expect(page.get_by_alt_text("Original picture, classified as German shepherd")).to_be_visible()
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+def test_deep_link(page: Page, address: str) -> None:
+    page.goto(f"{address}/attack-lab{FAST}")
+    fooled(page, "wombat")
+
+
+def test_preset_and_share_link_in_a_fresh_context(page: Page, browser: Browser, address: str) -> None:
+    page.goto(address + FAST)
+    fooled(page, "wombat")
+    page.get_by_role("button", name="panda → gibbon").click()
+    fooled(page, "gibbon")
+    page.wait_for_url("**image=giant_panda**")
+    other = browser.new_context().new_page()
+    other.goto(page.url)
+    fooled(other, "gibbon")
+    other.context.close()
+
+
+def test_target_by_typing(page: Page, address: str) -> None:
+    page.goto(address + FAST)
+    fooled(page, "wombat")
+    box = page.get_by_role("combobox", name="Target class")
+    box.click()
+    box.fill("toaster")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**target=859**")
+    expect(page.get_by_alt_text("Perturbed picture, classified as toaster")).to_be_visible(timeout=LIMIT)
+
+
+def test_epsilon_moved_in_mid_run(page: Page, address: str) -> None:
+    page.goto(address + "?image=koala&target=404&eps=8&steps=100")
+    expect(page.get_by_text("of 100", exact=False).first).to_be_visible(timeout=LIMIT)
+    slider = page.get_by_role("slider", name="ε: how far")
+    slider.focus()
+    slider.press("ArrowLeft")
+    page.wait_for_url("**eps=7**")
+    expect(page.get_by_text("ε = 7/255", exact=True)).to_be_visible(timeout=LIMIT)
+    fooled(page, "airliner")
+
+
+def test_scrubber(page: Page, address: str) -> None:
+    page.goto(address + FAST)
+    fooled(page, "wombat")
+    slider = page.get_by_role("slider", name="Replay")
+    slider.focus()
+    slider.press("Home")
+    expect(page.get_by_alt_text("Perturbed picture, classified as hog")).to_be_visible(timeout=LIMIT)
+
+
+def test_save_and_upload_again(page: Page, address: str, tmp_path: Path) -> None:
+    page.goto(address + FAST)
+    fooled(page, "wombat")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Adversarial picture (PNG)").click()
+    saved = tmp_path / "saved.png"
+    download.value.save_as(saved)
+    page.locator("input[type=file]").set_input_files(saved)
+    expect(page.get_by_alt_text("Original picture, classified as wombat")).to_be_visible(timeout=LIMIT)
+
+
+def test_bad_upload_then_a_good_one(page: Page, address: str, tmp_path: Path) -> None:
+    page.goto(address + FAST)
+    fooled(page, "wombat")
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"\xff\xd8\xff rubbish")
+    page.locator("input[type=file]").set_input_files(bad)
+    expect(page.get_by_role("alert").filter(has_text="picture").first).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_alt_text("Original picture, classified as hog")).to_be_visible()
+    buffer = io.BytesIO()
+    Image.open(ROOT / "assets" / "photos" / "espresso.jpg").save(buffer, "PNG")
+    good = tmp_path / "good.png"
+    good.write_bytes(buffer.getvalue())
+    page.locator("input[type=file]").set_input_files(good)
+    expect(page.get_by_alt_text("Original picture, classified as espresso")).to_be_visible(timeout=LIMIT)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phone(browser: Browser, address: str, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(address + FAST)
+    fooled(page, "wombat")
+    boxes = [page.locator(".st-key-stage img").nth(i).bounding_box() for i in range(3)]
+    assert all(boxes) and len({round(b["y"]) for b in boxes if b}) == 1  # one row
+    assert all(b["x"] >= 0 and b["x"] + b["width"] <= 390 for b in boxes if b)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+    red = int(background.split("(")[1].split(",")[0])
+    assert (red < 60) == (scheme == "dark")
+    context.close()
+
+
+def test_presentation_hides_the_sidebar(page: Page, address: str) -> None:
+    page.goto(address + FAST + "&present=1")
+    fooled(page, "wombat")
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()

@@ -1,0 +1,143 @@
+"""The page's logic, driven through Streamlit's AppTest, from the entry script."""
+
+import base64
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+from torch import Tensor
+
+from adv_core import Classifier
+from adv_core import classifiers as classifiers_module
+from adv_core.images import to_pixels, to_png
+from tests.conftest import ROOT
+
+FAST = {"image": "pig", "target": "106", "eps": "2", "steps": "4"}
+
+
+def lab(**query: str) -> AppTest:
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    at.query_params.update(query or FAST)
+    at.run()
+    assert not at.exception
+    return at
+
+
+def pictures(at: AppTest) -> list[tuple[str, np.ndarray]]:
+    """(text alternative, pixels) of the stage and the noise, without the thumbnails."""
+    shown = []
+    for element in at.get("image"):
+        image = element.proto.imgs[0]
+        if image.alt.startswith(("Original", "Perturb", "Noisy")):
+            data = base64.b64decode(image.url.split(",", 1)[1])
+            shown.append((image.alt, np.asarray(Image.open(io.BytesIO(data)))))
+    return shown
+
+
+def test_opens_with_a_result_that_is_true(classifier: Classifier, photo: Callable[[str], Tensor]) -> None:
+    at = lab()
+    assert "wombat" in at.success[0].value
+    (_, original), (_, _), (alt, fooled), (noisy_alt, noisy) = pictures(at)
+    assert np.array_equal(original, to_pixels(photo("pig")))
+    assert np.abs(fooled.astype(int) - original).max() == 2 == np.abs(noisy.astype(int) - original).max()
+    from adv_core.images import from_pixels
+
+    assert "wombat" in alt and classifier.predict(from_pixels(fooled), top=1)[0][1] == "wombat"
+    assert "hog" in noisy_alt and classifier.predict(from_pixels(noisy), top=1)[0][1] == "hog"
+
+
+def test_controls_go_into_the_link_and_back() -> None:
+    at = lab()
+    at.slider(key="lab_eps").set_value(3).run()
+    assert at.query_params["eps"] == "3" or at.query_params["eps"] == ["3"]
+    at.segmented_control(key="lab_attack").set_value("fgsm").run()
+    again = lab(**{k: v if isinstance(v, str) else v[0] for k, v in dict(at.query_params).items()})
+    assert again.slider(key="lab_eps").value == 3
+    assert again.segmented_control(key="lab_attack").value == "fgsm"
+
+
+def test_a_mad_link_is_repaired_with_a_word() -> None:
+    at = lab(image="nobody", eps="1000", attack="fgsm")
+    assert at.slider(key="lab_eps").value == 32 and len(at.info) >= 2
+    assert pictures(at)
+
+
+def test_presets_set_everything() -> None:
+    at = lab(attack="fgsm", eps="1", norm="l2")
+    next(b for b in at.button if b.label == "pig → wombat").click().run()
+    assert not at.exception and "wombat" in at.success[0].value
+    assert at.slider(key="lab_eps").value == 2 and at.slider(key="lab_steps").value == 10
+
+
+def test_surprise_and_reset() -> None:
+    at = lab()
+    next(b for b in at.button if b.label == "surprise me").click().run()
+    assert not at.exception and pictures(at)
+    at.slider(key="lab_steps").set_value(2).run()
+    next(b for b in at.button if b.label == "Reset everything").click().run()
+    assert at.slider(key="lab_steps").value == 40 and not dict(at.query_params)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [({"eps": "0"}, "ε = 0"), ({"target": "341"}, "already"), ({"target": "341", "loss": "difference"}, "already")],
+)
+def test_failures_have_reasons(query: dict[str, str], words: str) -> None:
+    at = lab(**FAST | query)
+    assert any(words in message.value for message in [*at.warning, *at.info])
+
+
+def test_upload_and_the_saved_picture_is_still_fooled() -> None:
+    at = lab()
+    fooled = next(p for alt, p in pictures(at) if alt.startswith("Perturbed"))
+    at.file_uploader(key="upload").upload("adversarial.png", to_png(fooled)).run()
+    assert not at.exception
+    alt, original = pictures(at)[0]
+    assert "wombat" in alt and np.array_equal(original, fooled)
+
+
+def test_a_bad_upload_is_explained_and_nothing_is_lost() -> None:
+    at = lab()
+    before = pictures(at)[0][1]
+    at.file_uploader(key="upload").upload("broken.png", b"\x89PNG\r\n\x1a\n rubbish").run()
+    assert not at.exception and len(at.error) == 1
+    assert np.array_equal(pictures(at)[0][1], before)
+
+
+def test_the_scrubber_replays_what_it_shows(classifier: Classifier) -> None:
+    at = lab()
+    scrubber = next(s for s in at.slider if s.label.startswith("Replay"))
+    scrubber.set_value(0).run()
+    alt, start = next((a, p) for a, p in pictures(at) if a.startswith("Perturbed"))
+    assert "hog" in alt and np.array_equal(start, pictures(at)[0][1])
+
+
+def test_missing_weights_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(classifiers_module.urllib.request, "urlopen", refuse)
+    monkeypatch.setattr(classifiers_module.torch.hub, "get_dir", lambda: "/nonexistent/hub")
+    at = lab(**FAST, model="resnet50")
+    assert any("resnet50-" in w.value and "EfficientNet-Lite0" in w.value for w in at.warning)
+    assert "wombat" in at.success[0].value
+
+
+def test_presentation_mode() -> None:
+    at = lab(**FAST, present="1")
+    next(b for b in at.button if b.label == "Leave presentation mode").click().run()
+    assert not at.exception and "present" not in dict(at.query_params)
+
+
+@pytest.mark.parametrize("query", [{"norm": "l2", "eps2": "1.5"}, {"loss": "difference"}, {"rule": "gradient"}])
+def test_the_other_ways(query: dict[str, str]) -> None:
+    at = lab(**FAST | query)
+    assert len(pictures(at)) == 4 and at.get("plotly_chart")
+
+
+def test_a_link_to_somebodys_own_picture() -> None:
+    at = lab(image="own", attack="fgsm")
+    assert any("own photograph" in i.value for i in at.info) and pictures(at)

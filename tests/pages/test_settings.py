@@ -1,0 +1,61 @@
+from dataclasses import fields, replace
+
+import pytest
+
+from pages.widgets.settings import LIMITS, OWN, PHOTOS, Settings, from_query, to_query
+from tests.conftest import PHOTOS as FILES
+
+
+def test_defaults_need_no_query() -> None:
+    assert to_query(Settings()) == {} and from_query({}) == (Settings(), [])
+
+
+def test_round_trip_of_every_control() -> None:
+    other = Settings("pig", "resnet50", "pgd", 7, 9, "l2", 1.25, "difference", 11, "gradient", 2.5, True, 3, 20, True)
+    default = Settings()
+    assert all(getattr(other, f.name) != getattr(default, f.name) for f in fields(Settings))
+    assert from_query(to_query(other)) == (other, [])
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"eps": "99999"}, {"eps": 32}),
+        ({"eps": "-3"}, {"eps": 0}),
+        ({"steps": "1e9"}, {"steps": 100}),
+        ({"eps": "inf"}, {"eps": 32}),
+        ({"target": "-5"}, {"target": 0}),
+        ({"target": "giraffe of gold"}, {}),
+        ({"target": "²"}, {}),
+        ({"eps": "nan"}, {}),
+        ({"eps": "vier"}, {}),
+        ({"image": "../../etc/passwd"}, {}),
+        ({"model": "<script>"}, {}),
+        ({"random": "maybe"}, {}),
+    ],
+)
+def test_mad_queries_are_repaired_and_told(query: dict[str, str], expected: dict[str, object]) -> None:
+    settings, notes = from_query(query)
+    assert settings == replace(Settings(), **expected) and len(notes) == 1
+
+
+def test_people_write_class_names() -> None:
+    assert from_query({"target": "Wombat"}) == (replace(Settings(), target=106), [])
+
+
+def test_other_peoples_parameters_are_ignored() -> None:
+    assert from_query({"utm_source": "x", "__class__": "y"}) == (Settings(), [])
+
+
+def test_every_photograph_has_a_name() -> None:
+    assert set(PHOTOS) == set(FILES) and OWN not in PHOTOS
+
+
+def test_limits_hold_the_defaults() -> None:
+    assert all(low <= getattr(Settings(), name) <= high for name, (low, high) in LIMITS.items())
+
+
+def test_radius_and_step_size() -> None:
+    assert Settings(eps=8).radius == 8 / 255 and Settings(norm="l2", eps2=2.0).radius == 2.0
+    assert Settings().step_size is None and Settings(alpha=2.0).step_size == 2 / 255
+    assert Settings(alpha=2.0, rule="gradient").step_size == 2.0

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from adv_core.engine import Frame
+from pages.widgets.settings import Settings
+from pages.widgets.verdict import judge, percent
+
+
+def run_ending_at(label: int, gradient: float = 1.0) -> list[Frame]:
+    logits = np.zeros((1, 1000), np.float32)
+    logits[0, label] = 10
+    norm = np.array([gradient])
+    return [Frame(0, None, logits, np.zeros(1), norm), Frame(1, None, logits, np.zeros(1), None)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "end", "changed", "gradient", "kind", "words"),
+    [
+        (Settings(), 404, 9, 1.0, "success", "Fooled"),
+        (Settings(attack="pgd"), 7, 9, 1.0, "success", "Fooled"),
+        (Settings(target=235), 235, 9, 1.0, "warning", "already"),
+        (Settings(eps=0), 235, 0, 1.0, "info", "ε = 0"),
+        (Settings(), 235, 9, 1.0, "info", "too small"),
+        (Settings(loss="difference"), 7, 9, 1.0, "info", "third class"),
+        (Settings(attack="pgd"), 235, 9, 1.0, "info", "Raise ε"),
+        (Settings(attack="fgsm"), 235, 9, 1.0, "info", "PGD finds more"),
+        (Settings(attack="pgd"), 235, 0, 0.0, "warning", "vanished"),
+        (Settings(attack="pgd", rule="gradient"), 235, 0, 1.0, "warning", "step size"),
+        (Settings(attack="pgd", norm="l2", eps2=0.001), 235, 0, 1.0, "warning", "larger ε"),
+    ],
+)
+def test_every_end_has_its_reason(
+    settings: Settings, end: int, changed: int, gradient: float, kind: str, words: str
+) -> None:
+    verdict = judge(settings, 235, run_ending_at(end, gradient), changed)
+    assert verdict.kind == kind and words in verdict.text
+
+
+def test_percent_never_claims_certainty() -> None:
+    assert [percent(p) for p in (0, 0.0004, 0.5, 0.9994, 1)] == ["< 0.1 %", "< 0.1 %", "50.0 %", "99.9 %", "> 99.9 %"]
