@@ -381,12 +381,15 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
     exif = exif.removeprefix(b"Exif\0\0").removeprefix(b"Exif\0\0")
     if not exif:
         return None
-    # Not Image.getexif: it warns about what it cannot read, and unpacks whatever is there.
-    order, _, entries = _directory(exif)
-    entry = entries.get(_ORIENTATION)
-    if entry is None:
+    try:
+        # Not Image.getexif: it warns about what it cannot read, and unpacks whatever is there.
+        order, _, entries = _directory(exif)
+        entry = entries.get(_ORIENTATION)
+        if entry is None:
+            return None
+        _, kind, count, orientation = struct.unpack_from(order + "HHLH", entry)
+    except Exception:  # notes about the picture that cannot be read do not make the picture unreadable
         return None
-    _, kind, count, orientation = struct.unpack_from(order + "HHLH", entry)
     return _TURNS.get(orientation) if (kind, count) == (_SHORT, 1) else None
 
 

@@ -18,7 +18,7 @@ from adv_core.images import ImageError, amplify, fit, open_image, to_png
 from pages.widgets import settings as lab
 from pages.widgets.settings import OWN, Settings
 from pages.widgets.snippet import snippet
-from pages.widgets.stage import CSS, PRESENT_CSS, Stage, bars, class_colours, norms, picture_uri, top
+from pages.widgets.stage import CSS, PRESENT_CSS, Stage, bars, class_colours, norms, picture_uri, top, waiting
 from pages.widgets.verdict import judge, percent
 
 ASSETS = Path(__file__).parents[2] / "assets" / "photos"
@@ -97,6 +97,10 @@ def start() -> None:
 @st.cache_data(show_spinner=False)
 def sample(name: str) -> Image.Image:
     return open_image((ASSETS / f"{name}.jpg").read_bytes())
+
+
+def chosen_image(settings: Settings) -> Image.Image:
+    return state.own_image if settings.image == OWN else sample(settings.image)
 
 
 @st.cache_data(show_spinner=False)
@@ -421,9 +425,11 @@ def page() -> None:
             st.button(name, on_click=preset, args=(name,))
         st.button("surprise me", icon=":material/casino:", on_click=surprise)
     messages = st.container()
-    stage = Stage()
-    progress = st.empty()
-    verdict = st.empty()
+    if "panels" not in state:
+        state.panels = waiting(np.asarray(fit(chosen_image(state.lab), 224, 224)))
+    stage = Stage(state.panels)
+    with st.container(key="status"):
+        status = st.empty()
     with st.sidebar:
         sidebar()
     knobs()
@@ -436,9 +442,8 @@ def page() -> None:
     with messages:
         settings = ensure_weights(asked)
 
-    image = state.own_image if settings.image == OWN else sample(settings.image)
     side = info_of(settings.model).input_size
-    original = np.asarray(fit(image, side, side))
+    original = np.asarray(fit(chosen_image(settings), side, side))
     base = Request(b"", 0, 0, settings.model).with_pixels(original)
 
     looked = follow(job_for("look", base), lambda frames: None)
@@ -452,13 +457,17 @@ def page() -> None:
     if "main" in state.jobs and state.jobs["main"].request != request:
         drop_jobs("sweep", "noise")
     job = job_for("main", request)
-    scrub = st.empty()
+    if request.attack == "pgd":
+        with st.container(key="replay"):
+            scrub = st.empty()
     st.subheader("What the network thinks")
-    before_column, after_column = st.columns(2)
+    before_column, after_column = (c.container(key=k) for c, k in zip(st.columns(2), ("before", "after"), strict=True))
     before_column.markdown("**Before**")
     after_title = after_column.empty()
     before_bars, after_bars = before_column.empty(), after_column.empty()
-    loss_slot = st.empty()
+    if request.attack == "pgd":
+        with st.container(key="loss"):
+            loss_slot = st.empty()
     bars(before_bars, clean, top(clean), class_colours(label, settings.target))
 
     def show(frame: Frame, probabilities: np.ndarray, title: str) -> None:
@@ -484,13 +493,13 @@ def page() -> None:
     def draw(frames: list[Frame]) -> None:
         frame = frames[-1]
         show(frame, frame.probabilities[0], "After (running …)")
-        progress.progress(frame.index / max(request.steps, 1), f"Step {frame.index} of {request.steps}")
+        status.progress(frame.index / max(request.steps, 1), f"Step {frame.index} of {request.steps}")
         loss_curve(frames)
 
     known = job.done
     frames = follow(job, (lambda frames: None) if known else draw)
-    progress.empty()
     if frames is None:
+        status.empty()
         st.stop()
     last = frames[-1]
     assert last.pixels is not None
@@ -511,7 +520,7 @@ def page() -> None:
         show(frames[chosen], judged[-1].probabilities[0], f"At step {chosen}")
     loss_curve(frames, chosen)
     result = judge(settings, label, frames, int((last.pixels[0] != original).sum()))
-    getattr(verdict, result.kind)(result.text)
+    getattr(status, result.kind)(result.text)
 
     st.subheader("Is it just noise?")
     noise = replace(

@@ -2,6 +2,7 @@
 
 import base64
 import html
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -23,8 +24,13 @@ CSS = """
   text-overflow: ellipsis}
 .st-key-stage img, .st-key-noise img {image-rendering: pixelated}
 .lab-cap b {font-size: 1.15rem; line-height: 1.25; display: block; overflow-wrap: anywhere}
-.lab-cap span {opacity: .85; font-variant-numeric: tabular-nums; display: block}
-.lab-cap {min-height: 4.2em}
+.lab-cap span {white-space: pre-line; opacity: .85; font-variant-numeric: tabular-nums; display: block}
+.lab-cap {min-height: 4.8em}
+/* What comes and goes keeps its room, so that nothing below jumps. */
+.st-key-status {min-height: 4rem}
+.st-key-replay {min-height: 5rem}
+.st-key-before, .st-key-after {min-height: 11rem}
+.st-key-loss {min-height: 13.5rem}
 .lab-bars {display: grid; grid-template-columns: minmax(5.5rem, 10rem) 1fr; gap: .3rem .6rem; align-items: center}
 .lab-bars .n {text-align: right; line-height: 1.1; overflow-wrap: anywhere; font-size: .92rem}
 .lab-bars .t {display: flex; align-items: center; gap: .5rem; font-size: .88rem; font-variant-numeric: tabular-nums}
@@ -60,41 +66,78 @@ def picture_uri(pixels: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(to_png(pixels)).decode()
 
 
-class Stage:
-    """Three picture slots that can be redrawn while a run streams."""
+@dataclass(frozen=True)
+class Panel:
+    """One picture of the stage with what stands over and under it."""
 
-    def __init__(self) -> None:
-        with st.container(key="stage"):
-            self._columns = [column.container() for column in st.columns(3)]
+    title: str
+    picture: str
+    headline: str
+    line: str
+    alt: str
+
+
+def waiting(pixels: np.ndarray) -> list[Panel]:
+    """What the stage shows before anything has been computed: it has its full size from the first moment."""
+    grey = picture_uri(np.full((8, 8, 3), 128, np.uint8))
+    return [
+        Panel("original", picture_uri(pixels), "…", "the network is looking", "Original picture, not yet classified"),
+        Panel("+ perturbation", grey, "…", "", "Perturbation, not yet computed"),
+        Panel("= what it now sees", grey, "…", "", "Perturbed picture, not yet computed"),
+    ]
+
+
+class Stage:
+    """Three picture slots that can be redrawn while a run streams.
+
+    Args:
+        panels: what stands there at first: the panels of the run before. A slot that is emptied before it is filled
+            again would make the whole page jump. The list is kept up to date, for the next time.
+    """
+
+    def __init__(self, panels: list[Panel]) -> None:
+        self._panels = panels
         self._slots: list[tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]] = []
-        for column in self._columns:
-            self._slots.append((column.empty(), column.empty(), column.empty()))
+        with st.container(key="stage"):
+            for column, panel in zip(st.columns(3), panels, strict=True):
+                self._slots.append(_write(panel, column, column, column))
 
     def original(self, pixels: np.ndarray, label: int, probability: float) -> None:
         """The untouched picture and what the network says of it."""
         name = categories()[label]
-        self._draw(0, "original", pixels, name, percent(probability), f"Original picture, classified as {name}")
+        alt = f"Original picture, classified as {name}"
+        self._draw(0, Panel("original", picture_uri(pixels), name, percent(probability), alt))
 
     def perturbation(self, before: np.ndarray, after: np.ndarray, factor: int, radius: str) -> None:
         """factor × (after - before) around grey, with the norms of just this difference."""
         delta = (after.astype(np.float32) - before.astype(np.float32)) / 255
         linf, l2 = norms(before, after)
-        lines = f"‖δ‖∞ = {linf:g}/255", f"‖δ‖₂ = {l2:.2f}"
-        picture = amplify(delta.transpose(2, 0, 1), factor)
+        picture = picture_uri(amplify(delta.transpose(2, 0, 1), factor))
         alt = f"Perturbation amplified {factor} times; largest change {linf:g} of 255 levels"
-        self._draw(1, f"+ {factor} × perturbation", picture, f"ε = {radius}", " · ".join(lines), alt)
+        line = f"‖δ‖∞ = {linf:g}/255\n‖δ‖₂ = {l2:.2f}"
+        self._draw(1, Panel(f"+ {factor} × perturbation", picture, f"ε = {radius}", line, alt))
 
     def fooled(self, pixels: np.ndarray, label: int, probability: float) -> None:
         """x + δ and what the network says now."""
         name = categories()[label]
         alt = f"Perturbed picture, classified as {name}"
-        self._draw(2, "= what it now sees", pixels, name, percent(probability), alt)
+        self._draw(2, Panel("= what it now sees", picture_uri(pixels), name, percent(probability), alt))
 
-    def _draw(self, slot: int, title: str, pixels: np.ndarray, headline: str, line: str, alt: str) -> None:
-        top, picture, caption = self._slots[slot]
-        top.html(f"<div class='lab-op'>{html.escape(title)}</div>")
-        picture.image(picture_uri(pixels), width="stretch", alt=alt)
-        caption.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{html.escape(line)}</span></div>")
+    def _draw(self, slot: int, panel: Panel) -> None:
+        if panel != self._panels[slot]:
+            self._panels[slot] = panel
+            self._slots[slot] = _write(panel, *self._slots[slot])
+
+
+def _write(
+    panel: Panel, title: DeltaGenerator, picture: DeltaGenerator, caption: DeltaGenerator
+) -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+    headline, line = html.escape(panel.headline), html.escape(panel.line)
+    return (
+        title.html(f"<div class='lab-op'>{html.escape(panel.title)}</div>"),
+        picture.image(panel.picture, width="stretch", alt=panel.alt),
+        caption.html(f"<div class='lab-cap'><b>{headline}</b><span>{line}</span></div>"),
+    )
 
 
 def norms(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:

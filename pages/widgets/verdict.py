@@ -19,12 +19,12 @@ class Verdict:
 
 
 def percent(p: float) -> str:
-    """A probability for people. Only what rounds to 100 at one decimal is called 100, and nothing is called 0."""
+    """A probability for people. Nothing is called 0 or 100 %. The spaces do not break."""
     if p < 0.0005:
-        return "< 0.1 %"
+        return "<\u00a00.1\u00a0%"
     if p >= 0.9995:
-        return "> 99.9 %"
-    return f"{100 * p:.1f} %"
+        return ">\u00a099.9\u00a0%"
+    return f"{100 * p:.1f}\u00a0%"
 
 
 def judge(settings: Settings, label: int, frames: list[Frame], changed: int) -> Verdict:

@@ -617,10 +617,13 @@ def test_truncated_files_are_refused_not_shown_half_grey(name: str, share: float
         b"MM\0*\xff\xff\xff\xff\0\1",
     ],
 )
-def test_malformed_exif_is_refused(block: bytes) -> None:
-    refused(with_exif(encode(PHOTO, "JPEG"), block))
-    refused(png(4, 4, 8, 2, before=chunk(b"eXIf", block)))
-    refused(encode(PHOTO, "WEBP", exif=block))
+def test_malformed_exif_does_not_cost_the_picture(block: bytes) -> None:
+    plain = encode(PHOTO, "JPEG")
+    assert np.array_equal(array(with_exif(plain, block)), array(plain))
+    rows = [row.tobytes() for row in UPRIGHT]
+    assert np.array_equal(array(png(5, 8, 8, 2, rows, chunk(b"eXIf", block))), UPRIGHT)
+    webp = encode(PHOTO, "WEBP", lossless=True)
+    assert np.array_equal(array(encode(PHOTO, "WEBP", lossless=True, exif=block)), array(webp))
 
 
 # --------------------------------------------------------------------------------------

@@ -37,4 +37,5 @@ def test_every_end_has_its_reason(
 
 
 def test_percent_never_claims_certainty() -> None:
-    assert [percent(p) for p in (0, 0.0004, 0.5, 0.9994, 1)] == ["< 0.1 %", "< 0.1 %", "50.0 %", "99.9 %", "> 99.9 %"]
+    shown = [percent(p).replace("\u00a0", " ") for p in (0, 0.0004, 0.5, 0.9994, 1)]
+    assert shown == ["< 0.1 %", "< 0.1 %", "50.0 %", "99.9 %", "> 99.9 %"]
