@@ -621,7 +621,7 @@ def test_malformed_exif_does_not_cost_the_picture(block: bytes) -> None:
     plain = encode(PHOTO, "JPEG")
     assert np.array_equal(array(with_exif(plain, block)), array(plain))
     rows = [row.tobytes() for row in UPRIGHT]
-    assert np.array_equal(array(png(5, 8, 8, 2, rows, chunk(b"eXIf", block))), UPRIGHT)
+    assert np.array_equal(array(png(8, 5, 8, 2, rows, chunk(b"eXIf", block))), UPRIGHT)
     webp = encode(PHOTO, "WEBP", lossless=True)
     assert np.array_equal(array(encode(PHOTO, "WEBP", lossless=True, exif=block)), array(webp))
 
