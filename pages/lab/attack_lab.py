@@ -519,7 +519,9 @@ def page() -> None:
         judged = default_engine().compute(base.with_pixels(pixels[0]))
         show(frames[chosen], judged[-1].probabilities[0], f"At step {chosen}")
     loss_curve(frames, chosen)
-    result = judge(settings, label, frames, int((last.pixels[0] != original).sum()))
+    linf, l2 = norms(original, last.pixels[0])
+    used = (linf / 255 if settings.norm == "linf" else l2) / max(settings.radius, 1e-9)
+    result = judge(settings, label, frames, int((last.pixels[0] != original).sum()), used)
     getattr(status, result.kind)(result.text)
 
     st.subheader("Is it just noise?")

@@ -28,6 +28,24 @@ PHOTOS: dict[str, str] = {
     "stop_sign_composite": "Stop sign",
     "portrait_astronaut": "Astronaut",
 }
+# What the photographs show, as ImageNet classes. There is no class for an astronaut.
+TRUE_CLASSES: dict[str, int] = {
+    "german_shepherd": 235,
+    "pig": 341,
+    "giant_panda": 388,
+    "tabby_cat": 281,
+    "koala": 105,
+    "red_panda": 387,
+    "polar_bear": 296,
+    "macaw": 88,
+    "hens": 8,
+    "goldfish": 1,
+    "honey_bee": 309,
+    "lemon_citrus": 951,
+    "espresso": 967,
+    "castle": 483,
+    "stop_sign_composite": 919,
+}
 OWN = "own"
 ATTACKS = {"fgsm": "FGSM", "pgd": "PGD", "targeted": "Targeted PGD"}
 NORMS = {"linf": "L∞", "l2": "L2"}

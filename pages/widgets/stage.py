@@ -39,6 +39,8 @@ CSS = """
 .lab-bars .v {width: 4.4rem; flex: 0 0 auto}
 .st-key-gallery [data-testid=stHorizontalBlock] {flex-wrap: nowrap}
 .st-key-gallery [data-testid=stColumn] {min-width: 0}
+.st-key-gallery button {padding: .2rem; min-height: 2.4rem}
+.st-key-gallery button p {white-space: normal; font-size: .75rem; line-height: 1.1}
 /* What is about to be redrawn keeps its look instead of fading: the page does not flicker while a run streams. */
 [data-stale=true] {opacity: 1 !important; transition: none !important}
 @media (max-width: 640px) {
@@ -51,8 +53,8 @@ CSS = """
 PRESENT_CSS = """
 <style>
 [data-testid=stSidebar], [data-testid=stHeader], [data-testid=stSidebarCollapsedControl] {display: none !important}
-html {font-size: 20px}
-.block-container {max-width: 1500px; padding-top: 1rem}
+html {font-size: 19px}
+.block-container {max-width: 1400px; padding-top: .5rem}
 </style>
 """
 

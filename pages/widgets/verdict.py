@@ -1,13 +1,13 @@
 """What came of an attack, in a sentence, and why it failed if it did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from adv_core.classifiers import categories
 from adv_core.engine import Frame
-from pages.widgets.settings import Settings
+from pages.widgets.settings import OWN, PHOTOS, TRUE_CLASSES, Settings
 
 Kind = Literal["success", "info", "warning"]
 
@@ -27,14 +27,25 @@ def percent(p: float) -> str:
     return f"{100 * p:.1f}\u00a0%"
 
 
-def judge(settings: Settings, label: int, frames: list[Frame], changed: int) -> Verdict:
-    """Explain the end of a run.
+def judge(settings: Settings, label: int, frames: list[Frame], changed: int, used: float = 1.0) -> Verdict:
+    """Explain the end of a run; and say so where the network was wrong about the picture to start with.
 
     Args:
         label: the class of the untouched picture, by the classifier's own word.
         frames: the whole run.
         changed: how many colour values of the 8-bit picture differ from the original.
+        used: ‖δ‖ of the 8-bit picture as a share of ε.
     """
+    verdict = _judge(settings, label, frames, changed, used)
+    true = TRUE_CLASSES.get(settings.image)
+    if settings.image == OWN or true == label:
+        return verdict
+    # The attack starts from what the network says, right or wrong.
+    shown = PHOTOS[settings.image].lower()
+    return replace(verdict, text=f"{verdict.text} (It was wrong before any attack: {shown} is what the picture shows.)")
+
+
+def _judge(settings: Settings, label: int, frames: list[Frame], changed: int, used: float) -> Verdict:
     name = categories()
     last = frames[-1].probabilities[0]
     now = int(last.argmax())
@@ -64,6 +75,12 @@ def judge(settings: Settings, label: int, frames: list[Frame], changed: int) -> 
         return Verdict(
             "warning",
             f"No pixel changed by as much as one of the 255 levels, so the picture is the same. Try {advice}.",
+        )
+    if settings.rule == "gradient" and settings.attack != "fgsm" and used < 0.5:
+        return Verdict(
+            "warning",
+            f"The steps were too short: δ has used {100 * used:.0f} % of its ε. A raw gradient is tiny where the "
+            f"network is sure. Raise α, or take the steepest-ascent step. {said}.",
         )
     if targeted:
         difference = settings.loss == "difference"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from adv_core.engine import Frame
-from pages.widgets.settings import Settings
+from pages.widgets.settings import OWN, Settings
 from pages.widgets.verdict import judge, percent
 
 
@@ -34,6 +34,19 @@ def test_every_end_has_its_reason(
 ) -> None:
     verdict = judge(settings, 235, run_ending_at(end, gradient), changed)
     assert verdict.kind == kind and words in verdict.text
+
+
+def test_short_steps_are_named() -> None:
+    settings = Settings(attack="pgd", rule="gradient")
+    assert "used 10 %" in judge(settings, 235, run_ending_at(235), 9, used=0.1).text
+    assert "Raise ε" in judge(settings, 235, run_ending_at(235), 9, used=0.9).text
+
+
+def test_a_picture_that_was_misclassified_to_start_with() -> None:
+    fooled = run_ending_at(404)
+    assert "wrong before" not in judge(Settings(), 235, fooled, 9).text
+    assert "wrong before" in judge(Settings(), 234, fooled, 9).text
+    assert "wrong before" not in judge(Settings(image=OWN), 234, fooled, 9).text
 
 
 def test_percent_never_claims_certainty() -> None:
