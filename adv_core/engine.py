@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks import InputGradient, Step, fgsm, input_gradient, pgd, random_noise
-from adv_core.classifiers import Classifier, ClassifierError, load_classifier
+from adv_core.classifiers import Classifier, ClassifierError, load_classifier, pick_device
 from adv_core.images import from_pixels, to_pixels
 from adv_core.objectives import Objective, Targeted, TargetedDifference, Untargeted
 from adv_core.perturbation_sets import L2, Linf, PerturbationSet
@@ -196,6 +196,16 @@ class LocalEngine:
         self._results: OrderedDict[tuple[object, ...], list[Frame]] = OrderedDict()
         self._gradients: OrderedDict[tuple[object, ...], InputGradient] = OrderedDict()
         threading.Thread(target=self._run, name="adv_core engine", daemon=True).start()
+
+    @property
+    def device(self) -> str:
+        """Where it computes, for a program that is to give the same bits."""
+        return str(pick_device(self._device))
+
+    @property
+    def threads(self) -> int:
+        """How many threads torch uses for one operation."""
+        return torch.get_num_threads()
 
     def submit(self, request: Request) -> Job:
         """Queue a request; returns at once. A result that is known already is there at once, too."""

@@ -406,7 +406,8 @@ def show_saving(settings: Settings, frames: list[Frame], original: np.ndarray, l
     if settings.image == OWN:
         st.caption("Your own picture is not in the link: it never leaves this session.")
     with st.expander("The same in Python"):
-        st.code(snippet(settings, label), language="python")
+        engine = default_engine()
+        st.code(snippet(settings, label, engine.device, engine.threads), language="python")
         st.caption("Bit for bit the same δ on the same device with the same number of threads.")
 
 
