@@ -469,7 +469,8 @@ def page() -> None:
     if request.attack == "pgd":
         with st.container(key="loss"):
             loss_slot = st.empty()
-    bars(before_bars, clean, top(clean), class_colours(label, settings.target))
+    shared = [label, *([settings.target] if settings.attack == "targeted" else []), *top(clean)]
+    bars(before_bars, clean, top(clean), class_colours(*shared))
 
     def show(frame: Frame, probabilities: np.ndarray, title: str) -> None:
         assert frame.pixels is not None
@@ -477,8 +478,7 @@ def page() -> None:
         stage.perturbation(original, frame.pixels[0], settings.amp, radius_text(settings))
         stage.fooled(frame.pixels[0], now, float(probabilities[now]))
         after_title.markdown(f"**{title}**")
-        wanted = [settings.target] if settings.attack == "targeted" else []
-        bars(after_bars, probabilities, top(probabilities), class_colours(label, *wanted, now))
+        bars(after_bars, probabilities, top(probabilities), class_colours(*shared, *top(probabilities)))
 
     def loss_curve(frames: list[Frame], mark: int | None = None) -> None:
         if request.attack == "fgsm":
@@ -488,6 +488,7 @@ def page() -> None:
             loss_chart([float(f.loss[0]) for f in frames], request.steps, mark),
             width="stretch",
             height=200,
+            alt="The objective that the attack maximises, at each step",
             key=None,
         )
 
@@ -541,7 +542,7 @@ def page() -> None:
             f"**{categories()[seen]}** ({percent(float(probabilities[seen]))}). The attack has no more room than "
             "this; it only knows which way to go."
         )
-        bars(text.empty(), probabilities, top(probabilities), class_colours(label, settings.target, seen))
+        bars(text.empty(), probabilities, top(probabilities), class_colours(*shared, *top(probabilities)))
 
     show_formula(settings, request, label)
     show_saving(settings, frames, original, label, float(clean[label]))

@@ -148,9 +148,9 @@ def norms(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
     return float(np.abs(difference).max(initial=0)), float(np.sqrt(np.square(difference / 255).sum()))
 
 
-def class_colours(*important: int) -> dict[int, str]:
-    """One colour a class, the same in every chart: the important ones first."""
-    return {c: PALETTE[i % len(PALETTE)] for i, c in enumerate(dict.fromkeys(important))}
+def class_colours(*classes: int) -> dict[int, str]:
+    """One colour a class, the same in every chart: the important ones first, as long as there are colours."""
+    return dict(zip(dict.fromkeys(classes), PALETTE, strict=False))
 
 
 def bars(slot: DeltaGenerator, probabilities: np.ndarray, classes: list[int], colours: dict[int, str]) -> None:
