@@ -47,7 +47,11 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class AttackResult:
-    """The end of a run. ``adversarial`` has 8-bit values where x has, and ``x + delta == adversarial`` to the bit."""
+    """The end of a run. ``adversarial`` has 8-bit values where x has, and ``x + delta == adversarial`` to the bit.
+
+    The ball then holds exactly in whole 8-bit levels; k / 255 has no exact float32, so |δ| as a float may pass
+    float32(ε) by about 3e-8. The steps before the last hold both constraints to the last bit.
+    """
 
     adversarial: Tensor
     delta: Tensor

@@ -180,6 +180,8 @@ def load_classifier(name: str = DEFAULT, device: str | torch.device = "auto", *,
             pass
     try:
         network = info.load()
+    except MemoryError:
+        raise
     except Exception as error:
         raise ClassifierError(
             f"The weights of {info.title} are damaged: delete {info.path} and load it again."

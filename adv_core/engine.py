@@ -125,6 +125,7 @@ class Job:
         self._cancelled = threading.Event()
         self._news = threading.Condition()
         self._seen = time.monotonic()
+        self._key = request.key()
 
     @property
     def frames(self) -> list[Frame]:
@@ -176,6 +177,12 @@ class Job:
             self._frames.append(frame)
             self._news.notify_all()
 
+    def _mirror(self, frames: list[Frame]) -> None:
+        with self._news:
+            if len(frames) != len(self._frames):
+                self._frames = list(frames)
+                self._news.notify_all()
+
     def _end(self, error: str | None = None, frames: list[Frame] | None = None) -> None:
         with self._news:
             self.error = error
@@ -193,6 +200,7 @@ class LocalEngine:
         self._waiting: deque[Job] = deque()
         self._work = threading.Condition()
         self._classifiers: dict[str, Classifier] = {}
+        self._leaders: dict[tuple[object, ...], Job] = {}
         self._results: OrderedDict[tuple[object, ...], list[Frame]] = OrderedDict()
         self._gradients: OrderedDict[tuple[object, ...], InputGradient] = OrderedDict()
         threading.Thread(target=self._run, name="adv_core engine", daemon=True).start()
@@ -211,7 +219,7 @@ class LocalEngine:
         """Queue a request; returns at once. A result that is known already is there at once, too."""
         request.check()
         job = Job(request)
-        known = self._results.get(request.key())
+        known = self._results.get(job._key)
         if known is not None:
             job._end(frames=known)
             return job
@@ -245,18 +253,31 @@ class LocalEngine:
             job.cancel()
             job._end()
             return False
-        # Somebody else may have asked for the same in the meantime.
-        known = self._results.get(job.request.key()) if not job._frames else None
-        if known is not None:
-            job._end(frames=known)
-            return False
+        # Of equal requests one is computed, and the others look on. If it stops, the next one takes over.
+        leader = self._leaders.get(job._key)
+        if leader is None or (leader.done and leader is not job):
+            known = self._results.get(job._key)
+            if known is not None:
+                job._end(frames=known)
+                return False
+            job._mirror([])
+            self._leaders[job._key] = job
+        elif leader is not job:
+            job._mirror(leader._frames)
+            return True
+        go_on = self._step(job, steps)
+        if not go_on:
+            self._leaders.pop(job._key, None)
+        return go_on
+
+    def _step(self, job: Job, steps: Iterator[Step]) -> bool:
         try:
             step = next(steps, None)
             if step is None:
                 self._remember(job)
                 job._end()
                 return False
-            job._add(_frame(step, job.request.pictures))
+            job._add(_frame(step, job.request))
             return True
         except (ClassifierError, ValueError) as error:
             job._end(str(error))
@@ -267,7 +288,7 @@ class LocalEngine:
         return False
 
     def _remember(self, job: Job) -> None:
-        self._results[job.request.key()] = list(job._frames)
+        self._results[job._key] = list(job._frames)
         size = sum(_size(frames) for frames in self._results.values())
         while size > _REMEMBERED_BYTES and len(self._results) > 1:
             _, oldest = self._results.popitem(last=False)
@@ -283,8 +304,7 @@ class LocalEngine:
         x = from_pixels(request.pixels).to(classifier.device)
         rows = len(request.eps)
         x = x.expand(rows, -1, -1, -1)
-        eps = torch.tensor(request.eps, dtype=torch.float64) if rows > 1 else request.eps[0]
-        delta_set: PerturbationSet = Linf(eps) if request.norm == "linf" else L2(eps)
+        delta_set = _ball(request)
         objective = _objective(request)
         if request.attack == "none":
             yield from pgd(classifier, x, delta_set, objective, steps=0)
@@ -317,6 +337,11 @@ class LocalEngine:
         return self._gradients[key]
 
 
+def _ball(request: Request) -> PerturbationSet:
+    eps = torch.tensor(request.eps, dtype=torch.float64) if len(request.eps) > 1 else request.eps[0]
+    return Linf(eps) if request.norm == "linf" else L2(eps)
+
+
 def _objective(request: Request) -> Objective:
     if request.objective == "untargeted":
         return Untargeted(request.label)
@@ -331,8 +356,12 @@ def _repeated(gradient: InputGradient, rows: int) -> InputGradient:
     )
 
 
-def _frame(step: Step, pictures: bool) -> Frame:
-    pixels = np.stack([to_pixels(row) for row in step.adversarial]) if pictures else None
+def _frame(step: Step, request: Request) -> Frame:
+    pixels = None
+    if request.pictures:
+        # Rounded as the result will be, so that a picture on the way keeps to the ball, too.
+        shown = step.x + _ball(request).quantize(step.delta, step.x)
+        pixels = np.stack([to_pixels(row) for row in shown])
     return Frame(
         step.index,
         pixels,

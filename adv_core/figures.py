@@ -73,11 +73,12 @@ def loss_chart(losses: Sequence[float], steps: int, mark: int | None = None) -> 
             }
         )
     values = [{"step": index, "loss": loss} for index, loss in enumerate(losses)]
-    return {
-        "data": {"values": values},
-        "layer": layers,
-        "description": "The objective that the attack maximises, at each step",
-    }
+    return {"data": {"values": values}, "layer": layers}
+
+
+def _drawable(text: str) -> str:
+    """The font that comes with Pillow lacks these signs and would draw boxes."""
+    return text.translate({0xA0: " ", ord("×"): "x", ord("ε"): "eps", ord("·"): ",", ord("−"): "-"})
 
 
 def side_by_side(panels: Sequence[tuple[np.ndarray, str, str]], footer: str, *, side: int = 480) -> bytes:
@@ -95,7 +96,7 @@ def side_by_side(panels: Sequence[tuple[np.ndarray, str, str]], footer: str, *, 
     for position, (pixels, headline, line) in enumerate(panels):
         left = gap + position * (side + gap)
         sheet.paste(Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST), (left, gap))
-        draw.text((left, gap + side + 10), headline, fill="#16202a", font=large)
-        draw.text((left, gap + side + 50), line, fill="#44505c", font=small)
-    draw.text((gap, gap + side + text_height), footer, fill="#6a7580", font=small)
+        draw.text((left, gap + side + 10), _drawable(headline), fill="#16202a", font=large)
+        draw.text((left, gap + side + 50), _drawable(line), fill="#44505c", font=small)
+    draw.text((gap, gap + side + text_height), _drawable(footer), fill="#6a7580", font=small)
     return to_png(np.asarray(sheet))

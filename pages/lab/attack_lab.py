@@ -36,6 +36,7 @@ state = st.session_state
 
 def apply(**changes: object) -> None:
     """Set controls from code: the settings and the widgets that show them."""
+    state.upload_error = None
     state.lab = replace(state.lab, **changes)
     for name in changes:
         state[f"lab_{name}"] = getattr(state.lab, name)
@@ -87,6 +88,7 @@ def control(name: str, widget: Callable[..., object], *args: object, **options: 
 def start() -> None:
     if "lab" not in state:
         state.lab, state.notes = lab.from_query(st.query_params.to_dict())
+        state.arrived = lab.to_query(state.lab)
         state.jobs = {}
         state.upload_error = None
     if state.lab.image == OWN and "own_image" not in state:
@@ -134,6 +136,8 @@ def sidebar() -> None:
     if st.toggle("Use the camera", key="camera_on"):
         st.camera_input("Take a picture", key="camera", on_change=take_own, args=("camera",))
     st.caption("Your own mug makes the best example.")
+    if "own_image" in state and state.lab.image != OWN:
+        st.button("Back to your own picture", on_click=apply, kwargs={"image": OWN}, width="stretch")
     if state.upload_error:
         st.error(state.upload_error, icon=":material/broken_image:")
 
@@ -253,13 +257,13 @@ def follow(job: Job, draw: Callable[[list[Frame]], None], interval: float = 0.12
     """
     drawn, last = 0, 0.0
     while True:
-        frames = job.frames
-        if job.done or (len(frames) > drawn and time.monotonic() - last >= interval):
+        done, frames = job.done, job.frames  # in this order: no frame comes after `done`
+        if done or (len(frames) > drawn and time.monotonic() - last >= interval):
             if len(frames) > drawn:
                 draw(frames)
             drawn, last = len(frames), time.monotonic()
         state.get("_")  # sends nothing, but lets Streamlit interrupt here
-        if job.done:
+        if done:
             break
         job.wait(max(drawn, len(frames)), 0.1)
         if len(frames) > drawn:
@@ -333,6 +337,7 @@ def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: i
         note.caption(
             "Each point is this very attack, run anew with that ε, and judged on the picture rounded to 8 bits. "
             "At ε = 0 stands the untouched picture."
+            + (" With a random start, each ε begins at a point of its own." if request.random_start else "")
         )
 
 
@@ -408,7 +413,7 @@ def show_saving(settings: Settings, frames: list[Frame], original: np.ndarray, l
     with st.expander("The same in Python"):
         engine = default_engine()
         st.code(snippet(settings, label, engine.device, engine.threads), language="python")
-        st.caption("Bit for bit the same δ on the same device with the same number of threads.")
+        st.caption("On a CPU it gives the same δ, bit for bit, with the same number of threads.")
 
 
 # ----------------------------------------------------------------------------------------------------------- the page
@@ -425,6 +430,8 @@ def page() -> None:
         for name in PRESETS:
             st.button(name, on_click=preset, args=(name,))
         st.button("surprise me", icon=":material/casino:", on_click=surprise)
+        if state.lab.present:
+            st.button("Leave presentation mode", on_click=apply, kwargs={"present": False}, type="tertiary")
     messages = st.container()
     if "panels" not in state:
         state.panels = waiting(np.asarray(fit(chosen_image(state.lab), 224, 224)))
@@ -434,6 +441,8 @@ def page() -> None:
     with st.sidebar:
         sidebar()
     knobs()
+    if lab.to_query(state.lab) != state.arrived:
+        state.notes = []  # told once; from here on the visitor decides
     for note in state.notes:
         messages.info(note, icon=":material/link:")
     asked: Settings = state.lab
@@ -447,11 +456,15 @@ def page() -> None:
     original = np.asarray(fit(chosen_image(settings), side, side))
     base = Request(b"", 0, 0, settings.model).with_pixels(original)
 
-    looked = follow(job_for("look", base), lambda frames: None)
+    with messages:
+        looked = follow(job_for("look", base), lambda frames: None)
     if looked is None:
         st.stop()
     clean = looked[-1].probabilities[0]
     label = int(clean.argmax())
+    if (base.image, base.classifier) != state.get("on_stage"):
+        state.on_stage = (base.image, base.classifier)
+        stage.wait()  # the old run's result must not stand beside another picture
     stage.original(original, label, float(clean[label]))
 
     request = attack_request(settings, base, label)
@@ -494,7 +507,7 @@ def page() -> None:
 
     def draw(frames: list[Frame]) -> None:
         frame = frames[-1]
-        show(frame, frame.probabilities[0], "After (running …)")
+        show(frame, frame.probabilities[0], "After (running, before rounding to 8 bits)")
         status.progress(frame.index / max(request.steps, 1), f"Step {frame.index} of {request.steps}")
         loss_curve(frames)
 
@@ -546,8 +559,6 @@ def page() -> None:
 
     show_formula(settings, request, label)
     show_saving(settings, frames, original, label, float(clean[label]))
-    if settings.present:
-        st.button("Leave presentation mode", on_click=apply, kwargs={"present": False})
     if settings.radius > 0:
         show_sweep(settings, request, clean, label)
 

@@ -134,7 +134,7 @@ def to_query(settings: Settings) -> dict[str, str]:
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def _parse(name: str, value: str) -> tuple[Any, str | None]:
@@ -157,8 +157,9 @@ def _parse(name: str, value: str) -> tuple[Any, str | None]:
     if number != number:
         return None, f"{name} in the link is not a number; the usual value is shown."
     clamped = min(max(number, low), high)
-    note = f"{name} in the link was out of range and is now {clamped:g}." if clamped != number else None
-    return (round(clamped) if isinstance(default, int) else clamped), note
+    taken = round(clamped) if isinstance(default, int) else clamped
+    note = f"{name} in the link cannot be {value} and is now {taken:g}." if taken != number else None
+    return taken, note
 
 
 def _class_named(value: str) -> tuple[int | None, str | None]:

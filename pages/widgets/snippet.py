@@ -6,11 +6,12 @@ from pages.widgets.settings import OWN, Settings
 def snippet(settings: Settings, label: int, device: str = "cpu", threads: int = 2) -> str:
     """A runnable program. On the same device, with the same number of threads, it reproduces δ bit for bit."""
     photo = "my_photo.png" if settings.image == OWN else f"assets/photos/{settings.image}.jpg"
-    ball = f"Linf({settings.eps} / 255)" if settings.norm == "linf" else f"L2({settings.eps2:g})"
+    ball = f"Linf({settings.eps} / 255)" if settings.norm == "linf" else f"L2({settings.eps2!r})"
     objective = "Untargeted(y)"
     if settings.attack == "targeted":
         objective = f"Targeted({settings.target})"
-        if settings.loss == "difference":
+        # As on the page: L(y) - L(y) would be nothing to climb.
+        if settings.loss == "difference" and settings.target != label:
             objective = f"TargetedDifference(y, {settings.target})"
     solver = f"fgsm(clf, x, {ball}, {objective})"
     if settings.attack != "fgsm":
@@ -23,7 +24,8 @@ def snippet(settings: Settings, label: int, device: str = "cpu", threads: int = 
         if settings.random:
             options.append(f"random_start=True, seed={settings.seed}")
         solver = f"pgd(clf, x, {ball}, {objective}, {', '.join(options)})"
-    return f'''from pathlib import Path
+    return f'''# Run it in the project's folder, with its environment: .venv/bin/python program.py
+from pathlib import Path
 
 import adv_core  # before torch: it sets how torch's threads wait
 import torch

@@ -125,6 +125,12 @@ class Stage:
         alt = f"Perturbed picture, classified as {name}"
         self._draw(2, Panel("= what it now sees", picture_uri(pixels), name, percent(probability), alt))
 
+    def wait(self) -> None:
+        """Take the old run's perturbation and result off the stage, keeping their room."""
+        for slot, panel in enumerate(waiting(np.zeros((1, 1, 3), np.uint8))):
+            if slot > 0:
+                self._draw(slot, panel)
+
     def _draw(self, slot: int, panel: Panel) -> None:
         if panel != self._panels[slot]:
             self._panels[slot] = panel

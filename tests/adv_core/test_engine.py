@@ -71,6 +71,32 @@ def test_nothing_is_computed_twice(slow: Slow) -> None:
     assert again.done and again.frames[-1] is first[-1] and slow.passes == passes
 
 
+def test_equal_requests_at_the_same_time_are_computed_once(slow: Slow) -> None:
+    engine = LocalEngine("cpu")
+    jobs = [engine.submit(request_for(steps=30)) for _ in range(4)]
+    results = [job.result(20) for job in jobs]
+    assert slow.passes == 31
+    assert all([f.index for f in frames] == list(range(31)) for frames in results)
+
+
+def test_when_the_first_of_equal_requests_stops_the_next_takes_over(slow: Slow) -> None:
+    engine = LocalEngine("cpu")
+    first, second = engine.submit(request_for(steps=50)), engine.submit(request_for(steps=50))
+    assert first.wait(3, 10) and second.wait(0, 10)
+    first.cancel()
+    assert [f.index for f in second.result(20)] == list(range(51))
+    assert not first.finished
+
+
+def test_pictures_on_the_way_keep_to_the_ball(classifier: Classifier, photo: Callable[[str], Tensor]) -> None:
+    original = to_pixels(photo("pig"))
+    request = Request(b"", 0, 0, "efficientnet_lite0", "pgd", norm="l2", eps=(1.0,), label=341, steps=5)
+    for frame in LocalEngine("cpu").compute(request.with_pixels(original)):
+        assert frame.pixels is not None
+        change = (frame.pixels[0].astype(float) - original) / 255
+        assert np.sqrt(np.square(change).sum()) <= 1.0
+
+
 def test_a_cancelled_job_stops(slow: Slow) -> None:
     engine = LocalEngine("cpu")
     job = engine.submit(request_for(steps=200))

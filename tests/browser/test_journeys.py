@@ -72,6 +72,8 @@ def test_first_load_fools_the_dog(page: Page, address: str) -> None:
     page.goto(address)
     fooled(page, "airliner")
     expect(page.get_by_alt_text("Original picture, classified as German shepherd")).to_be_visible()
+    shown = page.locator(".st-key-stage .lab-cap").nth(2).inner_text().replace("\u00a0", " ")
+    assert float(shown.split()[-2]) >= 99
     assert page.locator("[data-testid=stException]").count() == 0
 
 

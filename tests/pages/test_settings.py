@@ -11,7 +11,9 @@ def test_defaults_need_no_query() -> None:
 
 
 def test_round_trip_of_every_control() -> None:
-    other = Settings("pig", "resnet50", "pgd", 7, 9, "l2", 1.25, "difference", 11, "gradient", 2.5, True, 3, 20, True)
+    other = Settings(
+        "pig", "resnet50", "pgd", 7, 9, "l2", 1.23456789, "difference", 11, "gradient", 2.5, True, 3, 20, True
+    )
     default = Settings()
     assert all(getattr(other, f.name) != getattr(default, f.name) for f in fields(Settings))
     assert from_query(to_query(other)) == (other, [])
@@ -24,6 +26,7 @@ def test_round_trip_of_every_control() -> None:
         ({"eps": "-3"}, {"eps": 0}),
         ({"steps": "1e9"}, {"steps": 100}),
         ({"eps": "inf"}, {"eps": 32}),
+        ({"eps": "2.7"}, {"eps": 3}),
         ({"target": "-5"}, {"target": 0}),
         ({"target": "giraffe of gold"}, {}),
         ({"target": "²"}, {}),

@@ -61,5 +61,10 @@ def test_it_reproduces_delta_bit_for_bit(settings: Settings, classifier: Classif
     assert np.array_equal(saved, to_pixels(expected.adversarial))
 
 
+def test_a_target_that_is_the_present_class_runs_as_on_the_page() -> None:
+    program = snippet(Settings(target=341, loss="difference"), 341)
+    assert "fgsm" in program and "run(pgd(clf, x, Linf(4 / 255), Targeted(341), steps=40))" in program
+
+
 def test_own_pictures_have_a_placeholder() -> None:
     assert "my_photo.png" in snippet(Settings(image=OWN), 1)
