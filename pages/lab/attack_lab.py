@@ -88,12 +88,12 @@ def control(name: str, widget: Callable[..., object], *args: object, **options: 
 def start() -> None:
     if "lab" not in state:
         state.lab, state.notes = lab.from_query(st.query_params.to_dict())
-        state.arrived = lab.to_query(state.lab)
         state.jobs = {}
         state.upload_error = None
     if state.lab.image == OWN and "own_image" not in state:
         state.notes.append("The link was made with somebody's own photograph, which a link cannot carry.")
         apply(image=Settings.image)
+    state.setdefault("arrived", lab.to_query(state.lab))
 
 
 @st.cache_data(show_spinner=False)
@@ -429,7 +429,7 @@ def page() -> None:
     with st.container(horizontal=True, key="presets"):
         for name in PRESETS:
             st.button(name, on_click=preset, args=(name,))
-        st.button("surprise me", icon=":material/casino:", on_click=surprise)
+        st.button("surprise me", on_click=surprise)
         if state.lab.present:
             st.button("Leave presentation mode", on_click=apply, kwargs={"present": False}, type="tertiary")
     messages = st.container()

@@ -158,9 +158,10 @@ def test_phone(browser: Browser, address: str, scheme: str) -> None:
     page = context.new_page()
     page.goto(address + FAST)
     fooled(page, "wombat")
-    boxes = [page.locator(".st-key-stage img").nth(i).bounding_box() for i in range(3)]
-    assert all(boxes) and len({round(b["y"]) for b in boxes if b}) == 1  # one row
-    assert all(b["x"] >= 0 and b["x"] + b["width"] <= 390 for b in boxes if b)
+    measure = "all => all.map(image => image.getBoundingClientRect().toJSON())"
+    boxes = page.locator(".st-key-stage img").evaluate_all(measure)
+    assert len(boxes) == 3 and len({round(box["y"]) for box in boxes}) == 1  # one row
+    assert all(box["x"] >= 0 and box["right"] <= 390 and box["width"] > 90 for box in boxes)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     red = int(background.split("(")[1].split(",")[0])
