@@ -252,6 +252,8 @@ class LocalEngine:
         if job._abandoned():
             job.cancel()
             job._end()
+            if self._leaders.get(job._key) is job:
+                del self._leaders[job._key]  # or it would hold its pictures until somebody asks the same again
             return False
         # Of equal requests one is computed, and the others look on. If it stops, the next one takes over.
         leader = self._leaders.get(job._key)

@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from adv_core.attacks import default_step_size
 from adv_core.classifiers import DEFAULT, ClassifierError, categories, fetch, info_of, list_classifiers
 from adv_core.engine import Frame, Job, Request, default_engine
 from adv_core.figures import curve, loss_chart, side_by_side
@@ -275,9 +276,8 @@ def follow(job: Job, draw: Callable[[list[Frame]], None], interval: float = 0.12
     return None
 
 
-def radius_text(settings: Settings, value: float | None = None) -> str:
-    value = settings.radius if value is None else value
-    return f"{value * 255:g}/255" if settings.norm == "linf" else f"{value:g} (L2)"
+def radius_text(settings: Settings) -> str:
+    return f"{settings.eps}/255" if settings.norm == "linf" else f"{settings.radius:g} (L2)"
 
 
 def attack_request(settings: Settings, base: Request, label: int) -> Request:
@@ -361,7 +361,7 @@ def show_formula(settings: Settings, request: Request, label: int) -> None:
         st.caption("FGSM is one steepest step of length ε; g does not depend on ε.")
         return
     alpha = request.step_size
-    shown = min(5 / request.steps, 1) * settings.radius if alpha is None else alpha
+    shown = float(default_step_size(settings.radius, request.steps)) if alpha is None else alpha
     in_levels = settings.norm == "linf" and request.step == "steepest"
     short = {"untargeted": "L_y", "targeted": "(-L_t)", "difference": "(L_y - L_t)"}[request.objective]
     number = rf"\tfrac{{{shown * 255:.3g}}}{{255}}" if in_levels else f"{shown:.4g}"
@@ -502,7 +502,6 @@ def page() -> None:
             width="stretch",
             height=200,
             alt="The objective that the attack maximises, at each step",
-            key=None,
         )
 
     def draw(frames: list[Frame]) -> None:
