@@ -1,10 +1,12 @@
 """L: what the attack maximises. An objective maps logits (N, K) to one number a row (N,); the solver goes uphill.
 
-Labels are class indices: one for all rows, or a sequence / tensor of shape (N,).
+Labels are class indices: one for all rows, or a sequence / tensor of shape (N,). Any function from logits (N, K) to
+(N,) can be climbed too; wrap it in `Custom` to say when its aim is reached.
 """
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Labels = int | Sequence[int] | Tensor
+# What a solver can climb: every Objective is one, and so is any function of the logits.
+Climbable = Callable[[Tensor], Tensor]
 
 
 def as_labels(labels: Labels, logits: Tensor) -> Tensor:
@@ -85,10 +89,114 @@ class TargetedDifference(Objective):
 
     def __call__(self, logits: Tensor) -> Tensor:
         y, target = as_labels(self.y, logits), as_labels(self.target, logits)
-        if bool((y == target).any()):
-            raise ValueError("the target is the present class: choose another one")
-        difference = logits.gather(1, target[:, None]) - logits.gather(1, y[:, None])
-        return difference.squeeze(1)
+        _refuse_present_class(y, target)
+        return _pick(logits, target) - _pick(logits, y)
 
     def reached(self, logits: Tensor) -> Tensor:
         return logits.argmax(1) == as_labels(self.target, logits)
+
+
+@dataclass(frozen=True, eq=False)
+class Margin(Objective):
+    """The margin of Carlini & Wagner (S&P 2017, arXiv:1608.04644), min(max over i ≠ y of z_i - z_y, κ); with a target
+    t it is min(z_t - max over i ≠ t of z_i, κ). Above zero the aim is reached.
+
+    It does not saturate as the softmax does, and it stops growing at κ: no effort is spent on being surer than that.
+
+    Args:
+        y: the present class, to be left; or give ``target`` instead, the class to be.
+        kappa: κ ≥ 0, the confidence asked for, in logits; the default never stops growing.
+
+    Raises:
+        ValueError: neither or both of ``y`` and ``target``.
+    """
+
+    y: Labels | None = None
+    target: Labels | None = None
+    kappa: float = math.inf
+
+    def __post_init__(self) -> None:
+        if (self.y is None) == (self.target is None):
+            raise ValueError("a margin needs either y, the class to leave, or target, the class to be")
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        labels = self.y if self.target is None else self.target
+        assert labels is not None
+        label = as_labels(labels, logits)
+        own = _pick(logits, label)
+        others = logits.scatter(1, label[:, None], -math.inf).amax(1)
+        margin = others - own if self.target is None else own - others
+        return margin.clamp_max(self.kappa)
+
+    def reached(self, logits: Tensor) -> Tensor:
+        if self.target is None:
+            assert self.y is not None
+            return logits.argmax(1) != as_labels(self.y, logits)
+        return logits.argmax(1) == as_labels(self.target, logits)
+
+
+@dataclass(frozen=True, eq=False)
+class LogitsRatio(Objective):
+    """The difference-of-logits ratio of Croce & Hein (ICML 2020, arXiv:2003.01690), which no scaling of the logits
+    changes: (max over i ≠ y of z_i - z_y) / (z₁ - z₃), with z₁ ≥ z₂ ≥ z₃ the sorted logits; with a target t
+    (z_t - z_y) / (z₁ - (z₃ + z₄) / 2).
+
+    Args:
+        y: the present class.
+        target: the class to be; None for any other.
+
+    Raises:
+        ValueError: on a call, with fewer than three classes (four with a target), or where the target is y itself.
+    """
+
+    y: Labels
+    target: Labels | None = None
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        needed = 3 if self.target is None else 4
+        if logits.shape[1] < needed:
+            raise ValueError(f"the logits ratio needs at least {needed} classes; this classifier has {logits.shape[1]}")
+        y = as_labels(self.y, logits)
+        top = logits.topk(needed, dim=1).values
+        if self.target is None:
+            others = logits.scatter(1, y[:, None], -math.inf).amax(1)
+            return (others - _pick(logits, y)) / (top[:, 0] - top[:, 2] + 1e-12)
+        target = as_labels(self.target, logits)
+        _refuse_present_class(y, target)
+        return (_pick(logits, target) - _pick(logits, y)) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
+
+    def reached(self, logits: Tensor) -> Tensor:
+        if self.target is None:
+            return logits.argmax(1) != as_labels(self.y, logits)
+        return logits.argmax(1) == as_labels(self.target, logits)
+
+
+@dataclass(frozen=True, eq=False)
+class Custom(Objective):
+    """Any function of the logits.
+
+    Args:
+        function: logits (N, K) -> (N,), differentiable for the solvers that use a gradient.
+        aim: logits (N, K) -> boolean (N,), when the attack has got what it wants. Only the solvers that stop there
+            (minimum-norm attacks, Square Attack) ask for it.
+    """
+
+    function: Climbable
+    aim: Callable[[Tensor], Tensor] | None = None
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        return self.function(logits)
+
+    def reached(self, logits: Tensor) -> Tensor:
+        if self.aim is None:
+            raise ValueError("this objective does not say when its aim is reached: give Custom an aim")
+        return self.aim(logits)
+
+
+def _pick(logits: Tensor, labels: Tensor) -> Tensor:
+    return logits.gather(1, labels[:, None]).squeeze(1)
+
+
+def _refuse_present_class(y: Tensor, target: Tensor) -> None:
+    if bool((y == target).any()):
+        raise ValueError("the target is the present class: choose another one")

@@ -1,12 +1,21 @@
 """Δ: the perturbations that are allowed.
 
-A set is a norm ball of radius ε, always met with the box: x + δ has to stay a picture, in [0, 1]. Every set answers the
-same five questions (`project`, `steepest`, `random`, `norm`, `quantize`), and a solver needs to know nothing else.
-Tensors are batches (N, C, H, W) (any trailing shape works); ε is one number for all rows, or a tensor of shape (N,).
+A set is a ball of radius ε in some norm, always met with the box: x + δ has to stay a picture, in [0, 1]. Every set
+answers the same questions (`project`, `steepest`, `random`, `norm`, `quantize`), and a solver needs to know nothing
+else. Tensors are batches (N, C, H, W) (any trailing shape works); ε is one number for all rows, or a tensor (N,).
+
+    Linf(8 / 255)              no value moves by more than 8 levels
+    L2(3.0)                    the length of the whole change
+    L1(40.0)                   the sum of all changes
+    L0(100)                    at most 100 pixels change, by as much as they like
+    Box()                      anything that is still a picture
+    Masked(Linf(0.5), mask)    Δ(x): only where the mask is true (glasses, a sticker, the background)
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -24,20 +33,8 @@ def per_row(value: float | Tensor, like: Tensor) -> Tensor:
     return value.to(like).reshape(-1, *[1] * (like.ndim - 1))
 
 
-@dataclass(frozen=True, eq=False)
 class PerturbationSet(ABC):
-    """{δ : ‖δ‖ ≤ ε, 0 ≤ x + δ ≤ 1}.
-
-    Args:
-        eps: the radius ε ≥ 0, in pixel units (8 / 255); a float, or a tensor (N,) with one radius a row.
-    """
-
-    eps: float | Tensor
-
-    def __post_init__(self) -> None:
-        eps = torch.as_tensor(self.eps)
-        if not bool(torch.isfinite(eps).all()) or bool((eps < 0).any()):
-            raise ValueError(f"ε has to be a finite number, zero or more, not {self.eps}")
+    """Δ(x), the perturbations δ that are allowed at x; 0 is always one of them."""
 
     @abstractmethod
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
@@ -62,8 +59,63 @@ class PerturbationSet(ABC):
         An x that is not itself an 8-bit picture (a point in the plane, say) is left alone: δ comes back unchanged.
         """
 
+    @property
+    @abstractmethod
+    def radius(self) -> float | Tensor:
+        """ε, a number or one a row."""
 
-class Linf(PerturbationSet):
+    @property
+    def reach(self) -> float | Tensor:
+        """The longest step that makes sense, in the unit of `steepest`'s length: ε, where that is a length."""
+        return self.radius
+
+    @abstractmethod
+    def with_radius(self, eps: float | Tensor) -> Self:
+        """The same kind of set with another ε."""
+
+    def rows(self, index: Tensor) -> Self:
+        """The set for those rows of the batch alone; ``index`` is a list of row numbers, or a mask (N,)."""
+        eps = torch.as_tensor(self.radius)
+        return self if eps.ndim == 0 else self.with_radius(eps[index.to(eps.device)])
+
+    def dual_norm(self, direction: Tensor) -> Tensor:
+        """max ⟨direction, v⟩ over ‖v‖ ≤ 1, (N,): the largest gain of a linear function per unit of ε."""
+        return (direction * self.steepest(direction, 1.0)).flatten(1).sum(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Ball(PerturbationSet):
+    """{δ : ‖δ‖ ≤ ε, 0 ≤ x + δ ≤ 1}.
+
+    Args:
+        eps: the radius ε ≥ 0, in pixel units (8 / 255); a float, or a tensor (N,) with one radius a row. ``math.inf``
+            leaves only the box (minimum-norm attacks need a geometry, not a limit).
+
+    Raises:
+        ValueError: a negative ε, or NaN.
+    """
+
+    eps: float | Tensor
+
+    def __post_init__(self) -> None:
+        eps = torch.as_tensor(self.eps)
+        if bool(eps.isnan().any()) or bool((eps < 0).any()):
+            raise ValueError(f"ε has to be a number, zero or more, not {self.eps}")
+
+    @property
+    def radius(self) -> float | Tensor:
+        return self.eps
+
+    def with_radius(self, eps: float | Tensor) -> Self:
+        return replace(self, eps=eps)
+
+    def _radius(self, like: Tensor) -> Tensor:
+        """ε of every row in double precision, (N,)."""
+        eps = torch.as_tensor(self.eps, dtype=torch.float64)
+        return eps.to(_precise(like).device).expand(like.shape[0])
+
+
+class Linf(Ball):
     """max |δᵢ| ≤ ε: no pixel moves by more than ε. Its steepest step is the sign (Goodfellow et al. 2015)."""
 
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
@@ -76,7 +128,7 @@ class Linf(PerturbationSet):
 
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
         unit = torch.rand(x.shape, generator=generator).to(x) * 2 - 1
-        return self.project(per_row(self.eps, x) * unit, x)
+        return self.project(per_row(_finite(self.eps), x) * unit, x)
 
     def norm(self, delta: Tensor) -> Tensor:
         return delta.flatten(1).abs().amax(1)
@@ -91,7 +143,7 @@ class Linf(PerturbationSet):
         return _on_the_grid((delta * 255).round().clamp(-most, most), x)
 
 
-class L2(PerturbationSet):
+class L2(Ball):
     """√Σδᵢ² ≤ ε. Its steepest step is the gradient, normalised to length α."""
 
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
@@ -134,7 +186,7 @@ class L2(PerturbationSet):
         gaussian = torch.randn(x.shape, generator=generator).to(x)
         # Uniform in a ball of d dimensions: the radius follows r ~ u^(1/d).
         u = torch.rand(x.shape[0], generator=generator).to(x)
-        length = u ** (1 / x[0].numel()) * self._radius(x).to(x)
+        length = u ** (1 / x[0].numel()) * _finite(self._radius(x)).to(x)
         return self.project(self.steepest(gaussian, length), x)
 
     def norm(self, delta: Tensor) -> Tensor:
@@ -142,25 +194,9 @@ class L2(PerturbationSet):
         return self._square(delta).sqrt().to(delta.dtype)
 
     def quantize(self, delta: Tensor, x: Tensor) -> Tensor:
-        if not is_8bit(x):
-            return delta
-        # Rounding to nearest makes δ longer. ‖round(s·δ)‖ grows with s, so a bisection finds the largest s for which
-        # the rounded δ is no longer than δ was; s > 1 is allowed, since a short δ would otherwise round to nothing.
         # A hair of slack, so that a δ that lies on the grid already comes back as it is.
-        wanted = self._square(delta) * 255**2 * (1 + 1e-6)
-        wanted = torch.minimum(wanted, (self._radius(delta) * 255).square() * (1 - 4e-6))
-        levels = delta * 255
-        low, high = torch.zeros_like(wanted), torch.full_like(wanted, 16.0)
-        for _ in range(24):
-            middle = (low + high) / 2
-            fits = self._square(self._rounded(levels, middle, x)) <= wanted
-            low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)
-        return _on_the_grid(self._rounded(levels, low, x), x)
-
-    def _radius(self, like: Tensor) -> Tensor:
-        eps = torch.as_tensor(self.eps, dtype=torch.float64)
-        device = like.device if like.device.type != "mps" else torch.device("cpu")
-        return eps.to(device).expand(like.shape[0])
+        wanted = torch.minimum(self._square(delta) * (1 + 1e-6), self._radius(delta).square() * (1 - 4e-6))
+        return _rounded_within(delta, x, self._square, wanted, 2)
 
     @staticmethod
     def _square(delta: Tensor) -> Tensor:
@@ -169,10 +205,231 @@ class L2(PerturbationSet):
             return delta.flatten(1).square().sum(1).cpu().double()
         return delta.flatten(1).square().sum(1, dtype=torch.float64)
 
+
+class L1(Ball):
+    """Σ|δᵢ| ≤ ε. Its steepest step puts everything on the value with the largest gradient.
+
+    Args:
+        eps: as for every ball, in pixel units: ε = 40 is worth forty values moved from black to white.
+    """
+
+    def project(self, delta: Tensor, x: Tensor) -> Tensor:
+        # The nearest point is |dᵢ| = clip(|δᵢ| - λ, 0, roomᵢ) with the smallest λ ≥ 0 that fits into the ball: the
+        # simplex projection of Duchi et al. (ICML 2008), with a ceiling for the box. Σ|dᵢ| is piecewise linear in λ;
+        # walking λ down from above, a value starts to grow at |δᵢ| and stops at |δᵢ| - roomᵢ. Sorting these places
+        # gives the sum at each of them, and one linear step between two of them gives λ.
+        size = _precise(delta).flatten(1).abs()
+        room = _precise(torch.where(delta > 0, 1 - x, x)).flatten(1)
+        target = self._radius(delta) * (1 - 2**-22)  # as in L2: rounding must not leave the ball
+        result = torch.minimum(size, room)
+        outside = result.sum(1) > target
+        if bool(outside.any()):
+            places = torch.cat([size[outside], (size - room)[outside]], 1)
+            change = torch.cat([torch.ones_like(size), -torch.ones_like(size)], 1)[outside]
+            places, order = places.sort(dim=1, descending=True)
+            growing = change.gather(1, order).cumsum(1)
+            sums = (growing[:, :-1] * (places[:, :-1] - places[:, 1:])).cumsum(1)
+            sums = torch.nn.functional.pad(sums, (1, 0))
+            # the last place at which the sum still fits; sums[:, 0] = 0 always does
+            last = (sums <= target[outside, None]).sum(1, keepdim=True) - 1
+            missing = target[outside, None] - sums.gather(1, last)
+            shift = places.gather(1, last) - missing / growing.gather(1, last).clamp_min(1)
+            # λ < 0 would mean that the box alone fits, which `outside` excludes up to rounding
+            shrunk = (size[outside] - shift.clamp_min(0)).clamp_min(0)
+            result[outside] = torch.minimum(shrunk, room[outside])
+        result = result.reshape(delta.shape).to(delta)
+        return (result * delta.sign()).clamp(-x, 1 - x)
+
+    def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
+        flat = direction.flatten(1)
+        best = flat.abs().argmax(1, keepdim=True)
+        step = torch.zeros_like(flat).scatter_(1, best, flat.gather(1, best).sign())
+        return per_row(length, direction) * step.reshape(direction.shape)
+
+    def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        # Exponentials divided by their sum are uniform on the simplex; one more of them makes it the solid body.
+        uniform = torch.rand(x.shape[0], x[0].numel() + 1, generator=generator, dtype=torch.float64)
+        exponential = -torch.log1p(-uniform)
+        size = exponential[:, :-1] / exponential.sum(1, keepdim=True)
+        sign = torch.randint(0, 2, size.shape, generator=generator) * 2 - 1
+        return self.project(per_row(_finite(self.eps), x) * (size * sign).to(x).reshape(x.shape), x)
+
+    def norm(self, delta: Tensor) -> Tensor:
+        return self._sum(delta).to(delta)
+
+    def quantize(self, delta: Tensor, x: Tensor) -> Tensor:
+        wanted = torch.minimum(self._sum(delta) * (1 + 1e-6), self._radius(delta) * (1 - 2e-6))
+        return _rounded_within(delta, x, self._sum, wanted, 1)
+
     @staticmethod
-    def _rounded(levels: Tensor, scale: Tensor, x: Tensor) -> Tensor:
-        shown = (x * 255).round()
+    def _sum(delta: Tensor) -> Tensor:
+        return _precise(delta.flatten(1).abs()).sum(1)
+
+
+class L0(Ball):
+    """At most ε pixels change, each by as much as the box allows. A pixel is a place: all its colours count once.
+
+    Not convex, but its projection is known: keep the pixels that matter most (Croce & Hein, ICCV 2019,
+    arXiv:1909.05040). ``eps`` is a number of pixels.
+    """
+
+    @property
+    def reach(self) -> float | Tensor:
+        return 1.0  # the count bounds no length: a pixel may cross the whole range
+
+    def project(self, delta: Tensor, x: Tensor) -> Tensor:
+        inside = delta.clamp(-x, 1 - x)
+        # what keeping a place spares of the squared distance
+        spared = self._by_place(delta.square() - (delta - inside).square()).sum(1)
+        most = torch.as_tensor(self.eps).to(spared.device).floor().expand(spared.shape[0])
+        reach = int(most.clamp(0, spared.shape[1]).max()) if most.numel() else 0
+        best = spared.topk(reach, dim=1).indices
+        allowed = torch.arange(reach, device=spared.device) < most[:, None]
+        keep = torch.zeros_like(spared, dtype=torch.bool).scatter_(1, best, allowed)
+        return torch.where(keep[:, None], self._by_place(inside), 0).reshape(delta.shape)
+
+    def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
+        # Under a bound on the count alone no step is the steepest. The gradient is scaled so that its largest value
+        # moves by ``length``: the places stay comparable, which is what the projection chooses by.
+        largest = direction.flatten(1).abs().amax(1).clamp_min(torch.finfo(direction.dtype).tiny)
+        return per_row(length, direction) * (direction / per_row(largest, direction))
+
+    def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        colours = torch.rand(x.shape, generator=generator).to(x) - x
+        places = self._by_place(x)[:, 0].shape
+        order = torch.rand(places, generator=generator).to(x.device).argsort(1).argsort(1)
+        keep = order < torch.as_tensor(self.eps).to(order.device).floor().expand(places[0])[:, None]
+        return torch.where(keep[:, None], self._by_place(colours), 0).reshape(x.shape)
+
+    def norm(self, delta: Tensor) -> Tensor:
+        return (self._by_place(delta) != 0).any(1).sum(1).to(delta)
+
+    def quantize(self, delta: Tensor, x: Tensor) -> Tensor:
+        if not is_8bit(x):
+            return delta
+        return _on_the_grid((delta * 255).round(), x)
+
+    @staticmethod
+    def _by_place(values: Tensor) -> Tensor:
+        """(N, colours, places); points without colours have one colour."""
+        return values.flatten(2) if values.ndim > 2 else values.flatten(1)[:, None]
+
+
+class Box(Linf):
+    """[0, 1] and nothing else: x + δ is any picture at all. The L∞ ball of radius 1 holds no less."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+
+    def with_radius(self, eps: float | Tensor) -> Self:
+        raise ValueError("the box has no radius to change: use Linf")
+
+
+@dataclass(frozen=True, eq=False)
+class Masked(PerturbationSet):
+    """Δ(x) = {δ ∈ inner : δ = 0 where the mask is false}: glasses, a sticker, the background (Sharif et al. 2016).
+
+    Args:
+        inner: what holds where the mask is true.
+        mask: boolean, (H, W) or (3, H, W) for all rows, or (N, 1, H, W) with one a row.
+
+    Raises:
+        ValueError: on use, where the mask does not fit the picture's shape.
+    """
+
+    inner: PerturbationSet
+    mask: Tensor = field(repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mask", torch.as_tensor(self.mask).bool())
+
+    @property
+    def radius(self) -> float | Tensor:
+        return self.inner.radius
+
+    @property
+    def reach(self) -> float | Tensor:
+        return self.inner.reach
+
+    def with_radius(self, eps: float | Tensor) -> Self:
+        return replace(self, inner=self.inner.with_radius(eps))
+
+    def rows(self, index: Tensor) -> Self:
+        one_each = self.mask.ndim == 4 and self.mask.shape[0] > 1
+        mask = self.mask[index.to(self.mask.device)] if one_each else self.mask
+        return replace(self, inner=self.inner.rows(index), mask=mask)
+
+    def project(self, delta: Tensor, x: Tensor) -> Tensor:
+        # Every inner set only ever shrinks values towards zero, so those that are zero stay so: still the nearest.
+        return self.inner.project(self._cut(delta), x)
+
+    def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
+        return self.inner.steepest(self._cut(direction), length)
+
+    def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        # Drawn among the visible values alone: cutting a sample of the whole ball would make it far too short.
+        delta = torch.zeros_like(x)
+        seen = self._over(x)
+        for row in range(x.shape[0]):
+            here, picture = seen[row], x[row]
+            if here.ndim > 1 and bool((here == here[:1]).all()):  # whole pixels: keep their colours together
+                here, picture = here[0].flatten(), picture.flatten(1)
+            inner = self.inner.rows(torch.tensor([row]))
+            delta[row].view(picture.shape)[..., here] = inner.random(picture[..., here][None], generator)[0]
+        return delta
+
+    def norm(self, delta: Tensor) -> Tensor:
+        return self.inner.norm(self._cut(delta))
+
+    def quantize(self, delta: Tensor, x: Tensor) -> Tensor:
+        return self.inner.quantize(self._cut(delta), x)
+
+    def _over(self, like: Tensor) -> Tensor:
+        try:
+            return self.mask.to(like.device).expand(like.shape)
+        except RuntimeError as error:
+            raise ValueError(
+                f"a mask of shape {tuple(self.mask.shape)} does not fit pictures of shape {tuple(like.shape)}"
+            ) from error
+
+    def _cut(self, values: Tensor) -> Tensor:
+        return torch.where(self._over(values), values, torch.zeros((), dtype=values.dtype, device=values.device))
+
+
+def _precise(values: Tensor) -> Tensor:
+    """In double precision, which MPS does not have: there, on the CPU."""
+    return (values.cpu() if values.device.type == "mps" else values).double()
+
+
+def _finite(eps: float | Tensor) -> Tensor:
+    eps = torch.as_tensor(eps)
+    if not bool(eps.isfinite().all()):
+        raise ValueError("a ball without a limit has no random point")
+    return eps
+
+
+def _rounded_within(
+    delta: Tensor, x: Tensor, measure: Callable[[Tensor], Tensor], wanted: Tensor, degree: int
+) -> Tensor:
+    """δ on the 8-bit grid with ``measure(δ) ≤ wanted``; the measure is homogeneous of that degree.
+
+    Rounding to nearest can make δ longer. The measure of round(s·δ) grows with s, so a bisection finds the largest s
+    that fits; s > 1 is allowed, since a short δ would otherwise round to nothing.
+    """
+    if not is_8bit(x):
+        return delta
+    levels, shown = delta * 255, (x * 255).round()
+
+    def rounded(scale: Tensor) -> Tensor:
         return (levels * per_row(scale, levels)).round().clamp(-shown, 255 - shown)
+
+    wanted = wanted * 255**degree
+    low, high = torch.zeros_like(wanted), torch.full_like(wanted, 16.0)
+    for _ in range(24):
+        middle = (low + high) / 2
+        fits = measure(rounded(middle)) <= wanted
+        low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)
+    return _on_the_grid(rounded(low), x)
 
 
 def _on_the_grid(levels: Tensor, x: Tensor) -> Tensor:
