@@ -230,15 +230,15 @@ class AdaptiveAscent(Rule):
             self.best_at_checkpoint = here.loss
         self.rises = self.rises + (here.loss > self.loss_before)
         better = here.loss > self.best_loss
-        self.best = _where(better, delta, self.best)
-        self.best_gradient = _where(better, gradient, self.best_gradient)
+        self.best = where_rows(better, delta, self.best)
+        self.best_gradient = where_rows(better, gradient, self.best_gradient)
         self.best_loss = torch.maximum(here.loss, self.best_loss)
         self.loss_before = here.loss
         if self.index and self.index in self.checkpoints:
             since = self.index - self.checkpoints[self.checkpoints.index(self.index) - 1]
             stuck = (self.rises < self.rho * since) | (~self.halved & (self.best_loss <= self.best_at_checkpoint))
             self.step_size = torch.where(stuck, self.step_size / 2, self.step_size)
-            delta, gradient = _where(stuck, self.best, delta), _where(stuck, self.best_gradient, gradient)
+            delta, gradient = where_rows(stuck, self.best, delta), where_rows(stuck, self.best_gradient, gradient)
             self.halved, self.best_at_checkpoint = stuck, self.best_loss
             self.rises = torch.zeros_like(self.rises)
         ahead = self.delta_set.project(delta + self.delta_set.steepest(gradient, self.step_size), x)
@@ -252,7 +252,7 @@ class AdaptiveAscent(Rule):
     def last(self, delta: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
         if self.index == 0:
             return delta
-        return _where(loss(delta) > self.best_loss, delta, self.best)
+        return where_rows(loss(delta) > self.best_loss, delta, self.best)
 
 
 # ------------------------------------------------------------------------------------------------------- the attacks
@@ -503,8 +503,8 @@ def random_noise(
     In L∞ every pixel moves by the full ±ε, in L2 δ lies on the sphere, so noise and attack differ in direction alone.
     """
     direction = _rowwise(x, seed, lambda like, generator: torch.randn(like.shape, generator=generator).to(like))
-    known = InputGradient(*evaluate(classifier, x, objective), direction)
-    yield from fgsm(classifier, x, perturbation_set, objective, gradient=known, quantize=quantize)
+    here = InputGradient(*evaluate(classifier, x, objective), direction)
+    yield from fgsm(classifier, x, perturbation_set, objective, gradient=here, quantize=quantize)
 
 
 def run(steps: Iterable[Step], *, keep_steps: bool = True) -> AttackResult:
@@ -555,7 +555,7 @@ def _ascend(
             here, first = first or input_gradient(classifier, x, objective, delta=delta), None
             if index == restart == 0:
                 warn_of_probabilities(here.logits)
-            yield Step(restart * steps + index, x, delta, _known(here.logits, here.loss), here.norm)
+            yield Step(restart * steps + index, x, delta, known(here.logits, here.loss), here.norm)
             delta = rule.next(delta, here, x)
         delta = rule.last(delta, lambda delta: evaluate(classifier, x + delta, objective)[1])
         if quantize:
@@ -568,16 +568,12 @@ def _ascend(
             best, best_seen = delta, seen
         else:
             better = _better(objective, seen, best_seen)
-            best = _where(better, delta, best)
-            best_seen = (_where(better, seen[0], best_seen[0]), _where(better, seen[1], best_seen[1]))
+            best = where_rows(better, delta, best)
+            best_seen = (where_rows(better, seen[0], best_seen[0]), where_rows(better, seen[1], best_seen[1]))
     assert best is not None
-    final, known = best, best_seen
-    yield Step(
-        len(starts) * steps,
-        x,
-        final,
-        (lambda: known) if known is not None else lambda: evaluate(classifier, x + final, objective),
-    )
+    final = best
+    look = known(*best_seen) if best_seen else lambda: evaluate(classifier, x + final, objective)
+    yield Step(len(starts) * steps, x, final, look)
 
 
 def _better(objective: Climbable, new: tuple[Tensor, Tensor], old: tuple[Tensor, Tensor]) -> Tensor:
@@ -589,11 +585,12 @@ def _better(objective: Climbable, new: tuple[Tensor, Tensor], old: tuple[Tensor,
     return (now & ~before) | ((now == before) & higher)
 
 
-def _known(logits: Tensor, loss: Tensor) -> Callable[[], tuple[Tensor, Tensor]]:
+def known(logits: Tensor, loss: Tensor) -> Callable[[], tuple[Tensor, Tensor]]:
+    """For a `Step` whose evaluation has happened already."""
     return lambda: (logits, loss)
 
 
-def _where(rows: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+def where_rows(rows: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     """``yes`` in those rows (a boolean (N,)), ``no`` in the others."""
     return torch.where(rows.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)
 

@@ -7,7 +7,7 @@ Labels are class indices: one for all rows, or a sequence / tensor of shape (N,)
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -47,6 +47,16 @@ class Objective(ABC):
     @abstractmethod
     def reached(self, logits: Tensor) -> Tensor:
         """Whether the attack's aim is reached, a boolean a row, shape (N,)."""
+
+    def rows(self, index: Tensor) -> "Objective":
+        """The objective of those rows of the batch alone; ``index`` is a list of row numbers, or a mask (N,)."""
+        changes = {}
+        for name in ("y", "target"):
+            labels = getattr(self, name, None)
+            if labels is not None and torch.as_tensor(labels).numel() > 1:
+                labels = torch.as_tensor(labels).reshape(-1)
+                changes[name] = labels[index.to(labels.device)]
+        return replace(self, **changes) if changes else self  # type: ignore[type-var]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,165 @@
+"""Attacks that see only what the classifier answers: no gradient, no weights, one query after the other."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from adv_core.attacks import Classifier, Step, checked, evaluate, known, warn_of_probabilities, where_rows
+from adv_core.objectives import Objective
+from adv_core.perturbation_sets import L2, Linf, PerturbationSet, per_row
+
+
+def square_attack(
+    classifier: Classifier,
+    x: Tensor,
+    perturbation_set: PerturbationSet,
+    objective: Objective,
+    *,
+    queries: int = 1000,
+    first_share: float = 0.8,
+    seed: int = 0,
+    quantize: bool = True,
+) -> Iterator[Step]:
+    """Square Attack (Andriushchenko, Croce, Flammarion & Hein, ECCV 2020, arXiv:1912.00049).
+
+    Random search: paint a square somewhere, keep it if the objective rises. The squares shrink as the queries are used
+    up. In L∞ every value always sits at ±ε, which is where a worst case lies; in L2 the length that a square gets is
+    taken from another square. A row that has reached its aim asks no more.
+
+    Args:
+        classifier, x: as for `fgsm`; only its logits are used.
+        perturbation_set: `Linf` or `L2`.
+        objective: usually `Margin(y)`, whose slope does not die where a network is sure of itself.
+        queries: at most so many a row, ≥ 1, the first one included.
+        first_share: the part of the picture that the first squares cover.
+        seed: of the search; the global generator is not touched.
+        quantize: end with an 8-bit picture (where x is one).
+
+    Yields:
+        A step for every query: the best δ so far. The attack ends when every row has reached its aim.
+
+    Raises:
+        ValueError: x outside [0, 1] or not a batch of pictures, another set than L∞ or L2, no query at all.
+    """
+    if x.ndim != 4:
+        raise ValueError("Square Attack paints squares: x has to be a batch of pictures (N, C, H, W)")
+    if queries < 1:
+        raise ValueError("without a query nothing can be found")
+    if type(perturbation_set) not in (Linf, L2):
+        raise ValueError("Square Attack knows the L∞ and the L2 ball")
+    x = checked(x, snap=quantize)
+    generator = torch.Generator().manual_seed(seed)
+    squares = _LinfSquares(perturbation_set, x, generator) if isinstance(perturbation_set, Linf) else None
+    search = squares or _L2Squares(perturbation_set, x, generator)
+    delta = search.start()
+    logits, loss = evaluate(classifier, x + delta, objective)
+    warn_of_probabilities(logits)
+    query = 1
+    for query in range(1, queries):
+        yield Step(query - 1, x, delta, known(logits, loss))
+        active = (~objective.reached(logits)).nonzero().flatten()
+        if not len(active):
+            break
+        share = first_share * _shrink(query / queries)
+        candidate = search.paint(delta, active, share)
+        part = objective.rows(active)
+        new_logits, new_loss = evaluate(classifier, x[active] + candidate, part)
+        better = (new_loss > loss[active]) | part.reached(new_logits)
+        delta = delta.index_copy(0, active, where_rows(better, candidate, delta[active]))
+        logits = logits.index_copy(0, active, where_rows(better, new_logits, logits[active]))
+        loss = loss.index_copy(0, active, where_rows(better, new_loss, loss[active]))
+    if quantize:
+        delta = perturbation_set.quantize(delta, x)
+    yield Step(query, x, delta, lambda: evaluate(classifier, x + delta, objective))
+
+
+def _shrink(done: float) -> float:
+    """The part of the first share that a square covers when that part of the queries is used up: the paper's table."""
+    table = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+    return 0.5 ** sum(done > place for place in table)
+
+
+class _LinfSquares:
+    def __init__(self, ball: PerturbationSet, x: Tensor, generator: torch.Generator) -> None:
+        self.ball, self.x, self.generator = ball, x, generator
+        self.eps = per_row(ball.radius, x) * torch.ones_like(x[:, :1, :1, :1])
+
+    def start(self) -> Tensor:
+        """Vertical stripes of ±ε."""
+        n, channels, _, width = self.x.shape
+        return self.ball.project(self.eps * self._signs(n, channels, 1, width).expand_as(self.x), self.x)
+
+    def paint(self, delta: Tensor, active: Tensor, share: float) -> Tensor:
+        candidate = delta[active]
+        _, channels, height, width = candidate.shape
+        side = min(max(round((share * height * width) ** 0.5), 1), height, width)
+        for i, row in enumerate(active.tolist()):
+            top, left = self._below(height - side + 1), self._below(width - side + 1)
+            window = candidate[i, :, top : top + side, left : left + side]
+            window[:] = self.eps[row] * self._signs(channels, 1, 1)
+        return self.ball.rows(active).project(candidate, self.x[active])
+
+    def _signs(self, *shape: int) -> Tensor:
+        return (torch.randint(0, 2, shape, generator=self.generator) * 2 - 1).to(self.x)
+
+    def _below(self, end: int) -> int:
+        return int(torch.randint(0, end, (), generator=self.generator))
+
+
+class _L2Squares(_LinfSquares):
+    def start(self) -> Tensor:
+        """Tiles of bumps, of random sign in every colour, scaled to length ε."""
+        n, channels, height, width = self.x.shape
+        side = max(height // 5, 3)
+        delta = torch.zeros_like(self.x)
+        for top in range(0, height - side + 1, side):
+            for left in range(0, width - side + 1, side):
+                tile = delta[:, :, top : top + side, left : left + side]
+                tile[:] = self._bumps(side) * self._signs(n, channels, 1, 1)
+        return self.ball.project(self.ball.steepest(delta, self.ball.radius), self.x)
+
+    def paint(self, delta: Tensor, active: Tensor, share: float) -> Tensor:
+        candidate = delta[active]
+        _, channels, height, width = candidate.shape
+        side = max(round((share * height * width) ** 0.5), 3)
+        side = min(side + 1 - side % 2, height - 1, width - 1)
+        for i, row in enumerate(active.tolist()):
+            picture = candidate[i]
+            top, left = self._below(height - side), self._below(width - side)
+            other_top, other_left = self._below(height - side), self._below(width - side)
+            window = picture[:, top : top + side, left : left + side]
+            other = picture[:, other_top : other_top + side, other_left : other_left + side]
+            covered = torch.zeros_like(picture, dtype=torch.bool)
+            covered[:, top : top + side, left : left + side] = True
+            covered[:, other_top : other_top + side, other_left : other_left + side] = True
+            # What the ball leaves unused, and what both windows hold now, goes into the first window.
+            unused = (self.eps[row] ** 2 - picture.square().sum()).clamp_min(0)
+            held = torch.where(covered, picture, 0).square().sum((1, 2), keepdim=True)
+            bumps = self._bumps(side) * self._signs(channels, 1, 1)
+            fresh = bumps + window / window.square().sum((1, 2), keepdim=True).sqrt().clamp_min(1e-10)
+            size = fresh.square().sum((1, 2), keepdim=True).sqrt().clamp_min(1e-10)
+            fresh = fresh / size * (unused / channels + held).sqrt()
+            other[:] = 0
+            window[:] = fresh
+        return self.ball.rows(active).project(candidate, self.x[active])
+
+    def _bumps(self, side: int) -> Tensor:
+        """Two bumps side by side, or one above the other, of opposite sign; of length 1. (side, side)."""
+        bumps = torch.zeros(side, side)
+        half = side // 2
+        bumps[:half] = _pyramid(half, side)
+        bumps[half:] = -_pyramid(side - half, side)
+        bumps = bumps / bumps.norm()
+        return (bumps.T if self._below(2) else bumps).to(self.x)
+
+
+def _pyramid(height: int, width: int) -> Tensor:
+    """A bump of stacked, ever larger rectangles around the middle; each adds 1 / (number + 1)²."""
+    bump = torch.zeros(height, width)
+    top, left = height // 2, width // 2
+    for number in range(max(height, width) // 2 + 1):
+        rows = slice(max(top - number, 0), min(top + number + 1, height))
+        columns = slice(max(left - number, 0), min(left + number + 1, width))
+        bump[rows, columns] += 1 / (number + 1) ** 2
+    return bump / bump.norm()
