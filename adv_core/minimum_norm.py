@@ -246,12 +246,14 @@ def smallest_epsilon(
         attempt, attempt_margin = where_rows(closer, delta, attempt), torch.where(closer, here.loss, attempt_margin)
         slope = perturbation_set.dual_norm(here.gradient).clamp_min(1e-12)
         linear = length + here.loss.clamp_max(0).abs() / slope
-        grown = torch.where(best_length.isfinite(), eps * (1 + gamma * anneal), linear)
-        eps = torch.where(reached, torch.minimum(eps * (1 - gamma * anneal), best_length), grown)
-        eps = torch.minimum(eps, limit)
-        reach = eps * step_size * max(anneal, 0.05)
-        delta = delta + perturbation_set.steepest(here.gradient, reach)
-        delta = perturbation_set.with_radius(eps).project(delta, x)
+        grown = torch.maximum(eps * (1 + gamma * anneal), eps + perturbation_set.grain)
+        shrunk = torch.minimum(eps * (1 - gamma * anneal), eps - perturbation_set.grain)
+        # Never reached so far: a linear guess, and at least a fifth more than before, since guesses can fall short.
+        grown = torch.where(best_length.isfinite(), grown, torch.maximum(linear, torch.maximum(grown, eps * 1.2)))
+        eps = torch.where(reached, torch.minimum(shrunk, best_length - perturbation_set.grain), grown)
+        eps = torch.minimum(eps.clamp_min(0), limit)
+        ball = perturbation_set.with_radius(eps)
+        delta = ball.project(delta + ball.steepest(here.gradient, ball.reach * step_size * max(anneal, 0.05)), x)
     delta = where_rows(best_length.isfinite(), best, attempt)
     if quantize:
         delta = _settle(classifier, x, delta, perturbation_set, margin)
