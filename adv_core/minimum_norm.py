@@ -200,7 +200,7 @@ def smallest_epsilon(
     *,
     steps: int = 40,
     step_size: float = 1.0,
-    gamma: float = 0.1,
+    gamma: float = 0.2,
     quantize: bool = True,
 ) -> Iterator[Step]:
     """The least ε that fools: the fast minimum-norm attack (Pintor et al., NeurIPS 2021, arXiv:2102.12827).
@@ -248,8 +248,10 @@ def smallest_epsilon(
         linear = length + here.loss.clamp_max(0).abs() / slope
         grown = torch.maximum(eps * (1 + gamma * anneal), eps + perturbation_set.grain)
         shrunk = torch.minimum(eps * (1 - gamma * anneal), eps - perturbation_set.grain)
-        # Never reached so far: a linear guess, and at least a fifth more than before, since guesses can fall short.
-        grown = torch.where(best_length.isfinite(), grown, torch.maximum(linear, torch.maximum(grown, eps * 1.2)))
+        # Never reached so far: a linear guess, but more than before, since guesses fall short; most of all for a count
+        # of pixels, where a single one says little about many.
+        faster = eps * (1 + gamma * anneal * (2 if perturbation_set.grain else 1))
+        grown = torch.where(best_length.isfinite(), grown, torch.maximum(linear, faster))
         eps = torch.where(reached, torch.minimum(shrunk, best_length - perturbation_set.grain), grown)
         eps = torch.minimum(eps.clamp_min(0), limit)
         ball = perturbation_set.with_radius(eps)
@@ -287,9 +289,10 @@ def _settle(
     growth: float = 1.1,
     tries: int = 24,
 ) -> Tensor:
-    """The shortest s·δ, s = 1, 1.1, 1.1², ..., that still reaches the aim when it is rounded to 8 bits.
+    """δ rounded to 8 bits, and where that spoils it, the first of ever longer δ that still reaches the aim rounded.
 
-    Rows that never do, and those whose δ did not reach it before rounding either, are rounded as they are.
+    Each is 10 % longer than the one before (or one pixel more) and takes a small step uphill with what it gained. Rows
+    that never reach it, and those whose δ did not before rounding either, are rounded as they are.
     """
     crossed = objective.reached(evaluate(classifier, x + delta, objective)[0])
     rounded = perturbation_set.quantize(delta, x)
@@ -298,7 +301,14 @@ def _settle(
         if not len(left):
             break
         part, picture, aim = perturbation_set.rows(left), x[left], objective.rows(left)
-        candidate = part.quantize(part.project(growth**attempt * delta[left], picture), picture)
+        if attempt:
+            length = part.norm(delta[left])
+            limit = torch.as_tensor(part.radius).to(length)
+            ball = part.with_radius(torch.minimum(torch.maximum(length * growth, length + part.grain), limit))
+            uphill = input_gradient(classifier, picture, aim, delta=delta[left]).gradient
+            longer = ball.project(growth * delta[left] + ball.steepest(uphill, 0.1 * ball.reach), picture)
+            delta = delta.index_copy(0, left, longer)
+        candidate = part.quantize(delta[left], picture)
         reached = aim.reached(evaluate(classifier, picture + candidate, aim)[0])
         rounded = rounded.index_copy(0, left[reached], candidate[reached])
         left = left[~reached]
