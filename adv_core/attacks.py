@@ -39,6 +39,7 @@ class Step:
         evaluate: computes (logits, loss) there, when somebody asks. A solver that knows them already gives them away
             for nothing; the last step of an attack costs a forward pass, and only a caller who reads ``logits`` or
             ``loss`` pays for it. Read them before you change the classifier.
+        final: this is what the attack ends with, rounded to 8 bits if that was asked for.
     """
 
     index: int
@@ -46,6 +47,7 @@ class Step:
     delta: Tensor
     evaluate: Callable[[], tuple[Tensor, Tensor]] = field(repr=False)
     gradient_norm: Tensor | None = None
+    final: bool = False
 
     @cached_property
     def _seen(self) -> tuple[Tensor, Tensor]:
@@ -573,7 +575,7 @@ def _ascend(
     assert best is not None
     final = best
     look = known(*best_seen) if best_seen else lambda: evaluate(classifier, x + final, objective)
-    yield Step(len(starts) * steps, x, final, look)
+    yield Step(len(starts) * steps, x, final, look, final=True)
 
 
 def _better(objective: Climbable, new: tuple[Tensor, Tensor], old: tuple[Tensor, Tensor]) -> Tensor:

@@ -71,7 +71,7 @@ def square_attack(
         loss = loss.index_copy(0, active, where_rows(better, new_loss, loss[active]))
     if quantize:
         delta = perturbation_set.quantize(delta, x)
-    yield Step(query, x, delta, lambda: evaluate(classifier, x + delta, objective))
+    yield Step(query, x, delta, lambda: evaluate(classifier, x + delta, objective), final=True)
 
 
 def _shrink(done: float) -> float:

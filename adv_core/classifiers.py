@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from adv_core.images import fit, to_tensor
+from adv_core.images import fit, shrink, to_tensor
 from adv_core.torchvision_compat import ensure_torchvision_imports
 
 DEFAULT = "efficientnet_lite0"
@@ -101,7 +101,8 @@ class ClassifierInfo:
 class Classifier(nn.Module):
     """A frozen network in eval mode. ``clf(x)``: pixels (N, 3, H, W) in [0, 1] -> logits (N, K).
 
-    A picture of another size than the network's is resized inside, differentiably (bilinear, antialiased).
+    Of a picture of another size, the network sees the square in its middle, resized inside, differentiably (bicubic,
+    antialiased, as `prepare` does it): an attack on the whole photograph is an attack through this resizing.
     """
 
     mean: Tensor
@@ -121,15 +122,31 @@ class Classifier(nn.Module):
         return self.mean.device
 
     def forward(self, x: Tensor) -> Tensor:
-        size = (self.info.input_size, self.info.input_size)
-        if x.shape[-2:] != size:
-            x = F.interpolate(x, size, mode="bilinear", antialias=True, align_corners=False)
-        logits: Tensor = self.network((x - self.mean) / self.std)
+        logits: Tensor = self.network((self.view(x) - self.mean) / self.std)
         return logits
+
+    def sees_whole(self, x: Tensor) -> bool:
+        """Whether x has the network's own size, so that nothing is cropped or resized."""
+        return x.shape[-2:] == (self.info.input_size, self.info.input_size)
+
+    def view(self, x: Tensor) -> Tensor:
+        """What the network sees of x (N, 3, H, W): the middle square at its own size, (N, 3, S, S). Differentiable."""
+        if self.sees_whole(x):
+            return x
+        height, width = x.shape[-2:]
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        x = x[..., top : top + side, left : left + side]
+        size = (self.info.input_size, self.info.input_size)
+        return F.interpolate(x, size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
 
     def prepare(self, image: Image.Image) -> Tensor:
         """A PIL image, cropped to the square in its middle and resized: (1, 3, H, W) float32, k / 255 exactly."""
         return to_tensor(fit(image, self.info.input_size, self.info.input_size)).to(self.device)
+
+    def prepare_whole(self, image: Image.Image, max_pixels: int = 4_000_000) -> Tensor:
+        """A PIL image at its own size, (1, 3, H, W); only one of more than ``max_pixels`` is made smaller."""
+        return to_tensor(shrink(image, max_pixels)).to(self.device)
 
     def predict(self, x: Tensor, top: int = 5) -> list[tuple[int, str, float]]:
         """The ``top`` classes of one image (1, 3, H, W): [(index, name, probability)], the likeliest first."""

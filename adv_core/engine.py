@@ -6,6 +6,7 @@ it is done, cancelled, or when nobody has looked at it for a while (a closed tab
 """
 
 import hashlib
+import math
 import threading
 import time
 from collections import OrderedDict, deque
@@ -18,13 +19,18 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks import InputGradient, Step, fgsm, input_gradient, pgd, random_noise
+from adv_core.catalogue import ATTACKS, AttackInfo, Norm
 from adv_core.classifiers import Classifier, ClassifierError, load_classifier, pick_device
 from adv_core.images import from_pixels, to_pixels
-from adv_core.objectives import Objective, Targeted, TargetedDifference, Untargeted
-from adv_core.perturbation_sets import L2, Linf, PerturbationSet
+from adv_core.objectives import LogitsRatio, Margin, Objective, Targeted, TargetedDifference, Untargeted
+from adv_core.perturbation_sets import L0, L1, L2, Ball, Linf, PerturbationSet
 
 MAX_STEPS = 200
+MAX_RESTARTS = 10
+MAX_QUERIES = 2000
 MAX_ROWS = 16
+MAX_PIXELS = 4_000_000  # of all rows together
+_MAX_FRAMES = 200  # of one job; a longer run shows every second step, or every tenth
 LEASE_SECONDS = 10.0
 _REMEMBERED_BYTES = 192 * 2**20
 
@@ -34,12 +40,16 @@ class Request:
     """One attack on one picture, as data. Equal requests have equal results, and are computed once.
 
     Attributes:
-        image: the bytes of the 8-bit RGB picture, row by row, of shape (height, width, 3).
+        image: the bytes of the 8-bit RGB picture, row by row, of shape (height, width, 3). One of another size than the
+            network's is attacked as it is, through the network's own resizing.
         classifier: a name from the registry.
-        attack: "none" only looks at the picture; "noise" is random noise of the same size.
-        eps: the radius; several radii make several rows, attacked side by side (the ε sweep).
-        label: the present class; target: the wanted one, for the targeted objectives.
+        attack: a name from the catalogue; "none" only looks at the picture; "noise" is random noise of the same size.
+        norm, eps: the ball; several radii make several rows, attacked side by side (the ε sweep). Attacks that look
+            for the smallest δ do not ask for ε.
+        objective: cross-entropy, the lecture's difference, the margin, or the logits ratio.
+        label: the present class; target: the wanted one, None for "anything else".
         step_size: None takes the default that follows from ε and steps.
+        steps, step, random_start, restarts, queries, seed: options of the solvers that know them.
         pictures: whether the frames carry pictures, or only what the classifier says.
     """
 
@@ -47,18 +57,42 @@ class Request:
     height: int
     width: int
     classifier: str
-    attack: Literal["none", "fgsm", "pgd", "noise"] = "none"
-    norm: Literal["linf", "l2"] = "linf"
+    attack: str = "none"
+    norm: Norm = "linf"
     eps: tuple[float, ...] = (0.0,)
-    objective: Literal["untargeted", "targeted", "difference"] = "untargeted"
+    objective: Literal["ce", "difference", "margin", "dlr"] = "ce"
     label: int = 0
-    target: int = 0
+    target: int | None = None
     steps: int = 40
     step_size: float | None = None
     step: Literal["steepest", "gradient"] = "steepest"
     random_start: bool = False
+    restarts: int = 1
+    queries: int = 500
     seed: int = 0
     pictures: bool = True
+
+    @property
+    def info(self) -> AttackInfo | None:
+        """The catalogue's entry; None for "none" and "noise"."""
+        return ATTACKS.get(self.attack)
+
+    @property
+    def options(self) -> dict[str, object]:
+        """What the solver is told beside its arguments."""
+        return {name: getattr(self, name) for name in self.info.options} if self.info else {}
+
+    @property
+    def length(self) -> int:
+        """The index of the last step, if the attack does not end earlier."""
+        info, options = self.info, self.options
+        if info is None:
+            return 0 if self.attack == "none" else 1
+        if "queries" in options:
+            return self.queries - 1
+        if "steps" not in options:
+            return 1
+        return self.steps * info.runs * (self.restarts if "restarts" in options else 1)
 
     @property
     def pixels(self) -> np.ndarray:
@@ -73,14 +107,28 @@ class Request:
         """Refuse what would hurt the worker.
 
         Raises:
-            ValueError: too many steps or rows, or a picture whose bytes do not fit its size.
+            ValueError: too much work, an unknown word, or a picture whose bytes do not fit its size.
         """
+        if self.attack not in ("none", "noise") and self.info is None:
+            raise ValueError(f"there is no attack {self.attack!r}")
+        if self.norm not in _BALLS or (self.info and self.norm not in self.info.norms):
+            raise ValueError(f"{self.attack} does not know the norm {self.norm!r}")
         if not 0 <= self.steps <= MAX_STEPS:
             raise ValueError(f"steps have to lie in 0 ... {MAX_STEPS}")
+        if not 1 <= self.restarts <= MAX_RESTARTS:
+            raise ValueError(f"restarts have to lie in 1 ... {MAX_RESTARTS}")
+        if not 1 <= self.queries <= MAX_QUERIES:
+            raise ValueError(f"queries have to lie in 1 ... {MAX_QUERIES}")
         if not 1 <= len(self.eps) <= MAX_ROWS:
             raise ValueError(f"1 ... {MAX_ROWS} values of ε at a time")
-        if len(self.image) != self.height * self.width * 3:
+        if not all(math.isfinite(eps) and eps >= 0 for eps in self.eps):
+            raise ValueError("ε has to be a finite number, zero or more")
+        if self.step_size is not None and not math.isfinite(self.step_size):
+            raise ValueError("the step size has to be a finite number")
+        if len(self.image) != self.height * self.width * 3 or not self.image:
             raise ValueError("the picture's bytes do not fit its size")
+        if len(self.eps) * self.height * self.width > MAX_PIXELS:
+            raise ValueError(f"pictures of more than {MAX_PIXELS / 1e6:g} megapixels have to be made smaller first")
 
     def key(self) -> tuple[object, ...]:
         """What the result depends on, with a digest in the place of the picture."""
@@ -94,11 +142,14 @@ class Frame:
 
     Attributes:
         index: 0 is the start.
-        pixels: x + δ rounded to 8 bits, (N, H, W, 3) uint8; None where no pictures were asked for.
+        pixels: x + δ rounded to 8 bits, (N, H, W, 3) uint8; None where no pictures were asked for. While a picture of
+            another size than the network's is attacked, this is the network's view of it; the last frame has it whole.
         logits: (N, K) float32. At the last frame they belong to exactly these 8-bit pixels; before it, to x + δ before
             rounding.
         loss: (N,), what the attack maximises.
-        gradient_norm: (N,), or None at the last frame.
+        gradient_norm: (N,), or None where no gradient was needed.
+        size: ‖δ‖ before rounding, in the norm of the request, (N,).
+        norms: ‖δ‖∞ (in levels of 255) and ‖δ‖₂ after rounding, (N, 2).
     """
 
     index: int
@@ -106,6 +157,8 @@ class Frame:
     logits: np.ndarray
     loss: np.ndarray
     gradient_norm: np.ndarray | None
+    size: np.ndarray
+    norms: np.ndarray
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -273,13 +326,16 @@ class LocalEngine:
         return go_on
 
     def _step(self, job: Job, steps: Iterator[Step]) -> bool:
+        request = job.request
+        stride = math.ceil((request.length + 1) / _MAX_FRAMES)
         try:
             step = next(steps, None)
             if step is None:
                 self._remember(job)
                 job._end()
                 return False
-            job._add(_frame(step, job.request))
+            if step.final or step.index % stride == 0:
+                job._add(_frame(step, request, self._classifier(request.classifier)))
             return True
         except (ClassifierError, ValueError) as error:
             job._end(str(error))
@@ -306,32 +362,23 @@ class LocalEngine:
         x = from_pixels(request.pixels).to(classifier.device)
         rows = len(request.eps)
         x = x.expand(rows, -1, -1, -1)
-        delta_set = _ball(request)
-        objective = _objective(request)
-        if request.attack == "none":
-            yield from pgd(classifier, x, delta_set, objective, steps=0)
-        elif request.attack == "noise":
-            yield from random_noise(classifier, x, delta_set, objective, seed=request.seed)
-        elif request.attack == "fgsm":
+        delta_set, objective, info = ball_of(request), objective_of(request), request.info
+        if request.attack == "fgsm":
             gradient = self._gradient(request, classifier, x[:1], objective)
             yield from fgsm(classifier, x, delta_set, objective, gradient=_repeated(gradient, rows))
+        elif info is not None:
+            places = {"set": delta_set, "objective": objective, "y": request.label}
+            yield from info.solver(classifier, x, *(places[name] for name in info.arguments), **request.options)
+        elif request.attack == "noise":
+            yield from random_noise(classifier, x, delta_set, objective, seed=request.seed)
         else:
-            yield from pgd(
-                classifier,
-                x,
-                delta_set,
-                objective,
-                steps=request.steps,
-                step_size=request.step_size,
-                step=request.step,
-                random_start=request.random_start,
-                seed=request.seed,
-            )
+            yield from pgd(classifier, x, delta_set, objective, steps=0)
 
     def _gradient(self, request: Request, classifier: Classifier, x: Tensor, objective: Objective) -> InputGradient:
         """∂L/∂x does not depend on ε: kept, so that moving ε costs one forward pass."""
         digest = hashlib.sha256(request.image).hexdigest()
-        key = (digest, request.classifier, request.objective, request.label, request.target)
+        shape = (request.height, request.width)
+        key = (digest, shape, request.classifier, request.objective, request.label, request.target)
         if key not in self._gradients:
             self._gradients[key] = input_gradient(classifier, x, objective)
             while len(self._gradients) > 32:
@@ -339,17 +386,27 @@ class LocalEngine:
         return self._gradients[key]
 
 
-def _ball(request: Request) -> PerturbationSet:
-    eps = torch.tensor(request.eps, dtype=torch.float64) if len(request.eps) > 1 else request.eps[0]
-    return Linf(eps) if request.norm == "linf" else L2(eps)
+_BALLS: dict[str, type[Ball]] = {"linf": Linf, "l2": L2, "l1": L1, "l0": L0}
 
 
-def _objective(request: Request) -> Objective:
-    if request.objective == "untargeted":
-        return Untargeted(request.label)
-    if request.objective == "targeted":
-        return Targeted(request.target)
-    return TargetedDifference(request.label, request.target)
+def ball_of(request: Request) -> PerturbationSet:
+    """Δ of a request; for attacks that look for the smallest δ, the ball without a limit."""
+    kind = _BALLS[request.norm]
+    if request.info and request.info.minimal:
+        return kind(math.inf)
+    return kind(torch.tensor(request.eps, dtype=torch.float64) if len(request.eps) > 1 else request.eps[0])
+
+
+def objective_of(request: Request) -> Objective:
+    """L of a request."""
+    y, target = request.label, request.target
+    if request.objective == "margin":
+        return Margin(y) if target is None else Margin(target=target)
+    if request.objective == "dlr":
+        return LogitsRatio(y, target)
+    if target is None:
+        return Untargeted(y)
+    return TargetedDifference(y, target) if request.objective == "difference" else Targeted(target)
 
 
 def _repeated(gradient: InputGradient, rows: int) -> InputGradient:
@@ -358,11 +415,15 @@ def _repeated(gradient: InputGradient, rows: int) -> InputGradient:
     )
 
 
-def _frame(step: Step, request: Request) -> Frame:
-    pixels = None
+def _frame(step: Step, request: Request, classifier: Classifier) -> Frame:
+    ball, pixels = ball_of(request), None
+    # Rounded as the result will be, so that a picture on the way keeps to the ball, too.
+    delta = ball.quantize(step.delta, step.x) if request.pictures and not step.final else step.delta
     if request.pictures:
-        # Rounded as the result will be, so that a picture on the way keeps to the ball, too.
-        shown = step.x + _ball(request).quantize(step.delta, step.x)
+        shown = step.x + delta
+        if not step.final and not classifier.sees_whole(shown):
+            with torch.no_grad():
+                shown = classifier.view(shown)
         pixels = np.stack([to_pixels(row) for row in shown])
     return Frame(
         step.index,
@@ -370,6 +431,8 @@ def _frame(step: Step, request: Request) -> Frame:
         step.logits.float().cpu().numpy(),
         step.loss.float().cpu().numpy(),
         None if step.gradient_norm is None else step.gradient_norm.float().cpu().numpy(),
+        ball.norm(step.delta).float().cpu().numpy(),
+        torch.stack([(Linf(0).norm(delta) * 255).round(), L2(0).norm(delta)], 1).float().cpu().numpy(),
     )
 
 

@@ -541,6 +541,15 @@ def fit(image: Image.Image, height: int, width: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BICUBIC, box=box)
 
 
+def shrink(image: Image.Image, max_pixels: int) -> Image.Image:
+    """The whole picture, made smaller in proportion if it has more than ``max_pixels``; otherwise as it is."""
+    if image.width * image.height <= max_pixels:
+        return image
+    scale = (max_pixels / (image.width * image.height)) ** 0.5
+    size = (max(int(image.width * scale), 1), max(int(image.height * scale), 1))
+    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
 def to_tensor(image: Image.Image) -> torch.Tensor:
     """The image as a tensor (1, 3, height, width) of float32, each value float32(k / 255)."""
     return from_pixels(np.asarray(image.convert("RGB")))

@@ -90,7 +90,7 @@ def deepfool(
         index = steps
     if quantize:
         delta = _settle(classifier, x, delta, perturbation_set, objective)
-    yield Step(index + 1, x, delta, lambda: evaluate(classifier, x + delta, objective))
+    yield Step(index + 1, x, delta, lambda: evaluate(classifier, x + delta, objective), final=True)
 
 
 def _to_nearest_boundary(
@@ -189,7 +189,7 @@ def carlini_wagner(
     delta = where_rows(best_length.isfinite(), best, attempt)
     if quantize:
         delta = _settle(classifier, x, delta, ball, margin)
-    yield Step(searches * steps, x, delta, lambda: evaluate(classifier, x + delta, margin))
+    yield Step(searches * steps, x, delta, lambda: evaluate(classifier, x + delta, margin), final=True)
 
 
 def smallest_epsilon(
@@ -259,7 +259,7 @@ def smallest_epsilon(
     delta = where_rows(best_length.isfinite(), best, attempt)
     if quantize:
         delta = _settle(classifier, x, delta, perturbation_set, margin)
-    yield Step(steps, x, delta, lambda: evaluate(classifier, x + delta, margin))
+    yield Step(steps, x, delta, lambda: evaluate(classifier, x + delta, margin), final=True)
 
 
 def margin_of(objective: Objective, kappa: float = math.inf) -> Margin:
