@@ -144,7 +144,7 @@ class Classifier(nn.Module):
         """A PIL image, cropped to the square in its middle and resized: (1, 3, H, W) float32, k / 255 exactly."""
         return to_tensor(fit(image, self.info.input_size, self.info.input_size)).to(self.device)
 
-    def prepare_whole(self, image: Image.Image, max_pixels: int = 4_000_000) -> Tensor:
+    def prepare_whole(self, image: Image.Image, max_pixels: int = 3_000_000) -> Tensor:
         """A PIL image at its own size, (1, 3, H, W); only one of more than ``max_pixels`` is made smaller."""
         return to_tensor(shrink(image, max_pixels)).to(self.device)
 

@@ -48,8 +48,11 @@ def curve(
     return figure
 
 
-def loss_chart(losses: Sequence[float], steps: int, mark: int | None = None) -> dict[str, Any]:
-    """What the attack maximises at each step, as a Vega-Lite specification; ``mark`` draws a line at one step."""
+def loss_chart(
+    points: Sequence[tuple[int, float]], steps: int, mark: int | None = None, title: str = "objective"
+) -> dict[str, Any]:
+    """A value (what the attack maximises) at steps of a run, as a Vega-Lite specification; ``mark`` draws a line at one
+    step."""
     layers: list[dict[str, Any]] = [
         {
             "mark": {"type": "line", "color": PALETTE[2], "strokeWidth": 3},
@@ -61,7 +64,7 @@ def loss_chart(losses: Sequence[float], steps: int, mark: int | None = None) -> 
                     "scale": {"domain": [0, steps]},
                     "axis": {"tickMinStep": 1},
                 },
-                "y": {"field": "loss", "type": "quantitative", "title": "objective", "scale": {"zero": False}},
+                "y": {"field": "loss", "type": "quantitative", "title": title, "scale": {"zero": False}},
             },
         }
     ]
@@ -72,7 +75,7 @@ def loss_chart(losses: Sequence[float], steps: int, mark: int | None = None) -> 
                 "encoding": {"x": {"datum": mark, "type": "quantitative"}},
             }
         )
-    values = [{"step": index, "loss": loss} for index, loss in enumerate(losses)]
+    values = [{"step": index, "loss": value} for index, value in points]
     return {"data": {"values": values}, "layer": layers}
 
 

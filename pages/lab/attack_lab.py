@@ -1,5 +1,6 @@
 """The Attack Lab: a photograph, a network, an attack, ε; and what becomes of the network's opinion."""
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -12,15 +13,16 @@ import streamlit as st
 from PIL import Image
 
 from adv_core.attacks import default_step_size
+from adv_core.catalogue import ATTACKS
 from adv_core.classifiers import DEFAULT, ClassifierError, categories, fetch, info_of, list_classifiers
-from adv_core.engine import Frame, Job, Request, default_engine
+from adv_core.engine import MAX_PIXELS, SHOWN_SIDE, Frame, Job, Request, default_engine, thin
 from adv_core.figures import curve, loss_chart, side_by_side
-from adv_core.images import ImageError, amplify, fit, open_image, to_png
+from adv_core.images import ImageError, amplify, fit, open_image, shrink, to_png
 from pages.widgets import settings as lab
 from pages.widgets.settings import OWN, Settings
 from pages.widgets.snippet import snippet
-from pages.widgets.stage import CSS, PRESENT_CSS, Stage, bars, class_colours, norms, picture_uri, top, waiting
-from pages.widgets.verdict import judge, percent
+from pages.widgets.stage import CSS, PRESENT_CSS, Stage, bars, class_colours, picture_uri, top, waiting
+from pages.widgets.verdict import judge, percent, radius_text, size_text
 
 ASSETS = Path(__file__).parents[2] / "assets" / "photos"
 PRESETS = {
@@ -28,7 +30,14 @@ PRESETS = {
     "pig → wombat": {"image": "pig", "target": 106, "eps": 2, "steps": 10},
     "panda → gibbon": {"image": "giant_panda", "target": 368, "eps": 2, "steps": 10},
 }
-SWEEP = {"linf": (1.0, 2.0, 4.0, 8.0, 16.0), "l2": (0.5, 1.0, 2.0, 4.0, 8.0)}
+GROUPS = {"lecture": "Lecture", "stronger": "Stronger", "black box": "Black box"}
+SWEEP = {
+    "linf": (1.0, 2.0, 4.0, 8.0, 16.0),
+    "l2": (0.5, 1.0, 2.0, 4.0, 8.0),
+    "l1": (10.0, 20.0, 40.0, 80.0, 160.0),
+    "l0": (50.0, 100.0, 200.0, 400.0, 800.0),
+}
+UNITS = {"linf": "ε in 1/255", "l2": "ε (L2)", "l1": "ε (L1)", "l0": "ε in pixels"}
 state = st.session_state
 
 
@@ -52,13 +61,31 @@ def surprise() -> None:
         **PRESETS["dog → airliner"]
         | {"eps": 8}
         | {"image": random.choice(list(lab.PHOTOS)), "target": random.randrange(1000)}
-        | {"attack": "targeted", "norm": "linf", "loss": "targeted", "rule": "steepest", "alpha": 0.0}
+        | {"attack": "targeted", "norm": "linf", "loss": "ce", "rule": "steepest", "alpha": 0.0}
     )
 
 
 def preset(name: str) -> None:
     apply(**{f.name: f.default for f in fields(Settings) if f.name not in ("present", "amp", "model")})
     apply(**PRESETS[name])
+
+
+def choose_group() -> None:
+    """Another group of attacks: begin with its first."""
+    group = state.get("lab_group")
+    if group and ATTACKS[state.lab.attack].group != group:
+        apply(attack=next(name for name, info in ATTACKS.items() if info.group == group))
+
+
+def find_smallest() -> None:
+    apply(aim=state.lab.targeted, attack="smallest")
+
+
+def use_found(name: str, value: float) -> None:
+    """Go on with PGD and the ε that was found."""
+    low, high = lab.LIMITS[name]
+    value = min(max(value, low), high)
+    apply(attack="targeted" if state.lab.targeted else "pgd", **{name: value})
 
 
 def take_own(key: str) -> None:
@@ -141,6 +168,16 @@ def sidebar() -> None:
         st.button("Back to your own picture", on_click=apply, kwargs={"image": OWN}, width="stretch")
     if state.upload_error:
         st.error(state.upload_error, icon=":material/broken_image:")
+    control("whole", st.toggle, "Attack it at its own size")
+    photo = chosen_image(state.lab)
+    small = shrink(photo, MAX_PIXELS)
+    reduced = "" if small is photo else f" (made smaller from {photo.width} × {photo.height})"
+    st.caption(
+        f"{small.width} × {small.height} pixels{reduced}, through the network's own resizing: the saved photograph "
+        "itself fools."
+        if state.lab.whole
+        else "Otherwise the square in its middle, at the network's size."
+    )
 
     st.header("Network", divider="gray")
     control(
@@ -158,18 +195,29 @@ def sidebar() -> None:
     )
 
     with st.expander("Advanced"):
-        control("norm", st.radio, "Norm of the ball", list(lab.NORMS), format_func=lab.NORMS.get, horizontal=True)
-        st.caption("L∞ limits every pixel, L2 the length of the whole change.")
-        control("loss", st.radio, "Targeted loss", list(lab.LOSSES), format_func=lab.LOSSES.get)
-        st.caption("The second is the lecture's form: it does not mind when a third class wins.")
-        control("steps", st.slider, "Steps", 1, 100)
+        knows = state.lab.info.options
+        losses = list(lab.LOSSES) if state.lab.targeted else [name for name in lab.LOSSES if name != "difference"]
+        if state.lab.loss not in losses:
+            apply(loss="ce")
+        control("loss", st.radio, "Loss", losses, format_func=lab.LOSSES.get)
+        st.caption(
+            "L(y) − L(target) is the lecture's form: it does not mind when a third class wins."
+            if state.lab.targeted
+            else "Cross-entropy fades where a network is sure of itself; the other two do not."
+        )
+        control("steps", st.slider, "Steps", 1, 100, disabled="steps" not in knows)
         st.caption("More steps find more, and take longer.")
-        control("rule", st.radio, "Step", list(lab.STEP_RULES), format_func=lab.STEP_RULES.get)
+        if "queries" in knows:
+            control("queries", st.slider, "Questions to the network", 1, lab.MAX_QUERIES)
+            st.caption("What a black-box attack pays with. It stops when the network is fooled.")
+        control("rule", st.radio, "Step", list(lab.STEP_RULES), format_func=lab.STEP_RULES.get, disabled=not _pgd())
         st.caption("Raw gradients are tiny where a network is sure of itself.")
-        control("alpha", st.number_input, "Step size α (0 = automatic)", 0.0, 1000.0, step=0.5)
+        control("alpha", st.number_input, "Step size α (0 = automatic)", 0.0, 1000.0, step=0.5, disabled=not _pgd())
         st.caption("In levels of 255; for the raw gradient a plain factor. Automatic: 5·ε/steps.")
-        control("random", st.toggle, "Random start")
+        control("random", st.toggle, "Random start", disabled="random_start" not in knows)
         st.caption("Begins somewhere in the ball instead of at the picture.")
+        control("restarts", st.slider, "Restarts", 1, lab.MAX_RESTARTS, disabled="restarts" not in knows)
+        st.caption("How often to run, each time from another random start; the best end counts.")
         control("seed", st.number_input, "Seed", 0, 9999, step=1)
         st.caption("The same seed gives the same start and the same noise.")
         control("amp", st.slider, "Amplification of the perturbation", 1, 100)
@@ -179,35 +227,97 @@ def sidebar() -> None:
     st.button("Reset everything", on_click=reset, width="stretch")
 
 
-def knobs() -> None:
-    """Attack, target and ε, right below the pictures they change."""
-    left, middle, right = st.columns([1.1, 1.1, 1.3])
-    with left:
-        control("attack", st.segmented_control, "Attack", list(lab.ATTACKS), format_func=lab.ATTACKS.get, required=True)
-        st.caption(
-            {
-                "fgsm": "One step along the sign of the gradient, away from the present class.",
-                "pgd": "Many small steps away from the present class.",
-                "targeted": "Many small steps towards a class of your choice.",
-            }[state.lab.attack]
+def _pgd() -> bool:
+    return "step_size" in state.lab.info.options
+
+
+def attack_menu() -> None:
+    """The attacks in their groups, and the chosen one's idea."""
+    with st.container(horizontal=True, key="menu"):
+        state["lab_group"] = state.lab.info.group
+        st.segmented_control(
+            "Kind of attack",
+            list(GROUPS),
+            format_func=GROUPS.get,
+            key="lab_group",
+            on_change=choose_group,
+            required=True,
         )
-    with middle:
+        names = [name for name, info in ATTACKS.items() if info.group == state.lab.info.group]
+        control(
+            "attack",
+            st.segmented_control,
+            "Attack",
+            names,
+            format_func=lambda name: ATTACKS[name].title,
+            required=True,
+        )
+    st.caption(state.lab.info.idea)
+
+
+def knobs() -> None:
+    """Attack, target, norm and ε, right below the pictures they change."""
+    attack_menu()
+    left, right = st.columns([1, 1.2])
+    with left:
         control(
             "target",
             st.selectbox,
             "Target class",
             range(1000),
             format_func=lambda index: categories()[index],
-            disabled=state.lab.attack != "targeted",
+            disabled=not state.lab.targeted,
         )
-        st.caption("Type to search all 1000 classes." if state.lab.attack == "targeted" else "Only for Targeted PGD.")
+        info = state.lab.info
+        if info.targeted == "optional":
+            control("aim", st.toggle, "Aim at the target class")
+        st.caption(
+            "Type to search all 1000 classes."
+            if state.lab.targeted
+            else f"{info.title} only leads away from the present class."
+            if info.targeted == "never"
+            else "Now: away from the present class."
+        )
     with right:
-        if state.lab.norm == "linf":
-            control("eps", st.slider, "ε: how far each pixel may move, in 1/255", 0, 32)
-            st.caption(f"ε = {state.lab.eps}/255 = {state.lab.eps / 255:.4f} of the brightness range.")
-        else:
-            control("eps2", st.slider, "ε: length of the whole change (L2)", 0.0, 10.0, step=0.25)
-            st.caption("‖δ‖₂ over all colour values, brightness from 0 to 1.")
+        epsilon()
+
+
+def epsilon() -> None:
+    """The norm, its ε, and the shortcut to the smallest one."""
+    settings = state.lab
+    control("norm", st.segmented_control, "Norm of the ball", list(lab.NORMS), format_func=lab.NORMS.get, required=True)
+    settings = state.lab
+    ball, off = settings.ball, settings.info.minimal
+    if ball != settings.norm:
+        why = "A whole photograph" if settings.norm in settings.info.norms else settings.info.title
+        st.caption(f"{why} is measured in {lab.NORMS[ball]} here.")
+    if ball == "linf":
+        control("eps", st.slider, "ε: how far each pixel may move, in 1/255", 0, 32, disabled=off)
+        text = f"ε = {state.lab.eps}/255 = {state.lab.eps / 255:.4f} of the brightness range."
+    elif ball == "l2":
+        control("eps2", st.slider, "ε: length of the whole change (L2)", 0.0, 10.0, step=0.25, disabled=off)
+        text = "‖δ‖₂ over all colour values, brightness from 0 to 1."
+    elif ball == "l1":
+        control("eps1", st.slider, "ε: sum of all changes (L1)", 0.0, 400.0, step=5.0, disabled=off)
+        text = "‖δ‖₁: 40 is worth forty colour values moved from black to white."
+    else:
+        control("eps0", st.slider, "ε: how many pixels may change", 0, 2000, step=10, disabled=off)
+        text = "These pixels may change as much as they like, all the others not at all."
+    if off:
+        st.caption("This attack looks for its own ε.")
+    else:
+        st.caption(text)
+        st.button("Find the smallest ε that fools", on_click=find_smallest, key="find_smallest")
+
+
+def display(pixels: np.ndarray) -> np.ndarray:
+    """What the browser gets of a picture that is larger than the page: a smaller one. The saved file has it all."""
+    side = max(pixels.shape[:2])
+    if side <= SHOWN_SIDE:
+        return pixels
+    image = Image.fromarray(pixels)
+    image.thumbnail((SHOWN_SIDE, SHOWN_SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(image)
 
 
 def ensure_weights(settings: Settings) -> Settings:
@@ -276,30 +386,39 @@ def follow(job: Job, draw: Callable[[list[Frame]], None], interval: float = 0.12
     return None
 
 
-def radius_text(settings: Settings) -> str:
-    return f"{settings.eps}/255" if settings.norm == "linf" else f"{settings.radius:g} (L2)"
-
-
 def attack_request(settings: Settings, base: Request, label: int) -> Request:
-    """The settings as the engine's request."""
-    objective = "untargeted" if settings.attack != "targeted" else settings.loss
-    if objective == "difference" and settings.target == label:
-        objective = "targeted"  # L(y) - L(y) is nothing to climb; the page says that the target is the present class
-    one_step = settings.attack == "fgsm"
+    """The settings as the engine's request. What the attack does not know stays at its default: equal runs, one job."""
+    info = settings.info
+    objective = settings.loss
+    if objective in ("difference", "dlr") and settings.targeted and settings.target == label:
+        objective = "ce"  # L(y) - L(y) is nothing to climb; the page says that the target is the present class
+    if objective == "difference" and not settings.targeted:
+        objective = "ce"
+    chosen = {
+        "steps": settings.steps,
+        "step_size": settings.step_size,
+        "step": settings.rule,
+        "random_start": settings.random,
+        "restarts": settings.restarts,
+        "queries": settings.queries,
+        "seed": settings.seed,
+    }
+    if "random_start" in info.options and not settings.random and settings.restarts == 1:
+        del chosen["seed"]
     return replace(
         base,
-        attack="fgsm" if one_step else "pgd",
-        norm=settings.norm,
-        eps=(settings.radius,),
+        attack=settings.attack,
+        norm=settings.ball,
+        eps=(0.0 if info.minimal else settings.radius,),
         objective=objective,
         label=label,
-        target=settings.target if objective != "untargeted" else 0,
-        steps=1 if one_step else settings.steps,
-        step_size=None if one_step else settings.step_size,
-        step="steepest" if one_step else settings.rule,
-        random_start=not one_step and settings.random,
-        seed=settings.seed if settings.random and not one_step else 0,
+        target=settings.target if settings.targeted else None,
+        **{name: value for name, value in chosen.items() if name in info.options},
     )
+
+
+def radius(settings: Settings) -> str:
+    return radius_text(settings.ball, settings.radius)
 
 
 # ------------------------------------------------------------------------------------------------- what is below them
@@ -307,16 +426,23 @@ def attack_request(settings: Settings, base: Request, label: int) -> Request:
 
 def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: int) -> None:
     st.subheader("How much ε does it take?")
-    scale = 255 if settings.norm == "linf" else 1
-    values = sorted({e for e in SWEEP[settings.norm]} | {settings.radius * scale} - {0.0})
+    if request.info is None or "queries" in request.info.options:
+        st.caption("A black-box attack asks too many questions for a whole curve: move ε by hand.")
+        return
+    scale = 255 if settings.ball == "linf" else 1
+    values = sorted({e for e in SWEEP[settings.ball]} | {settings.radius * scale} - {0.0})
+    if len(values) * request.height * request.width > MAX_PIXELS:
+        st.caption("This photograph is too large for a curve over ε: switch to the network's size.")
+        return
     sweep = replace(request, eps=tuple(v / scale for v in values), pictures=False)
     slot, note = st.empty(), st.empty()
-    wanted = settings.target if settings.attack == "targeted" and settings.target != label else None
+    wanted = settings.target if settings.targeted and settings.target != label else None
     colours = class_colours(label, *([] if wanted is None else [wanted]))
 
     def draw(frames: list[Frame]) -> None:
-        if len(frames) <= sweep.steps:
-            note.caption(f"Attacking with {len(values)} values of ε at once: step {len(frames) - 1} of {sweep.steps} …")
+        index = frames[-1].index
+        if index < sweep.length:
+            note.caption(f"Attacking with {len(values)} values of ε at once: step {index} of {sweep.length} …")
             return
         now = frames[-1].probabilities
         lines = [
@@ -324,7 +450,7 @@ def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: i
         ]
         figure = curve(
             lines,
-            x_title="ε in 1/255" if settings.norm == "linf" else "ε (L2)",
+            x_title=UNITS[settings.ball],
             y_title="probability",
             y_range=(-0.02, 1.02),
             mark=settings.radius * scale,
@@ -343,44 +469,75 @@ def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: i
 
 def show_formula(settings: Settings, request: Request, label: int) -> None:
     st.subheader("The formula that just ran")
-    y, t = categories()[label], categories()[settings.target]
-    eps = rf"\tfrac{{{settings.eps}}}{{255}}" if settings.norm == "linf" else f"{settings.eps2:g}"
-    p = r"\infty" if settings.norm == "linf" else "2"
-    loss = {
-        "untargeted": rf"L(f(x+\delta),\ \text{{{y}}})",
-        "targeted": rf"-L(f(x+\delta),\ \text{{{t}}})",
-        "difference": rf"L(f(x+\delta),\ \text{{{y}}}) - L(f(x+\delta),\ \text{{{t}}})",
-    }[request.objective]
-    st.latex(rf"\delta^* = \operatorname*{{argmax}}_{{\|\delta\|_{{{p}}}\,\le\,{eps}}}\ {loss}")
+    info = request.info
+    assert info is not None
+    y, t = rf"\text{{{categories()[label]}}}", rf"\text{{{categories()[settings.target]}}}"
+    norm = {"linf": r"\infty", "l2": "2", "l1": "1", "l0": "0"}[request.norm]
+    eps = {
+        "linf": rf"\tfrac{{{settings.eps}}}{{255}}",
+        "l2": f"{settings.eps2:g}",
+        "l1": f"{settings.eps1:g}",
+        "l0": f"{settings.eps0}",
+    }[request.norm]
+    z = "f(x+\\delta)"
+    loss, short = {
+        ("ce", False): (rf"L({z},\ {y})", "L_y"),
+        ("ce", True): (rf"-L({z},\ {t})", "(-L_t)"),
+        ("difference", True): (rf"L({z},\ {y}) - L({z},\ {t})", "(L_y - L_t)"),
+        ("margin", False): (rf"\max_{{i \neq y}} {z}_i - {z}_{{{y}}}", "L"),
+        ("margin", True): (rf"{z}_{{{t}}} - \max_{{i \neq t}} {z}_i", "L"),
+        ("dlr", False): (rf"\frac{{\max_{{i \neq y}} z_i - z_{{{y}}}}}{{z_{{(1)}} - z_{{(3)}}}}", "L"),
+        ("dlr", True): (rf"\frac{{z_{{{t}}} - z_{{{y}}}}}{{z_{{(1)}} - (z_{{(3)}} + z_{{(4)}})/2}}", "L"),
+    }[request.objective, request.target is not None]
+    if info.minimal:
+        wish = rf"f(x+\delta)\ \text{{is {categories()[settings.target]}}}"
+        if request.target is None:
+            wish = rf"f(x+\delta)\ \text{{is not {categories()[label]}}}"
+        st.latex(rf"\delta^* = \operatorname*{{argmin}}\ \|\delta\|_{{{norm}}}\quad \text{{such that}}\quad {wish}")
+    else:
+        st.latex(rf"\delta^* = \operatorname*{{argmax}}_{{\|\delta\|_{{{norm}}}\,\le\,{eps}}}\ {loss}")
+    if not _pgd() and info.name != "fgsm":
+        st.latex(info.formula)
+        st.caption(f"{info.idea} {info.paper}.")
+        return
     direction = {
         ("linf", "steepest"): r"\operatorname{sign}(g)",
         ("l2", "steepest"): r"g / \|g\|_2",
-    }.get((settings.norm, request.step), "g")
+        ("l1", "steepest"): r"\operatorname{sign}(g)_{\text{largest } 1\,\%} / n",
+        ("l0", "steepest"): r"g / \|g\|_\infty",
+    }.get((request.norm, request.step), "g")
     if request.attack == "fgsm":
-        st.latex(rf"\delta = {eps}\cdot {direction},\qquad g = \nabla_x L")
-        st.caption("FGSM is one steepest step of length ε; g does not depend on ε.")
+        length = "1" if request.norm == "l0" else eps
+        st.latex(rf"\delta = {length}\cdot {direction},\qquad g = \nabla_x L")
+        st.caption(f"FGSM is one steepest step of length ε; g does not depend on ε. {info.paper}.")
         return
     alpha = request.step_size
-    shown = float(default_step_size(settings.radius, request.steps)) if alpha is None else alpha
-    in_levels = settings.norm == "linf" and request.step == "steepest"
-    short = {"untargeted": "L_y", "targeted": "(-L_t)", "difference": "(L_y - L_t)"}[request.objective]
+    reach = 1.0 if request.norm == "l0" else settings.radius
+    shown = float(default_step_size(reach, request.steps)) if alpha is None else alpha
+    in_levels = request.norm == "linf" and request.step == "steepest"
     number = rf"\tfrac{{{shown * 255:.3g}}}{{255}}" if in_levels else f"{shown:.4g}"
     st.latex(
         rf"\delta \leftarrow \mathcal{{P}}\big(\delta + {number}\cdot {direction}\big),"
         rf"\quad g = \nabla_\delta\, {short}"
     )
-    st.caption(f"{request.steps} times. P projects back into the ball and keeps x + δ a picture with values in [0, 1].")
+    st.caption(
+        f"{request.steps} times. P projects back into the ball and keeps x + δ a picture with values in [0, 1]. "
+        f"{info.paper}."
+    )
 
 
-def show_saving(settings: Settings, frames: list[Frame], original: np.ndarray, label: int, p_label: float) -> None:
+def show_saving(
+    settings: Settings, request: Request, frames: list[Frame], original: np.ndarray, label: int, p_label: float
+) -> None:
     st.subheader("Keep it, share it")
     final = frames[-1].pixels
     assert final is not None
     now = int(frames[-1].logits[0].argmax())
     p_now = float(frames[-1].probabilities[0, now])
     k = settings.amp
-    delta = (final[0].astype(np.float32) - original.astype(np.float32)) / 255
-    linf, l2 = norms(original, final[0])
+    delta = (thin(final[0]).astype(np.float32) - thin(original).astype(np.float32)) / 255
+    linf, l2 = map(float, frames[-1].norms[0])
+    size = size_text(settings.ball, frames[-1]) if request.info and request.info.minimal else radius(settings)
     left, right = st.columns(2)
     left.download_button(
         "Adversarial picture (PNG)",
@@ -393,12 +550,11 @@ def show_saving(settings: Settings, frames: list[Frame], original: np.ndarray, l
     left.caption("Exactly the pixels that were judged. Upload it here again: it still fools this network.")
     sheet = side_by_side(
         [
-            (original, categories()[label], percent(p_label)),
+            (display(original), categories()[label], percent(p_label)),
             (amplify(delta.transpose(2, 0, 1), k), f"{k} × perturbation", f"max {linf:g}/255, length {l2:.2f}"),
-            (final[0], categories()[now], percent(p_now)),
+            (display(final[0]), categories()[now], percent(p_now)),
         ],
-        f"{info_of(settings.model).title}, {lab.ATTACKS[settings.attack]}, eps = {radius_text(settings)} · "
-        "Adversarial Lab",
+        f"{info_of(settings.model).title}, {settings.info.title}, eps = {size} · Adversarial Lab",
     )
     right.download_button(
         "Side by side, for slides (PNG)", sheet, "side-by-side.png", "image/png", width="stretch", on_click="ignore"
@@ -412,7 +568,8 @@ def show_saving(settings: Settings, frames: list[Frame], original: np.ndarray, l
         st.caption("Your own picture is not in the link: it never leaves this session.")
     with st.expander("The same in Python"):
         engine = default_engine()
-        st.code(snippet(settings, label, engine.device, engine.threads), language="python")
+        program = snippet(request, settings.image, whole=settings.whole, device=engine.device, threads=engine.threads)
+        st.code(program, language="python")
         st.caption("On a CPU it gives the same δ, bit for bit, with the same number of threads.")
 
 
@@ -453,7 +610,8 @@ def page() -> None:
         settings = ensure_weights(asked)
 
     side = info_of(settings.model).input_size
-    original = np.asarray(fit(chosen_image(settings), side, side))
+    photo = chosen_image(settings)
+    original = np.asarray(shrink(photo, MAX_PIXELS) if settings.whole else fit(photo, side, side))
     base = Request(b"", 0, 0, settings.model).with_pixels(original)
 
     with messages:
@@ -465,13 +623,14 @@ def page() -> None:
     if (base.image, base.classifier) != state.get("on_stage"):
         state.on_stage = (base.image, base.classifier)
         stage.wait()  # the old run's result must not stand beside another picture
-    stage.original(original, label, float(clean[label]))
+    stage.original(display(original), label, float(clean[label]))
 
     request = attack_request(settings, base, label)
     if "main" in state.jobs and state.jobs["main"].request != request:
         drop_jobs("sweep", "noise")
     job = job_for("main", request)
-    if request.attack == "pgd":
+    info = settings.info
+    if info.is_iterative:
         with st.container(key="replay"):
             scrub = st.empty()
     st.subheader("What the network thinks")
@@ -479,35 +638,41 @@ def page() -> None:
     before_column.markdown("**Before**")
     after_title = after_column.empty()
     before_bars, after_bars = before_column.empty(), after_column.empty()
-    if request.attack == "pgd":
+    if info.is_iterative:
         with st.container(key="loss"):
             loss_slot = st.empty()
-    shared = [label, *([settings.target] if settings.attack == "targeted" else []), *top(clean)]
+    shared = [label, *([settings.target] if settings.targeted else []), *top(clean)]
     bars(before_bars, clean, top(clean), class_colours(*shared))
 
     def show(frame: Frame, probabilities: np.ndarray, title: str) -> None:
         assert frame.pixels is not None
         now = int(probabilities.argmax())
-        stage.perturbation(original, frame.pixels[0], settings.amp, radius_text(settings))
-        stage.fooled(frame.pixels[0], now, float(probabilities[now]))
+        size = size_text(settings.ball, frame) if info.minimal else radius(settings)
+        linf, l2 = map(float, frame.norms[0])
+        stage.perturbation(thin(original), thin(frame.pixels[0]), settings.amp, size, (linf, l2))
+        stage.fooled(display(frame.pixels[0]), now, float(probabilities[now]))
         after_title.markdown(f"**{title}**")
         bars(after_bars, probabilities, top(probabilities), class_colours(*shared, *top(probabilities)))
 
     def loss_curve(frames: list[Frame], mark: int | None = None) -> None:
-        if request.attack == "fgsm":
+        if not info.is_iterative:
             return
+        # A search for the smallest δ is told by its size, any other attack by what it maximises.
+        scale = 255 if settings.ball == "linf" else 1
+        points = [(f.index, float(f.size[0]) * scale if info.minimal else float(f.loss[0])) for f in frames]
+        title = f"size of δ, {UNITS[settings.ball].removeprefix('ε ')}" if info.minimal else "objective"
         # Vega redraws in place; a plotly chart blinks each time it is replaced.
         loss_slot.vega_lite_chart(
-            loss_chart([float(f.loss[0]) for f in frames], request.steps, mark),
+            loss_chart(points, request.length, mark, title),
             width="stretch",
             height=200,
-            alt="The objective that the attack maximises, at each step",
+            alt=f"{title} at each step",
         )
 
     def draw(frames: list[Frame]) -> None:
         frame = frames[-1]
         show(frame, frame.probabilities[0], "After (running, before rounding to 8 bits)")
-        status.progress(frame.index / max(request.steps, 1), f"Step {frame.index} of {request.steps}")
+        status.progress(min(frame.index / max(request.length, 1), 1.0), f"Step {frame.index} of {request.length}")
         loss_curve(frames)
 
     known = job.done
@@ -519,46 +684,67 @@ def page() -> None:
     assert last.pixels is not None
 
     # The run is on the table: what follows only looks at it.
-    chosen = last.index
-    if request.attack == "pgd":
-        chosen = scrub.slider(
-            "Replay, step by step", 0, last.index, last.index, key=f"step_{hash(request)}", help="0 is the start."
+    chosen = len(frames) - 1
+    if info.is_iterative:
+        chosen = scrub.select_slider(
+            "Replay, step by step",
+            range(len(frames)),
+            chosen,
+            format_func=lambda place: str(frames[place].index),
+            key=f"step_{hash(request)}",
+            help="0 is the start.",
         )
-    if chosen == last.index:
+    frame = frames[chosen]
+    assert frame.pixels is not None
+    if frame is last:
         show(last, last.probabilities[0], "After")
+    elif frame.pixels[0].shape != original.shape:
+        # Thinned out on the way: what was shown is not what was judged.
+        show(frame, frame.probabilities[0], f"At step {frame.index}, before rounding to 8 bits")
     else:
-        pixels = frames[chosen].pixels
-        assert pixels is not None
         # A frame on the way was judged before rounding; what is shown is judged as it is shown.
-        judged = default_engine().compute(base.with_pixels(pixels[0]))
-        show(frames[chosen], judged[-1].probabilities[0], f"At step {chosen}")
-    loss_curve(frames, chosen)
-    linf, l2 = norms(original, last.pixels[0])
-    used = (linf / 255 if settings.norm == "linf" else l2) / max(settings.radius, 1e-9)
+        judged = default_engine().compute(base.with_pixels(frame.pixels[0]))
+        show(frame, judged[-1].probabilities[0], f"At step {frame.index}")
+    loss_curve(frames, frame.index)
+    linf, l2 = map(float, last.norms[0])
+    used = (linf / 255 if settings.ball == "linf" else l2 if settings.ball == "l2" else settings.radius) / max(
+        settings.radius, 1e-9
+    )
     result = judge(settings, label, frames, int((last.pixels[0] != original).sum()), used)
     getattr(status, result.kind)(result.text)
+    if info.minimal and result.kind == "success":
+        name = {"linf": "eps", "l2": "eps2", "l1": "eps1", "l0": "eps0"}[settings.ball]
+        found = float(last.size[0]) * (255 if name == "eps" else 1)
+        step = {"eps": 1, "eps2": 0.25, "eps1": 5.0, "eps0": 10}[name]
+        enough = math.ceil(found / step - 1e-6) * step
+        st.button(
+            f"Give PGD this much room: ε = {radius_text(settings.ball, enough / (255 if name == 'eps' else 1))}",
+            on_click=use_found,
+            args=(name, enough),
+        )
 
     st.subheader("Is it just noise?")
-    noise = replace(
-        base, attack="noise", norm=settings.norm, eps=(settings.radius,), label=label, seed=settings.seed, steps=1
-    )
+    room = float(last.size[0]) if info.minimal else settings.radius
+    noise = replace(base, attack="noise", norm=settings.ball, eps=(room,), label=label, seed=settings.seed, steps=1)
     noisy = follow(job_for("noise", noise), lambda frames: None)
     if noisy is not None:
         pixels, probabilities = noisy[-1].pixels, noisy[-1].probabilities[0]
         assert pixels is not None
         picture, text = st.columns([1, 2])
         seen = int(probabilities.argmax())
-        picture.image(picture_uri(pixels[0]), width="stretch", alt=f"Noisy picture, classified as {categories()[seen]}")
+        picture.image(
+            picture_uri(display(pixels[0])), width="stretch", alt=f"Noisy picture, classified as {categories()[seen]}"
+        )
         text.markdown(
-            f"Random noise of the same size, ε = {radius_text(settings)}, seed {settings.seed}: the network says "
-            f"**{categories()[seen]}** ({percent(float(probabilities[seen]))}). The attack has no more room than "
+            f"Random noise of the same size, ε = {radius_text(settings.ball, room)}, seed {settings.seed}: the network "
+            f"says **{categories()[seen]}** ({percent(float(probabilities[seen]))}). The attack has no more room than "
             "this; it only knows which way to go."
         )
         bars(text.empty(), probabilities, top(probabilities), class_colours(*shared, *top(probabilities)))
 
     show_formula(settings, request, label)
-    show_saving(settings, frames, original, label, float(clean[label]))
-    if settings.radius > 0:
+    show_saving(settings, request, frames, original, label, float(clean[label]))
+    if settings.radius > 0 and not info.minimal:
         show_sweep(settings, request, clean, label)
 
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from adv_core.catalogue import ATTACKS, AttackInfo, Norm
 from adv_core.classifiers import REGISTRY, categories
+from adv_core.engine import MAX_QUERIES, MAX_RESTARTS
 
 PHOTOS: dict[str, str] = {
     "german_shepherd": "German shepherd",
@@ -47,36 +49,65 @@ TRUE_CLASSES: dict[str, int] = {
     "stop_sign_composite": 919,
 }
 OWN = "own"
-ATTACKS = {"fgsm": "FGSM", "pgd": "PGD", "targeted": "Targeted PGD"}
-NORMS = {"linf": "L∞", "l2": "L2"}
-LOSSES = {"targeted": "−L(target)", "difference": "L(y) − L(target)"}
+NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "pixels"}
+LOSSES = {
+    "ce": "cross-entropy",
+    "difference": "L(y) − L(target)",
+    "margin": "margin of the logits",
+    "dlr": "logits ratio (DLR)",
+}
 STEP_RULES = {"steepest": "steepest ascent", "gradient": "raw gradient"}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page. ε and α are in levels of 255, ε of L2 in units of the pixel range."""
+    """Every control of the page.
+
+    ε of L∞ and α are in levels of 255, ε of L2 and L1 in units of the pixel range, ε of L0 is a number of pixels.
+    """
 
     image: str = "german_shepherd"
+    whole: bool = False
     model: str = "efficientnet_lite0"
     attack: str = "targeted"
+    aim: bool = False
     target: int = 404
+    norm: Norm = "linf"
     eps: int = 4
-    norm: str = "linf"
     eps2: float = 3.0
-    loss: str = "targeted"
+    eps1: float = 40.0
+    eps0: int = 200
+    loss: str = "ce"
     steps: int = 40
     rule: str = "steepest"
     alpha: float = 0.0
     random: bool = False
+    restarts: int = 1
+    queries: int = 500
     seed: int = 0
     amp: int = 10
     present: bool = False
 
     @property
+    def info(self) -> AttackInfo:
+        """The chosen attack's entry in the catalogue."""
+        return ATTACKS[self.attack]
+
+    @property
+    def targeted(self) -> bool:
+        """Whether the attack goes towards the target class."""
+        return self.info.targeted == "always" or (self.info.targeted == "optional" and self.aim)
+
+    @property
+    def ball(self) -> Norm:
+        """The norm that is used: the chosen one, unless the attack does not know it or the picture is too large."""
+        known = [norm for norm in self.info.norms if not (self.whole and norm in ("l1", "l0"))]
+        return self.norm if self.norm in known else known[0]
+
+    @property
     def radius(self) -> float:
-        """ε in pixel units."""
-        return self.eps / 255 if self.norm == "linf" else self.eps2
+        """ε in pixel units; in L0, a number of pixels."""
+        return {"linf": self.eps / 255, "l2": self.eps2, "l1": self.eps1, "l0": float(self.eps0)}[self.ball]
 
     @property
     def step_size(self) -> float | None:
@@ -90,8 +121,12 @@ LIMITS: dict[str, tuple[float, float]] = {
     "target": (0, 999),
     "eps": (0, 32),
     "eps2": (0, 10),
+    "eps1": (0, 400),
+    "eps0": (0, 2000),
     "steps": (1, 100),
     "alpha": (0, 1000),
+    "restarts": (1, MAX_RESTARTS),
+    "queries": (1, MAX_QUERIES),
     "seed": (0, 9999),
     "amp": (1, 100),
 }

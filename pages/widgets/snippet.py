@@ -1,44 +1,72 @@
-"""The current settings as a Python program that gives the same δ."""
+"""The current run as a Python program that gives the same δ."""
 
-from pages.widgets.settings import OWN, Settings
+import inspect
+
+from adv_core.engine import Request
+from pages.widgets.settings import OWN
+
+_SETS = {"linf": "Linf", "l2": "L2", "l1": "L1", "l0": "L0"}
 
 
-def snippet(settings: Settings, label: int, device: str = "cpu", threads: int = 2) -> str:
-    """A runnable program. On the same device, with the same number of threads, it reproduces δ bit for bit."""
-    photo = "my_photo.png" if settings.image == OWN else f"assets/photos/{settings.image}.jpg"
-    ball = f"Linf({settings.eps} / 255)" if settings.norm == "linf" else f"L2({settings.eps2!r})"
-    objective = "Untargeted(y)"
-    if settings.attack == "targeted":
-        objective = f"Targeted({settings.target})"
-        # As on the page: L(y) - L(y) would be nothing to climb.
-        if settings.loss == "difference" and settings.target != label:
-            objective = f"TargetedDifference(y, {settings.target})"
-    solver = f"fgsm(clf, x, {ball}, {objective})"
-    if settings.attack != "fgsm":
-        options = [f"steps={settings.steps}"]
-        if settings.step_size is not None:
-            factor = settings.rule == "gradient"
-            options.append(f"step_size={settings.alpha!r}" if factor else f"step_size={settings.alpha!r} / 255")
-        if settings.rule != "steepest":
-            options.append(f'step="{settings.rule}"')
-        if settings.random:
-            options.append(f"random_start=True, seed={settings.seed}")
-        solver = f"pgd(clf, x, {ball}, {objective}, {', '.join(options)})"
+def snippet(request: Request, photo: str, *, whole: bool = False, device: str = "cpu", threads: int = 2) -> str:
+    """A runnable program. On the same device, with the same number of threads, it reproduces δ bit for bit.
+
+    Args:
+        request: one attack with one ε.
+        photo: the sample's name, or `OWN`.
+        whole: the photograph is attacked at its own size.
+    """
+    info = request.info
+    assert info is not None
+    file = "my_photo.png" if photo == OWN else f"assets/photos/{photo}.jpg"
+    objective = _objective(request)
+    eps = "math.inf" if info.minimal else _number(request.eps[0], request.norm)
+    places = {"set": f"{_SETS[request.norm]}({eps})", "objective": objective, "y": "y"}
+    arguments = ["clf", "x", *(places[name] for name in info.arguments)]
+    defaults = inspect.signature(info.solver).parameters
+    for name, value in request.options.items():
+        if value != defaults[name].default:
+            number = isinstance(value, float) and request.step == "steepest"
+            arguments.append(f"{name}={_number(value, request.norm) if number else repr(value)}")
+    solver = info.solver.__name__
+    names = [solver, "run", "load_classifier", "open_image"]
+    names += [_SETS[request.norm]] * ("set" in info.arguments) + [objective.split("(")[0]] * (objective in arguments)
     return f'''# Run it in the project's folder, with its environment: .venv/bin/python program.py
-from pathlib import Path
+{"import math" + chr(10) if "math" in "".join(arguments) else ""}from pathlib import Path
 
 import adv_core  # before torch: it sets how torch's threads wait
 import torch
-from adv_core import L2, Linf, Targeted, TargetedDifference, Untargeted, fgsm, load_classifier, open_image, pgd, run
+from adv_core import {", ".join(sorted(names, key=str.lower))}
 from adv_core.images import to_pixels, to_png
 
 torch.set_num_threads({threads})
-clf = load_classifier("{settings.model}", device="{device}")
-x = clf.prepare(open_image(Path("{photo}").read_bytes()))
-y = {label}  # what the network says of the untouched picture
+clf = load_classifier("{request.classifier}", device="{device}")
+x = clf.{"prepare_whole" if whole else "prepare"}(open_image(Path("{file}").read_bytes()))
+y = {request.label}  # what the network says of the untouched picture
 
-result = run({solver})
+result = run({solver}({", ".join(arguments)}))
 
 print(clf.predict(x, top=1), "->", clf.predict(result.adversarial, top=1))
 Path("adversarial.png").write_bytes(to_png(to_pixels(result.adversarial)))
 '''
+
+
+def _objective(request: Request) -> str:
+    target = request.target
+    if request.objective == "margin":
+        return "Margin(y)" if target is None else f"Margin(target={target})"
+    if request.objective == "dlr":
+        return "LogitsRatio(y)" if target is None else f"LogitsRatio(y, {target})"
+    if target is None:
+        return "Untargeted(y)"
+    return f"TargetedDifference(y, {target})" if request.objective == "difference" else f"Targeted({target})"
+
+
+def _number(value: object, norm: str) -> str:
+    """k / 255 where that is exactly the number, as people write it."""
+    assert isinstance(value, float)
+    if norm == "linf":
+        for levels in (float(round(value * 255)), round(value * 255, 6)):
+            if levels / 255 == value:
+                return f"{levels:g} / 255"
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)

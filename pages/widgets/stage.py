@@ -110,10 +110,12 @@ class Stage:
         alt = f"Original picture, classified as {name}"
         self._draw(0, Panel("original", picture_uri(pixels), name, percent(probability), alt))
 
-    def perturbation(self, before: np.ndarray, after: np.ndarray, factor: int, radius: str) -> None:
-        """factor × (after - before) around grey, with the norms of just this difference."""
+    def perturbation(
+        self, before: np.ndarray, after: np.ndarray, factor: int, radius: str, norms: tuple[float, float]
+    ) -> None:
+        """factor × (after - before) around grey; ``norms``: ‖δ‖∞ in levels and ‖δ‖₂ of the whole δ."""
         delta = (after.astype(np.float32) - before.astype(np.float32)) / 255
-        linf, l2 = norms(before, after)
+        linf, l2 = norms
         picture = picture_uri(amplify(delta.transpose(2, 0, 1), factor))
         alt = f"Perturbation amplified {factor} times; largest change {linf:g} of 255 levels"
         line = f"‖δ‖∞ = {linf:g}/255\n‖δ‖₂ = {l2:.2f}"
@@ -146,12 +148,6 @@ def _write(
         picture.image(panel.picture, width="stretch", alt=panel.alt),
         caption.html(f"<div class='lab-cap'><b>{headline}</b><span>{line}</span></div>"),
     )
-
-
-def norms(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
-    """(‖δ‖∞ in levels of 255, ‖δ‖₂ in pixel units) of the difference of two 8-bit pictures."""
-    difference = after.astype(np.int32) - before.astype(np.int32)
-    return float(np.abs(difference).max(initial=0)), float(np.sqrt(np.square(difference / 255).sum()))
 
 
 def class_colours(*classes: int) -> dict[int, str]:

@@ -50,16 +50,30 @@ def _judge(settings: Settings, label: int, frames: list[Frame], changed: int, us
     last = frames[-1].probabilities[0]
     now = int(last.argmax())
     said = f"The network now says **{name[now]}** ({percent(float(last[now]))})"
-    targeted = settings.attack == "targeted"
+    info, targeted = settings.info, settings.targeted
     if targeted and settings.target == label:
         return Verdict(
             "warning",
             f"The target is what the network already sees: **{name[label]}**. Choose another target class.",
         )
-    if settings.radius == 0:
+    if settings.radius == 0 and not info.minimal:
         return Verdict("info", "ε = 0 allows no change at all, so nothing happens. Move ε up.")
     if (now == settings.target) if targeted else (now != label):
-        return Verdict("success", f"**Fooled.** {said} instead of **{name[label]}**.")
+        how = ""
+        if info.minimal:
+            how = f" This needed ε = {size_text(settings.ball, frames[-1])}, the smallest that was found."
+        elif "queries" in info.options:
+            how = f" It took {frames[-1].index + 1} questions to the network, and no gradient."
+        return Verdict("success", f"**Fooled.** {said} instead of **{name[label]}**.{how}")
+    if info.minimal:
+        more = "a larger L2 search takes more steps" if info.name == "carlini_wagner" else "take more steps"
+        return Verdict("info", f"No δ was found that fools the network: {more}. {said}.")
+    if "queries" in info.options:
+        return Verdict(
+            "info",
+            f"Not fooled after {frames[-1].index + 1} questions. Allow more of them, or raise ε: without the gradient, "
+            f"it takes more of both. {said}.",
+        )
     if _vanished(frames):
         return Verdict(
             "warning",
@@ -69,14 +83,14 @@ def _judge(settings: Settings, label: int, frames: list[Frame], changed: int, us
     if changed == 0:
         advice = (
             "a larger step size α (a raw gradient is tiny) or the steepest-ascent step"
-            if settings.rule == "gradient" and settings.attack != "fgsm"
+            if settings.rule == "gradient" and "step" in info.options
             else "a larger ε"
         )
         return Verdict(
             "warning",
             f"No pixel changed by as much as one of the 255 levels, so the picture is the same. Try {advice}.",
         )
-    if settings.rule == "gradient" and settings.attack != "fgsm" and used < 0.5:
+    if settings.rule == "gradient" and "step" in info.options and used < 0.5:
         return Verdict(
             "warning",
             f"The steps were too short: δ has used {100 * used:.0f} % of its ε. A raw gradient is tiny where the "
@@ -86,13 +100,28 @@ def _judge(settings: Settings, label: int, frames: list[Frame], changed: int, us
         difference = settings.loss == "difference"
         why = (
             " The loss L(y) − L(target) is content as soon as the present class loses to the target, even if a third "
-            "class wins: compare it with −L(target) under *Advanced*."
+            "class wins: compare it with cross-entropy under *Advanced*."
             if difference and now != label
             else " This ε is too small for this target, or the steps too few: raise ε, or take more steps."
         )
         return Verdict("info", f"Not yet a **{name[settings.target]}**. {said}.{why}")
-    more = "PGD finds more than one FGSM step does, or raise ε." if settings.attack == "fgsm" else "Raise ε."
+    more = "PGD finds more than one step does, or raise ε." if not info.is_iterative else "Raise ε."
     return Verdict("info", f"The network still says **{name[label]}**: this picture needs more than this ε. {more}")
+
+
+def size_text(norm: str, frame: Frame) -> str:
+    """‖δ‖ of a frame's first row for people, in the norm's own unit."""
+    size = float(frame.size[0])
+    return radius_text(norm, size)
+
+
+def radius_text(norm: str, radius: float) -> str:
+    """A radius for people: "4/255", "3 (L2)", "200 pixels"."""
+    if norm == "linf":
+        return f"{radius * 255:.3g}/255"
+    if norm == "l0":
+        return f"{radius:.0f} pixels"
+    return f"{radius:.3g} ({'L2' if norm == 'l2' else 'L1'})"
 
 
 def _vanished(frames: list[Frame]) -> bool:

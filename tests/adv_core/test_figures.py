@@ -13,9 +13,9 @@ def test_curve_holds_what_it_was_given() -> None:
 
 
 def test_loss_chart() -> None:
-    chart = loss_chart([1.0, 2.0], 10, mark=1)
-    assert chart["data"]["values"] == [{"step": 0, "loss": 1.0}, {"step": 1, "loss": 2.0}]
-    assert len(chart["layer"]) == 2 and len(loss_chart([1.0], 10)["layer"]) == 1
+    chart = loss_chart([(0, 1.0), (5, 2.0)], 10, mark=5)
+    assert chart["data"]["values"] == [{"step": 0, "loss": 1.0}, {"step": 5, "loss": 2.0}]
+    assert len(chart["layer"]) == 2 and len(loss_chart([(0, 1.0)], 10)["layer"]) == 1
 
 
 def test_side_by_side_shows_the_very_pixels() -> None:

@@ -109,7 +109,7 @@ def test_a_bad_upload_is_explained_and_nothing_is_lost() -> None:
 
 def test_the_scrubber_replays_what_it_shows(classifier: Classifier) -> None:
     at = lab()
-    scrubber = next(s for s in at.slider if s.label.startswith("Replay"))
+    scrubber = next(s for s in at.select_slider if s.label.startswith("Replay"))
     scrubber.set_value(0).run()
     alt, start = next((a, p) for a, p in pictures(at) if a.startswith("Perturbed"))
     assert "hog" in alt and np.array_equal(start, pictures(at)[0][1])

@@ -12,7 +12,27 @@ def test_defaults_need_no_query() -> None:
 
 def test_round_trip_of_every_control() -> None:
     other = Settings(
-        "pig", "resnet50", "pgd", 7, 9, "l2", 1.23456789, "difference", 11, "gradient", 2.5, True, 3, 20, True
+        image="pig",
+        whole=True,
+        model="resnet50",
+        attack="apgd",
+        aim=True,
+        target=7,
+        norm="l2",
+        eps=9,
+        eps2=1.23456789,
+        eps1=12.5,
+        eps0=30,
+        loss="difference",
+        steps=11,
+        rule="gradient",
+        alpha=2.5,
+        random=True,
+        restarts=3,
+        queries=77,
+        seed=3,
+        amp=20,
+        present=True,
     )
     default = Settings()
     assert all(getattr(other, f.name) != getattr(default, f.name) for f in fields(Settings))
@@ -58,7 +78,20 @@ def test_limits_hold_the_defaults() -> None:
     assert all(low <= getattr(Settings(), name) <= high for name, (low, high) in LIMITS.items())
 
 
+def test_an_attack_that_does_not_know_a_norm_takes_its_own() -> None:
+    assert Settings(attack="carlini_wagner", norm="linf").ball == "l2" == Settings(attack="square", norm="l2").ball
+    assert Settings(attack="pgd", norm="l1").ball == "l1"
+    assert Settings(attack="pgd", norm="l1", whole=True).ball == "linf"  # sorting megapixels would take seconds a step
+
+
+def test_targeted() -> None:
+    assert Settings(attack="targeted").targeted and not Settings(attack="pgd", aim=True).targeted
+    assert Settings(attack="apgd", aim=True).targeted and not Settings(attack="apgd").targeted
+    assert not Settings(attack="deepfool", aim=True).targeted
+
+
 def test_radius_and_step_size() -> None:
     assert Settings(eps=8).radius == 8 / 255 and Settings(norm="l2", eps2=2.0).radius == 2.0
+    assert Settings(norm="l1", eps1=9.0).radius == 9.0 and Settings(norm="l0", eps0=30).radius == 30
     assert Settings().step_size is None and Settings(alpha=2.0).step_size == 2 / 255
     assert Settings(alpha=2.0, rule="gradient").step_size == 2.0

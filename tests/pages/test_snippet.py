@@ -1,8 +1,9 @@
-"""The program that the page offers is run, and has to give the very pixels that the page shows."""
+"""The program that the page offers is run, and has to give the very pixels that the engine gave."""
 
 import io
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,61 +11,54 @@ import pytest
 import torch
 from PIL import Image
 
-from adv_core import L2, Classifier, Linf, Targeted, TargetedDifference, Untargeted, fgsm, open_image, pgd, run
+from adv_core import Classifier, open_image
+from adv_core.engine import LocalEngine, Request
 from adv_core.images import to_pixels
-from pages.widgets.settings import OWN, Settings
+from pages.widgets.settings import OWN
 from pages.widgets.snippet import snippet
 from tests.conftest import ROOT
 
+BASE = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), label=341, steps=2)
+
 
 @pytest.mark.parametrize(
-    "settings",
+    "changes",
     [
-        Settings(image="pig", target=106, eps=2, steps=3),
-        Settings(image="pig", attack="fgsm", eps=8),
-        Settings(image="pig", attack="pgd", norm="l2", eps2=1.5, steps=2, random=True, seed=3),
-        Settings(image="pig", target=9, loss="difference", rule="gradient", alpha=12.5, steps=2),
-        Settings(image="pig", attack="pgd", alpha=0.7, steps=2),
+        {"attack": "targeted", "target": 106, "steps": 3},
+        {"attack": "fgsm", "eps": (8 / 255,), "steps": 40},
+        {"norm": "l2", "eps": (1.5,), "random_start": True, "restarts": 2, "seed": 3},
+        {"attack": "targeted", "target": 9, "objective": "difference", "step": "gradient", "step_size": 12.5},
+        {"step_size": 0.7 / 255, "objective": "dlr"},
+        {"attack": "apgd", "norm": "l1", "eps": (30.0,), "objective": "margin", "target": 9},
+        {"attack": "r_fgsm", "norm": "l0", "eps": (100.0,), "seed": 4, "steps": 40},
+        {"attack": "carlini_wagner", "norm": "l2", "eps": (0.0,)},
+        {"attack": "smallest", "eps": (0.0,)},
+        {"attack": "deepfool", "eps": (0.0,)},
+        {"attack": "square", "queries": 4, "steps": 40},
+        {"whole": True},
     ],
-    ids=["targeted", "fgsm", "l2", "gradient", "alpha"],
+    ids=lambda changes: "-".join(map(str, changes.values())),
 )
-def test_it_reproduces_delta_bit_for_bit(settings: Settings, classifier: Classifier, tmp_path: Path) -> None:
-    x = classifier.prepare(open_image((ROOT / "assets" / "photos" / "pig.jpg").read_bytes()))
-    y = classifier.predict(x, top=1)[0][0]
-    ball = Linf(settings.radius) if settings.norm == "linf" else L2(settings.radius)
-    objective = Untargeted(y)
-    if settings.attack == "targeted":
-        difference = settings.loss == "difference"
-        objective = TargetedDifference(y, settings.target) if difference else Targeted(settings.target)
-    if settings.attack == "fgsm":
-        steps = fgsm(classifier, x, ball, objective)
-    else:
-        steps = pgd(
-            classifier,
-            x,
-            ball,
-            objective,
-            steps=settings.steps,
-            step_size=settings.step_size,
-            step=settings.rule,
-            random_start=settings.random,
-            seed=settings.seed,
-        )
-    expected = run(steps)
+def test_it_reproduces_the_run_bit_for_bit(changes: dict[str, object], classifier: Classifier, tmp_path: Path) -> None:
+    whole = bool(changes.pop("whole", False))
+    image = open_image((ROOT / "assets" / "photos" / "pig.jpg").read_bytes())
+    x = classifier.prepare_whole(image) if whole else classifier.prepare(image)
+    request = replace(BASE.with_pixels(to_pixels(x)), **changes)  # type: ignore[arg-type]
+    expected = LocalEngine("cpu").compute(request)[-1].pixels
 
-    program = snippet(settings, y, threads=torch.get_num_threads())
-    program += "\ntorch.save(result.delta, 'delta.pt')\n"
+    program = snippet(request, "pig", whole=whole, threads=torch.get_num_threads())
     (tmp_path / "assets").symlink_to(ROOT / "assets")
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True)
-    assert torch.equal(torch.load(tmp_path / "delta.pt"), expected.delta)
     saved = np.asarray(Image.open(io.BytesIO((tmp_path / "adversarial.png").read_bytes())))
-    assert np.array_equal(saved, to_pixels(expected.adversarial))
+    assert expected is not None and np.array_equal(saved, expected[0])
 
 
-def test_a_target_that_is_the_present_class_runs_as_on_the_page() -> None:
-    program = snippet(Settings(target=341, loss="difference"), 341)
-    assert "fgsm" in program and "run(pgd(clf, x, Linf(4 / 255), Targeted(341), steps=40))" in program
+def test_numbers_read_as_people_write_them() -> None:
+    program = snippet(replace(BASE, attack="targeted", target=404, eps=(4 / 255,), steps=40), "pig")
+    assert "run(pgd(clf, x, Linf(4 / 255), Targeted(404)))" in program
+    assert "step_size=0.7 / 255" in snippet(replace(BASE, step_size=0.7 / 255), "pig")
+    assert "L2(1.5)" in snippet(replace(BASE, norm="l2", eps=(1.5,)), "pig")
 
 
 def test_own_pictures_have_a_placeholder() -> None:
-    assert "my_photo.png" in snippet(Settings(image=OWN), 1)
+    assert "my_photo.png" in snippet(BASE, OWN)

@@ -10,7 +10,11 @@ def run_ending_at(label: int, gradient: float = 1.0) -> list[Frame]:
     logits = np.zeros((1, 1000), np.float32)
     logits[0, label] = 10
     norm = np.array([gradient])
-    return [Frame(0, None, logits, np.zeros(1), norm), Frame(1, None, logits, np.zeros(1), None)]
+    size, norms = np.array([2 / 255]), np.zeros((1, 2))
+    return [
+        Frame(0, None, logits, np.zeros(1), norm, size, norms),
+        Frame(1, None, logits, np.zeros(1), None, size, norms),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -24,6 +28,12 @@ def run_ending_at(label: int, gradient: float = 1.0) -> list[Frame]:
         (Settings(loss="difference"), 7, 9, 1.0, "info", "third class"),
         (Settings(attack="pgd"), 235, 9, 1.0, "info", "Raise ε"),
         (Settings(attack="fgsm"), 235, 9, 1.0, "info", "PGD finds more"),
+        (Settings(attack="smallest"), 7, 9, 1.0, "success", "ε = 2/255"),
+        (Settings(attack="smallest", eps=0), 7, 9, 1.0, "success", "smallest"),
+        (Settings(attack="deepfool"), 235, 9, 1.0, "info", "more steps"),
+        (Settings(attack="square"), 7, 9, 1.0, "success", "2 questions"),
+        (Settings(attack="square"), 235, 9, 1.0, "info", "Allow more"),
+        (Settings(attack="apgd", aim=True), 7, 9, 1.0, "info", "too small"),
         (Settings(attack="pgd"), 235, 0, 0.0, "warning", "vanished"),
         (Settings(attack="pgd", rule="gradient"), 235, 0, 1.0, "warning", "step size"),
         (Settings(attack="pgd", norm="l2", eps2=0.001), 235, 0, 1.0, "warning", "larger ε"),
