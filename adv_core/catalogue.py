@@ -97,8 +97,8 @@ ATTACKS: dict[str, AttackInfo] = {
             "stronger",
             attacks.r_fgsm,
             "A small random step first, then one gradient step: it leaves the flat spot that some defences make.",
-            r"\delta_0 = \tfrac{\varepsilon}{2}\operatorname{step}(z),\ z \sim \mathcal{N};\qquad "
-            r"\delta = \delta_0 + \tfrac{\varepsilon}{2}\operatorname{step}(\nabla_\delta L)",
+            r"\begin{gathered}\delta_0 = \tfrac{\varepsilon}{2}\operatorname{step}(z),\quad z \sim \mathcal{N}(0, 1)\\"
+            r"\delta = \delta_0 + \tfrac{\varepsilon}{2}\operatorname{step}(\nabla_\delta L)\end{gathered}",
             "Tramèr et al., ICLR 2018, arXiv:1705.07204",
             options=("seed",),
         ),
@@ -118,8 +118,9 @@ ATTACKS: dict[str, AttackInfo] = {
             "stronger",
             attacks.mi_fgsm,
             "Gradients add up like momentum: the direction wobbles less, and other networks are fooled more often.",
-            r"m \leftarrow \mu m + \frac{g}{\|g\|_1},\qquad "
-            r"\delta \leftarrow \mathcal{P}\big(\delta + \tfrac{\varepsilon}{k}\operatorname{step}(m)\big)",
+            r"\begin{gathered}m \leftarrow \mu m + g / \|g\|_1,\quad g = \nabla_\delta L\\"
+            r"\delta \leftarrow \mathcal{P}\big(\delta + \tfrac{\varepsilon}{k}\operatorname{step}(m)\big)"
+            r"\end{gathered}",
             "Dong et al., CVPR 2018, arXiv:1710.06081",
         ),
         AttackInfo(
@@ -128,8 +129,9 @@ ATTACKS: dict[str, AttackInfo] = {
             "stronger",
             attacks.apgd,
             "PGD that halves its own step size when the loss stops rising, and ends with the best point it saw.",
-            r"z = \mathcal{P}\big(\delta + \alpha\operatorname{step}(g)\big),\qquad \delta \leftarrow "
-            r"\mathcal{P}\big(\delta + \tfrac34 (z - \delta) + \tfrac14 (\delta - \delta_{\text{before}})\big)",
+            r"\begin{gathered}z = \mathcal{P}\big(\delta + \alpha\operatorname{step}(\nabla_\delta L)\big)\\ \delta "
+            r"\leftarrow \mathcal{P}\big(\delta + \tfrac34 (z - \delta) + \tfrac14 (\delta - \delta_{\text{old}})\big)"
+            r"\end{gathered}",
             "Croce & Hein, ICML 2020, arXiv:2003.01690",
             options=("steps", "random_start", "restarts", "seed"),
         ),
@@ -139,8 +141,8 @@ ATTACKS: dict[str, AttackInfo] = {
             "stronger",
             minimum_norm.deepfool,
             "Takes the network for linear and walks straight to the nearest border, until it has crossed it.",
-            r"\delta \leftarrow \delta + \frac{|z_k - z_y|}{\|\nabla z_k - \nabla z_y\|_*}"
-            r"\operatorname{step}(\nabla z_k - \nabla z_y),\quad k \text{ the nearest class}",
+            r"\begin{gathered}\delta \leftarrow \delta + \frac{|z_k - z_y|}{\|w\|_*}\operatorname{step}(w)\\"
+            r"w = \nabla z_k - \nabla z_y,\quad k\ \text{the nearest class}\end{gathered}",
             "Moosavi-Dezfooli, Fawzi & Frossard, CVPR 2016, arXiv:1511.04599",
             arguments=("set", "y"),
             norms=("linf", "l2"),
@@ -153,8 +155,8 @@ ATTACKS: dict[str, AttackInfo] = {
             "stronger",
             minimum_norm.carlini_wagner,
             "Weighs the length of δ against the margin, and searches for the weight: slow, and very small δ.",
-            r"\min_w\ \|\delta\|_2^2 + c\cdot\max\big(z_y - \max_{i \neq y} z_i,\ 0\big),\qquad "
-            r"x + \delta = \tfrac12(\tanh w + 1)",
+            r"\begin{gathered}\min_w\ \|\delta\|_2^2 + c\cdot\max\big(z_y - \max_{i \neq y} z_i,\ 0\big)\\"
+            r"x + \delta = \tfrac12(\tanh w + 1)\end{gathered}",
             "Carlini & Wagner, S&P 2017, arXiv:1608.04644",
             arguments=("objective",),
             norms=("l2",),
@@ -167,8 +169,8 @@ ATTACKS: dict[str, AttackInfo] = {
             "stronger",
             minimum_norm.smallest_epsilon,
             "ε shrinks wherever the network is fooled and grows where it is not: the least ε that fools this picture.",
-            r"\varepsilon \leftarrow \varepsilon\,(1 \mp \gamma),\qquad "
-            r"\delta \leftarrow \mathcal{P}_\varepsilon\big(\delta + \alpha\operatorname{step}(\nabla_\delta L)\big)",
+            r"\begin{gathered}\varepsilon \leftarrow \varepsilon\,(1 \mp \gamma)\\ \delta \leftarrow "
+            r"\mathcal{P}_\varepsilon\big(\delta + \alpha\operatorname{step}(\nabla_\delta L)\big)\end{gathered}",
             "Pintor et al., NeurIPS 2021, arXiv:2102.12827",
             minimal=True,
         ),

@@ -150,7 +150,7 @@ class Frame:
         loss: (N,), what the attack maximises.
         gradient_norm: (N,), or None where no gradient was needed.
         size: ‖δ‖ before rounding, in the norm of the request, (N,).
-        norms: ‖δ‖∞ (in levels of 255) and ‖δ‖₂ after rounding, (N, 2).
+        norms: ‖δ‖∞ (in levels of 255) and ‖δ‖₂ of the rounded δ, (N, 2); of a thinned-out picture, before rounding.
     """
 
     index: int
@@ -421,17 +421,21 @@ def thin(pixels: np.ndarray) -> np.ndarray:
 
     Thinned out rather than averaged: averaging would wash the perturbation away.
     """
-    stride = math.ceil(max(pixels.shape[-3:-1]) / SHOWN_SIDE)
+    stride = _stride(*pixels.shape[-3:-1])
     return pixels[..., ::stride, ::stride, :]
 
 
 def _frame(step: Step, request: Request) -> Frame:
     ball, pixels = ball_of(request), None
-    # Rounded as the result will be, so that a picture on the way keeps to the ball, too.
-    delta = ball.quantize(step.delta, step.x) if request.pictures and not step.final else step.delta
+    x, delta = step.x, step.delta
     if request.pictures:
-        pixels = np.stack([to_pixels(row) for row in step.x + delta])
-        pixels = pixels if step.final else np.ascontiguousarray(thin(pixels))
+        if not step.final:
+            # Rounded as the result will be, so that a picture on the way keeps to the ball, too.
+            x, delta = _thinned(x), _thinned(delta)
+            delta = ball.quantize(delta, x)
+        pixels = np.stack([to_pixels(row) for row in x + delta])
+    if x.shape != step.x.shape:
+        delta = step.delta
     return Frame(
         step.index,
         pixels,
@@ -441,6 +445,15 @@ def _frame(step: Step, request: Request) -> Frame:
         ball.norm(step.delta).float().cpu().numpy(),
         torch.stack([(Linf(0).norm(delta) * 255).round(), L2(0).norm(delta)], 1).float().cpu().numpy(),
     )
+
+
+def _stride(height: int, width: int) -> int:
+    return math.ceil(max(height, width) / SHOWN_SIDE)
+
+
+def _thinned(x: Tensor) -> Tensor:
+    stride = _stride(*x.shape[-2:])
+    return x[..., ::stride, ::stride]
 
 
 def _size(frames: list[Frame]) -> int:

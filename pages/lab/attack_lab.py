@@ -622,7 +622,7 @@ def page() -> None:
     label = int(clean.argmax())
     if (base.image, base.classifier) != state.get("on_stage"):
         state.on_stage = (base.image, base.classifier)
-        stage.wait()  # the old run's result must not stand beside another picture
+        stage.wait(display(original))  # the old run's result must not stand beside another picture
     stage.original(display(original), label, float(clean[label]))
 
     request = attack_request(settings, base, label)
@@ -706,6 +706,8 @@ def page() -> None:
         judged = default_engine().compute(base.with_pixels(frame.pixels[0]))
         show(frame, judged[-1].probabilities[0], f"At step {frame.index}")
     loss_curve(frames, frame.index)
+    if info.minimal:
+        st.caption("The last point is the picture rounded to 8 bits: below half a level, nothing can be saved.")
     linf, l2 = map(float, last.norms[0])
     used = (linf / 255 if settings.ball == "linf" else l2 if settings.ball == "l2" else settings.radius) / max(
         settings.radius, 1e-9
@@ -716,7 +718,7 @@ def page() -> None:
         name = {"linf": "eps", "l2": "eps2", "l1": "eps1", "l0": "eps0"}[settings.ball]
         found = float(last.size[0]) * (255 if name == "eps" else 1)
         step = {"eps": 1, "eps2": 0.25, "eps1": 5.0, "eps0": 10}[name]
-        enough = math.ceil(found / step - 1e-6) * step
+        enough = math.ceil(found / step - 1e-3) * step  # a float32 1/255 can be 1.00001 levels
         st.button(
             f"Give PGD this much room: ε = {radius_text(settings.ball, enough / (255 if name == 'eps' else 1))}",
             on_click=use_found,

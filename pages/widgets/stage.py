@@ -37,6 +37,7 @@ CSS = """
 .lab-bars .b {height: 1.05rem; border-radius: .2rem; min-width: 2px; flex: 0 0 auto}
 .lab-bars .track {flex: 1; min-width: 0}
 .lab-bars .v {width: 4.4rem; flex: 0 0 auto}
+.st-key-menu [role=radiogroup] {flex-wrap: wrap}
 .st-key-gallery [data-testid=stHorizontalBlock] {flex-wrap: nowrap}
 .st-key-gallery [data-testid=stColumn] {min-width: 0}
 .st-key-gallery button {padding: .2rem; min-height: 2.4rem}
@@ -81,7 +82,7 @@ class Panel:
 
 def waiting(pixels: np.ndarray) -> list[Panel]:
     """What the stage shows before anything has been computed: it has its full size from the first moment."""
-    grey = picture_uri(np.full((8, 8, 3), 128, np.uint8))
+    grey = picture_uri(np.full_like(pixels, 128))
     return [
         Panel("original", picture_uri(pixels), "…", "the network is looking", "Original picture, not yet classified"),
         Panel("+ perturbation", grey, "…", "", "Perturbation, not yet computed"),
@@ -127,9 +128,9 @@ class Stage:
         alt = f"Perturbed picture, classified as {name}"
         self._draw(2, Panel("= what it now sees", picture_uri(pixels), name, percent(probability), alt))
 
-    def wait(self) -> None:
-        """Take the old run's perturbation and result off the stage, keeping their room."""
-        for slot, panel in enumerate(waiting(np.zeros((1, 1, 3), np.uint8))):
+    def wait(self, pixels: np.ndarray) -> None:
+        """Take the old run's perturbation and result off the stage, keeping room for those of ``pixels``."""
+        for slot, panel in enumerate(waiting(pixels)):
             if slot > 0:
                 self._draw(slot, panel)
 

@@ -10,8 +10,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from adv_core import Classifier
+from adv_core import Classifier, open_image
 from adv_core import classifiers as classifiers_module
+from adv_core.catalogue import ATTACKS
 from adv_core.images import to_pixels, to_png
 from tests.conftest import ROOT
 
@@ -141,3 +142,74 @@ def test_the_other_ways(query: dict[str, str]) -> None:
 def test_a_link_to_somebodys_own_picture() -> None:
     at = lab(image="own", attack="fgsm")
     assert any("own photograph" in i.value for i in at.info) and pictures(at)
+
+
+def menu(at: AppTest, key: str):  # type: ignore[no-untyped-def]
+    return at.segmented_control(key=key)
+
+
+def test_the_menu_leads_to_every_attack() -> None:
+    at = lab(**FAST, queries="20")
+    for group, first in {"stronger": "r_fgsm", "black box": "square", "lecture": "fgsm"}.items():
+        menu(at, "lab_group").set_value(group).run()
+        assert not at.exception and menu(at, "lab_attack").value == first and pictures(at)
+        shown = menu(at, "lab_attack").options
+        assert len(shown) == sum(info.group == group for info in ATTACKS.values())
+
+
+@pytest.mark.parametrize("attack", [name for name, info in ATTACKS.items() if info.group != "lecture"])
+def test_every_attack_runs_and_is_explained(attack: str) -> None:
+    at = lab(**FAST, attack=attack, queries="20")
+    assert len(pictures(at)) == 4
+    captions = " ".join(c.value for c in at.caption)
+    assert ATTACKS[attack].idea in captions and ATTACKS[attack].paper in captions
+    assert any(ATTACKS[attack].formula in latex.value for latex in at.latex)
+
+
+@pytest.mark.parametrize("norm", ["l2", "l1", "l0"])
+def test_every_norm(norm: str) -> None:
+    at = lab(**FAST | {"attack": "pgd", "norm": norm, "eps0": "50"})
+    (_, original), _, (_, fooled), _ = pictures(at)
+    changed = (fooled.astype(int) - original) / 255
+    size = {
+        "l2": np.sqrt(np.square(changed).sum()) / 3.0,
+        "l1": np.abs(changed).sum() / 40,
+        "l0": np.any(changed, 2).sum() / 50,
+    }[norm]
+    assert 0.5 < size <= 1
+
+
+def test_the_smallest_epsilon_and_on_with_it() -> None:
+    at = lab(**FAST | {"attack": "pgd", "steps": "20"})
+    at.button(key="find_smallest").click().run()
+    assert not at.exception and menu(at, "lab_attack").value == "smallest"
+    assert "the smallest that was found" in at.success[0].value and at.slider(key="lab_eps").disabled
+    next(b for b in at.button if b.label.startswith("Give PGD")).click().run()
+    assert menu(at, "lab_attack").value == "pgd" and at.slider(key="lab_eps").value == 1
+    assert "Fooled" in at.success[0].value
+
+
+def test_the_photograph_at_its_own_size_fools_when_it_is_opened_anew(classifier: Classifier) -> None:
+    at = lab(**FAST | {"whole": "1", "image": "red_panda", "attack": "pgd", "eps": "4", "steps": "10"})
+    fooled = next(p for alt, p in pictures(at) if alt.startswith("Perturbed"))
+    assert fooled.shape == (288, 512, 3)
+    again = open_image(to_png(fooled))
+    own, network = classifier.prepare_whole(again), classifier.prepare(again)
+    assert classifier.predict(own, 1)[0][1] in at.success[0].value
+    assert classifier.predict(network, 1)[0][0] != 387  # through another resizing as well
+
+
+def test_a_large_photograph_is_made_smaller_and_that_is_said() -> None:
+    at = lab(**FAST | {"whole": "1", "attack": "fgsm", "eps": "4"})
+    noise = np.random.default_rng(0).integers(0, 256, (150, 200, 3), np.uint8)
+    big = Image.fromarray(noise).resize((2400, 1800))
+    at.file_uploader(key="upload").upload("big.png", to_png(np.asarray(big))).run()
+    assert not at.exception and any("made smaller from 2400 × 1800" in c.value for c in at.caption)
+    assert any("too large for a curve" in c.value for c in at.caption)
+    assert all(max(p.shape) <= 512 for _, p in pictures(at))  # what the browser gets; the saved file has it all
+
+
+@pytest.mark.parametrize(("attack", "norm"), [("carlini_wagner", "linf"), ("square", "l1")])
+def test_a_norm_that_an_attack_does_not_know(attack: str, norm: str) -> None:
+    at = lab(**FAST | {"attack": attack, "norm": norm, "queries": "5", "steps": "2"})
+    assert any("is measured in" in c.value for c in at.caption)
