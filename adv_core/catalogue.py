@@ -30,6 +30,7 @@ class AttackInfo:
         targeted: whether it goes towards a class: never, always, or if it is asked to.
         minimal: it looks for the smallest δ, and takes no ε.
         runs: how many times ``steps`` it takes.
+        batches: whether rows of different learners may share a batch: no row's result depends on the other rows.
     """
 
     name: str
@@ -45,6 +46,7 @@ class AttackInfo:
     targeted: Literal["never", "always", "optional"] = "optional"
     minimal: bool = False
     runs: int = 1
+    batches: bool = True
 
     @property
     def is_iterative(self) -> bool:
@@ -148,6 +150,7 @@ ATTACKS: dict[str, AttackInfo] = {
             norms=("linf", "l2"),
             targeted="never",
             minimal=True,
+            batches=False,
         ),
         AttackInfo(
             "carlini_wagner",
@@ -184,6 +187,7 @@ ATTACKS: dict[str, AttackInfo] = {
             "Andriushchenko et al., ECCV 2020, arXiv:1912.00049",
             options=("queries", "seed"),
             norms=("linf", "l2"),
+            batches=False,
         ),
     )
 }

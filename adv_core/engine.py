@@ -1,212 +1,139 @@
-"""Where attacks are computed: requests as data in, frames out.
+"""Where attacks are computed: requests as data in, frames out, for everybody who uses this process.
 
-One worker thread a process owns the networks and does all torch work; pages only submit and look. The worker takes one
-step of every running job in turn, so a long job never keeps a short one waiting for more than a step. A job ends when
-it is done, cancelled, or when nobody has looked at it for a while (a closed tab says no goodbye).
+One worker thread owns the device and does all torch work; pages only submit and look.
+
+- Equal requests are one `Run`, whoever asks; results are kept and given away again.
+- Requests that differ only in picture, classes, ε and seed are computed together, as rows of one batch.
+- Short work (a look at a picture, FGSM, noise) starts at once. Of the long runs, a few batches advance side by side,
+  one step at a time; the others wait in line. Every second step goes to the batch that is nearest to its end, so that
+  somebody gets a result soon; the other steps go round, so that nobody is kept waiting by short runs for ever.
+- A session (one browser tab) has one long run and one that waits; a newer request takes the place of the waiting one.
+- A run ends when it is done, when nobody wants it any more, or when nobody has looked at it for a while (a closed tab
+  says no goodbye).
+
+A row computed in a batch agrees with the row alone in all that is shown, but not to the last bit: the kernels sum in
+another order (logits differ by about 2e-6).
 """
 
 import hashlib
+import itertools
 import math
+import os
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from adv_core import metrics
 from adv_core.attacks import InputGradient, Step, fgsm, input_gradient, pgd, random_noise
-from adv_core.catalogue import ATTACKS, AttackInfo, Norm
-from adv_core.classifiers import Classifier, ClassifierError, load_classifier, pick_device
-from adv_core.images import from_pixels, to_pixels
-from adv_core.objectives import LogitsRatio, Margin, Objective, Targeted, TargetedDifference, Untargeted
-from adv_core.perturbation_sets import L0, L1, L2, Ball, Linf, PerturbationSet
+from adv_core.classifiers import DEFAULT, Classifier, ClassifierError, info_of, load_classifier, pick_device
+from adv_core.images import from_pixels
+from adv_core.limits import LIMITS, Limits
+from adv_core.objectives import Objective
+from adv_core.request import Frame, Request, ball_of, frames_of, labels_of, objective_of
 
-MAX_STEPS = 200
-MAX_RESTARTS = 10
-MAX_QUERIES = 2000
-MAX_ROWS = 16
-MAX_PIXELS = 3_000_000  # of all rows together
-SHOWN_SIDE = 512  # a larger picture is thinned out on the way
-_MAX_FRAMES = 200  # of one job; a longer run shows every second step, or every tenth
-LEASE_SECONDS = 10.0
-_REMEMBERED_BYTES = 192 * 2**20
+MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every tenth
+_INTERRUPTED = "The computation was interrupted. Please try again."
+_NO_MEMORY = "There is not enough memory for this just now. Please try again, or choose a smaller network."
 
 
-@dataclass(frozen=True)
-class Request:
-    """One attack on one picture, as data. Equal requests have equal results, and are computed once.
+class EngineBusy(RuntimeError):
+    """Too many learners wait already. The message is for people."""
 
-    Attributes:
-        image: the bytes of the 8-bit RGB picture, row by row, of shape (height, width, 3). One of another size than the
-            network's is attacked as it is, through the network's own resizing.
-        classifier: a name from the registry.
-        attack: a name from the catalogue; "none" only looks at the picture; "noise" is random noise of the same size.
-        norm, eps: the ball; several radii make several rows, attacked side by side (the ε sweep). Attacks that look
-            for the smallest δ do not ask for ε.
-        objective: cross-entropy, the lecture's difference, the margin, or the logits ratio.
-        label: the present class; target: the wanted one, None for "anything else".
-        step_size: None takes the default that follows from ε and steps.
-        steps, step, random_start, restarts, queries, seed: options of the solvers that know them.
-        pictures: whether the frames carry pictures, or only what the classifier says.
-    """
 
-    image: bytes = field(repr=False)
-    height: int
-    width: int
-    classifier: str
-    attack: str = "none"
-    norm: Norm = "linf"
-    eps: tuple[float, ...] = (0.0,)
-    objective: Literal["ce", "difference", "margin", "dlr"] = "ce"
-    label: int = 0
-    target: int | None = None
-    steps: int = 40
-    step_size: float | None = None
-    step: Literal["steepest", "gradient"] = "steepest"
-    random_start: bool = False
-    restarts: int = 1
-    queries: int = 500
-    seed: int = 0
-    pictures: bool = True
+class Run:
+    """One computation, and all the jobs that wait for it."""
+
+    def __init__(self, request: Request, session: str = "") -> None:
+        self.request = request
+        self.session = session
+        self.key = request.key()
+        self.error: str | None = None
+        self.done = False
+        self.started = False
+        self.frames: list[Frame] = []
+        self.jobs: list[Job] = []
+        self.news = threading.Condition()
+        self.submitted = time.monotonic()
 
     @property
-    def info(self) -> AttackInfo | None:
-        """The catalogue's entry; None for "none" and "noise"."""
-        return ATTACKS.get(self.attack)
+    def short(self) -> bool:
+        """One gradient at most: it starts at once."""
+        return self.request.length <= 1
 
-    @property
-    def options(self) -> dict[str, object]:
-        """What the solver is told beside its arguments."""
-        return {name: getattr(self, name) for name in self.info.options} if self.info else {}
+    def wanted(self, lease: float) -> bool:
+        """Whether anybody still looks."""
+        now = time.monotonic()
+        return any(not job.cancelled and now - job.seen <= lease for job in self.jobs)
 
-    @property
-    def length(self) -> int:
-        """The index of the last step, if the attack does not end earlier."""
-        info, options = self.info, self.options
-        if info is None:
-            return 0 if self.attack == "none" else 1
-        if "queries" in options:
-            return self.queries - 1
-        if "steps" not in options:
-            return 1
-        return self.steps * info.runs * (self.restarts if "restarts" in options else 1)
+    def add(self, frame: Frame) -> None:
+        with self.news:
+            self.frames.append(frame)
+            self.news.notify_all()
 
-    @property
-    def pixels(self) -> np.ndarray:
-        """The picture, (H, W, 3) uint8."""
-        return np.frombuffer(self.image, np.uint8).reshape(self.height, self.width, 3)
+    def restart(self) -> None:
+        with self.news:
+            self.frames = []
 
-    def with_pixels(self, pixels: np.ndarray) -> "Request":
-        """The same request for another picture (H, W, 3) uint8."""
-        return replace(self, image=pixels.tobytes(), height=pixels.shape[0], width=pixels.shape[1])
-
-    def check(self) -> None:
-        """Refuse what would hurt the worker.
-
-        Raises:
-            ValueError: too much work, an unknown word, or a picture whose bytes do not fit its size.
-        """
-        if self.attack not in ("none", "noise") and self.info is None:
-            raise ValueError(f"there is no attack {self.attack!r}")
-        if self.norm not in _BALLS or (self.info and self.norm not in self.info.norms):
-            raise ValueError(f"{self.attack} does not know the norm {self.norm!r}")
-        if not 0 <= self.steps <= MAX_STEPS:
-            raise ValueError(f"steps have to lie in 0 ... {MAX_STEPS}")
-        if not 1 <= self.restarts <= MAX_RESTARTS:
-            raise ValueError(f"restarts have to lie in 1 ... {MAX_RESTARTS}")
-        if not 1 <= self.queries <= MAX_QUERIES:
-            raise ValueError(f"queries have to lie in 1 ... {MAX_QUERIES}")
-        if not 1 <= len(self.eps) <= MAX_ROWS:
-            raise ValueError(f"1 ... {MAX_ROWS} values of ε at a time")
-        if not all(math.isfinite(eps) and eps >= 0 for eps in self.eps):
-            raise ValueError("ε has to be a finite number, zero or more")
-        if self.step_size is not None and not math.isfinite(self.step_size):
-            raise ValueError("the step size has to be a finite number")
-        if len(self.image) != self.height * self.width * 3 or not self.image:
-            raise ValueError("the picture's bytes do not fit its size")
-        if len(self.eps) * self.height * self.width > MAX_PIXELS:
-            raise ValueError(f"pictures of more than {MAX_PIXELS / 1e6:g} megapixels have to be made smaller first")
-
-    def key(self) -> tuple[object, ...]:
-        """What the result depends on, with a digest in the place of the picture."""
-        digest = hashlib.sha256(self.image).hexdigest()
-        return (digest, replace(self, image=b"", height=0, width=0), self.height, self.width)
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One step, as arrays: what a page draws.
-
-    Attributes:
-        index: 0 is the start.
-        pixels: x + δ rounded to 8 bits, (N, H, W, 3) uint8; None where no pictures were asked for. A picture with a
-            side above `SHOWN_SIDE` is thinned out by `thin` on the way; the last frame has it whole.
-        logits: (N, K) float32. At the last frame they belong to exactly these 8-bit pixels; before it, to x + δ before
-            rounding.
-        loss: (N,), what the attack maximises.
-        gradient_norm: (N,), or None where no gradient was needed.
-        size: ‖δ‖ before rounding, in the norm of the request, (N,).
-        norms: ‖δ‖∞ (in levels of 255) and ‖δ‖₂ of the rounded δ, (N, 2); of a thinned-out picture, before rounding.
-    """
-
-    index: int
-    pixels: np.ndarray | None
-    logits: np.ndarray
-    loss: np.ndarray
-    gradient_norm: np.ndarray | None
-    size: np.ndarray
-    norms: np.ndarray
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """softmax of the logits, (N, K)."""
-        shifted = np.exp((self.logits - self.logits.max(1, keepdims=True)).astype(np.float64))
-        return np.asarray(shifted / shifted.sum(1, keepdims=True))
+    def end(self, error: str | None = None) -> None:
+        with self.news:
+            self.error = error
+            self.done = True
+            self.news.notify_all()
 
 
 class Job:
-    """A submitted request. Frames appear while it runs; `wait` sleeps until there is something new."""
+    """What a submitted request gives back: a look at its run. Frames appear while it runs; `wait` sleeps meanwhile."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, run: Run, position: Callable[[Run], tuple[int, float]]) -> None:
         self.request = request
-        self.error: str | None = None
-        self._frames: list[Frame] = []
-        self._done = False
-        self._cancelled = threading.Event()
-        self._news = threading.Condition()
-        self._seen = time.monotonic()
-        self._key = request.key()
+        self.cancelled = False
+        self.seen = time.monotonic()
+        self._run = run
+        self._position = position
 
     @property
     def frames(self) -> list[Frame]:
         """The frames so far (a copy)."""
-        with self._news:
-            self._seen = time.monotonic()
-            return list(self._frames)
+        self.seen = time.monotonic()
+        with self._run.news:
+            return list(self._run.frames)
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed, in a sentence for people; None if it did not."""
+        return self._run.error
 
     @property
     def done(self) -> bool:
         """Finished, failed or cancelled: no frame will come any more."""
-        return self._done
+        return self.cancelled or self._run.done
 
     @property
     def finished(self) -> bool:
         """Done, and whole."""
-        return self._done and self.error is None and not self._cancelled.is_set()
+        return self._run.done and self._run.error is None and not self.cancelled
+
+    @property
+    def place(self) -> tuple[int, float] | None:
+        """(how many are before this one, about how many seconds it will wait); None once it has started."""
+        return None if self._run.started or self.done else self._position(self._run)
 
     def cancel(self) -> None:
-        """Stop before the next step."""
-        self._cancelled.set()
+        """Stop wanting it. The computation stops before its next step, unless somebody else asked for the same."""
+        self.cancelled = True
+        with self._run.news:
+            self._run.news.notify_all()
 
     def wait(self, seen: int, timeout: float) -> bool:
         """Sleep until there are more than ``seen`` frames or the job is done; False when the time ran out."""
-        with self._news:
-            self._seen = time.monotonic()
-            return self._news.wait_for(lambda: self._done or len(self._frames) > seen, timeout)
+        self.seen = time.monotonic()
+        with self._run.news:
+            return self._run.news.wait_for(lambda: self.done or len(self._run.frames) > seen, timeout)
 
     def result(self, timeout: float | None = None) -> list[Frame]:
         """Wait for the end; all frames.
@@ -215,259 +142,412 @@ class Job:
             TimeoutError, or RuntimeError with the sentence for people when the job failed or was cancelled.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._done:
+        while not self.done:
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError("the computation takes longer than expected")
-            self.wait(len(self._frames), 0.5)
+            self.wait(len(self._run.frames), 0.5)
         if not self.finished:
             raise RuntimeError(self.error or "The computation was stopped.")
         return self.frames
 
-    def _abandoned(self) -> bool:
-        return self._cancelled.is_set() or time.monotonic() - self._seen > LEASE_SECONDS
 
-    def _add(self, frame: Frame) -> None:
-        with self._news:
-            self._frames.append(frame)
-            self._news.notify_all()
+class Engine(Protocol):
+    """Whatever computes: in this process, or later elsewhere."""
 
-    def _mirror(self, frames: list[Frame]) -> None:
-        with self._news:
-            if len(frames) != len(self._frames):
-                self._frames = list(frames)
-                self._news.notify_all()
+    @property
+    def device(self) -> str:
+        """Where it computes, for a program that is to give the same bits."""
 
-    def _end(self, error: str | None = None, frames: list[Frame] | None = None) -> None:
-        with self._news:
-            self.error = error
-            if frames is not None:
-                self._frames = frames
-            self._done = True
-            self._news.notify_all()
+    @property
+    def threads(self) -> int:
+        """How many threads torch uses for one operation."""
+
+    def submit(self, request: Request, session: str = "") -> Job:
+        """Queue a request; returns at once. A result that is known already is there at once, too.
+
+        Raises:
+            ValueError: a request beyond the limits, or that makes no sense.
+            EngineBusy: the queue is full.
+        """
+
+    def compute(self, request: Request, timeout: float = 120.0) -> list[Frame]:
+        """Submit and wait for the end."""
+
+
+class _Batch:
+    """Runs that advance together, one step at a time."""
+
+    def __init__(self, runs: list[Run], steps: Iterator[Step]) -> None:
+        self.runs, self.steps = runs, steps
+        self.left = runs[0].request.length + 1
+        self.served = 0.0
+        self.short = runs[0].short
+        self.stride = math.ceil(self.left / MAX_FRAMES)
+
+    @property
+    def rows(self) -> int:
+        return sum(len(run.request.eps) for run in self.runs)
 
 
 class LocalEngine:
     """Computes in this process, in one worker thread on one device."""
 
-    def __init__(self, device: str = "auto") -> None:
-        self._device = device
-        self._waiting: deque[Job] = deque()
-        self._work = threading.Condition()
-        self._classifiers: dict[str, Classifier] = {}
-        self._leaders: dict[tuple[object, ...], Job] = {}
+    def __init__(self, device: str = "auto", limits: Limits = LIMITS) -> None:
+        self._device, self._limits = device, limits
+        self._work = threading.Condition(threading.RLock())
+        self._waiting: deque[Run] = deque()
+        self._batches: list[_Batch] = []
+        self._runs: dict[tuple[object, ...], Run] = {}
         self._results: OrderedDict[tuple[object, ...], list[Frame]] = OrderedDict()
-        self._gradients: OrderedDict[tuple[object, ...], InputGradient] = OrderedDict()
-        threading.Thread(target=self._run, name="adv_core engine", daemon=True).start()
+        self._models = _Models(device)
+        self._row_seconds = 0.05  # one row, one step: a first guess, then measured
+        self._turn = 0
+        self._thread: threading.Thread | None = None
 
     @property
     def device(self) -> str:
-        """Where it computes, for a program that is to give the same bits."""
         return str(pick_device(self._device))
 
     @property
     def threads(self) -> int:
-        """How many threads torch uses for one operation."""
         return torch.get_num_threads()
 
-    def submit(self, request: Request) -> Job:
-        """Queue a request; returns at once. A result that is known already is there at once, too."""
-        request.check()
-        job = Job(request)
-        known = self._results.get(job._key)
-        if known is not None:
-            job._end(frames=known)
-            return job
+    def submit(self, request: Request, session: str = "") -> Job:
+        request.check(self._limits)
+        key = request.key()
         with self._work:
-            self._waiting.append(job)
+            known = self._results.get(key)
+            if known is not None:
+                self._results.move_to_end(key)
+                metrics.shared.inc()
+                run = Run(request, session)
+                run.frames, run.done, run.started = known, True, True
+                return self._job(request, run)
+            run = self._runs.get(key) or Run(request, session)
+            if run.key in self._runs:
+                metrics.shared.inc()
+                return self._job(request, run)
+            if session and not run.short:
+                self._supersede(session)
+            if len(self._waiting) >= self._limits.max_queue:
+                metrics.refused.inc()
+                raise EngineBusy(
+                    "Too many people are computing on this machine just now. Please try again in a moment."
+                )
+            job = self._job(request, run)
+            self._runs[run.key] = run
+            self._waiting.append(run)
+            metrics.queued.set(len(self._waiting))
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._serve, name="adv_core engine", daemon=True)
+                self._thread.start()
             self._work.notify()
         return job
 
     def compute(self, request: Request, timeout: float = 120.0) -> list[Frame]:
-        """Submit and wait for the end."""
         return self.submit(request).result(timeout)
 
-    def _run(self) -> None:
-        running: deque[tuple[Job, Iterator[Step]]] = deque()
-        while True:
-            with self._work:
-                while not self._waiting and not running:
-                    self._work.wait()
-                arrived = list(self._waiting)
-                self._waiting.clear()
-            # Newcomers first: the first picture of a new run comes before the next step of an old one.
-            for job in reversed(arrived):
-                running.appendleft((job, self._steps(job.request)))
-            job, steps = running.popleft()
-            if self._advance(job, steps):
-                running.append((job, steps))
+    def _job(self, request: Request, run: Run) -> Job:
+        job = Job(request, run, self._place)
+        run.jobs.append(job)
+        return job
 
-    def _advance(self, job: Job, steps: Iterator[Step]) -> bool:
-        """One step of one job; whether it goes on."""
-        if job._abandoned():
-            job.cancel()
-            job._end()
-            if self._leaders.get(job._key) is job:
-                del self._leaders[job._key]  # or it would hold its pictures until somebody asks the same again
-            return False
-        # Of equal requests one is computed, and the others look on. If it stops, the next one takes over.
-        leader = self._leaders.get(job._key)
-        if leader is None or (leader.done and leader is not job):
-            known = self._results.get(job._key)
-            if known is not None:
-                job._end(frames=known)
-                return False
-            job._mirror([])
-            self._leaders[job._key] = job
-        elif leader is not job:
-            job._mirror(leader._frames)
-            return True
-        go_on = self._step(job, steps)
-        if not go_on:
-            self._leaders.pop(job._key, None)
-        return go_on
+    def _supersede(self, session: str) -> None:
+        """A session's newer request takes the place of the one that waits."""
+        for run in self._waiting:
+            if run.session == session and not run.short:
+                for job in run.jobs:
+                    job.cancel()
 
-    def _step(self, job: Job, steps: Iterator[Step]) -> bool:
-        request = job.request
-        stride = math.ceil((request.length + 1) / _MAX_FRAMES)
+    def _place(self, run: Run) -> tuple[int, float]:
+        with self._work:
+            before = []
+            for other in self._waiting:
+                if other is run:
+                    break
+                if not other.short:
+                    before.append(other)
+            steps = sum(batch.left * batch.rows for batch in self._batches)
+            steps += sum(other.request.length * len(other.request.eps) for other in before)
+            return len(before), steps * self._row_seconds
+
+    # ------------------------------------------------------------------------------------------- the worker's thread
+
+    def _serve(self) -> None:
         try:
-            step = next(steps, None)
-            if step is None:
-                self._remember(job)
-                job._end()
-                return False
-            if step.final or step.index % stride == 0:
-                job._add(_frame(step, request))
-            return True
-        except (ClassifierError, ValueError) as error:
-            job._end(str(error))
-        except (MemoryError, torch.cuda.OutOfMemoryError):
-            job._end("There is not enough memory for this just now. Please try again, or choose a smaller network.")
-        except Exception as error:  # the worker must outlive every request; the text may name paths, the type does not
-            job._end(f"The computation failed ({type(error).__name__}). Please try again.")
-        return False
+            while True:
+                with self._work:
+                    while not self._waiting and not self._batches:
+                        self._work.wait()
+                    self._drop_unwanted()
+                    self._admit()
+                    batch = self._next()
+                if batch is not None:
+                    self._advance(batch)
+        finally:  # only if this thread is being killed: nobody shall wait for it in vain
+            with self._work:
+                for run in [*self._waiting, *(run for batch in self._batches for run in batch.runs)]:
+                    run.end(_INTERRUPTED)
+                self._waiting.clear()
+                self._batches.clear()
+                self._runs.clear()
+                self._thread = None
 
-    def _remember(self, job: Job) -> None:
-        self._results[job._key] = list(job._frames)
-        size = sum(_size(frames) for frames in self._results.values())
-        while size > _REMEMBERED_BYTES and len(self._results) > 1:
-            _, oldest = self._results.popitem(last=False)
-            size -= _size(oldest)
+    def _drop_unwanted(self) -> None:
+        lease = self._limits.lease_seconds
+        for run in [run for run in self._waiting if not run.wanted(lease)]:
+            self._waiting.remove(run)
+            self._finish(run, error="The computation was stopped.")
+        for batch in list(self._batches):
+            if not any(run.wanted(lease) for run in batch.runs):
+                self._batches.remove(batch)
+                for run in batch.runs:
+                    self._finish(run, error="The computation was stopped.")
+        metrics.queued.set(len(self._waiting))
 
-    def _classifier(self, name: str) -> Classifier:
+    def _admit(self) -> None:
+        """Start what may start: everything short, and long runs as long as there is room."""
+        busy = {run.session for batch in self._batches if not batch.short for run in batch.runs if run.session}
+        for first in list(self._waiting):
+            if first.started:
+                continue
+            room = sum(not batch.short for batch in self._batches) < self._limits.max_groups
+            if not first.short and (not room or first.session in busy):
+                continue
+            runs, rows, kind = [first], len(first.request.eps), first.request.together
+            for other in self._waiting if kind is not None else ():
+                more = len(other.request.eps)
+                if other is first or other.started or other.request.together != kind:
+                    continue
+                alone = first.short or (other.session not in busy and other.session != first.session)
+                small = (rows + more) * first.request.height * first.request.width <= self._limits.max_pixels
+                if alone and small and rows + more <= self._limits.max_batch:
+                    runs.append(other)
+                    rows += more
+            self._start(runs)
+            busy |= {run.session for run in runs if not run.short and run.session}
+        self._waiting = deque(run for run in self._waiting if not run.started)
+        metrics.queued.set(len(self._waiting))
+
+    def _start(self, runs: list[Run]) -> None:
+        now = time.monotonic()
+        for run in runs:
+            run.started = True
+            metrics.waited.observe(now - run.submitted)
+        metrics.batch_rows.observe(sum(len(run.request.eps) for run in runs))
+        self._batches.append(_Batch(runs, self._models.steps([run.request for run in runs])))
+
+    def _next(self) -> _Batch | None:
+        if not self._batches:
+            return None
+        self._turn += 1
+        short = [batch for batch in self._batches if batch.short]
+        if short:
+            return short[0]
+        if self._turn % 2:
+            return min(self._batches, key=lambda batch: batch.left)
+        return min(self._batches, key=lambda batch: batch.served)
+
+    def _advance(self, batch: _Batch) -> None:
+        """One step of one batch."""
+        start = time.monotonic()
+        try:
+            step = next(batch.steps, None)
+            frames = []
+            if step is not None and (step.final or step.index % batch.stride == 0):
+                frames = frames_of(step, [run.request for run in batch.runs])
+        except Exception as error:  # the worker must outlive every request
+            self._failed(batch, error)
+            return
+        for run, frame in zip(batch.runs, frames, strict=False):
+            run.add(frame)
+        batch.left, batch.served = batch.left - 1, time.monotonic()
+        if step is None:
+            with self._work:
+                self._batches.remove(batch)
+                for run in batch.runs:
+                    self._finish(run)
+            return
+        metrics.steps.inc(batch.rows)
+        self._row_seconds += 0.05 * ((time.monotonic() - start) / batch.rows - self._row_seconds)
+
+    def _failed(self, batch: _Batch, error: Exception) -> None:
+        """Say it in a sentence. Of several runs only one may be to blame: each of them gets a try alone."""
+        metrics.failed.labels(type(error).__name__).inc()
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            torch.cuda.empty_cache()
+        with self._work:
+            self._batches.remove(batch)
+            if len(batch.runs) > 1:
+                for run in batch.runs:
+                    run.restart()
+                    self._start([run])
+                return
+            if isinstance(error, ClassifierError | ValueError):
+                text = str(error)
+            elif isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+                text = _NO_MEMORY
+            else:  # the text of an error may name paths, its type does not
+                text = f"The computation failed ({type(error).__name__}). Please try again."
+            self._finish(batch.runs[0], text)
+
+    def _finish(self, run: Run, error: str | None = None) -> None:
+        self._runs.pop(run.key, None)
+        if error is None:
+            self._results[run.key] = run.frames
+            size = sum(_size(frames) for frames in self._results.values())
+            while size > self._limits.remembered_mib * 2**20 and len(self._results) > 1:
+                _, oldest = self._results.popitem(last=False)
+                size -= _size(oldest)
+        run.end(error)
+
+
+class _Models:
+    """The classifiers of one device, and how a batch of requests becomes a solver. Used by one thread alone."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._classifiers: dict[str, Classifier] = {}
+        self._gradients: OrderedDict[tuple[object, ...], InputGradient] = OrderedDict()
+
+    def classifier(self, name: str) -> Classifier:
         if name not in self._classifiers:
             self._classifiers[name] = load_classifier(name, self._device, download=False)
         return self._classifiers[name]
 
-    def _steps(self, request: Request) -> Iterator[Step]:
-        classifier = self._classifier(request.classifier)
-        x = from_pixels(request.pixels).to(classifier.device)
-        rows = len(request.eps)
-        x = x.expand(rows, -1, -1, -1)
-        delta_set, objective, info = ball_of(request), objective_of(request), request.info
-        if request.attack == "fgsm":
-            gradient = self._gradient(request, classifier, x[:1], objective)
-            yield from fgsm(classifier, x, delta_set, objective, gradient=_repeated(gradient, rows))
+    def steps(self, requests: list[Request]) -> Iterator[Step]:
+        """The solver for these requests together, begun when its first step is asked for."""
+        first = requests[0]
+        classifier = self.classifier(first.classifier)
+        pictures = [from_pixels(r.pixels).expand(len(r.eps), -1, -1, -1) for r in requests]
+        x = torch.cat(pictures).to(classifier.device)
+        delta_set, objective, info = ball_of(*requests), objective_of(*requests), first.info
+        seeds = [request.seed for request in requests for _ in request.eps]
+        if first.attack == "fgsm":
+            gradient = self._gradient(requests, classifier, x, objective)
+            yield from fgsm(classifier, x, delta_set, objective, gradient=gradient)
         elif info is not None:
-            places = {"set": delta_set, "objective": objective, "y": request.label}
-            yield from info.solver(classifier, x, *(places[name] for name in info.arguments), **request.options)
-        elif request.attack == "noise":
-            yield from random_noise(classifier, x, delta_set, objective, seed=request.seed)
+            places = {"set": delta_set, "objective": objective, "y": labels_of(*requests)}
+            options = dict(first.options)
+            if "seed" in options:
+                options["seed"] = seeds if info.batches else first.seed
+            yield from info.solver(classifier, x, *(places[name] for name in info.arguments), **options)
+        elif first.attack == "noise":
+            yield from random_noise(classifier, x, delta_set, objective, seed=seeds)
         else:
             yield from pgd(classifier, x, delta_set, objective, steps=0)
 
-    def _gradient(self, request: Request, classifier: Classifier, x: Tensor, objective: Objective) -> InputGradient:
-        """∂L/∂x does not depend on ε: kept, so that moving ε costs one forward pass."""
-        digest = hashlib.sha256(request.image).hexdigest()
-        shape = (request.height, request.width)
-        key = (digest, shape, request.classifier, request.objective, request.label, request.target)
-        if key not in self._gradients:
-            self._gradients[key] = input_gradient(classifier, x, objective)
-            while len(self._gradients) > 32:
-                self._gradients.popitem(last=False)
-        return self._gradients[key]
+    def _gradient(
+        self, requests: list[Request], classifier: Classifier, x: Tensor, objective: Objective
+    ) -> InputGradient:
+        """∂L/∂x does not depend on ε: kept for each picture, so that moving ε costs one forward pass."""
+        keys, firsts, row = [], [], 0
+        for request in requests:
+            digest = hashlib.sha256(request.image).hexdigest()
+            shape = (request.height, request.width)
+            keys.append((digest, shape, request.classifier, request.objective, request.label, request.target))
+            firsts.append(row)
+            row += len(request.eps)
+        missing = [(key, row) for key, row in zip(keys, firsts, strict=True) if key not in self._gradients]
+        if missing:
+            rows = torch.tensor([row for _, row in missing], device=x.device)
+            fresh = input_gradient(classifier, x[rows], objective.rows(rows))
+            for place, (key, _) in enumerate(missing):
+                own = slice(place, place + 1)
+                self._gradients[key] = InputGradient(
+                    fresh.logits[own].clone(), fresh.loss[own].clone(), fresh.gradient[own].clone()
+                )
+        known = [self._gradients[key] for key in keys]
+        while len(self._gradients) > 32:
+            self._gradients.popitem(last=False)
+        counts = [len(request.eps) for request in requests]
+        repeat = torch.repeat_interleave(torch.arange(len(requests)), torch.tensor(counts)).to(x.device)
+        return InputGradient(
+            torch.cat([g.logits for g in known])[repeat],
+            torch.cat([g.loss for g in known])[repeat],
+            torch.cat([g.gradient for g in known])[repeat],
+        )
 
 
-_BALLS: dict[str, type[Ball]] = {"linf": Linf, "l2": L2, "l1": L1, "l0": L0}
+class NaiveEngine:
+    """What a first version of such an app would do, kept for comparison (`bench/classroom.py`): every session computes
+    in its own thread, whenever it waits, and nothing is shared but the networks."""
+
+    def __init__(self, device: str = "auto", limits: Limits = LIMITS) -> None:
+        self._device, self._limits = device, limits
+        self._models = _Models(device)
+        self._loading = threading.Lock()
+
+    @property
+    def device(self) -> str:
+        return str(pick_device(self._device))
+
+    @property
+    def threads(self) -> int:
+        return torch.get_num_threads()
+
+    def submit(self, request: Request, session: str = "") -> Job:
+        request.check(self._limits)
+        run = Run(request, session)
+        run.started = True
+        job = _NaiveJob(request, run, lambda _: (0, 0.0))
+        run.jobs.append(job)
+        with self._loading:
+            self._models.classifier(request.classifier)
+        job.steps = self._models.steps([request])
+        return job
+
+    def compute(self, request: Request, timeout: float = 120.0) -> list[Frame]:
+        return self.submit(request).result(timeout)
 
 
-def ball_of(request: Request) -> PerturbationSet:
-    """Δ of a request; for attacks that look for the smallest δ, the ball without a limit."""
-    kind = _BALLS[request.norm]
-    if request.info and request.info.minimal:
-        return kind(math.inf)
-    return kind(torch.tensor(request.eps, dtype=torch.float64) if len(request.eps) > 1 else request.eps[0])
+class _NaiveJob(Job):
+    steps: Iterator[Step]
 
-
-def objective_of(request: Request) -> Objective:
-    """L of a request."""
-    y, target = request.label, request.target
-    if request.objective == "margin":
-        return Margin(y) if target is None else Margin(target=target)
-    if request.objective == "dlr":
-        return LogitsRatio(y, target)
-    if target is None:
-        return Untargeted(y)
-    return TargetedDifference(y, target) if request.objective == "difference" else Targeted(target)
-
-
-def _repeated(gradient: InputGradient, rows: int) -> InputGradient:
-    return InputGradient(
-        gradient.logits.expand(rows, -1), gradient.loss.expand(rows), gradient.gradient.expand(rows, -1, -1, -1)
-    )
-
-
-def thin(pixels: np.ndarray) -> np.ndarray:
-    """Every second (third, ...) pixel of (..., H, W, 3), until no side is longer than `SHOWN_SIDE`.
-
-    Thinned out rather than averaged: averaging would wash the perturbation away.
-    """
-    stride = _stride(*pixels.shape[-3:-1])
-    return pixels[..., ::stride, ::stride, :]
-
-
-def _frame(step: Step, request: Request) -> Frame:
-    ball, pixels = ball_of(request), None
-    x, delta = step.x, step.delta
-    if request.pictures:
-        if not step.final:
-            # Rounded as the result will be, so that a picture on the way keeps to the ball, too.
-            x, delta = _thinned(x), _thinned(delta)
-            delta = ball.quantize(delta, x)
-        pixels = np.stack([to_pixels(row) for row in x + delta])
-    if x.shape != step.x.shape:
-        delta = step.delta
-    return Frame(
-        step.index,
-        pixels,
-        step.logits.float().cpu().numpy(),
-        step.loss.float().cpu().numpy(),
-        None if step.gradient_norm is None else step.gradient_norm.float().cpu().numpy(),
-        ball.norm(step.delta).float().cpu().numpy(),
-        torch.stack([(Linf(0).norm(delta) * 255).round(), L2(0).norm(delta)], 1).float().cpu().numpy(),
-    )
-
-
-def _stride(height: int, width: int) -> int:
-    return math.ceil(max(height, width) / SHOWN_SIDE)
-
-
-def _thinned(x: Tensor) -> Tensor:
-    stride = _stride(*x.shape[-2:])
-    return x[..., ::stride, ::stride]
+    def wait(self, seen: int, timeout: float) -> bool:
+        step = next(self.steps, None)
+        if step is None:
+            self._run.end()
+        else:
+            self._run.add(frames_of(step, [self.request])[0])
+        return True
 
 
 def _size(frames: list[Frame]) -> int:
     return sum(f.logits.nbytes + (f.pixels.nbytes if f.pixels is not None else 0) for f in frames)
 
 
-_engine: LocalEngine | None = None
+_engine: Engine | None = None
 _engine_lock = threading.Lock()
 
 
-def default_engine() -> LocalEngine:
-    """The process's engine: networks are loaded once, whoever asks."""
+def default_engine() -> Engine:
+    """The process's engine: networks are loaded once, whoever asks. ``ADV_ENGINE`` is "local" (the default) or "naive".
+
+    Raises:
+        ValueError: an unknown ``ADV_ENGINE``.
+    """
     global _engine
     with _engine_lock:
         if _engine is None:
-            _engine = LocalEngine()
+            kind = os.environ.get("ADV_ENGINE", "local")
+            if kind not in ("local", "naive"):
+                raise ValueError(f"ADV_ENGINE has to be local or naive, not {kind!r}")
+            _engine = NaiveEngine() if kind == "naive" else LocalEngine()
+            metrics.serve_if_asked(lambda: answers(default_engine()))
         return _engine
+
+
+_probes = itertools.count()
+
+
+def answers(engine: Engine, timeout: float = 5.0) -> bool:
+    """Whether the default classifier answers, just now, to a picture that nobody has asked about before."""
+    side = info_of(DEFAULT).input_size
+    grey = bytearray([128]) * (side * side * 3)
+    grey[:4] = next(_probes).to_bytes(4, "little")
+    request = Request(bytes(grey), side, side, DEFAULT, pictures=False)
+    try:
+        return bool(engine.submit(request).result(timeout))
+    except (RuntimeError, TimeoutError):
+        return False

@@ -2,7 +2,6 @@
 
 import math
 import random
-import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -15,10 +14,13 @@ from PIL import Image
 from adv_core.attacks import default_step_size
 from adv_core.catalogue import ATTACKS
 from adv_core.classifiers import DEFAULT, ClassifierError, categories, fetch, info_of, list_classifiers
-from adv_core.engine import MAX_PIXELS, SHOWN_SIDE, Frame, Job, Request, default_engine, thin
+from adv_core.engine import default_engine
 from adv_core.figures import curve, loss_chart, side_by_side
 from adv_core.images import ImageError, amplify, fit, open_image, shrink, to_png
+from adv_core.limits import LIMITS
+from adv_core.request import SHOWN_SIDE, Frame, Request, thin
 from pages.widgets import settings as lab
+from pages.widgets.live import drop_jobs, follow, job_for, request_of
 from pages.widgets.settings import OWN, Settings
 from pages.widgets.snippet import snippet
 from pages.widgets.stage import CSS, PRESENT_CSS, Stage, bars, class_colours, picture_uri, top, waiting
@@ -116,7 +118,6 @@ def control(name: str, widget: Callable[..., object], *args: object, **options: 
 def start() -> None:
     if "lab" not in state:
         state.lab, state.notes = lab.from_query(st.query_params.to_dict())
-        state.jobs = {}
         state.upload_error = None
     if state.lab.image == OWN and "own_image" not in state:
         state.notes.append("The link was made with somebody's own photograph, which a link cannot carry.")
@@ -170,7 +171,7 @@ def sidebar() -> None:
         st.error(state.upload_error, icon=":material/broken_image:")
     control("whole", st.toggle, "Attack it at its own size")
     photo = chosen_image(state.lab)
-    small = shrink(photo, MAX_PIXELS)
+    small = shrink(photo, LIMITS.max_pixels)
     reduced = "" if small is photo else f" (made smaller from {photo.width} × {photo.height})"
     st.caption(
         f"{small.width} × {small.height} pixels{reduced}, through the network's own resizing: the saved photograph "
@@ -205,10 +206,10 @@ def sidebar() -> None:
             if state.lab.targeted
             else "Cross-entropy fades where a network is sure of itself; the other two do not."
         )
-        control("steps", st.slider, "Steps", 1, 100, disabled="steps" not in knows)
+        control("steps", st.slider, "Steps", 1, lab.LIMITS["steps"][1], disabled="steps" not in knows)
         st.caption("More steps find more, and take longer.")
         if "queries" in knows:
-            control("queries", st.slider, "Questions to the network", 1, lab.MAX_QUERIES)
+            control("queries", st.slider, "Questions to the network", 1, LIMITS.max_queries)
             st.caption("What a black-box attack pays with. It stops when the network is fooled.")
         control("rule", st.radio, "Step", list(lab.STEP_RULES), format_func=lab.STEP_RULES.get, disabled=not _pgd())
         st.caption("Raw gradients are tiny where a network is sure of itself.")
@@ -216,7 +217,7 @@ def sidebar() -> None:
         st.caption("In levels of 255; for the raw gradient a plain factor. Automatic: 5·ε/steps.")
         control("random", st.toggle, "Random start", disabled="random_start" not in knows)
         st.caption("Begins somewhere in the ball instead of at the picture.")
-        control("restarts", st.slider, "Restarts", 1, lab.MAX_RESTARTS, disabled="restarts" not in knows)
+        control("restarts", st.slider, "Restarts", 1, LIMITS.max_restarts, disabled="restarts" not in knows)
         st.caption("How often to run, each time from another random start; the best end counts.")
         control("seed", st.number_input, "Seed", 0, 9999, step=1)
         st.caption("The same seed gives the same start and the same noise.")
@@ -344,48 +345,6 @@ def ensure_weights(settings: Settings) -> Settings:
 # ------------------------------------------------------------------------------------------------------- computations
 
 
-def job_for(slot: str, request: Request) -> Job:
-    """The job of that slot: the running one if it is for the same request; otherwise it stops and a new one starts."""
-    current: Job | None = state.jobs.get(slot)
-    if current is not None and current.request == request and (current.finished or not current.done):
-        return current
-    if current is not None:
-        current.cancel()
-    state.jobs[slot] = default_engine().submit(request)
-    return state.jobs[slot]
-
-
-def drop_jobs(*slots: str) -> None:
-    for slot in slots:
-        if slot in state.jobs:
-            state.jobs.pop(slot).cancel()
-
-
-def follow(job: Job, draw: Callable[[list[Frame]], None], interval: float = 0.12) -> list[Frame] | None:
-    """Draw a job's frames as they come; its whole run, or None with the reason on the page.
-
-    Every ``draw`` calls Streamlit, and that is where a changed control interrupts this script.
-    """
-    drawn, last = 0, 0.0
-    while True:
-        done, frames = job.done, job.frames  # in this order: no frame comes after `done`
-        if done or (len(frames) > drawn and time.monotonic() - last >= interval):
-            if len(frames) > drawn:
-                draw(frames)
-            drawn, last = len(frames), time.monotonic()
-        state.get("_")  # sends nothing, but lets Streamlit interrupt here
-        if done:
-            break
-        job.wait(max(drawn, len(frames)), 0.1)
-        if len(frames) > drawn:
-            time.sleep(max(0.0, interval - (time.monotonic() - last)))
-    if job.finished:
-        return job.frames
-    st.error(job.error or "The computation was stopped.", icon=":material/error:")
-    st.button("Try again", key=f"retry_{id(job)}")
-    return None
-
-
 def attack_request(settings: Settings, base: Request, label: int) -> Request:
     """The settings as the engine's request. What the attack does not know stays at its default: equal runs, one job."""
     info = settings.info
@@ -431,7 +390,7 @@ def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: i
         return
     scale = 255 if settings.ball == "linf" else 1
     values = sorted({e for e in SWEEP[settings.ball]} | {settings.radius * scale} - {0.0})
-    if len(values) * request.height * request.width > MAX_PIXELS:
+    if len(values) * request.height * request.width > LIMITS.max_pixels:
         st.caption("This photograph is too large for a curve over ε: switch to the network's size.")
         return
     sweep = replace(request, eps=tuple(v / scale for v in values), pictures=False)
@@ -459,11 +418,11 @@ def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: i
         alt = f"Probability against ε of: {', '.join(categories()[c] for c in colours)}"
         slot.plotly_chart(figure, width="stretch", alt=alt, config={"displayModeBar": False}, key="sweep_chart")
 
-    if follow(job_for("sweep", sweep), draw, interval=0.6):
+    if follow(job_for("sweep", sweep), draw, note.caption, interval=0.6):
         note.caption(
             "Each point is this very attack, run anew with that ε, and judged on the picture rounded to 8 bits. "
             "At ε = 0 stands the untouched picture."
-            + (" With a random start, each ε begins at a point of its own." if request.random_start else "")
+            + (" With a random start, each ε begins in the same direction." if request.random_start else "")
         )
 
 
@@ -570,7 +529,11 @@ def show_saving(
         engine = default_engine()
         program = snippet(request, settings.image, whole=settings.whole, device=engine.device, threads=engine.threads)
         st.code(program, language="python")
-        st.caption("On a CPU it gives the same δ, bit for bit, with the same number of threads.")
+        st.caption(
+            "On a CPU it gives the same δ, bit for bit, with the same number of threads. On a machine that is shared "
+            "with others, the page may have computed it in one batch with theirs: then a few pixels can differ in the "
+            "last bits of a gradient, and what is shown does not."
+        )
 
 
 # ----------------------------------------------------------------------------------------------------------- the page
@@ -611,11 +574,11 @@ def page() -> None:
 
     side = info_of(settings.model).input_size
     photo = chosen_image(settings)
-    original = np.asarray(shrink(photo, MAX_PIXELS) if settings.whole else fit(photo, side, side))
+    original = np.asarray(shrink(photo, LIMITS.max_pixels) if settings.whole else fit(photo, side, side))
     base = Request(b"", 0, 0, settings.model).with_pixels(original)
 
     with messages:
-        looked = follow(job_for("look", base), lambda frames: None)
+        looked = follow(job_for("look", base))
     if looked is None:
         st.stop()
     clean = looked[-1].probabilities[0]
@@ -626,7 +589,7 @@ def page() -> None:
     stage.original(display(original), label, float(clean[label]))
 
     request = attack_request(settings, base, label)
-    if "main" in state.jobs and state.jobs["main"].request != request:
+    if request_of("main") != request:
         drop_jobs("sweep", "noise")
     job = job_for("main", request)
     info = settings.info
@@ -676,7 +639,7 @@ def page() -> None:
         loss_curve(frames)
 
     known = job.done
-    frames = follow(job, (lambda frames: None) if known else draw)
+    frames = follow(job, (lambda frames: None) if known else draw, status.info)
     if frames is None:
         status.empty()
         st.stop()
@@ -703,8 +666,9 @@ def page() -> None:
         show(frame, frame.probabilities[0], f"At step {frame.index}, before rounding to 8 bits")
     else:
         # A frame on the way was judged before rounding; what is shown is judged as it is shown.
-        judged = default_engine().compute(base.with_pixels(frame.pixels[0]))
-        show(frame, judged[-1].probabilities[0], f"At step {frame.index}")
+        judged = follow(job_for("judge", base.with_pixels(frame.pixels[0])))
+        if judged is not None:
+            show(frame, judged[-1].probabilities[0], f"At step {frame.index}")
     loss_curve(frames, frame.index)
     if info.minimal:
         st.caption("The last point is the picture rounded to 8 bits: below half a level, nothing can be saved.")
@@ -728,7 +692,7 @@ def page() -> None:
     st.subheader("Is it just noise?")
     room = float(last.size[0]) if info.minimal else settings.radius
     noise = replace(base, attack="noise", norm=settings.ball, eps=(room,), label=label, seed=settings.seed, steps=1)
-    noisy = follow(job_for("noise", noise), lambda frames: None)
+    noisy = follow(job_for("noise", noise))
     if noisy is not None:
         pixels, probabilities = noisy[-1].pixels, noisy[-1].probabilities[0]
         assert pixels is not None

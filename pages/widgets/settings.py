@@ -10,7 +10,7 @@ from typing import Any
 
 from adv_core.catalogue import ATTACKS, AttackInfo, Norm
 from adv_core.classifiers import REGISTRY, categories
-from adv_core.engine import MAX_QUERIES, MAX_RESTARTS
+from adv_core.limits import LIMITS as SERVER
 
 PHOTOS: dict[str, str] = {
     "german_shepherd": "German shepherd",
@@ -123,10 +123,10 @@ LIMITS: dict[str, tuple[float, float]] = {
     "eps2": (0, 10),
     "eps1": (0, 400),
     "eps0": (0, 2000),
-    "steps": (1, 100),
+    "steps": (1, min(100, SERVER.max_steps)),
     "alpha": (0, 1000),
-    "restarts": (1, MAX_RESTARTS),
-    "queries": (1, MAX_QUERIES),
+    "restarts": (1, SERVER.max_restarts),
+    "queries": (1, SERVER.max_queries),
     "seed": (0, 9999),
     "amp": (1, 100),
 }

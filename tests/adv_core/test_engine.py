@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from adv_core import Classifier, Linf, Targeted, Untargeted, fgsm, pgd, run
 from adv_core import engine as engine_module
-from adv_core.engine import LocalEngine, Request
-from adv_core.images import to_pixels
+from adv_core.engine import EngineBusy, Job, LocalEngine, NaiveEngine, answers, default_engine
+from adv_core.images import from_pixels, to_pixels
+from adv_core.limits import Limits
+from adv_core.request import Request
 
 
 class Slow(nn.Module):
@@ -43,7 +45,7 @@ def request_for(level: int = 128, **changes: object) -> Request:
 
 def test_frames_are_the_solvers_steps(classifier: Classifier, photo: Callable[[str], Tensor]) -> None:
     x = photo("pig")
-    request = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), objective="targeted", target=106, steps=4)
+    request = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), target=106, steps=4)
     frames = LocalEngine("cpu").compute(request.with_pixels(to_pixels(x)))
     result = run(pgd(classifier, x, Linf(2 / 255), Targeted(106), steps=4))
     assert [f.index for f in frames] == [0, 1, 2, 3, 4]
@@ -107,9 +109,8 @@ def test_a_cancelled_job_stops(slow: Slow) -> None:
     assert 0 < len(job.frames) < 200 and not job.finished
 
 
-def test_an_abandoned_job_stops(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "LEASE_SECONDS", 0.1)
-    engine = LocalEngine("cpu")
+def test_an_abandoned_job_stops(slow: Slow) -> None:
+    engine = LocalEngine("cpu", Limits(lease_seconds=0))
     job = engine.submit(request_for(steps=200))
     while not job.done:  # looking at `done` alone is not a visit
         time.sleep(0.05)
@@ -151,7 +152,31 @@ def test_the_worker_outlives_a_failure(slow: Slow, monkeypatch: pytest.MonkeyPat
     assert engine.compute(request_for(4, steps=1))
 
 
-@pytest.mark.parametrize("bad", [{"steps": 1000}, {"steps": -1}, {"eps": ()}, {"eps": (0.1,) * 99}, {"image": b"x"}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"steps": 1000},
+        {"steps": -1},
+        {"eps": ()},
+        {"eps": (0.1,) * 99},
+        {"eps": (float("nan"),)},
+        {"eps": (float("inf"),)},
+        {"eps": (-1.0,)},
+        {"step_size": float("nan")},
+        {"restarts": 0},
+        {"restarts": 99},
+        {"attack": "square", "queries": 10**9},
+        {"attack": "rm -rf"},
+        {"norm": "l7"},
+        {"objective": "everything"},
+        {"objective": "difference"},
+        {"step": "sideways"},
+        {"attack": "carlini_wagner", "norm": "linf"},
+        {"image": b"x"},
+        {"image": b"", "height": 0, "width": 0},
+        {"image": bytes(3 * 2000 * 2000), "height": 2000, "width": 2000},
+    ],
+)
 def test_requests_are_checked(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         LocalEngine("cpu").submit(request_for(**bad))
@@ -162,11 +187,10 @@ def test_unknown_classifier_is_a_sentence() -> None:
         LocalEngine("cpu").submit(request_for(classifier="nonsense")).result(10)
 
 
-def test_results_are_forgotten_when_they_grow_too_large(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "_REMEMBERED_BYTES", 500)
-    engine = LocalEngine("cpu")
+def test_results_are_forgotten_when_they_grow_too_large(slow: Slow) -> None:
+    engine = LocalEngine("cpu", Limits(remembered_mib=1))
     for level in range(5):
-        engine.compute(request_for(level, steps=5))
+        engine.compute(request_for(level, steps=1).with_pixels(np.full((400, 400, 3), level, np.uint8)))
     assert len(engine._results) < 5
 
 
@@ -178,3 +202,240 @@ def test_one_engine_a_process() -> None:
     for thread in threads:
         thread.join()
     assert len({id(e) for e in seen}) == 1
+
+
+# ------------------------------------------------------------------------------------------------ many at a time
+
+
+class Gate(Slow):
+    """Waits at the first pass until it is opened, so that a queue can build up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = threading.Event()
+        self.sizes: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.open.wait(20)
+        self.sizes.append(len(x))
+        return super().forward(x)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
+    network = Gate()
+    monkeypatch.setattr(engine_module, "load_classifier", lambda *_, **__: network)
+    return network
+
+
+def crowd(engine: LocalEngine, count: int, **changes: object) -> list[Job]:
+    """That many learners, each with a picture of their own, behind one that is running already."""
+    first = engine.submit(request_for(255, **changes), "first")
+    while first.place is not None:
+        time.sleep(0.01)
+    return [first, *(engine.submit(request_for(10 * i, **changes), f"s{i}") for i in range(count))]
+
+
+def test_compatible_requests_are_computed_together(gate: Gate) -> None:
+    engine = LocalEngine("cpu", Limits(max_groups=1))
+    jobs = crowd(engine, 8, steps=5)
+    gate.open.set()
+    for job in jobs:
+        job.result(20)
+    assert gate.sizes == [1] * 6 + [8] * 6
+
+
+def test_a_batch_of_mixed_pictures_epsilons_and_targets_agrees_with_its_rows_alone(classifier: Classifier) -> None:
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (224, 224, 3), np.uint8) for _ in range(4)]
+    base = Request(b"", 0, 0, "efficientnet_lite0", "targeted", steps=4, random_start=True)
+    requests = [
+        replace(base.with_pixels(p), eps=(eps / 255,), target=target, label=target + 1, seed=seed)
+        for p, eps, target, seed in zip(pictures, (1, 2, 8, 0), (3, 404, 999, 5), (1, 2, 3, 4), strict=True)
+    ]
+    busy = LocalEngine("cpu", Limits(max_groups=1))
+    first = busy.submit(replace(base.with_pixels(pictures[0]), eps=(4 / 255,), target=7, steps=3), "x")
+    jobs = [busy.submit(request, f"s{i}") for i, request in enumerate(requests)]
+    together = [job.result(60) for job in jobs]
+    assert first.finished
+    alone = LocalEngine("cpu")
+    for request, frames in zip(requests, together, strict=True):
+        expected = alone.compute(request)
+        assert [f.index for f in frames] == [f.index for f in expected]
+        last, wanted = frames[-1], expected[-1]
+        assert last.probabilities[0].argmax() == wanted.probabilities[0].argmax()
+        np.testing.assert_allclose(last.probabilities, wanted.probabilities, atol=5e-4)  # a percentage's last digit
+        np.testing.assert_allclose(last.norms, wanted.norms, rtol=1e-2)
+        x = from_pixels(last.pixels[0])  # type: ignore[index]
+        np.testing.assert_allclose(last.logits, classifier(x), atol=1e-3)  # what is shown is what these pixels give
+
+
+def test_two_sessions_never_see_each_others_pictures(gate: Gate) -> None:
+    engine = LocalEngine("cpu", Limits(max_groups=1))
+    jobs = crowd(engine, 12, steps=3)
+    gate.open.set()
+    for job in jobs:
+        for frame in job.result(20):
+            assert frame.pixels is not None and frame.pixels.shape[0] == 1
+            assert np.abs(frame.pixels[0].astype(int) - job.request.pixels).max() <= 26  # ε = 0.1
+            assert frame.pixels.base is None  # no view into the batch of all
+
+
+def test_the_queue_is_bounded_and_says_so(gate: Gate) -> None:
+    engine = LocalEngine("cpu", Limits(max_groups=1, max_queue=3))
+    jobs = crowd(engine, 3)
+    with pytest.raises(EngineBusy, match="try again"):
+        engine.submit(request_for(200), "late")
+    gate.open.set()
+    assert all(job.result(20) for job in jobs)
+    assert engine.submit(request_for(200), "late").result(20)
+
+
+def test_the_place_in_the_line(gate: Gate) -> None:
+    engine = LocalEngine("cpu", Limits(max_groups=1, max_batch=1))
+    jobs = crowd(engine, 3)
+    places = [job.place for job in jobs]
+    assert places[0] is None and [place[0] for place in places[1:] if place] == [0, 1, 2]
+    seconds = [place[1] for place in places[1:] if place]
+    assert seconds == sorted(seconds) and seconds[0] > 0
+    gate.open.set()
+    jobs[-1].result(20)
+    assert jobs[-1].place is None
+
+
+def test_a_sessions_newer_request_takes_the_place_of_the_waiting_one(gate: Gate) -> None:
+    engine = LocalEngine("cpu", Limits(max_groups=1))
+    first, old = crowd(engine, 1)
+    new = engine.submit(request_for(77), "s0")
+    assert old.cancelled and not new.done
+    gate.open.set()
+    assert first.result(20) and new.result(20)
+    assert not old.finished
+
+
+def test_one_long_run_a_session(gate: Gate) -> None:
+    engine = LocalEngine("cpu", Limits(max_groups=5))
+    running = engine.submit(request_for(1, steps=5), "me")
+    while running.place is not None:
+        time.sleep(0.01)
+    mine, yours = engine.submit(request_for(2, steps=7), "me"), engine.submit(request_for(3, steps=9), "you")
+    gate.open.set()
+    yours.wait(0, 10)
+    assert not running.done or mine.place is None
+    assert [len(job.result(20)) for job in (running, mine, yours)] == [6, 8, 10]
+
+
+def test_a_look_does_not_wait_for_the_line(gate: Gate) -> None:
+    engine = LocalEngine("cpu", Limits(max_groups=1))
+    jobs = crowd(engine, 5, steps=50)
+    gate.open.set()
+    engine.compute(request_for(99, attack="none"), 10)
+    assert not all(job.done for job in jobs)
+    for job in jobs:
+        job.cancel()
+
+
+def test_short_runs_do_not_keep_a_long_one_waiting_for_ever(slow: Slow) -> None:
+    engine = LocalEngine("cpu")
+    long = engine.submit(request_for(1, steps=30), "long")
+    level = 2
+    while not long.done and level < 250:
+        engine.compute(request_for(level, steps=3), 10)
+        level += 1
+    assert long.finished
+
+
+def test_of_a_failing_batch_only_the_guilty_run_fails(gate: Gate) -> None:
+    engine = LocalEngine("cpu", Limits(max_groups=1))
+    first = engine.submit(request_for(255), "first")
+    while first.place is not None:
+        time.sleep(0.01)
+    good, bad = engine.submit(request_for(1), "good"), engine.submit(request_for(2, label=9), "bad")
+    gate.open.set()
+    assert [f.index for f in good.result(20)] == list(range(21))
+    with pytest.raises(RuntimeError, match="labels"):
+        bad.result(20)
+
+
+@pytest.mark.parametrize("error", [MemoryError, torch.cuda.OutOfMemoryError])
+def test_out_of_memory_is_a_sentence(slow: Slow, monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    def explode(_: Tensor) -> Tensor:
+        raise error
+
+    engine = LocalEngine("cpu")
+    with monkeypatch.context() as patched:
+        patched.setattr(slow, "forward", explode)
+        with pytest.raises(RuntimeError, match="not enough memory"):
+            engine.submit(request_for()).result(10)
+    assert engine.compute(request_for())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_is_killed_leaves_nobody_waiting(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = LocalEngine("cpu", Limits(max_groups=1))
+    jobs = crowd(engine, 3)
+
+    def die(_: Tensor) -> Tensor:
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gate, "forward", die)
+        gate.open.set()
+        for job in jobs[1:]:
+            with pytest.raises(RuntimeError, match="interrupted"):
+                job.result(10)
+    assert engine.compute(request_for(5))  # a new worker
+
+
+def test_a_thousand_malformed_requests_hurt_nobody(slow: Slow) -> None:
+    engine, rng = LocalEngine("cpu"), np.random.default_rng(0)
+    good = engine.submit(request_for(9, steps=100))
+    values: dict[str, list[object]] = {
+        "attack": ["", "pgd", "none", "é", "square", "targeted"],
+        "norm": ["l9", "linf", ""],
+        "objective": ["ce", "margin", "dlr"],
+        "label": [0, -1, 10**9],
+        "target": [None, 5, -3],
+        "steps": [-1, 3, 10**9],
+        "eps": [(), (0.1,), (float("nan"),), (-1.0,)],
+        "classifier": ["slow", "../etc", ""],
+        "height": [4, -4, 0, 10**6],
+    }
+    refused = failed = 0
+    for _ in range(1000):
+        changes = {name: options[rng.integers(len(options))] for name, options in values.items()}
+        try:
+            engine.compute(request_for(int(rng.integers(256)), **changes), 20)
+        except ValueError:
+            refused += 1
+        except RuntimeError:
+            failed += 1
+    assert refused > 500 and failed > 0 and good.result(30)
+
+
+def test_a_lone_run_is_not_kept_waiting_for_others(slow: Slow) -> None:
+    assert len(LocalEngine("cpu").submit(request_for(), "me").result(10)) == 21
+
+
+def test_naive_engine_gives_the_same(slow: Slow) -> None:
+    ours, naive = LocalEngine("cpu").compute(request_for()), NaiveEngine("cpu").compute(request_for())
+    assert [f.index for f in ours] == [f.index for f in naive]
+    assert np.array_equal(ours[-1].pixels, naive[-1].pixels)  # type: ignore[arg-type]
+
+
+def test_ready_only_when_the_default_classifier_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = LocalEngine("cpu")
+    assert answers(engine, 60)
+
+    def dead(*_: object, **__: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(engine_module, "load_classifier", dead)
+    assert not answers(LocalEngine("cpu"), 60) and answers(engine, 60)
+
+
+def test_an_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "_engine", None)
+    monkeypatch.setenv("ADV_ENGINE", "warp")
+    with pytest.raises(ValueError, match="ADV_ENGINE"):
+        default_engine()

@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 from adv_core import Classifier, open_image
-from adv_core.engine import LocalEngine, Request
+from adv_core.engine import LocalEngine
 from adv_core.images import to_pixels
+from adv_core.request import Request
 from pages.widgets.settings import OWN
 from pages.widgets.snippet import snippet
 from tests.conftest import ROOT

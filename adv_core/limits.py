@@ -1,0 +1,56 @@
+"""What one machine allows its learners, in one place; a host changes it by environment variables.
+
+| variable | default | what it limits |
+|---|---|---|
+| `ADV_MAX_STEPS` | 200 | steps of one run |
+| `ADV_MAX_RESTARTS` | 10 | restarts of one run |
+| `ADV_MAX_QUERIES` | 2000 | questions of a black-box attack |
+| `ADV_MAX_ROWS` | 16 | values of ε side by side |
+| `ADV_MAX_PIXELS` | 3000000 | pixels of one request, all its rows together |
+| `ADV_MAX_QUEUE` | 64 | requests that wait; one more is refused with a sentence |
+| `ADV_MAX_BATCH` | 8 | rows of several learners that are computed together |
+| `ADV_MAX_GROUPS` | 3 | long runs, or batches of them, that advance side by side |
+| `ADV_LEASE_SECONDS` | 10 | a run that nobody has looked at for so long is stopped |
+| `ADV_REMEMBERED_MIB` | 192 | results that are kept, in case they are asked for again |
+"""
+
+import os
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class Limits:
+    """See the table of this module."""
+
+    max_steps: int = 200
+    max_restarts: int = 10
+    max_queries: int = 2000
+    max_rows: int = 16
+    # A PNG of 3 million pixels is below the 10 MB that can be uploaded, even where it cannot be compressed at all.
+    max_pixels: int = 3_000_000
+    max_queue: int = 64
+    max_batch: int = 8
+    max_groups: int = 3
+    lease_seconds: int = 10
+    remembered_mib: int = 192
+
+    @classmethod
+    def from_environment(cls) -> "Limits":
+        """The defaults, changed by the variables that are set.
+
+        Raises:
+            ValueError: a variable that is not a whole number above zero; the message names it.
+        """
+        changes = {}
+        for each in fields(cls):
+            name = f"ADV_{each.name.upper()}"
+            text = os.environ.get(name, "").strip()
+            if not text:
+                continue
+            if not text.isdecimal() or int(text) < 1:
+                raise ValueError(f"{name} has to be a whole number above zero, not {text!r}")
+            changes[each.name] = int(text)
+        return cls(**changes)
+
+
+LIMITS = Limits.from_environment()

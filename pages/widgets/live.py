@@ -1,0 +1,104 @@
+"""Run something on the engine and show it live: the one way in which every page computes.
+
+    job = job_for("main", request)
+    frames = follow(job, draw, waiting)
+
+A page has named slots; a new request in a slot stops the old one. Frames are drawn as they come, and every drawing is a
+point at which a changed control interrupts the script. What fails is said in a sentence, with a button to try again.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+
+import streamlit as st
+
+from adv_core.engine import EngineBusy, Job, default_engine
+from adv_core.request import Frame, Request
+
+state = st.session_state
+
+
+def job_for(slot: str, request: Request) -> Job:
+    """The job of that slot: the present one if it is for the same request; otherwise it stops and a new one starts.
+
+    Where the engine takes no more, the page says so and ends here.
+    """
+    jobs: dict[str, Job] = state.setdefault("jobs", {})
+    current = jobs.get(slot)
+    if current is not None and current.request == request and (current.finished or not current.done):
+        return current
+    drop_jobs(slot)
+    try:
+        jobs[slot] = default_engine().submit(request, state.setdefault("session", secrets.token_hex(8)))
+    except (EngineBusy, ValueError) as error:
+        _refused(str(error))
+    return jobs[slot]
+
+
+def drop_jobs(*slots: str) -> None:
+    """Stop the jobs of these slots."""
+    jobs: dict[str, Job] = state.setdefault("jobs", {})
+    for slot in slots:
+        if slot in jobs:
+            jobs.pop(slot).cancel()
+
+
+def request_of(slot: str) -> Request | None:
+    """What the slot's job was asked."""
+    job: Job | None = state.setdefault("jobs", {}).get(slot)
+    return None if job is None else job.request
+
+
+def follow(
+    job: Job,
+    draw: Callable[[list[Frame]], None] = lambda frames: None,
+    waiting: Callable[[str], object] = lambda text: None,
+    interval: float = 0.12,
+) -> list[Frame] | None:
+    """Draw a job's frames as they come; its whole run, or None with the reason on the page.
+
+    Args:
+        draw: gets the frames so far, at most every ``interval`` seconds, and once more at the end.
+        waiting: gets a sentence about the place in the line, while there is one.
+    """
+    drawn, last, told = 0, 0.0, ""
+    while True:
+        done, frames = job.done, job.frames  # in this order: no frame comes after `done`
+        if done or (len(frames) > drawn and time.monotonic() - last >= interval):
+            if len(frames) > drawn:
+                draw(frames)
+            drawn, last = len(frames), time.monotonic()
+        state.get("_")  # sends nothing, but lets Streamlit interrupt here
+        if done:
+            break
+        place = job.place
+        if place is not None and (text := in_line(*place)) != told:
+            waiting(text)
+            told = text
+        job.wait(max(drawn, len(frames)), 0.1)
+        if len(frames) > drawn:
+            time.sleep(max(0.0, interval - (time.monotonic() - last)))
+    if job.finished:
+        return job.frames
+    _sorry(job.error or "The computation was stopped.")
+    return None
+
+
+def in_line(before: int, seconds: float) -> str:
+    """The place in the line, for people: rounded, since it is a guess."""
+    who = (
+        "You are next" if before == 0 else "1 run is before yours" if before == 1 else f"{before} runs are before yours"
+    )
+    guess = "a moment" if seconds < 2 else f"{round(seconds)} s" if seconds < 10 else f"{round(seconds, -1):.0f} s"
+    return f"{who}: about {guess} to wait."
+
+
+def _refused(text: str) -> None:
+    _sorry(text)
+    st.stop()
+
+
+def _sorry(text: str) -> None:
+    st.error(text, icon=":material/error:")
+    st.button("Try again", key=f"retry_{secrets.token_hex(4)}")
