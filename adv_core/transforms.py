@@ -318,12 +318,12 @@ def quantization_tables(quality: Tensor) -> tuple[Tensor, Tensor]:
 class Transformed(nn.Module):
     """A classifier that looks at ``samples`` random views of every picture: pixels (N, 3, H, W) -> (N, K).
 
-    It returns q = E[log softmax f(t(x))], the mean over the views of the log-probabilities. (Not the logarithm of the
-    mean probability: there the views that succeed already have all the say, and those that fail give no gradient.)
-    -q_y is the expected cross-entropy of Athalye et al. to the letter, and q_t - q_y the expected difference of logits.
-    So `TargetedDifference` and `Margin` mean what they say. `Untargeted` and `Targeted` take the softmax once more,
-    which sees the views' mean logits only and no longer how sure each view is: use `ExpectedUntargeted` and
-    `ExpectedTargeted` for the paper's objective.
+    It returns q = E[log softmax f(t(x))], the mean over the views of the log-probabilities. -q_y is the expected
+    cross-entropy of Athalye et al. to the letter: see `ExpectedUntargeted` and `ExpectedTargeted`. q_t - q_y is the
+    expected difference of logits, so `TargetedDifference` is exact as well. `Untargeted` and `Targeted` work about as
+    well, but they normalise q once more: that is the cross-entropy of the mean logits, which no longer knows how sure
+    each single view is. (The logarithm of the mean probability would be another choice. There the views that succeed
+    already have all the say and those that fail hardly a gradient, which is felt where ε is scarce.)
 
     exp(q) does not add up to 1, and is no answer to "how often?". `expected_probabilities` is.
 
