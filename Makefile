@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench bench-peers clean
 .DELETE_ON_ERROR:
 
 run: .venv/app-ready
@@ -21,8 +21,16 @@ lint: .venv/test-ready
 bench: .venv/app-ready
 	$(BIN)/python -m bench.attack_lab
 
+# Beside the app, not into it: the peers' pins are older than what the app uses, so they only borrow its torch.
+bench-peers: .venv/app-ready bench/requirements-peers.txt
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --disable-pip-version-check -q --no-deps -r bench/requirements-peers.txt
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_paths()['purelib'])" > "$$(.venv-peers/bin/python -c \
+		"import sysconfig; print(sysconfig.get_paths()['purelib'])")/app.pth"
+	.venv-peers/bin/python -m bench.peers
+
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-peers
 
 # The stamps make the second call quick: pip runs again only when a requirements file changed.
 .venv/app-ready: requirements.txt
