@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from adv_core.fast_network import fast_network
 from adv_core.images import fit, shrink, to_tensor
 from adv_core.torchvision_compat import ensure_torchvision_imports
 
@@ -203,7 +204,7 @@ def load_classifier(name: str = DEFAULT, device: str | torch.device = "auto", *,
         raise ClassifierError(
             f"The weights of {info.title} are damaged: delete {info.path} and load it again."
         ) from error
-    return Classifier(network, info).to(pick_device(device))
+    return Classifier(fast_network(network), info).to(pick_device(device))
 
 
 def info_of(name: str) -> ClassifierInfo:

@@ -26,7 +26,7 @@ def test_packaged_classifiers_know_the_photographs(name: str) -> None:
     assert x.shape == (1, 3, size, size) and x.dtype == torch.float32 and is_8bit(x)
     index, title, probability = clf.predict(x, top=1)[0]
     assert (index, title) == (388, "giant panda") and probability > 0.5
-    assert clf.info.parameters == sum(p.numel() for p in clf.network.parameters())
+    assert clf.info.parameters == sum(p.numel() for p in clf.info.load().parameters())
     assert not clf.training and not any(p.requires_grad for p in clf.parameters())
 
 
