@@ -1,0 +1,273 @@
+import copy
+import pickle
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from adv_core import Classifier, load_classifier
+from adv_core import fast_network as module
+from adv_core.fast_network import Convolution, fast_network
+from adv_core.torchvision_compat import ensure_torchvision_imports
+
+# name -> side of the input, as small as the architecture allows
+TORCHVISION = {
+    "alexnet": 96,
+    "vgg11": 64,
+    "vgg11_bn": 64,
+    "googlenet": 64,
+    "resnet18": 65,
+    "resnet50": 64,
+    "densenet121": 64,
+    "mobilenet_v3_large": 64,
+    "efficientnet_b0": 65,
+    "convnext_tiny": 64,
+    "resnext50_32x4d": 64,
+    "shufflenet_v2_x1_0": 64,
+}
+
+
+def randomised(network: nn.Module) -> nn.Module:
+    """Batch norms with statistics of their own: with those of a new network, folding would not show."""
+    torch.manual_seed(0)
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            assert part.running_mean is not None and part.running_var is not None
+            part.running_mean.normal_(0, 0.2)
+            part.running_var.uniform_(0.5, 2)
+            nn.init.uniform_(part.weight, 0.5, 1.5)
+            nn.init.normal_(part.bias, 0, 0.2)
+    return network.eval().requires_grad_(False)
+
+
+def random_torchvision(name: str) -> nn.Module:
+    ensure_torchvision_imports()
+    from torchvision import models
+
+    torch.manual_seed(0)
+    options = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    network = models.get_model(name, weights=None, **options)
+    if name.startswith("vgg"):
+        network.classifier = nn.Sequential(nn.Dropout(), nn.Linear(512 * 7 * 7, 10))  # its own are 120 M weights
+    return randomised(network)
+
+
+def look(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits, and the gradient to x of a fixed mixture of them (a cross-entropy could be flat at random weights)."""
+    point = x.detach().requires_grad_()
+    logits = network(point)
+    mixture = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1)).to(logits)
+    (gradient,) = torch.autograd.grad((logits * mixture).sum(), point)
+    return logits.detach(), gradient
+
+
+def assert_equivalent(plain: nn.Module, fast: nn.Module, x: Tensor, signs: float = 0.999) -> None:
+    (a, ga), (b, gb) = look(plain, x), look(fast, x)
+    assert float((a - b).abs().max()) < 1e-4 * max(1, float(a.abs().max()))
+    assert float((ga.sign() == gb.sign()).float().mean()) > signs
+    assert gb.shape == x.shape and gb.dtype == x.dtype
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_torchvision_with_random_weights(name: str) -> None:
+    plain = random_torchvision(name)
+    fast = fast_network(copy.deepcopy(plain))
+    assert isinstance(fast, torch.fx.GraphModule) and any(isinstance(part, Convolution) for part in fast.modules())
+    assert not any(isinstance(part, nn.BatchNorm2d | nn.Conv2d | nn.Dropout) for part in fast.modules())
+    assert not fast.training and not any(p.requires_grad for p in fast.parameters())
+    x = torch.rand(2, 3, TORCHVISION[name], TORCHVISION[name])
+    # In float64 rounding flips no ReLU: there, everything has to agree.
+    assert_equivalent(copy.deepcopy(plain).double(), copy.deepcopy(fast).double(), x.double())
+    (a, ga), (b, gb) = look(plain, x), look(fast, x)
+    torch.testing.assert_close(b, a, rtol=1e-4, atol=1e-4)
+    assert float((ga - gb).norm()) < 0.05 * float(ga.norm())
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
+def test_packaged_networks(name: str, photo: Callable[[str], Tensor]) -> None:
+    clf = load_classifier(name, device="cpu")
+    plain = copy.deepcopy(clf)
+    plain.network = clf.info.load().eval().requires_grad_(False)
+    side = clf.info.input_size
+    x = F.interpolate(torch.cat([photo("pig"), photo("koala")]), (side, side))
+    for pixels in (x, torch.rand(1, 3, side, side)):
+        assert_equivalent(plain, clf, pixels)
+    # nothing left to pad: uneven padding is in the kernels
+    parts = {type(part).__name__ for part in clf.network.modules() if not list(part.children())}
+    assert parts == {"Convolution", "AdaptiveAvgPool2d", "Linear"}
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_any_batch_and_any_layout(classifier: Classifier, batch: int) -> None:
+    plain = copy.deepcopy(classifier)
+    plain.network = classifier.info.load().eval().requires_grad_(False)
+    x = torch.rand(batch, 3, 224, 224)
+    transposed = x.transpose(2, 3).contiguous().transpose(2, 3)
+    layouts = [x, x.contiguous(memory_format=torch.channels_last), transposed, torch.rand(1, 3, 1, 1).expand_as(x)]
+    for layout in layouts:
+        logits, gradient = look(classifier, layout)
+        expected, _ = look(plain, layout)
+        torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+        assert gradient.shape == x.shape
+    assert look(classifier, x)[1].is_contiguous()
+
+
+def test_no_picture_at_all() -> None:
+    fast = fast_network(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+    logits, gradient = look(fast, torch.rand(0, 3, 8, 8))
+    assert logits.shape == (0, 4, 6, 6) and gradient.shape == (0, 3, 8, 8)
+
+
+def geometries() -> list[dict[str, object]]:
+    return [
+        {"kernel_size": 3, "padding": 1},
+        {"kernel_size": 1, "stride": 2},
+        {"kernel_size": 3, "stride": 2, "padding": 1, "groups": 6},
+        {"kernel_size": 5, "padding": 2, "groups": 2},
+        {"kernel_size": 3, "padding": 2, "dilation": 2},
+        {"kernel_size": 3, "stride": 2, "padding": 2, "dilation": 2},
+        {"kernel_size": 2, "padding": 3},
+        {"kernel_size": (3, 5), "stride": (1, 2), "padding": (1, 0)},
+        {"kernel_size": (1, 3), "padding": (0, 1), "bias": False},
+    ]
+
+
+@pytest.mark.parametrize("geometry", geometries(), ids=str)
+@pytest.mark.parametrize("side", [16, 19])
+def test_convolutions_of_every_geometry(geometry: dict[str, object], side: int) -> None:
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Conv2d(6, 12, **geometry)).requires_grad_(False)  # type: ignore[arg-type]
+    assert_close_to(plain, torch.rand(2, 6, side, side + 3))
+
+
+@pytest.mark.parametrize("kernel, stride, padding", [(3, 2, 1), (7, 2, 3), (11, 4, 2), (4, 4, 0), (2, 3, 0), (3, 2, 0)])
+@pytest.mark.parametrize("side", [32, 33, 35])
+def test_the_first_layer(kernel: int, stride: int, padding: int, side: int) -> None:
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Conv2d(3, 8, kernel, stride, padding)).requires_grad_(False)
+    assert_close_to(plain, torch.rand(2, 3, side, side))
+
+
+@pytest.mark.parametrize("zeros", [(0, 1, 0, 1), (1, 0, 2, 1), (1, 2, 1, 2), (2, 2, 1, 1)])
+@pytest.mark.parametrize("channels", [3, 8])
+def test_uneven_padding(zeros: tuple[int, int, int, int], channels: int) -> None:
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.ZeroPad2d(zeros), nn.Conv2d(channels, 8, 3, 2, 1)).requires_grad_(False)
+    fast = assert_close_to(plain, torch.rand(2, channels, 17, 18))
+    assert not any(isinstance(part, nn.ZeroPad2d) for part in fast.modules())
+
+
+def assert_close_to(plain: nn.Module, x: Tensor) -> nn.Module:
+    fast = fast_network(copy.deepcopy(plain))
+    (a, ga), (b, gb) = look(plain, x), look(fast, x)
+    torch.testing.assert_close(b, a, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(gb, ga, rtol=1e-4, atol=1e-4)
+    return fast
+
+
+class Awkward(nn.Module):
+    """Everything that must not be fused wrongly: values that are used twice, sums that broadcast, in-place code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
+        self.gate = nn.Conv2d(4, 4, 1)
+        self.norm, self.lone = nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+        self.relu, self.silu = nn.ReLU(inplace=True), nn.SiLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.a(x)
+        both = self.norm(first) + first  # the norm may not be folded: the sum needs its input, too
+        y = self.relu(both)
+        y = self.b(y) + self.gate(y.mean((2, 3), keepdim=True))  # broadcasts
+        z = F.relu6(self.c(y) + y)
+        again = self.b(z)  # the same weights
+        again += z
+        z = self.silu(again)
+        w = F.relu(self.b(z), inplace=True)
+        w = self.silu(self.c(w)) + w
+        w *= 2
+        return self.lone(w).relu().mean((2, 3)) + 1
+
+
+def test_what_must_not_be_fused() -> None:
+    torch.manual_seed(0)
+    assert_close_to(randomised(Awkward()), torch.rand(2, 3, 8, 8))
+
+
+def test_residual_sum_and_relu_are_fused() -> None:
+    fast = fast_network(random_torchvision("resnet18"))
+    assert isinstance(fast, torch.fx.GraphModule)
+    targets = {node.target for node in fast.graph.nodes if node.op == "call_function"}
+    assert targets == {torch.flatten} and not any(isinstance(part, nn.ReLU) for part in fast.modules())
+
+
+class DataDependent(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1) if x.sum() > 0 else -x.flatten(1)
+
+
+def test_what_cannot_be_traced_stays() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), DataDependent())
+    assert fast_network(network) is network
+    assert not network.training and not any(p.requires_grad for p in network.parameters())
+
+
+def test_twice_differentiated_raises() -> None:
+    if not module._onednn_is_here():
+        pytest.skip("torch's own convolutions can do it")
+    fast = fast_network(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+    x = torch.rand(1, 3, 8, 8, requires_grad=True)
+    (gradient,) = torch.autograd.grad(fast(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError):
+        torch.autograd.grad(gradient.sum(), x)
+
+
+def test_gradients_of_the_same_graph_twice_are_equal() -> None:
+    fast = fast_network(random_torchvision("resnet18"))
+    x = torch.rand(1, 3, 64, 64, requires_grad=True)
+    loss = fast(x).square().sum()
+    first, second = (torch.autograd.grad(loss, x, retain_graph=True)[0] for _ in range(2))
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def test_weights_that_change_are_packed_again() -> None:
+    fast = fast_network(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1)))
+    x = torch.rand(1, 3, 8, 8)
+    before, _ = look(fast, x)
+    fast.load_state_dict({name: 2 * value for name, value in fast.state_dict().items()})
+    torch.testing.assert_close(look(fast, x)[0], 2 * before)
+    torch.testing.assert_close(look(fast, x)[1], look(fast.double(), x.double())[1].float())
+    part = next(part for part in fast.float().modules() if isinstance(part, Convolution))
+    part.weight.requires_grad_(True)  # a gradient that is asked for is not left out silently
+    fast(x).sum().backward()
+    assert part.weight.grad is not None
+
+
+def test_copies_and_modes() -> None:
+    fast = fast_network(random_torchvision("resnet18"))
+    x = torch.rand(1, 3, 64, 64)
+    expected = fast(x)
+    assert isinstance(fast, torch.fx.GraphModule)
+    torch.testing.assert_close(copy.deepcopy(fast)(x), expected, rtol=0, atol=0)
+    torch.testing.assert_close(pickle.loads(pickle.dumps(fast))(x), expected, rtol=0, atol=0)
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            torch.testing.assert_close(fast(x), expected, rtol=0, atol=0)
+    torch.testing.assert_close(look(fast, x)[0], expected, rtol=0, atol=0)
+
+
+def test_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = random_torchvision("resnet18")
+    x = torch.rand(2, 3, 64, 64)
+    monkeypatch.setattr(module, "_onednn_is_here", lambda: False)
+    assert_equivalent(plain, fast_network(copy.deepcopy(plain)), x)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_on_cuda(classifier: Classifier) -> None:
+    plain = classifier.info.load().eval().requires_grad_(False).cuda()
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        assert_equivalent(plain, fast_network(copy.deepcopy(plain)), torch.rand(2, 3, 224, 224).cuda(), signs=0.99)
