@@ -173,15 +173,17 @@ class SteepestAscent(Rule):
     delta_set: PerturbationSet
     step_size: float | Tensor
     step: StepRule = "steepest"
+    _project: Callable[[Tensor], Tensor] | None = None
 
     def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
+        self._project = self._project or self.delta_set.projection(x)
         if self.step == "steepest":
             move = self.delta_set.steepest(here.gradient, self.step_size)
         elif self.step == "gradient":
             move = per_row(self.step_size, x) * here.gradient
         else:
             raise ValueError(f"step is 'steepest' or 'gradient', not {self.step!r}")
-        return self.delta_set.project(delta + move, x)
+        return self._project(move.add_(delta))
 
 
 @dataclass

@@ -40,6 +40,10 @@ class PerturbationSet(ABC):
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
         """The nearest point of the set to δ in the Euclidean sense; both constraints hold to the last bit."""
 
+    def projection(self, x: Tensor) -> Callable[[Tensor], Tensor]:
+        """`project` for one x: what does not depend on δ is computed once, for all the steps of a run."""
+        return lambda delta: self.project(delta, x)
+
     @abstractmethod
     def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
         """argmax ⟨direction, v⟩ over ‖v‖ ≤ length: the steepest-ascent step. A zero direction gives zero."""
@@ -124,9 +128,13 @@ class Linf(Ball):
     """max |δᵢ| ≤ ε: no pixel moves by more than ε. Its steepest step is the sign (Goodfellow et al. 2015)."""
 
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
-        eps = per_row(self.eps, delta)
+        return self.projection(x)(delta)
+
+    def projection(self, x: Tensor) -> Callable[[Tensor], Tensor]:
+        eps = per_row(self.eps, x)
         # Bounds on δ, not on x + δ: in floating point (x + δ) - x need not give δ back, and would leave the ball.
-        return delta.clamp(-eps, eps).clamp(-x, 1 - x)
+        low, high = (-x).clamp(min=-eps), (1 - x).clamp(max=eps)
+        return lambda delta: delta.clamp(low, high)
 
     def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
         return per_row(length, direction) * direction.sign()
@@ -152,40 +160,48 @@ class L2(Ball):
     """√Σδᵢ² ≤ ε. Its steepest step is the gradient, normalised to length α."""
 
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
+        return self.projection(x)(delta)
+
+    def projection(self, x: Tensor) -> Callable[[Tensor], Tensor]:
         # The nearest point of ball ∩ box is clip(s·δ, -x, 1 - x) with the largest s ≤ 1 that fits into the ball (from
-        # the KKT conditions; 0 lies in the box). ‖clip(s·δ)‖² = s²·free + fixed is solved by fixing the clipped
-        # pixels; the clipped set only grows, so few rounds are needed. Scaling first and clamping afterwards, as is
-        # often done, stays feasible but is not nearest: it gives away length that the box took.
-        eps = self._radius(delta)
+        # the KKT conditions; 0 lies in the box). Scaling first and clamping afterwards, as is often done, stays
+        # feasible but is not nearest: it gives away length that the box took. ‖clip(s·δ)‖ grows with s and is nearly
+        # linear between s = ε/‖δ‖ (too short at most) and s = 1 (too long): a few secant steps find s.
         low, high = -x, 1 - x
-        clipped = delta.clamp(low, high)
-        # One unit in the last place less, so that rounding the product cannot leave the ball.
-        target = (eps * (1 - 2**-22)).square()
-        scale = torch.ones_like(eps)
-        outside = self._square(clipped) > target
-        # s is found from below: start at the scale that would fit if nothing were clipped.
-        norm2 = self._square(delta)
-        scale = torch.where(outside, (target / norm2.clamp_min(1e-300)).sqrt(), scale)
-        result = (delta * per_row(scale, delta)).clamp(low, high)
-        for _ in range(20):
-            scaled = delta * per_row(scale, delta)
-            free = (scaled > low) & (scaled < high)
-            fixed2 = self._square(torch.where(free, torch.zeros_like(delta), result))
-            free2 = self._square(torch.where(free, delta, torch.zeros_like(delta)))
-            room = (target - fixed2).clamp_min(0)
-            better = (room / free2.clamp_min(1e-300)).sqrt().clamp_max(1.0)
-            better = torch.where(outside & (free2 > 0), torch.maximum(better, scale), scale)
-            if bool((better <= scale * (1 + 1e-9)).all()):
-                break
-            candidate = (delta * per_row(better, delta)).clamp(low, high)
-            # Growing s clips further pixels, so the candidate can only be shorter than foreseen: still feasible.
-            scale, result = better, candidate
-        return result
+        target = self._radius(x) * (1 - 2**-22)
+
+        def project(delta: Tensor) -> Tensor:
+            inside = delta.clamp(low, high)
+            right_size = self._roughly(inside)
+            outside = right_size > target * (1 - 1e-5)
+            if delta.is_cpu and not bool(outside.any()):
+                return inside
+            left = (target / self._roughly(delta).clamp_min(1e-300)).clamp_max(1.0)
+            right, scale = torch.ones_like(left), left
+            left_size = None
+            for _ in range(40 if delta.is_cpu else 6):  # on an accelerator, asking whether it is enough costs more
+                result = (delta * per_row(scale, delta)).clamp_(low, high)
+                size = self._roughly(result)
+                if delta.is_cpu and bool(((size - target).abs() <= 1e-5 * target)[outside].all()):
+                    break
+                short = size <= target
+                left = torch.where(short, scale, left)
+                left_size = size if left_size is None else torch.where(short, size, left_size)
+                right, right_size = torch.where(short, right, scale), torch.where(short, right_size, size)
+                slope = (target - left_size) / (right_size - left_size).clamp_min(1e-300)
+                # at least a thousandth of the way from either end, or a bent curve would make the secant creep
+                scale = left + (right - left) * slope.clamp(1e-3, 1 - 1e-3)
+            # What a last relative 1e-5 may be too long, in the sum that counts, is taken off everywhere.
+            size = self._square(result).sqrt().clamp_min(1e-300)
+            return torch.where(
+                per_row(outside, delta).bool(), result * per_row((target / size).clamp_max(1), delta), inside
+            )
+
+        return project
 
     def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
-        norm = self.norm(direction)
-        unit = direction / per_row(norm.clamp_min(torch.finfo(direction.dtype).tiny), direction)
-        return per_row(length, direction) * unit
+        size = torch.linalg.vector_norm(direction.flatten(1), dim=1).clamp_min(torch.finfo(direction.dtype).tiny)
+        return direction * per_row(length / size, direction)
 
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
         gaussian = torch.randn(x.shape, generator=generator).to(x)
@@ -202,6 +218,11 @@ class L2(Ball):
         # A hair of slack, so that a δ that lies on the grid already comes back as it is.
         wanted = torch.minimum(self._square(delta) * (1 + 1e-6), self._radius(delta).square() * (1 - 4e-6))
         return _rounded_within(delta, x, self._square, wanted, 2)
+
+    @staticmethod
+    def _roughly(delta: Tensor) -> Tensor:
+        """‖δ‖₂ in single precision, (N,), as a double."""
+        return _precise(torch.linalg.vector_norm(delta.flatten(1), dim=1))
 
     @staticmethod
     def _square(delta: Tensor) -> Tensor:
