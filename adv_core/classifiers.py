@@ -179,6 +179,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+@torch.inference_mode(False)  # weights made in that mode could never be differentiated through
 def load_classifier(name: str = DEFAULT, device: str | torch.device = "auto", *, download: bool = True) -> Classifier:
     """A classifier, ready to be attacked: eval mode, no parameter with a gradient.
 

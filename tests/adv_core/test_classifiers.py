@@ -48,6 +48,13 @@ def test_other_sizes_are_resized_differentiably(classifier: Classifier) -> None:
     assert bool(input_gradient(classifier, x, Untargeted(1)).gradient.abs().sum() > 0)
 
 
+def test_loaded_in_inference_mode() -> None:
+    with torch.inference_mode():
+        clf = load_classifier(device="cpu")
+        assert clf.predict(torch.rand(1, 3, 224, 224), top=1)
+    assert bool(input_gradient(clf, torch.rand(1, 3, 224, 224), Untargeted(1)).gradient.abs().sum() > 0)
+
+
 def test_predict(classifier: Classifier) -> None:
     best = classifier.predict(torch.rand(1, 3, 224, 224), top=3)
     assert len(best) == 3 and best[0][2] >= best[1][2] >= best[2][2]
