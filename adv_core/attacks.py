@@ -218,15 +218,19 @@ class AdaptiveAscent(Rule):
 
     @staticmethod
     def _checkpoints(steps: int) -> list[int]:
-        places = [0.0, 0.22]
-        while places[-1] < 1:
-            places.append(places[-1] + max(places[-1] - places[-2] - 0.03, 0.06))
-        return sorted({-int(-p * steps // 1) for p in places if p <= 1})
+        """As in the authors' program: 22 % of the steps, then less and less, down to 6 %."""
+        places, apart = [0], max(int(0.22 * steps), 1)
+        while places[-1] < steps:
+            places.append(places[-1] + apart)
+            apart = max(apart - max(int(0.03 * steps), 1), int(0.06 * steps), 1)
+        return places
 
     def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
         gradient = here.gradient
         if self.index == 0:
-            self.step_size = 2 * torch.as_tensor(self.delta_set.reach).to(here.loss).expand(len(x)).clone()
+            self.step_size = (
+                2 * torch.as_tensor(self.delta_set.reach, dtype=x.dtype, device=x.device).expand(len(x)).clone()
+            )
             self.before, self.loss_before = delta, here.loss
             self.best, self.best_loss, self.best_gradient = delta, here.loss, gradient
             self.rises = torch.zeros_like(here.loss)

@@ -34,7 +34,7 @@ def square_attack(
         queries: at most so many a row, ≥ 1, the first one included.
         first_share: the part of the picture that the first squares cover.
         seed: of the search; the global generator is not touched.
-        quantize: end with an 8-bit picture (where x is one).
+        quantize: ask about 8-bit pictures only (where x is one).
 
     Yields:
         A step for every query: the best δ so far. The attack ends when every row has reached its aim.
@@ -52,7 +52,8 @@ def square_attack(
     generator = torch.Generator().manual_seed(seed)
     squares = _LinfSquares(perturbation_set, x, generator) if isinstance(perturbation_set, Linf) else None
     search = squares or _L2Squares(perturbation_set, x, generator)
-    delta = search.start()
+    # The classifier is shown what could be saved: an answer to a picture with finer steps would promise too much.
+    delta = perturbation_set.quantize(search.start(), x) if quantize else search.start()
     logits, loss = evaluate(classifier, x + delta, objective)
     warn_of_probabilities(logits)
     query = 1
@@ -63,15 +64,15 @@ def square_attack(
             break
         share = first_share * _shrink(query / queries)
         candidate = search.paint(delta, active, share)
+        if quantize:
+            candidate = perturbation_set.rows(active).quantize(candidate, x[active])
         part = objective.rows(active)
         new_logits, new_loss = evaluate(classifier, x[active] + candidate, part)
         better = (new_loss > loss[active]) | part.reached(new_logits)
         delta = delta.index_copy(0, active, where_rows(better, candidate, delta[active]))
         logits = logits.index_copy(0, active, where_rows(better, new_logits, logits[active]))
         loss = loss.index_copy(0, active, where_rows(better, new_loss, loss[active]))
-    if quantize:
-        delta = perturbation_set.quantize(delta, x)
-    yield Step(query, x, delta, lambda: evaluate(classifier, x + delta, objective), final=True)
+    yield Step(query, x, delta, known(logits, loss), final=True)
 
 
 def _shrink(done: float) -> float:

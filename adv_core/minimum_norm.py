@@ -164,7 +164,7 @@ def carlini_wagner(
                 delta = (torch.tanh(point) + 1) / 2 - x
                 logits = classifier(x + delta)
                 gain = margin(logits)
-                cost = delta.flatten(1).square().sum(1) - c * gain
+                cost = delta.flatten(1).square().sum(1) - c.clone() * gain  # a copy: c may be an inference tensor
                 (gradient,) = torch.autograd.grad(cost.sum(), point)
             delta, logits, gain = delta.detach(), logits.detach(), gain.detach()
             if search == index == 0:
@@ -228,7 +228,7 @@ def smallest_epsilon(
     x = checked(x, snap=quantize)
     margin = margin_of(objective)
     rows = len(x)
-    limit = torch.as_tensor(perturbation_set.radius).to(x).expand(rows)
+    limit = torch.as_tensor(perturbation_set.radius, dtype=x.dtype, device=x.device).expand(rows)
     eps = torch.zeros(rows).to(x)
     best, best_length = torch.zeros_like(x), torch.full_like(eps, math.inf)
     attempt, attempt_margin = torch.zeros_like(x), torch.full_like(eps, -math.inf)
@@ -303,7 +303,7 @@ def _settle(
         part, picture, aim = perturbation_set.rows(left), x[left], objective.rows(left)
         if attempt:
             length = part.norm(delta[left])
-            limit = torch.as_tensor(part.radius).to(length)
+            limit = torch.as_tensor(part.radius, dtype=length.dtype, device=length.device)
             ball = part.with_radius(torch.minimum(torch.maximum(length * growth, length + part.grain), limit))
             uphill = input_gradient(classifier, picture, aim, delta=delta[left]).gradient
             longer = ball.project(growth * delta[left] + ball.steepest(uphill, 0.1 * ball.reach), picture)

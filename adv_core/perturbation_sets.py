@@ -25,7 +25,8 @@ from adv_core.images import is_8bit
 
 def per_row(value: float | Tensor, like: Tensor) -> Tensor:
     """One value a row, (N,), reshaped to (N, 1, 1, 1) so that it broadcasts over ``like``; one number as it is."""
-    value = torch.as_tensor(value)
+    if not isinstance(value, Tensor):
+        return torch.tensor(value, dtype=like.dtype, device=like.device)  # never through float32
     if value.ndim == 0:
         return value.to(like)
     if value.shape != like.shape[:1]:
@@ -270,6 +271,8 @@ class L1(Ball):
             # λ < 0 would mean that the box alone fits, which `outside` excludes up to rounding
             shrunk = (size[outside] - shift.clamp_min(0)).clamp_min(0)
             result[outside] = torch.minimum(shrunk, room[outside])
+        # Where λ dwarfs ε, its last bit is worth more than the ball; what is too long is taken off everywhere.
+        result = result * (target / result.sum(1).clamp_min(1e-300)).clamp_max(1)[:, None]
         result = result.reshape(delta.shape).to(delta)
         return (result * delta.sign()).clamp(-x, 1 - x)
 

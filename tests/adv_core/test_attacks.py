@@ -1,22 +1,37 @@
 import gc
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from adv_core import (
+    L0,
+    L1,
     L2,
     Classifier,
     Linf,
+    LogitsRatio,
+    Margin,
+    Masked,
+    PerturbationSet,
+    Step,
     Targeted,
     TargetedDifference,
     Untargeted,
+    apgd,
+    bim,
+    carlini_wagner,
+    deepfool,
     fgsm,
     input_gradient,
+    mi_fgsm,
     pgd,
+    r_fgsm,
     random_noise,
     run,
+    smallest_epsilon,
 )
 from adv_core.images import is_8bit
 from tests.conftest import PHOTOS
@@ -68,7 +83,9 @@ def test_targeted_is_untargeted_for_two_classes() -> None:
 def test_passes_and_the_trace() -> None:
     model, x = Linear(), points()
     result = run(pgd(model, x, Linf(0.1), Untargeted(0), steps=7))
-    assert (model.forwards, model.backwards) == (8, 7)  # the eighth forward tells what the last δ did
+    assert (model.forwards, model.backwards) == (7, 7)
+    assert result.loss is result.steps[-1].loss
+    assert (model.forwards, model.backwards) == (8, 7)  # only who asks what the last δ did pays for a forward pass
     assert [s.index for s in result.steps] == list(range(8))
     for step in result.steps:
         torch.testing.assert_close(step.logits, model(x + step.delta))
@@ -82,7 +99,7 @@ def test_fgsm_with_a_known_gradient_costs_one_forward() -> None:
     known = input_gradient(model, x, Untargeted(0))
     model.forwards = model.backwards = 0
     result = run(fgsm(model, x, Linf(0.2), Untargeted(0), gradient=known))
-    assert (model.forwards, model.backwards) == (1, 0)
+    assert result.logits is not None and (model.forwards, model.backwards) == (1, 0)
     assert torch.equal(result.delta, run(fgsm(model, x, Linf(0.2), Untargeted(0))).delta)
 
 
@@ -225,42 +242,6 @@ def test_demos_to_be_remembered(
     assert best[1] == target and best[2] >= 0.99
 
 
-@pytest.mark.parametrize("targeted", [False, True])
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_same_as_torchattacks(classifier: Classifier, photo: Photo, norm: str, targeted: bool) -> None:
-    torchattacks = pytest.importorskip("torchattacks")
-    # Away from black and white the pixel box is idle: there both libraries take the very same path.
-    x = 0.25 + 0.5 * torch.cat([photo("pig"), photo("macaw")])
-    with torch.no_grad():
-        y = classifier(x).argmax(1)
-    labels = torch.tensor([106, 404]) if targeted else y
-    objective = Targeted(labels) if targeted else Untargeted(labels)
-    if norm == "linf":
-        peer = torchattacks.PGD(classifier, eps=4 / 255, alpha=1 / 255, steps=3, random_start=False)
-        ball, alpha = Linf(4 / 255), 1 / 255
-    else:
-        peer = torchattacks.PGDL2(classifier, eps=1.0, alpha=0.4, steps=3, random_start=False)
-        ball, alpha = L2(1.0), 0.4
-    if targeted:
-        peer.set_mode_targeted_by_label(quiet=True)
-    theirs = peer(x, labels)
-    ours = run(pgd(classifier, x, ball, objective, steps=3, step_size=alpha, quantize=False)).adversarial
-    with torch.no_grad():
-        assert torch.allclose(objective(classifier(ours)), objective(classifier(theirs)), rtol=0.01, atol=0.02)
-    # Over several steps the last bits of the gradients grow into pixels here and there: same path, not same bits.
-    apart = (ours - theirs).flatten(1).norm(dim=1) / (theirs - x).flatten(1).norm(dim=1)
-    assert float(apart.max()) < 0.1
-
-
-def test_same_fgsm_as_torchattacks(classifier: Classifier, photo: Photo) -> None:
-    torchattacks = pytest.importorskip("torchattacks")
-    x = photo("koala")
-    y = torch.tensor([classifier.predict(x, top=1)[0][0]])
-    theirs = torchattacks.FGSM(classifier, eps=8 / 255)(x, y)
-    ours = run(fgsm(classifier, x, Linf(8 / 255), Untargeted(y), quantize=False)).adversarial
-    assert float(((ours - theirs).abs() > 1e-6).float().mean()) < 1e-3
-
-
 def test_memory_stays_flat() -> None:
     model, x = Linear(), points()
     alive = []
@@ -269,3 +250,282 @@ def test_memory_stays_flat() -> None:
         gc.collect()
         alive.append(sum(isinstance(o, Tensor) for o in gc.get_objects()))
     assert alive[-1] <= alive[2]
+
+
+# ------------------------------------------------------------------------------------------- what every solver holds
+
+Solver = Callable[[nn.Module, Tensor], Iterator[Step]]
+
+
+def climbers(ball: PerturbationSet) -> dict[str, Solver]:
+    """Every attack that fills a ball, away from class 0."""
+    y = Untargeted(0)
+    return {
+        "fgsm": lambda f, x: fgsm(f, x, ball, y),
+        "r_fgsm": lambda f, x: r_fgsm(f, x, ball, y, seed=range(len(x))),
+        "bim": lambda f, x: bim(f, x, ball, y, steps=7),
+        "pgd": lambda f, x: pgd(f, x, ball, y, steps=7),
+        "restarts": lambda f, x: pgd(f, x, ball, y, steps=20, restarts=3, seed=range(len(x))),
+        "mi_fgsm": lambda f, x: mi_fgsm(f, x, ball, y, steps=7),
+        "apgd": lambda f, x: apgd(f, x, ball, y, steps=30),
+    }
+
+
+def everything(ball: PerturbationSet) -> dict[str, Solver]:
+    y = Untargeted(0)
+    return climbers(ball) | {
+        "noise": lambda f, x: random_noise(f, x, ball, y, seed=range(len(x))),
+        "deepfool": lambda f, x: deepfool(f, x, ball, 0, steps=5),
+        "carlini_wagner": lambda f, x: carlini_wagner(f, x, y, steps=5, searches=2),
+        "smallest": lambda f, x: smallest_epsilon(f, x, ball, y, steps=8),
+    }
+
+
+NAMES = list(everything(Linf(0.1)))
+
+
+@pytest.mark.parametrize("name", list(climbers(Linf(0.1))))
+@pytest.mark.parametrize("ball", [Linf(0.1), L2(0.1), L1(0.1)], ids=str)
+def test_every_attack_reaches_the_exact_maximum_of_a_linear_classifier(ball: PerturbationSet, name: str) -> None:
+    """max of ⟨w, δ⟩ over ‖δ‖ ≤ ε is ε·‖w‖_dual: for the loss of two classes, its argument is the margin."""
+    model, x = Linear(torch.float64), points(dtype=torch.float64)
+    w = (model.layer.weight[1] - model.layer.weight[0]).detach()
+    result = run(climbers(ball)[name](model, x))
+    dual = {Linf: w.abs().sum(), L2: w.norm(), L1: w.abs().max()}[type(ball)]
+    if name == "r_fgsm":  # its random half may point anywhere, and the ball may cut its end off
+        gained = ((result.delta - result.steps[0].delta) * w).sum(1)
+        if isinstance(ball, Linf):
+            torch.testing.assert_close(gained, (0.05 * dual).expand(4))
+        assert bool((gained > 0).all())
+        return
+    rounding = 1e-3 if name in ("apgd", "restarts") else 1e-6
+    torch.testing.assert_close((result.delta * w).sum(1), (0.1 * dual).expand(4), rtol=rounding, atol=0)
+
+
+def test_the_best_pixels_of_a_linear_classifier() -> None:
+    model, x = Linear(torch.float64), points(dtype=torch.float64)
+    w = (model.layer.weight[1] - model.layer.weight[0]).detach()
+    room = torch.where(w > 0, 1 - x, x) * w.abs()
+    best = room.topk(3, dim=1).values.sum(1)
+    gain = (run(pgd(model, x, L0(3), Untargeted(0), steps=60, step_size=0.5)).delta * w).sum(1)
+    assert bool((gain <= best + 1e-9).all()) and bool((gain >= 0.9 * best).all())
+
+
+def test_l2_with_the_box_in_the_way() -> None:
+    model = Linear(torch.float64)
+    w = (model.layer.weight[1] - model.layer.weight[0]).detach()
+    x = torch.where(w > 0, 0.97, 0.4).repeat(3, 1).double()  # little room in half of the directions
+    low, high = 0.0, 1e3
+    for _ in range(100):
+        middle = (low + high) / 2
+        short = (middle * w).clamp(-x[0], 1 - x[0]).norm() <= 0.5
+        low, high = (middle, high) if short else (low, middle)
+    best = float(((low * w).clamp(-x[0], 1 - x[0]) * w).sum())
+    for solver in (pgd, apgd):
+        gain = (run(solver(model, x, L2(0.5), Untargeted(0), steps=60)).delta * w).sum(1)  # type: ignore[operator]
+        assert bool((gain >= 0.99 * best).all()) and bool((gain <= best + 1e-6).all())
+
+
+class Curved(nn.Module):
+    """A small network with batch norm and dropout, whose rows must not see each other and whose state must not move."""
+
+    def __init__(self, dtype: torch.dtype = torch.float64) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Dropout(0.5), nn.Linear(8 * 36, 5)
+        )
+        self.to(dtype).eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = 3 * self.layers(x)
+        return out
+
+
+def pictures(rows: int = 3, dtype: torch.dtype = torch.float64) -> Tensor:
+    levels = torch.randint(0, 256, (rows, 3, 8, 8), generator=torch.Generator().manual_seed(5))
+    return (levels.float() / 255).to(dtype)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_agrees_with_its_rows_and_a_permuted_batch_is_permuted(name: str) -> None:
+    model, x = Curved(), pictures()
+    solver = everything(Linf(4 / 255))[name]
+    together = run(solver(model, x)).delta
+    if name in ("r_fgsm", "restarts", "noise"):  # a seed a row
+        return torch.testing.assert_close(together[:1], run(solver(model, x[:1])).delta)
+    for row in range(3):
+        torch.testing.assert_close(together[row : row + 1], run(solver(model, x[row : row + 1])).delta)
+    order = torch.tensor([2, 0, 1])
+    torch.testing.assert_close(together[order], run(solver(model, x[order])).delta)
+    return None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_solver_touches_anything(name: str) -> None:
+    model, x = Curved(torch.float32), pictures(dtype=torch.float32)
+    model.layers[0].train()  # a mixture of modes has to stay as it is
+    modes = [m.training for m in model.modules()]
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    before, rng = x.clone(), torch.random.get_rng_state()
+    with torch.inference_mode():
+        result = run(everything(Linf(4 / 255))[name](model, x))
+    assert [m.training for m in model.modules()] == modes
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())
+    assert torch.equal(x, before) and torch.equal(rng, torch.random.get_rng_state())
+    for tensor in (result.delta, result.adversarial, result.logits, result.loss):
+        assert not tensor.requires_grad and tensor.dtype == x.dtype
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_prediction_reported_is_that_of_the_picture_returned(name: str) -> None:
+    model, x = Curved(torch.float32), pictures(dtype=torch.float32)
+    result = run(everything(Linf(4 / 255))[name](model, x))
+    with torch.no_grad():
+        torch.testing.assert_close(result.logits, model(result.adversarial))
+    assert result.steps[-1].final and not any(step.final for step in result.steps[:-1])
+    if name not in ("deepfool", "carlini_wagner", "smallest"):
+        assert is_8bit(result.adversarial) and int((result.delta * 255).round().abs().max()) <= 4
+    for step in result.steps[:-1]:
+        assert float(step.adversarial.min()) >= -1e-6 and float(step.adversarial.max()) <= 1 + 1e-6
+        with torch.no_grad():
+            torch.testing.assert_close(step.logits, model(step.adversarial), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_layout_and_strides_do_not_matter(name: str) -> None:
+    model, x = Curved(), pictures()
+    solver = everything(Linf(4 / 255))[name]
+    expected = run(solver(model, x)).delta
+    strided = torch.stack([x, x], -1)[..., 0]
+    for same in (x.contiguous(memory_format=torch.channels_last), strided):
+        torch.testing.assert_close(run(solver(model, same)).delta, expected)
+
+
+@pytest.mark.parametrize("name", list(climbers(Linf(0.0))))
+@pytest.mark.parametrize("kind", [Linf, L2, L1, L0])
+def test_epsilon_zero_gives_x_back(kind: Callable[[float], PerturbationSet], name: str) -> None:
+    """Clamping in normalised space altered the picture even then. x is no 8-bit picture here."""
+    model, x = Curved(), pictures() * 0.987
+    assert torch.equal(run(climbers(kind(0.0))[name](model, x)).adversarial, x)
+
+
+def test_rows_that_are_wrong_already_are_attacked_too() -> None:
+    model, x = Curved(), pictures()
+    with torch.no_grad():
+        wrong = (model(x).argmax(1) + 1) % 5
+    result = run(pgd(model, x, Linf(8 / 255), Untargeted(wrong), steps=5))
+    assert bool((result.loss > result.steps[0].loss).all())
+
+
+def test_a_hair_outside_the_range_is_rounding() -> None:
+    x = points()
+    x[0, 0] = -3e-8
+    assert float(run(fgsm(Linear(), x, Linf(0.1), Untargeted(0))).adversarial.min()) >= 0
+
+
+def test_probabilities_in_the_place_of_logits_are_noticed() -> None:
+    model = Linear()
+    with pytest.warns(UserWarning, match="probabilities"):
+        run(pgd(lambda x: model(x).softmax(1), points(), Linf(0.1), Untargeted(0), steps=2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(pgd(model, points(), Linf(0.1), Untargeted(0), steps=2))
+
+
+def test_gradients_that_are_no_numbers_count_as_zero() -> None:
+    def broken(x: Tensor) -> Tensor:
+        return torch.stack([x.sum(1), (x[:, 0] - x[:, 0]).sqrt() + x.sum(1)], 1)  # the slope of √ at 0 is infinite
+
+    result = run(pgd(broken, points(), Linf(0.1), Untargeted(0), steps=3))
+    assert bool(result.delta.isfinite().all())
+
+
+def test_restarts_keep_the_best_of_every_row() -> None:
+    model, x = Curved(), pictures(8)
+    with torch.no_grad():
+        y = model(x).argmax(1)
+    single = [
+        run(pgd(model, x, Linf(3 / 255), Margin(y), steps=2, random_start=True, seed=[s] * 8)).loss for s in (4, 5)
+    ]
+    both = pgd(model, x, Linf(3 / 255), Margin(y), steps=2, random_start=True, restarts=2, seed=[4] * 8)
+    result = run(both)
+    assert [step.index for step in result.steps] == list(range(5))
+    assert bool((result.loss >= single[0] - 1e-9).all())
+    first_of_two = result.steps[0].delta
+    assert torch.equal(
+        first_of_two, next(pgd(model, x, Linf(3 / 255), Margin(y), random_start=True, seed=[4] * 8)).delta
+    )
+
+
+def test_apgd_ends_with_the_best_point_it_saw() -> None:
+    model, x = Curved(), pictures(4)
+    with torch.no_grad():
+        y = model(x).argmax(1)
+    result = run(apgd(model, x, Linf(0.02), Margin(y), steps=25, quantize=False))
+    seen = torch.stack([step.loss for step in result.steps[:-1]])
+    assert bool((result.loss >= seen.amax(0) - 1e-9).all())
+
+
+def test_momentum_zero_is_bim() -> None:
+    model, x = Curved(), pictures()
+    ours = run(mi_fgsm(model, x, Linf(4 / 255), Untargeted(0), steps=5, decay=0.0)).delta
+    assert torch.equal(ours, run(bim(model, x, Linf(4 / 255), Untargeted(0), steps=5)).delta)
+
+
+def test_a_masked_attack_moves_nothing_else() -> None:
+    model, x = Curved(), pictures()
+    mask = torch.zeros(8, 8, dtype=torch.bool)
+    mask[2:5, 2:5] = True
+    delta = run(pgd(model, x, Masked(Linf(0.5), mask), Untargeted(0), steps=5)).delta
+    assert bool(delta[:, :, mask].any()) and not bool(delta[:, :, ~mask].any())
+
+
+def test_any_function_of_the_logits_can_be_climbed() -> None:
+    result = run(pgd(Curved(), pictures(), Linf(0.05), lambda logits: logits[:, 3], steps=10))
+    assert bool((result.loss > result.steps[0].loss).all())
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda f, x: pgd(f, x, Linf(0.1), Untargeted(0), step="sideways"), "sideways"),
+        (lambda f, x: pgd(f, x, Linf(0.1), Untargeted(0), restarts=0), "at least once"),
+        (lambda f, x: apgd(f, x, Linf(0.1), Untargeted(0), restarts=0), "at least once"),
+        (lambda f, x: pgd(f, x, Linf(0.1), Untargeted(0), random_start=True, seed=[1]), "seeds"),
+        (lambda f, x: pgd(f, x, Linf(0.1), Untargeted(9)), "labels"),
+        (lambda f, x: pgd(f, x, Linf(0.1), TargetedDifference(1, 1)), "present class"),
+        (lambda f, x: pgd(f, x, Linf(0.1), LogitsRatio(1, 1)), "present class"),
+        (lambda f, x: pgd(f, (255 * x).long(), Linf(0.1), Untargeted(0)), "float"),
+        (lambda f, x: run([]), "without a single step"),
+    ],
+)
+def test_errors_are_sentences(call: Callable[..., Iterator[Step]], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        for _ in call(Curved(), pictures()):
+            pass
+
+
+def test_a_thousand_runs_leave_no_memory_behind() -> None:
+    def resident() -> int:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4096
+
+    model, x = Curved(torch.float32), pictures(8, torch.float32)
+    for _ in range(200):
+        run(pgd(model, x, L2(1.0), Untargeted(0), steps=3))
+    before = resident()
+    for _ in range(1000):
+        run(pgd(model, x, L2(1.0), Untargeted(0), steps=3))
+    assert resident() - before < 8 * 2**20  # keeping one δ a run would be 6 MB, one graph a run far more
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gpu_agrees(name: str) -> None:
+    model, x = Curved(), pictures()
+    solver = everything(L2(0.5))[name]
+    here, there = run(solver(model, x)), run(solver(model.cuda(), x.cuda()))
+    torch.testing.assert_close(there.loss.cpu(), here.loss, rtol=1e-3, atol=1e-3)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from adv_core.objectives import Targeted, TargetedDifference, Untargeted
+from adv_core.objectives import Custom, LogitsRatio, Margin, Objective, Targeted, TargetedDifference, Untargeted
 
 LOGITS = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0]])
 
@@ -33,3 +33,53 @@ def test_bad_labels(labels: object) -> None:
 def test_the_target_is_another_class() -> None:
     with pytest.raises(ValueError, match="present class"):
         TargetedDifference([0, 1], [2, 1])(LOGITS)
+
+
+def test_margin() -> None:
+    torch.testing.assert_close(Margin([0, 0])(LOGITS), torch.tensor([-1.0, 3.0]))
+    torch.testing.assert_close(Margin(target=[1, 1])(LOGITS), torch.tensor([-1.0, 2.0]))
+    assert Margin([0, 0], kappa=0.5)(LOGITS).tolist() == [-1.0, 0.5]  # no more is asked for than κ
+    with pytest.raises(ValueError, match="either"):
+        Margin()
+    with pytest.raises(ValueError, match="either"):
+        Margin(y=0, target=1)
+
+
+@pytest.mark.parametrize("objective", [LogitsRatio([0, 1]), LogitsRatio([0, 1], [3, 2])])
+def test_the_logits_ratio_does_not_care_for_scale_or_shift(objective: Objective) -> None:
+    logits = torch.tensor([[2.0, 1.0, 0.0, -1.0, 0.5], [0.0, 3.0, 1.0, 2.0, -2.0]])
+    torch.testing.assert_close(objective(7 * logits + 3), objective(logits))
+
+
+def test_the_logits_ratio_by_hand() -> None:
+    logits = torch.tensor([[5.0, 3.0, 2.0, 1.0]])
+    torch.testing.assert_close(LogitsRatio(0)(logits), torch.tensor([(3.0 - 5) / (5 - 2)]))
+    torch.testing.assert_close(LogitsRatio(0, 2)(logits), torch.tensor([(2.0 - 5) / (5 - 1.5)]))
+    with pytest.raises(ValueError, match="at least 3 classes"):
+        LogitsRatio(0)(torch.zeros(1, 2))
+    with pytest.raises(ValueError, match="present class"):
+        LogitsRatio(0, 0)(logits)
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        Untargeted([0, 0]),
+        Margin([0, 0]),
+        LogitsRatio([0, 0]),
+        Targeted(1),
+        Margin(target=1),
+        Custom(lambda z: z[:, 1], lambda z: z.argmax(1) == 1),
+    ],
+    ids=lambda o: type(o).__name__,
+)
+def test_the_aim_and_its_rows(objective: Objective) -> None:
+    assert objective.reached(LOGITS).tolist() == [False, True]
+    second = objective.rows(torch.tensor([1]))
+    assert second.reached(LOGITS[1:]).tolist() == [True]
+    torch.testing.assert_close(second(LOGITS[1:]), objective(LOGITS)[1:])
+
+
+def test_a_custom_objective_without_an_aim() -> None:
+    with pytest.raises(ValueError, match="give Custom an aim"):
+        Custom(lambda z: z[:, 0]).reached(LOGITS)
