@@ -107,7 +107,7 @@ class InputGradient:
     loss: Tensor
     gradient: Tensor
 
-    @property
+    @cached_property
     def norm(self) -> Tensor:
         """‖∂L/∂x‖₂ of every row, (N,)."""
         return torch.linalg.vector_norm(self.gradient.flatten(1), dim=1)
@@ -129,7 +129,11 @@ def input_gradient(
         (gradient,) = torch.autograd.grad(loss.sum(), point, allow_unused=True) if loss.requires_grad else (None,)
     if gradient is None:
         gradient = torch.zeros_like(point)
-    return InputGradient(logits.detach(), loss.detach(), torch.nan_to_num(gradient.detach()))
+    seen = InputGradient(logits.detach(), loss.detach(), gradient.detach())
+    # Asking costs less than mending, except on an accelerator, which would have to wait for the answer.
+    if gradient.is_cpu and bool(seen.norm.isfinite().all()):
+        return seen
+    return InputGradient(seen.logits, seen.loss, torch.nan_to_num(seen.gradient))
 
 
 def evaluate(classifier: Classifier, x: Tensor, objective: Climbable) -> tuple[Tensor, Tensor]:
@@ -634,7 +638,9 @@ def _one_seed_a_row(seeds: Sequence[object], x: Tensor) -> None:
 
 
 def checked(x: Tensor, *, snap: bool = True) -> Tensor:
-    """A copy of x that is surely in [0, 1]; with ``snap``, a picture that misses 8-bit values by rounding has them.
+    """x, detached and surely in [0, 1]; a copy where anything had to be mended.
+
+    With ``snap``, a picture that misses 8-bit values by rounding gets them.
 
     Raises:
         ValueError: not a float tensor, not finite, or outside [0, 1] by more than 1e-6.
@@ -642,13 +648,15 @@ def checked(x: Tensor, *, snap: bool = True) -> Tensor:
     if not x.is_floating_point():
         raise ValueError("x has to be a float tensor with values in [0, 1]")
     x = x.detach()
+    low = high = 0.0
     if x.numel():
         low, high = (float(end) for end in torch.aminmax(x))
         # "not (a and b)" so that NaN, which compares as false, is refused too
         if not (low >= -1e-6 and high <= 1 + 1e-6):
             raise ValueError(f"x has to lie in [0, 1]; it reaches from {low:g} to {high:g}")
     with torch.inference_mode(False):
-        x = x.clamp(0, 1)  # a copy; -3e-8 is rounding, not an error
+        if low < 0 or high > 1 or x.is_inference():
+            x = x.clamp(0, 1)  # -3e-8 is rounding, not an error
         if not snap or is_8bit(x):
             return x
         # A picture divided by 255 elsewhere may miss k/255 by the last bit; put it onto the grid.

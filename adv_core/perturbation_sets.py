@@ -134,11 +134,11 @@ class Linf(Ball):
     def projection(self, x: Tensor) -> Callable[[Tensor], Tensor]:
         eps = per_row(self.eps, x)
         # Bounds on δ, not on x + δ: in floating point (x + δ) - x need not give δ back, and would leave the ball.
-        low, high = (-x).clamp(min=-eps), (1 - x).clamp(max=eps)
+        low, high = (-x).clamp_(min=-eps), (1 - x).clamp_(max=eps)
         return lambda delta: delta.clamp(low, high)
 
     def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
-        return per_row(length, direction) * direction.sign()
+        return direction.sign().mul_(per_row(length, direction))
 
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
         unit = torch.rand(x.shape, generator=generator).to(x) * 2 - 1

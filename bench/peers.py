@@ -7,8 +7,9 @@
 Every peer runs twice: on the plain module that its user would pass (normalisation in front, the network as its authors
 wrote it), and on our rewritten network, so that a reader sees what comes from the network and what from the loop. The
 bare loop is forward + gradient to the input, as often as the attack has steps, and nothing else. Contestants take turns
-within a row, the short ones after one turn that is not counted; times are medians. The loss is that of the plain module on the final picture, as the attack maximises it,
-so that nobody buys speed with weakness. Peers do not round to 8 bits; for this comparison, neither do we.
+within a row, the short ones after one turn that is not counted; times are medians. The loss is that of the plain module
+on the final picture, as the attack maximises it, so that nobody buys speed with weakness. Peers do not round to 8 bits;
+for this comparison, neither do we.
 """
 
 import argparse
