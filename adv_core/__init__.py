@@ -41,6 +41,7 @@ from adv_core.objectives import (
     Untargeted,
 )
 from adv_core.perturbation_sets import L0, L1, L2, Box, Linf, Masked, PerturbationSet
+from adv_core.transforms import ExpectedTargeted, ExpectedUntargeted, Transformed
 
 keep_freed_memory()
 
@@ -54,6 +55,8 @@ __all__ = [
     "ClassifierError",
     "ClassifierInfo",
     "Custom",
+    "ExpectedTargeted",
+    "ExpectedUntargeted",
     "ImageError",
     "InputGradient",
     "Linf",
@@ -65,6 +68,7 @@ __all__ = [
     "Step",
     "Targeted",
     "TargetedDifference",
+    "Transformed",
     "Untargeted",
     "apgd",
     "bim",

@@ -5,8 +5,9 @@ One worker thread owns the device and does all torch work; pages only submit and
 - Equal requests are one `Run`, whoever asks; results are kept and given away again.
 - Requests that differ only in picture, classes, ε and seed are computed together, as rows of one batch.
 - Short work (a look at a picture, FGSM, noise) starts at once. Of the long runs, a few batches advance side by side,
-  one step at a time; the others wait in line. Every second step goes to the batch that is nearest to its end, so that
-  somebody gets a result soon; the other steps go round, so that nobody is kept waiting by short runs for ever.
+  one step at a time; the others wait in line. Every second step goes to the batch that is nearest to its end (runs
+  without pictures come last), so that somebody gets a result soon; the other steps go round, so that nobody is kept
+  waiting for ever.
 - A session (one browser tab) has one long run and one that waits; a newer request takes the place of the waiting one.
 - A run ends when it is done, when nobody wants it any more, or when nobody has looked at it for a while (a closed tab
   says no goodbye).
@@ -64,6 +65,11 @@ class Run:
     def short(self) -> bool:
         """One gradient at most: it starts at once."""
         return self.request.length <= 1
+
+    @property
+    def behind(self) -> bool:
+        """Asked for without pictures: a curve below the page's first screen, which can wait for what people look at."""
+        return not self.request.pictures
 
     def wanted(self, lease: float) -> bool:
         """Whether anybody still looks."""
@@ -181,7 +187,7 @@ class _Batch:
         self.runs, self.steps = runs, steps
         self.left = runs[0].request.length + 1
         self.served = 0.0
-        self.short = runs[0].short
+        self.short, self.behind = runs[0].short, runs[0].behind
         self.stride = math.ceil(self.left / MAX_FRAMES)
 
     @property
@@ -308,10 +314,11 @@ class LocalEngine:
     def _admit(self) -> None:
         """Start what may start: everything short, and long runs as long as there is room."""
         busy = {run.session for batch in self._batches if not batch.short for run in batch.runs if run.session}
-        for first in list(self._waiting):
+        for first in sorted(self._waiting, key=lambda run: run.behind):
             if first.started:
                 continue
-            room = sum(not batch.short for batch in self._batches) < self._limits.max_groups
+            rivals = sum(not batch.short and batch.behind <= first.behind for batch in self._batches)
+            room = rivals < self._limits.max_groups
             if not first.short and (not room or first.session in busy):
                 continue
             runs, rows, kind = [first], len(first.request.eps), first.request.together
@@ -345,7 +352,7 @@ class LocalEngine:
         if short:
             return short[0]
         if self._turn % 2:
-            return min(self._batches, key=lambda batch: batch.left)
+            return min(self._batches, key=lambda batch: (batch.behind, batch.left))
         return min(self._batches, key=lambda batch: batch.served)
 
     def _advance(self, batch: _Batch) -> None:
