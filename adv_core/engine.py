@@ -22,7 +22,7 @@ import math
 import os
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -95,8 +95,10 @@ class Run:
 class Job:
     """What a submitted request gives back: a look at its run. Frames appear while it runs; `wait` sleeps meanwhile."""
 
-    def __init__(self, request: Request, run: Run, position: Callable[[Run], tuple[int, float]]) -> None:
-        self.request = request
+    def __init__(
+        self, request: Request, run: Run, position: Callable[[Run], tuple[int, float]], session: str = ""
+    ) -> None:
+        self.request, self.session = request, session
         self.cancelled = False
         self.seen = time.monotonic()
         self._run = run
@@ -228,11 +230,11 @@ class LocalEngine:
                 metrics.shared.inc()
                 run = Run(request, session)
                 run.frames, run.done, run.started = known, True, True
-                return self._job(request, run)
+                return self._job(request, run, session)
             run = self._runs.get(key) or Run(request, session)
             if run.key in self._runs:
                 metrics.shared.inc()
-                return self._job(request, run)
+                return self._job(request, run, session)
             if session and not run.short:
                 self._supersede(session)
             if len(self._waiting) >= self._limits.max_queue:
@@ -240,7 +242,7 @@ class LocalEngine:
                 raise EngineBusy(
                     "Too many people are computing on this machine just now. Please try again in a moment."
                 )
-            job = self._job(request, run)
+            job = self._job(request, run, session)
             self._runs[run.key] = run
             self._waiting.append(run)
             metrics.queued.set(len(self._waiting))
@@ -253,16 +255,16 @@ class LocalEngine:
     def compute(self, request: Request, timeout: float = 120.0) -> list[Frame]:
         return self.submit(request).result(timeout)
 
-    def _job(self, request: Request, run: Run) -> Job:
-        job = Job(request, run, self._place)
+    def _job(self, request: Request, run: Run, session: str) -> Job:
+        job = Job(request, run, self._place, session)
         run.jobs.append(job)
         return job
 
     def _supersede(self, session: str) -> None:
         """A session's newer request takes the place of the one that waits."""
         for run in self._waiting:
-            if run.session == session and not run.short:
-                for job in run.jobs:
+            for job in run.jobs:
+                if job.session == session and not run.short:
                     job.cancel()
 
     def _place(self, run: Run) -> tuple[int, float]:
@@ -313,26 +315,33 @@ class LocalEngine:
 
     def _admit(self) -> None:
         """Start what may start: everything short, and long runs as long as there is room."""
-        busy = {run.session for batch in self._batches if not batch.short for run in batch.runs if run.session}
+        lease = self._limits.lease_seconds
+        running = [run for batch in self._batches if not batch.short for run in batch.runs]
+        # A run that nobody wants any more may still go along with its batch; it takes nobody's place.
+        long = Counter(run.session for run in running if run.wanted(lease))
+
+        def may(run: Run) -> bool:
+            return run.short or not run.session or long[run.session] < self._limits.max_session
+
         for first in sorted(self._waiting, key=lambda run: run.behind):
             if first.started:
                 continue
             rivals = sum(not batch.short and batch.behind <= first.behind for batch in self._batches)
             room = rivals < self._limits.max_groups
-            if not first.short and (not room or first.session in busy):
+            if not first.short and not (room and may(first)):
                 continue
+            long[first.session] += not first.short
             runs, rows, kind = [first], len(first.request.eps), first.request.together
             for other in self._waiting if kind is not None else ():
                 more = len(other.request.eps)
                 if other is first or other.started or other.request.together != kind:
                     continue
-                alone = first.short or (other.session not in busy and other.session != first.session)
                 small = (rows + more) * first.request.height * first.request.width <= self._limits.max_pixels
-                if alone and small and rows + more <= self._limits.max_batch:
+                if may(other) and small and rows + more <= self._limits.max_batch:
                     runs.append(other)
                     rows += more
+                    long[other.session] += not other.short
             self._start(runs)
-            busy |= {run.session for run in runs if not run.short and run.session}
         self._waiting = deque(run for run in self._waiting if not run.started)
         metrics.queued.set(len(self._waiting))
 

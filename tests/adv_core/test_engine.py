@@ -313,6 +313,40 @@ def test_a_sessions_newer_request_takes_the_place_of_the_waiting_one(gate: Gate)
     assert not old.finished
 
 
+def test_taking_back_a_shared_request_leaves_it_to_the_other_session(gate: Gate) -> None:
+    engine = LocalEngine("cpu", Limits(max_groups=1))
+    crowd(engine, 0)
+    mine, yours = engine.submit(request_for(50), "me"), engine.submit(request_for(50), "you")
+    engine.submit(request_for(51), "me")
+    assert mine.cancelled and not yours.cancelled
+    gate.open.set()
+    assert len(yours.result(20)) == 21
+
+
+def test_a_cancelled_row_of_a_running_batch_does_not_hold_its_session_up(gate: Gate) -> None:
+    engine = LocalEngine("cpu", Limits(max_groups=3))
+    jobs = crowd(engine, 3, steps=150)
+    gate.open.set()
+    while any(job.place is not None for job in jobs):
+        time.sleep(0.01)
+    jobs[1].cancel()
+    assert len(engine.submit(request_for(99, steps=3), "s0").result(20)) == 4
+    assert not all(job.done for job in (jobs[0], jobs[2], jobs[3]))
+    for job in jobs:
+        job.cancel()
+
+
+def test_a_curve_below_the_fold_waits_for_what_people_look_at(gate: Gate) -> None:
+    engine = LocalEngine("cpu", Limits(max_groups=1))
+    curve = engine.submit(request_for(1, pictures=False, steps=100), "a")
+    while curve.place is not None:
+        time.sleep(0.01)
+    looked_at = engine.submit(request_for(2, steps=5), "b")
+    gate.open.set()
+    assert len(looked_at.result(20)) == 6 and not curve.done
+    assert len(curve.result(20)) == 101
+
+
 def test_one_long_run_a_session(gate: Gate) -> None:
     engine = LocalEngine("cpu", Limits(max_groups=5))
     running = engine.submit(request_for(1, steps=5), "me")
