@@ -194,7 +194,7 @@ class _Packed:
             self.back = (pack(_turned(weight, groups), *geometry, out), None, *geometry)
         elif weight.shape[1] <= 4 and groups == 1 and dilation == (1, 1) and stride[0] == stride[1]:
             self.phases = stride[0]
-            phases, around = _phases(weight, padding, self.phases, shape, out)
+            phases, around, self.shift = _phases(weight, padding, self.phases, shape, out)
             geometry = (around, (1, 1), (1, 1), 1)
             self.back = (pack(phases, *geometry, out), None, *geometry)
         else:
@@ -237,7 +237,7 @@ class _Packed:
             gx = torch.ops.mkldnn._convolution_transpose_pointwise.default(g, *self.back, "none", (), "")
         elif self.phases:
             gx = convolve.default(g, *self.back, "none", (), "")
-            gx = _interleaved(gx, self.phases, (len(gx), *self.shape[1:]))
+            gx = _interleaved(gx, self.phases, self.shift, (len(gx), *self.shape[1:]))
         elif onto is None:
             return cast(Tensor, convolve.default(g, *self.back, "none", (), ""))
         else:
@@ -414,34 +414,41 @@ def _turned(weight: Tensor, groups: int) -> Tensor:
     return swapped.reshape(groups * i, o // groups, *kernel).flip(2, 3).contiguous()
 
 
-def _phases(weight: Tensor, padding: Pair, s: int, shape: Shape, out: Shape) -> tuple[Tensor, Pair]:
-    """The gradient of a convolution with stride s as an unstrided one: weights (s²·I, O, k', l') and padding.
+def _phases(weight: Tensor, padding: Pair, s: int, shape: Shape, out: Shape) -> tuple[Tensor, Pair, Pair]:
+    """The gradient of a convolution with stride s as an unstrided one: weights (s²·I, O, k', l'), padding and shift.
 
-    gx[s·i + a] = Σ_d g[i + d] · w[a + padding − s·d], so phase a has those taps d that hit the kernel. ``shape`` and
-    ``out`` are the shapes of x and y.
+    gx[s·i + a − shift] = Σ_d g[i + d] · w[a − shift + padding − s·d], so phase a has those taps d that hit the kernel.
+    The shift that needs the fewest taps is taken. ``shape`` and ``out`` are the shapes of x and y.
     """
     o, i, *kernel = weight.shape
     taps: list[range] = []
+    shifts: list[int] = []
     for dim, p in zip((2, 3), padding, strict=True):
         hit = weight.transpose(dim, -1).flatten(0, -2).any(0).nonzero()  # uneven padding leaves zeros at one end
         low, high = (int(hit[0]), int(hit[-1])) if len(hit) else (0, 0)
-        last = (s - 1 + p - low) // s
-        lacking = -(-shape[dim] // s) - out[dim]  # as many cells as x has, not y
-        taps.append(range(-max((high - p) // s, last + lacking), last + 1))
+        choices = []
+        for shift in range(s):
+            last = (s - 1 - shift + p - low) // s
+            lacking = (shape[dim] - 1 + shift) // s + 1 - out[dim]  # as many cells as x has, not y
+            choices.append((range(-max((high - p + shift) // s, last + lacking), last + 1), shift))
+        best, shift = min(choices, key=lambda choice: len(choice[0]))
+        taps.append(best)
+        shifts.append(shift)
     phases = weight.new_zeros(s, s, i, o, len(taps[0]), len(taps[1]))
     for a, b, (m, d), (n, e) in itertools.product(range(s), range(s), enumerate(taps[0]), enumerate(taps[1])):
-        u, v = a + padding[0] - s * d, b + padding[1] - s * e
+        u, v = a - shifts[0] + padding[0] - s * d, b - shifts[1] + padding[1] - s * e
         if 0 <= u < kernel[0] and 0 <= v < kernel[1]:
             phases[a, b, :, :, m, n] = weight[:, :, u, v].T
-    return phases.flatten(0, 2), (-taps[0].start, -taps[1].start)
+    return phases.flatten(0, 2), (-taps[0].start, -taps[1].start), (shifts[0], shifts[1])
 
 
-def _interleaved(phases: Tensor, s: int, shape: Shape) -> Tensor:
+def _interleaved(phases: Tensor, s: int, shift: Pair, shape: Shape) -> Tensor:
     """(N, s²·I, h, w) -> (N, I, H, W) = shape."""
     n, i, height, width = shape
-    h, w = -(-height // s), -(-width // s)
+    (top, left), h, w = shift, (height - 1 + shift[0]) // s + 1, (width - 1 + shift[1]) // s + 1
     cells = phases.permute(0, 2, 3, 1)[:, :h, :w].unflatten(3, (s, s, i))
-    return cells.permute(0, 5, 1, 3, 2, 4).reshape(n, i, h * s, w * s)[..., :height, :width]
+    rows = cells.permute(0, 5, 1, 3, 2, 4).reshape(n, i, h * s, w * s)
+    return rows[..., top : top + height, left : left + width]
 
 
 def _pair(entry: Any) -> Pair:

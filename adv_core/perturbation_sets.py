@@ -12,6 +12,7 @@ else. Tensors are batches (N, C, H, W) (any trailing shape works); ε is one num
     Masked(Linf(0.5), mask)    Δ(x): only where the mask is true (glasses, a sticker, the background)
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -166,37 +167,38 @@ class L2(Ball):
     def projection(self, x: Tensor) -> Callable[[Tensor], Tensor]:
         # The nearest point of ball ∩ box is clip(s·δ, -x, 1 - x) with the largest s ≤ 1 that fits into the ball (from
         # the KKT conditions; 0 lies in the box). Scaling first and clamping afterwards, as is often done, stays
-        # feasible but is not nearest: it gives away length that the box took. ‖clip(s·δ)‖ grows with s and is nearly
-        # linear between s = ε/‖δ‖ (too short at most) and s = 1 (too long): a few secant steps find s.
+        # feasible but is not nearest: it gives away length that the box took. ‖clip(s·δ)‖ is too short at s = ε/‖δ‖ and
+        # too long at s = ε/‖clip(δ)‖; between them it is nearly linear: a few secant steps find s. An iterate was inside
+        # before its last step, so the two ends are close, and the second is mostly good enough.
         low, high = -x, 1 - x
         target = self._radius(x) * (1 - 2**-22)
 
         def project(delta: Tensor) -> Tensor:
             inside = delta.clamp(low, high)
-            right_size = self._roughly(inside)
-            outside = right_size > target * (1 - 1e-5)
+            size = self._roughly(inside)
+            outside = size > target * (1 - 1e-5)
             if delta.is_cpu and not bool(outside.any()):
                 return inside
             left = (target / self._roughly(delta).clamp_min(1e-300)).clamp_max(1.0)
-            right, scale = torch.ones_like(left), left
-            left_size = None
+            right = scale = (target / size.clamp_min(1e-300)).clamp_max(1.0)
+            left_size = right_size = torch.full_like(target, math.nan)
             for _ in range(40 if delta.is_cpu else 6):  # on an accelerator, asking whether it is enough costs more
                 result = (delta * per_row(scale, delta)).clamp_(low, high)
                 size = self._roughly(result)
-                if delta.is_cpu and bool(((size - target).abs() <= 1e-5 * target)[outside].all()):
+                if delta.is_cpu and bool(((size - target).abs() <= 5e-6 * target)[outside].all()):
                     break
                 short = size <= target
-                left = torch.where(short, scale, left)
-                left_size = size if left_size is None else torch.where(short, size, left_size)
+                left, left_size = torch.where(short, scale, left), torch.where(short, size, left_size)
                 right, right_size = torch.where(short, right, scale), torch.where(short, right_size, size)
                 slope = (target - left_size) / (right_size - left_size).clamp_min(1e-300)
-                # at least a thousandth of the way from either end, or a bent curve would make the secant creep
-                scale = left + (right - left) * slope.clamp(1e-3, 1 - 1e-3)
-            # What a last relative 1e-5 may be too long, in the sum that counts, is taken off everywhere.
-            size = self._square(result).sqrt().clamp_min(1e-300)
-            return torch.where(
-                per_row(outside, delta).bool(), result * per_row((target / size).clamp_max(1), delta), inside
-            )
+                # at least a thousandth of the way from either end, or a bent curve would make the secant creep; and the
+                # middle, where only one end is known
+                scale = left + (right - left) * slope.nan_to_num(0.5).clamp(1e-3, 1 - 1e-3)
+            # What a last relative 5e-6 may be too long, in the sum that counts, is taken off everywhere.
+            factor = (target / self._exactly(result).clamp_min(1e-300)).clamp_max(1)
+            if delta.is_cpu and bool(outside.all()):
+                return result.mul_(per_row(factor, delta))
+            return torch.where(per_row(outside, delta).bool(), result * per_row(factor, delta), inside)
 
         return project
 
@@ -212,13 +214,12 @@ class L2(Ball):
         return self.project(self.steepest(gaussian, length), x)
 
     def norm(self, delta: Tensor) -> Tensor:
-        # Squares of 150 000 small numbers are summed in double precision; the norm is then right to the last bit.
-        return self._square(delta).sqrt().to(delta.dtype)
+        return self._exactly(delta).to(delta.dtype)
 
     def quantize(self, delta: Tensor, x: Tensor) -> Tensor:
         # A hair of slack, so that a δ that lies on the grid already comes back as it is.
-        wanted = torch.minimum(self._square(delta) * (1 + 1e-6), self._radius(delta).square() * (1 - 4e-6))
-        return _rounded_within(delta, x, self._square, wanted, 2)
+        wanted = torch.minimum(self._exactly(delta) * (1 + 5e-7), self._radius(delta) * (1 - 2e-6))
+        return _rounded_within(delta, x, self._exactly, wanted)
 
     @staticmethod
     def _roughly(delta: Tensor) -> Tensor:
@@ -226,11 +227,11 @@ class L2(Ball):
         return _precise(torch.linalg.vector_norm(delta.flatten(1), dim=1))
 
     @staticmethod
-    def _square(delta: Tensor) -> Tensor:
-        # MPS has no double precision: sum there in single precision and go on in double on the CPU.
-        if delta.device.type == "mps":
-            return delta.flatten(1).square().sum(1).cpu().double()
-        return delta.flatten(1).square().sum(1, dtype=torch.float64)
+    def _exactly(delta: Tensor) -> Tensor:
+        """‖δ‖₂, (N,), double: squares of 150 000 small numbers are summed in double precision."""
+        if delta.device.type == "mps":  # which has no double precision
+            return _precise(torch.linalg.vector_norm(delta.flatten(1), dim=1))
+        return torch.linalg.vector_norm(delta.flatten(1), dim=1, dtype=torch.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,7 +300,7 @@ class L1(Ball):
 
     def quantize(self, delta: Tensor, x: Tensor) -> Tensor:
         wanted = torch.minimum(self._sum(delta) * (1 + 1e-6), self._radius(delta) * (1 - 2e-6))
-        return _rounded_within(delta, x, self._sum, wanted, 1)
+        return _rounded_within(delta, x, self._sum, wanted)
 
     @staticmethod
     def _sum(delta: Tensor) -> Tensor:
@@ -455,13 +456,11 @@ def _finite(eps: float | Tensor) -> Tensor:
     return eps
 
 
-def _rounded_within(
-    delta: Tensor, x: Tensor, measure: Callable[[Tensor], Tensor], wanted: Tensor, degree: int
-) -> Tensor:
-    """δ on the 8-bit grid with ``measure(δ) ≤ wanted``; the measure is homogeneous of that degree.
+def _rounded_within(delta: Tensor, x: Tensor, measure: Callable[[Tensor], Tensor], wanted: Tensor) -> Tensor:
+    """δ on the 8-bit grid with ``measure(δ) ≤ wanted``, a norm.
 
-    Rounding to nearest can make δ longer. The measure of round(s·δ) grows with s, so a bisection finds the largest s
-    that fits; s > 1 is allowed, since a short δ would otherwise round to nothing.
+    Rounding to nearest can make δ longer. The norm of round(s·δ) grows with s, so a bisection finds the largest s that
+    fits; s > 1 is allowed, since a short δ would otherwise round to nothing.
     """
     if not is_8bit(x):
         return delta
@@ -470,7 +469,7 @@ def _rounded_within(
     def rounded(scale: Tensor) -> Tensor:
         return (levels * per_row(scale, levels)).round().clamp(-shown, 255 - shown)
 
-    wanted = wanted * 255**degree
+    wanted = wanted * 255
     low, high = torch.zeros_like(wanted), torch.full_like(wanted, 16.0)
     for _ in range(24):
         middle = (low + high) / 2
