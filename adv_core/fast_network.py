@@ -301,28 +301,32 @@ class _Segment:
     """A step of a `_Plan`: everything between two `Convolution`s. It is left to autograd."""
 
     def __init__(self, traced: fx.GraphModule, nodes: list[fx.Node]) -> None:
-        self.interpreter = fx.Interpreter(traced)
-        self.nodes = nodes
         self.inputs = list(dict.fromkeys(i for node in nodes for i in node.all_input_nodes if i not in nodes))
         self.outputs = [node for node in nodes if any(user not in nodes for user in node.users)]
+        graph = fx.Graph()
+        copied = {node: graph.placeholder(node.name) for node in self.inputs}
+        for node in nodes:
+            copied[node] = graph.node_copy(node, copied.__getitem__)
+        graph.output(tuple(copied[node] for node in self.outputs))
+        self.compute = fx.GraphModule(traced, graph)
 
     def forward(self, values: dict[Node, Any], keep: bool) -> Any:
-        local = {node: values[node] for node in self.inputs}
+        inputs = [values[node] for node in self.inputs]
         if keep:
-            local = {n: v.detach().requires_grad_() if _is_float(v) else v for n, v in local.items()}
-        inputs = dict(local)
+            inputs = [value.detach().requires_grad_() if _is_float(value) else value for value in inputs]
         with torch.set_grad_enabled(keep):
-            for node in self.nodes:
-                arguments = fx.map_arg((node.args, node.kwargs), local.__getitem__)
-                local[node] = getattr(self.interpreter, node.op)(node.target, *arguments)
-        outputs = {node: local[node] for node in self.outputs}
-        if any(isinstance(value, tuple | list) for value in outputs.values()):
-            raise _NoPlanError("a tuple of tensors")
-        values.update((n, v.detach() if isinstance(v, Tensor) else v) for n, v in outputs.items())
+            outputs = self.compute(*inputs)
+        for node, value in zip(self.outputs, outputs, strict=True):
+            if isinstance(value, tuple | list):
+                raise _NoPlanError("a tuple of tensors")
+            values[node] = value.detach() if isinstance(value, Tensor) else value
         return (inputs, outputs) if keep else None
 
     def backward(self, kept: Any, gradients: _Gradients) -> None:
-        inputs, outputs = ({n: v for n, v in part.items() if _is_float(v) and v.requires_grad} for part in kept)
+        inputs, outputs = (
+            {node: value for node, value in zip(nodes, values, strict=True) if _is_float(value) and value.requires_grad}
+            for nodes, values in zip((self.inputs, self.outputs), kept, strict=True)
+        )
         known = {node: g for node in outputs if (g := gradients.take(node)[0]) is not None}
         if not known or not inputs:
             return

@@ -167,9 +167,9 @@ class L2(Ball):
     def projection(self, x: Tensor) -> Callable[[Tensor], Tensor]:
         # The nearest point of ball ∩ box is clip(s·δ, -x, 1 - x) with the largest s ≤ 1 that fits into the ball (from
         # the KKT conditions; 0 lies in the box). Scaling first and clamping afterwards, as is often done, stays
-        # feasible but is not nearest: it gives away length that the box took. ‖clip(s·δ)‖ is too short at s = ε/‖δ‖ and
-        # too long at s = ε/‖clip(δ)‖; between them it is nearly linear: a few secant steps find s. An iterate was inside
-        # before its last step, so the two ends are close, and the second is mostly good enough.
+        # feasible but is not nearest: it gives away length that the box took. ‖clip(s·δ)‖ is too short at s = ε/‖δ‖
+        # and too long at s = ε/‖clip(δ)‖; between them it is nearly linear: a few secant steps find s. An iterate was
+        # inside before its last step, so the two ends are close, and the second is mostly good enough.
         low, high = -x, 1 - x
         target = self._radius(x) * (1 - 2**-22)
 

@@ -269,6 +269,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--quick", action="store_true", help="a smoke run")
+    parser.add_argument("--only", default="", help="the rows of one attack, such as 'PGD-40 L2'")
     asked = parser.parse_args()
     start = time.time()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {asked.device}")
@@ -289,6 +290,8 @@ def main() -> None:
                     with contextlib.suppress(Exception):
                         attack(model, x, labels, WORKS[0] if attack is not adv_lib else replace(WORKS[1], steps=1))
             for work in WORKS[:2] if asked.quick else WORKS:
+                if asked.only not in ("", work.title):
+                    continue
                 if batch == 32 and work.title in ("PGD-40 L2", "targeted PGD-40"):
                     continue  # a minute for each contestant; nothing that PGD-40 does not tell
                 long = work.steps == 40 and (batch > 1 or network == "resnet50")
