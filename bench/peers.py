@@ -7,7 +7,7 @@
 Every peer runs twice: on the plain module that its user would pass (normalisation in front, the network as its authors
 wrote it), and on our rewritten network, so that a reader sees what comes from the network and what from the loop. The
 bare loop is forward + gradient to the input, as often as the attack has steps, and nothing else. Contestants take turns
-within a row, the short ones after one turn that is not counted; times are medians. The loss is that of the plain module
+within a row, single steps after one turn that is not counted; times are medians. The loss is that of the plain module
 on the final picture, as the attack maximises it, so that nobody buys speed with weakness. Peers do not round to 8 bits;
 for this comparison, neither do we.
 """
@@ -227,7 +227,7 @@ def contest(plain: nn.Module, fast: nn.Module, rounds: list[Tensor], work: Work,
             labels = (labels + 404) % 1000
         for name, (attack, model) in runners.items():
             try:
-                if work.steps < 40:  # so short that it matters whose data are in the processor's cache
+                if work.steps == 1:  # so short that it matters whose data are in the processor's cache
                     attack(model, x, labels, work)
                 synchronise(x)
                 start = time.perf_counter()
@@ -270,6 +270,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--quick", action="store_true", help="a smoke run")
     parser.add_argument("--only", default="", help="the rows of one attack, such as 'PGD-40 L2'")
+    parser.add_argument("--rows", nargs="+", default=[], help="such as efficientnet_lite0:8")
     asked = parser.parse_args()
     start = time.time()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {asked.device}")
@@ -283,6 +284,8 @@ def main() -> None:
         if asked.device != "cpu":
             batches = (128,) if network == "efficientnet_lite0" else (1,)
         for batch in batches[:1] if asked.quick else batches:
+            if asked.rows and f"{network}:{batch}" not in asked.rows:
+                continue
             x = batch_of(pictures, batch, 0)
             labels = torch.zeros(batch, dtype=torch.long, device=x.device)
             for model in (plain, fast):  # warm up: imports, packed weights, caches
@@ -294,8 +297,10 @@ def main() -> None:
                     continue
                 if batch == 32 and work.title in ("PGD-40 L2", "targeted PGD-40"):
                     continue  # a minute for each contestant; nothing that PGD-40 does not tell
-                long = work.steps == 40 and (batch > 1 or network == "resnet50")
-                repeats = 1 if asked.quick or batch == 32 or (long and batch > 1) else 5 if work.steps < 40 else 3
+                long = batch > 1 or (work.steps == 40 and network == "resnet50")
+                repeats = 5 if work.steps == 1 else 3
+                if asked.quick or (long and work.steps > 1):
+                    repeats = 1 if batch == 32 or work.steps == 40 or asked.quick else 3
                 rounds = [batch_of(pictures, batch, round) for round in range(repeats)]
                 row = contest(plain, fast, rounds, work, QUICK_PEERS if long else tuple(PEERS))
                 print(f"| {network} | {batch} | {work.title} | {row} |", flush=True)
