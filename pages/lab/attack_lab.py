@@ -2,10 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable
-from dataclasses import fields, replace
-from pathlib import Path
-from urllib.parse import urlencode
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -16,17 +13,19 @@ from adv_core.catalogue import ATTACKS
 from adv_core.classifiers import DEFAULT, ClassifierError, categories, fetch, info_of, list_classifiers
 from adv_core.engine import default_engine
 from adv_core.figures import curve, loss_chart, side_by_side
-from adv_core.images import ImageError, amplify, fit, open_image, shrink, to_png
+from adv_core.images import amplify, fit, shrink, to_png
 from adv_core.limits import LIMITS
 from adv_core.request import SHOWN_SIDE, Frame, Request, thin
 from pages.widgets import settings as lab
+from pages.widgets.controls import Controls
 from pages.widgets.live import drop_jobs, follow, job_for, request_of
+from pages.widgets.photograph import gallery, needs_own, own_picture, photograph
+from pages.widgets.query import limits
 from pages.widgets.settings import OWN, Settings
 from pages.widgets.snippet import snippet
 from pages.widgets.stage import CSS, PRESENT_CSS, Stage, bars, class_colours, picture_uri, top, waiting
 from pages.widgets.verdict import judge, percent, radius_text, size_text
 
-ASSETS = Path(__file__).parents[2] / "assets" / "photos"
 PRESETS = {
     "dog → airliner": {"image": "german_shepherd", "target": 404, "eps": 4, "steps": 40},
     "pig → wombat": {"image": "pig", "target": 106, "eps": 2, "steps": 10},
@@ -41,21 +40,16 @@ SWEEP = {
 }
 UNITS = {"linf": "ε in 1/255", "l2": "ε (L2)", "l1": "ε (L1)", "l0": "ε in pixels"}
 state = st.session_state
+page = Controls("lab", Settings)
 
 
 # ---------------------------------------------------------------------------------------------- the state of the page
 
 
 def apply(**changes: object) -> None:
-    """Set controls from code: the settings and the widgets that show them."""
+    """Set controls from code."""
     state.upload_error = None
-    state.lab = replace(state.lab, **changes)
-    for name in changes:
-        state[f"lab_{name}"] = getattr(state.lab, name)
-
-
-def reset() -> None:
-    apply(**{f.name: f.default for f in fields(Settings)})
+    page.set(**changes)
 
 
 def surprise() -> None:
@@ -68,75 +62,26 @@ def surprise() -> None:
 
 
 def preset(name: str) -> None:
-    apply(**{f.name: f.default for f in fields(Settings) if f.name not in ("present", "amp", "model")})
+    page.reset("present", "amp", "model")
     apply(**PRESETS[name])
 
 
 def choose_group() -> None:
     """Another group of attacks: begin with its first."""
     group = state.get("lab_group")
-    if group and ATTACKS[state.lab.attack].group != group:
+    if group and ATTACKS[page.value.attack].group != group:
         apply(attack=next(name for name, info in ATTACKS.items() if info.group == group))
 
 
 def find_smallest() -> None:
-    apply(aim=state.lab.targeted, attack="smallest")
+    apply(aim=page.value.targeted, attack="smallest")
 
 
 def use_found(name: str, value: float) -> None:
     """Go on with PGD and the ε that was found."""
-    low, high = lab.LIMITS[name]
+    low, high = limits(Settings, name)
     value = min(max(value, low), high)
-    apply(attack="targeted" if state.lab.targeted else "pgd", **{name: value})
-
-
-def take_own(key: str) -> None:
-    """A new upload or camera picture. A bad one is explained, and the picture before it stays."""
-    file = state.get(key)
-    state.upload_error = None
-    if file is None:
-        if state.lab.image == OWN:
-            apply(image=Settings.image)
-        return
-    try:
-        state.own_image = open_image(file.getvalue())
-        apply(image=OWN)
-    except ImageError as error:
-        state.upload_error = str(error)
-
-
-def control(name: str, widget: Callable[..., object], *args: object, **options: object) -> None:
-    """One control bound to the setting of that name."""
-    key = f"lab_{name}"
-    if key not in state:
-        state[key] = getattr(state.lab, name)
-    value = widget(*args, key=key, **options)
-    if value is not None:
-        state.lab = replace(state.lab, **{name: value})
-
-
-def start() -> None:
-    if "lab" not in state:
-        state.lab, state.notes = lab.from_query(st.query_params.to_dict())
-        state.upload_error = None
-    if state.lab.image == OWN and "own_image" not in state:
-        state.notes.append("The link was made with somebody's own photograph, which a link cannot carry.")
-        apply(image=Settings.image)
-    state.setdefault("arrived", lab.to_query(state.lab))
-
-
-@st.cache_data(show_spinner=False)
-def sample(name: str) -> Image.Image:
-    return open_image((ASSETS / f"{name}.jpg").read_bytes())
-
-
-def chosen_image(settings: Settings) -> Image.Image:
-    return state.own_image if settings.image == OWN else sample(settings.image)
-
-
-@st.cache_data(show_spinner=False)
-def thumbnail(name: str) -> str:
-    return picture_uri(np.asarray(fit(sample(name), 96, 96)))
+    apply(attack="targeted" if page.value.targeted else "pgd", **{name: value})
 
 
 # ------------------------------------------------------------------------------------------------------- the controls
@@ -144,51 +89,31 @@ def thumbnail(name: str) -> str:
 
 def sidebar() -> None:
     st.header("Photograph", divider="gray")
-    with st.popover("Choose a photograph", width="stretch"), st.container(key="gallery"):
-        names = list(lab.PHOTOS)
-        for row in range(0, len(names), 4):
-            for name, column in zip(names[row : row + 4], st.columns(4), strict=False):
-                column.image(thumbnail(name), width="stretch", alt=lab.PHOTOS[name])
-                column.button(
-                    lab.PHOTOS[name], key=f"photo_{name}", on_click=apply, kwargs={"image": name}, width="stretch"
-                )
-    shown = "your own picture" if state.lab.image == OWN else lab.PHOTOS[state.lab.image]
+    gallery(page, apply)
+    shown = "your own picture" if page.value.image == OWN else lab.PHOTOS[page.value.image]
     st.caption(f"Now: **{shown}**. Sixteen samples, all free to use.")
-    st.file_uploader(
-        "Or upload one",
-        type=["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"],
-        key="upload",
-        on_change=take_own,
-        args=("upload",),
-    )
-    st.caption("Up to 10 MB. It stays in memory and is never stored.")
-    if st.toggle("Use the camera", key="camera_on"):
-        st.camera_input("Take a picture", key="camera", on_change=take_own, args=("camera",))
+    own_picture(page, Settings.image)
     st.caption("Your own mug makes the best example.")
-    if "own_image" in state and state.lab.image != OWN:
-        st.button("Back to your own picture", on_click=apply, kwargs={"image": OWN}, width="stretch")
-    if state.upload_error:
-        st.error(state.upload_error, icon=":material/broken_image:")
-    control("whole", st.toggle, "Attack it at its own size")
-    photo = chosen_image(state.lab)
+    page.control("whole", st.toggle, "Attack it at its own size")
+    photo = photograph(page.value.image)
     small = shrink(photo, LIMITS.max_pixels)
     reduced = "" if small is photo else f" (made smaller from {photo.width} × {photo.height})"
     st.caption(
         f"{small.width} × {small.height} pixels{reduced}, through the network's own resizing: the saved photograph "
         "itself fools."
-        if state.lab.whole
+        if page.value.whole
         else "Otherwise the square in its middle, at the network's size."
     )
 
     st.header("Network", divider="gray")
-    control(
+    page.control(
         "model",
         st.selectbox,
         "Classifier",
         [info.name for info in list_classifiers()],
         format_func=lambda name: info_of(name).title + ("" if info_of(name).is_here else " (needs a download)"),
     )
-    info = info_of(state.lab.model)
+    info = info_of(page.value.model)
     place = "on this machine" if info.is_here else f"needs a download of {info.megabytes:.0f} MB"
     st.caption(
         f"{info.year} · {info.parameters / 1e6:.1f} million parameters · {info.megabytes:.0f} MB · sees "
@@ -196,46 +121,50 @@ def sidebar() -> None:
     )
 
     with st.expander("Advanced"):
-        knows = state.lab.info.options
-        losses = list(lab.LOSSES) if state.lab.targeted else [name for name in lab.LOSSES if name != "difference"]
-        if state.lab.loss not in losses:
+        knows = page.value.info.options
+        losses = list(lab.LOSSES) if page.value.targeted else [name for name in lab.LOSSES if name != "difference"]
+        if page.value.loss not in losses:
             apply(loss="ce")
-        control("loss", st.radio, "Loss", losses, format_func=lab.LOSSES.get)
+        page.control("loss", st.radio, "Loss", losses, format_func=lab.LOSSES.get)
         st.caption(
             "L(y) − L(target) is the lecture's form: it does not mind when a third class wins."
-            if state.lab.targeted
+            if page.value.targeted
             else "Cross-entropy fades where a network is sure of itself; the other two do not."
         )
-        control("steps", st.slider, "Steps", 1, lab.LIMITS["steps"][1], disabled="steps" not in knows)
+        page.control("steps", st.slider, "Steps", 1, limits(Settings, "steps")[1], disabled="steps" not in knows)
         st.caption("More steps find more, and take longer.")
         if "queries" in knows:
-            control("queries", st.slider, "Questions to the network", 1, LIMITS.max_queries)
+            page.control("queries", st.slider, "Questions to the network", 1, LIMITS.max_queries)
             st.caption("What a black-box attack pays with. It stops when the network is fooled.")
-        control("rule", st.radio, "Step", list(lab.STEP_RULES), format_func=lab.STEP_RULES.get, disabled=not _pgd())
+        page.control(
+            "rule", st.radio, "Step", list(lab.STEP_RULES), format_func=lab.STEP_RULES.get, disabled=not _pgd()
+        )
         st.caption("Raw gradients are tiny where a network is sure of itself.")
-        control("alpha", st.number_input, "Step size α (0 = automatic)", 0.0, 1000.0, step=0.5, disabled=not _pgd())
+        page.control(
+            "alpha", st.number_input, "Step size α (0 = automatic)", 0.0, 1000.0, step=0.5, disabled=not _pgd()
+        )
         st.caption("In levels of 255; for the raw gradient a plain factor. Automatic: 5·ε/steps.")
-        control("random", st.toggle, "Random start", disabled="random_start" not in knows)
+        page.control("random", st.toggle, "Random start", disabled="random_start" not in knows)
         st.caption("Begins somewhere in the ball instead of at the picture.")
-        control("restarts", st.slider, "Restarts", 1, LIMITS.max_restarts, disabled="restarts" not in knows)
+        page.control("restarts", st.slider, "Restarts", 1, LIMITS.max_restarts, disabled="restarts" not in knows)
         st.caption("How often to run, each time from another random start; the best end counts.")
-        control("seed", st.number_input, "Seed", 0, 9999, step=1)
+        page.control("seed", st.number_input, "Seed", 0, 9999, step=1)
         st.caption("The same seed gives the same start and the same noise.")
-        control("amp", st.slider, "Amplification of the perturbation", 1, 100)
+        page.control("amp", st.slider, "Amplification of the perturbation", 1, 100)
         st.caption("Only how the middle picture is drawn: 0.5 + k·δ.")
-    control("present", st.toggle, "Presentation mode")
+    page.control("present", st.toggle, "Presentation mode")
     st.caption("Hides this bar and enlarges everything, for a projector.")
-    st.button("Reset everything", on_click=reset, width="stretch")
+    st.button("Reset everything", on_click=page.reset, width="stretch")
 
 
 def _pgd() -> bool:
-    return "step_size" in state.lab.info.options
+    return "step_size" in page.value.info.options
 
 
 def attack_menu() -> None:
     """The attacks in their groups, and the chosen one's idea."""
     with st.container(horizontal=True, key="menu"):
-        state["lab_group"] = state.lab.info.group
+        state["lab_group"] = page.value.info.group
         st.segmented_control(
             "Kind of attack",
             list(GROUPS),
@@ -244,8 +173,8 @@ def attack_menu() -> None:
             on_change=choose_group,
             required=True,
         )
-        names = [name for name, info in ATTACKS.items() if info.group == state.lab.info.group]
-        control(
+        names = [name for name, info in ATTACKS.items() if info.group == page.value.info.group]
+        page.control(
             "attack",
             st.segmented_control,
             "Attack",
@@ -253,7 +182,7 @@ def attack_menu() -> None:
             format_func=lambda name: ATTACKS[name].title,
             required=True,
         )
-    st.caption(state.lab.info.idea)
+    st.caption(page.value.info.idea)
 
 
 def knobs() -> None:
@@ -261,20 +190,20 @@ def knobs() -> None:
     attack_menu()
     left, right = st.columns([1, 1.2])
     with left:
-        control(
+        page.control(
             "target",
             st.selectbox,
             "Target class",
             range(1000),
             format_func=lambda index: categories()[index],
-            disabled=not state.lab.targeted,
+            disabled=not page.value.targeted,
         )
-        info = state.lab.info
+        info = page.value.info
         if info.targeted == "optional":
-            control("aim", st.toggle, "Aim at the target class")
+            page.control("aim", st.toggle, "Aim at the target class")
         st.caption(
             "Type to search all 1000 classes."
-            if state.lab.targeted
+            if page.value.targeted
             else f"{info.title} only leads away from the present class."
             if info.targeted == "never"
             else "Now: away from the present class."
@@ -285,24 +214,26 @@ def knobs() -> None:
 
 def epsilon() -> None:
     """The norm, its ε, and the shortcut to the smallest one."""
-    settings = state.lab
-    control("norm", st.segmented_control, "Norm of the ball", list(lab.NORMS), format_func=lab.NORMS.get, required=True)
-    settings = state.lab
+    settings = page.value
+    page.control(
+        "norm", st.segmented_control, "Norm of the ball", list(lab.NORMS), format_func=lab.NORMS.get, required=True
+    )
+    settings = page.value
     ball, off = settings.ball, settings.info.minimal
     if ball != settings.norm:
         why = "A whole photograph" if settings.norm in settings.info.norms else settings.info.title
         st.caption(f"{why} is measured in {lab.NORMS[ball]} here.")
     if ball == "linf":
-        control("eps", st.slider, "ε: how far each pixel may move, in 1/255", 0, 32, disabled=off)
-        text = f"ε = {state.lab.eps}/255 = {state.lab.eps / 255:.4f} of the brightness range."
+        page.control("eps", st.slider, "ε: how far each pixel may move, in 1/255", 0, 32, disabled=off)
+        text = f"ε = {page.value.eps}/255 = {page.value.eps / 255:.4f} of the brightness range."
     elif ball == "l2":
-        control("eps2", st.slider, "ε: length of the whole change (L2)", 0.0, 10.0, step=0.25, disabled=off)
+        page.control("eps2", st.slider, "ε: length of the whole change (L2)", 0.0, 10.0, step=0.25, disabled=off)
         text = "‖δ‖₂ over all colour values, brightness from 0 to 1."
     elif ball == "l1":
-        control("eps1", st.slider, "ε: sum of all changes (L1)", 0.0, 400.0, step=5.0, disabled=off)
+        page.control("eps1", st.slider, "ε: sum of all changes (L1)", 0.0, 400.0, step=5.0, disabled=off)
         text = "‖δ‖₁: 40 is worth forty colour values moved from black to white."
     else:
-        control("eps0", st.slider, "ε: how many pixels may change", 0, 2000, step=10, disabled=off)
+        page.control("eps0", st.slider, "ε: how many pixels may change", 0, 2000, step=10, disabled=off)
         text = "These pixels may change as much as they like, all the others not at all."
     if off:
         st.caption("This attack looks for its own ε.")
@@ -519,10 +450,8 @@ def show_saving(
         "Side by side, for slides (PNG)", sheet, "side-by-side.png", "image/png", width="stretch", on_click="ignore"
     )
     right.caption("All three pictures with their labels.")
-    address = (st.context.url or "").split("?")[0]
-    query = urlencode(lab.to_query(settings))
     st.markdown("**Link to exactly this state**")
-    st.code(f"{address}?{query}" if query else address or "/", language=None, wrap_lines=True)
+    st.code(page.link(), language=None, wrap_lines=True)
     if settings.image == OWN:
         st.caption("Your own picture is not in the link: it never leaves this session.")
     with st.expander("The same in Python"):
@@ -539,10 +468,11 @@ def show_saving(
 # ----------------------------------------------------------------------------------------------------------- the page
 
 
-def page() -> None:
-    start()
+def main() -> None:
+    page.start()
+    needs_own(page, Settings.image)
     st.html(CSS)
-    if state.lab.present:
+    if page.value.present:
         st.html(PRESENT_CSS)
     st.title("Fool a neural network", anchor=False)
     st.markdown("A change that you can hardly see makes a network see something else. Pick an example, or turn a knob.")
@@ -550,30 +480,25 @@ def page() -> None:
         for name in PRESETS:
             st.button(name, on_click=preset, args=(name,))
         st.button("surprise me", on_click=surprise)
-        if state.lab.present:
+        if page.value.present:
             st.button("Leave presentation mode", on_click=apply, kwargs={"present": False}, type="tertiary")
     messages = st.container()
     if "panels" not in state:
-        state.panels = waiting(np.asarray(fit(chosen_image(state.lab), 224, 224)))
+        state.panels = waiting(np.asarray(fit(photograph(page.value.image), 224, 224)))
     stage = Stage(state.panels)
     with st.container(key="status"):
         status = st.empty()
     with st.sidebar:
         sidebar()
     knobs()
-    if lab.to_query(state.lab) != state.arrived:
-        state.notes = []  # told once; from here on the visitor decides
-    for note in state.notes:
+    for note in page.notes:
         messages.info(note, icon=":material/link:")
-    asked: Settings = state.lab
-    query = lab.to_query(asked)
-    if st.query_params.to_dict() != query:
-        st.query_params.from_dict(query)
+    page.into_address()
     with messages:
-        settings = ensure_weights(asked)
+        settings = ensure_weights(page.value)
 
     side = info_of(settings.model).input_size
-    photo = chosen_image(settings)
+    photo = photograph(settings.image)
     original = np.asarray(shrink(photo, LIMITS.max_pixels) if settings.whole else fit(photo, side, side))
     base = Request(b"", 0, 0, settings.model).with_pixels(original)
 
@@ -714,4 +639,4 @@ def page() -> None:
         show_sweep(settings, request, clean, label)
 
 
-page()
+main()

@@ -1,0 +1,95 @@
+"""One page's settings, kept the same in three places: the session, the widgets and the address.
+
+page = Controls("small", Settings)
+page.start()
+page.control("eps", st.slider, "ε in 1/255", 0, 32)
+page.into_address()
+... page.value.eps ...
+"""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from pages.widgets.query import from_query, to_query
+
+S = TypeVar("S")
+state = st.session_state
+
+
+class Controls(Generic[S]):
+    """The settings of the page with that name: a value of a frozen dataclass, described as in `pages.widgets.query`.
+
+    A link sets them when it is opened. From then on the visitor's controls do, also after a visit to another page.
+    """
+
+    def __init__(self, name: str, kind: type[S]) -> None:
+        self.name, self.kind = name, kind
+
+    @property
+    def value(self) -> S:
+        """The settings as they are now."""
+        settings: S = state[self.name]
+        return settings
+
+    @property
+    def notes(self) -> list[str]:
+        """What of the link could not be taken, until the visitor changes something."""
+        notes: list[str] = state[f"{self.name} notes"]
+        return notes if to_query(self.value) == state[f"{self.name} arrived"] else []
+
+    def tell(self, note: str) -> None:
+        """Add a note about the link."""
+        state[f"{self.name} notes"].append(note)
+        state[f"{self.name} arrived"] = to_query(self.value)
+
+    def start(self) -> bool:
+        """Once in each run of the page, before anything else; True where the visitor has just come to the page."""
+        came, state.page = state.get("page") != self.name, self.name
+        link = st.query_params.to_dict()
+        if self.name not in state or (came and link):
+            settings, notes = from_query(self.kind, link)
+            state[self.name], state[f"{self.name} notes"] = settings, notes
+            state[f"{self.name} arrived"] = to_query(settings)
+            for f in fields(self.kind):  # type: ignore[arg-type]
+                state.pop(self.key(f.name), None)
+        return came
+
+    def key(self, setting: str) -> str:
+        """The key of the widget of that setting."""
+        return f"{self.name}_{setting}"
+
+    def set(self, **changes: object) -> None:
+        """Set controls from code (a callback): the settings, and the widgets that show them."""
+        state[self.name] = replace(self.value, **changes)  # type: ignore[type-var]
+        for name in changes:
+            state[self.key(name)] = getattr(self.value, name)
+
+    def reset(self, *but: str) -> None:
+        """All controls as they were at first, but those."""
+        self.set(**{f.name: f.default for f in fields(self.kind) if f.name not in but})  # type: ignore[arg-type]
+
+    def control(self, name: str, widget: Callable[..., Any], *args: object, **options: object) -> Any:
+        """One widget that is bound to the setting of that name; the setting."""
+        key = self.key(name)
+        if key not in state:
+            state[key] = getattr(self.value, name)
+        value = widget(*args, key=key, **options)
+        if value is not None:
+            state[self.name] = replace(self.value, **{name: value})  # type: ignore[type-var]
+        return getattr(self.value, name)
+
+    def into_address(self) -> None:
+        """Make the browser's address the link to this state; after the controls, before anything that takes long."""
+        query = to_query(self.value)
+        if st.query_params.to_dict() != query:
+            st.query_params.from_dict(query)
+
+    def link(self, **changes: object) -> str:
+        """The address of exactly this state, or of this state with changes."""
+        address = (st.context.url or "").split("?")[0]
+        query = urlencode(to_query(replace(self.value, **changes)))  # type: ignore[type-var]
+        return f"{address}?{query}" if query else address or "/"

@@ -1,0 +1,66 @@
+"""What every lesson has around its story: an opening, a word for the lecturer, references, a link, the next lesson."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.widgets.controls import Controls
+from pages.widgets.stage import CSS, PRESENT_CSS
+
+# In the order of the lecture: (file, title, the page's name in its address).
+LESSONS = (
+    ("pages/lessons/small.py", "What is a small perturbation?", "small"),
+    ("pages/lessons/up.py", "Which way is up?", "up"),
+    ("pages/lessons/linear.py", "The case we can solve", "linear"),
+)
+
+
+def opening(page: Controls[Any], title: str, lead: str) -> None:
+    """Title and lead, in the look of the app; and what of the link could not be taken. Call it after `page.start`."""
+    st.html(CSS)
+    if page.value.present:
+        st.html(PRESENT_CSS)
+    st.title(title, anchor=False)
+    st.markdown(lead)
+    for note in page.notes:
+        st.info(note, icon=":material/link:")
+    if page.value.present:
+        leave = {"present": False}
+        st.button("Leave presentation mode", on_click=page.set, kwargs=leave, type="tertiary", key="leave_presenting")
+
+
+def presenting(page: Controls[Any]) -> None:
+    """The switch for the projector, for the page's sidebar."""
+    page.control("present", st.toggle, "Presentation mode")
+    st.caption("Hides this bar and enlarges everything, for a projector.")
+
+
+def for_the_lecturer(page: Controls[Any], script: str, pitfalls: str, **settings: object) -> None:
+    """The two-minute script, the link to open, and what usually goes wrong.
+
+    Args:
+        script, pitfalls: markdown.
+        settings: the state that the link shall open, beside presentation mode.
+    """
+    with st.expander("For the lecturer", icon=":material/co_present:"):
+        st.markdown(f"**The two-minute script**\n\n{script}")
+        st.markdown("**The link to open**")
+        defaults = {name: value for name, value in vars(page.kind()).items() if name != "done"}
+        st.code(page.link(**{**defaults, **settings, "present": True, "done": ""}), language=None, wrap_lines=True)
+        st.markdown(f"**What usually goes wrong**\n\n{pitfalls}")
+
+
+def closing(page: Controls[Any], references: Sequence[tuple[str, str]]) -> None:
+    """References (text, address), the link to the present state, and where to go on."""
+    st.subheader("Read on", anchor=False)
+    st.markdown("\n".join(f"- [{text}]({address})" for text, address in references))
+    st.markdown("**Link to exactly this state**")
+    st.code(page.link(), language=None, wrap_lines=True)
+    here = next((i for i, (_, _, name) in enumerate(LESSONS) if name == page.name), len(LESSONS))
+    present = {"present": "1"} if page.value.present else None
+    with st.container(horizontal=True):
+        if here + 1 < len(LESSONS):
+            file, title, _ = LESSONS[here + 1]
+            st.page_link(file, label=f"Next: {title}", icon=":material/arrow_forward:", query_params=present)
+        st.page_link("pages/lab/attack_lab.py", label="Try it in the Attack Lab", icon=":material/science:")

@@ -1,0 +1,90 @@
+"""Whose picture it is: sixteen samples, or the visitor's own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from adv_core.images import ImageError, fit, open_image
+from pages.widgets.controls import Controls
+from pages.widgets.settings import OWN, PHOTOS
+from pages.widgets.stage import picture_uri
+
+ASSETS = Path(__file__).parents[2] / "assets" / "photos"
+state = st.session_state
+
+
+@st.cache_data(show_spinner=False)
+def sample(name: str) -> Image.Image:
+    """The sample photograph of that name."""
+    return open_image((ASSETS / f"{name}.jpg").read_bytes())
+
+
+@st.cache_data(show_spinner=False)
+def thumbnail(name: str) -> str:
+    """The sample, 96 pixels wide, as a data address."""
+    return picture_uri(np.asarray(fit(sample(name), 96, 96)))
+
+
+def photograph(name: str) -> Image.Image:
+    """The sample of that name, or for `OWN` the visitor's own picture of this session."""
+    return state.own_image if name == OWN else sample(name)
+
+
+def needs_own(page: Controls[Any], default: str) -> None:
+    """A link cannot carry somebody's own picture: show the usual one then, and say so. Call it after `page.start`."""
+    if page.value.image == OWN and "own_image" not in state:
+        page.set(image=default)
+        page.tell("The link was made with somebody's own photograph, which a link cannot carry.")
+
+
+def gallery(page: Controls[Any], choose: Callable[..., None] | None = None) -> None:
+    """A button that opens the samples; the page's setting ``image`` follows.
+
+    Args:
+        choose: is called with ``image=...``; the page's own `Controls.set` if there is none.
+    """
+    choose = choose or page.set
+    with st.popover("Choose a photograph", width="stretch"), st.container(key="gallery"):
+        names = list(PHOTOS)
+        for row in range(0, len(names), 4):
+            for name, column in zip(names[row : row + 4], st.columns(4), strict=False):
+                column.image(thumbnail(name), width="stretch", alt=PHOTOS[name])
+                column.button(
+                    PHOTOS[name], key=f"photo_{name}", on_click=choose, kwargs={"image": name}, width="stretch"
+                )
+
+
+def own_picture(page: Controls[Any], default: str) -> None:
+    """Upload and camera. A bad picture is explained, and the one before it stays."""
+    st.file_uploader(
+        "Or upload one",
+        type=["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"],
+        key="upload",
+        on_change=_take,
+        args=(page, "upload", default),
+    )
+    st.caption("Up to 10 MB. It stays in memory and is never stored.")
+    if st.toggle("Use the camera", key="camera_on"):
+        st.camera_input("Take a picture", key="camera", on_change=_take, args=(page, "camera", default))
+    if "own_image" in state and page.value.image != OWN:
+        st.button("Back to your own picture", on_click=page.set, kwargs={"image": OWN}, width="stretch")
+    if state.get("upload_error"):
+        st.error(state.upload_error, icon=":material/broken_image:")
+
+
+def _take(page: Controls[Any], key: str, default: str) -> None:
+    file = state.get(key)
+    state.upload_error = None
+    if file is None:
+        if page.value.image == OWN:
+            page.set(image=default)
+        return
+    try:
+        state.own_image = open_image(file.getvalue())
+        page.set(image=OWN)
+    except ImageError as error:
+        state.upload_error = str(error)

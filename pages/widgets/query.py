@@ -1,0 +1,103 @@
+"""The state of a page as one value, a frozen dataclass, and its two-way translation into a query string.
+
+    @dataclass(frozen=True)
+    class Settings:
+        image: str = word("pig", PHOTOS)
+        eps: int = number(4, 0, 32)
+        present: bool = False
+        done: str = solved("abcd")
+
+Everything that a link can say is checked here: numbers are clamped, unknown words replaced by defaults, and each such
+repair is told to the visitor. Nothing else in the app trusts a query string.
+"""
+
+from collections.abc import Callable, Container, Mapping
+from dataclasses import Field, field, fields, replace
+from typing import Any, TypeVar
+
+S = TypeVar("S")
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+def number(default: float, low: float, high: float, named: Callable[[str], int | None] | None = None) -> Any:
+    """A field that holds a number in ``low`` ... ``high``; whole if the default is.
+
+    Args:
+        named: finds the number that goes by a name, for links that people write by hand.
+    """
+    return field(default=default, metadata={"limits": (low, high), "named": named})
+
+
+def word(default: str, choices: Container[str]) -> Any:
+    """A field that holds one of some words."""
+    return field(default=default, metadata={"choices": choices})
+
+
+def solved(questions: str) -> Any:
+    """A field that holds the letters of the questions that have been solved, such as "ac"."""
+    return field(default="", metadata={"letters": questions})
+
+
+def limits(kind: type[Any], name: str) -> tuple[float, float]:
+    """Between what a number lies."""
+    low, high = _field(kind, name).metadata["limits"]
+    return low, high
+
+
+def from_query(kind: type[S], query: Mapping[str, str]) -> tuple[S, list[str]]:
+    """The settings that a query string asks for, and a sentence for each thing in it that could not be taken."""
+    settings, notes = kind(), []
+    for name, raw in query.items():
+        if name not in {f.name for f in fields(settings)}:  # type: ignore[arg-type]
+            continue  # other people's parameters (utm_source, embed, ...) are none of our business
+        parsed, note = _parse(_field(kind, name), str(raw).strip())
+        if note:
+            notes.append(note)
+        if parsed is not None:
+            settings = replace(settings, **{name: parsed})  # type: ignore[type-var]
+    return settings, notes
+
+
+def to_query(settings: Any) -> dict[str, str]:
+    """What differs from the defaults, as a query string's parts; `from_query` gives the same settings back."""
+    return {
+        f.name: _shown(getattr(settings, f.name)) for f in fields(settings) if getattr(settings, f.name) != f.default
+    }
+
+
+def _field(kind: type[Any], name: str) -> "Field[Any]":
+    return next(f for f in fields(kind) if f.name == name)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _parse(each: "Field[Any]", value: str) -> tuple[Any, str | None]:
+    name, rules = each.name, each.metadata
+    if isinstance(each.default, bool):
+        if value.lower() in _TRUE | _FALSE:
+            return value.lower() in _TRUE, None
+        return None, f"{name} is either 0 or 1."
+    if "letters" in rules:
+        return "".join(letter for letter in rules["letters"] if letter in value), None
+    if "choices" in rules:
+        if value in rules["choices"]:
+            return value, None
+        return None, f"The link asks for an unknown {name}; the usual one is shown."
+    if rules["named"] is not None and not value.lstrip("+-").isdigit():
+        found = rules["named"](value)
+        return found, None if found is not None else f"The link asks for an unknown {name}; the usual one is shown."
+    low, high = rules["limits"]
+    try:
+        wanted = float(value)
+    except ValueError:
+        wanted = float("nan")
+    if wanted != wanted:
+        return None, f"{name} in the link is not a number; the usual value is shown."
+    clamped = min(max(wanted, low), high)
+    taken = round(clamped) if isinstance(each.default, int) else clamped
+    note = f"{name} in the link cannot be {value} and is now {taken:g}." if taken != wanted else None
+    return taken, note

@@ -1,0 +1,109 @@
+"""Check yourself: questions whose answers are explained, right or wrong.
+
+What has been solved is kept in the page's setting ``done``, and so in the session and in the link; never on a server.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from pages.widgets.controls import Controls
+
+state = st.session_state
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One right answer among some.
+
+    Attributes:
+        letter: the question's name in the link; one letter, unique on its page.
+        text: the question, in markdown.
+        answers: (answer, what to say to whoever chose it), in the order in which they are shown.
+        right: the index of the right one.
+    """
+
+    letter: str
+    text: str
+    answers: tuple[tuple[str, str], ...]
+    right: int
+
+    def ask(self, key: str) -> tuple[bool, str] | None:
+        """Draw it; (whether the answer is right, what to say), or None while there is none."""
+        chosen = st.radio(
+            "Your answer",
+            range(len(self.answers)),
+            index=None,
+            format_func=lambda index: self.answers[index][0],
+            key=key,
+            label_visibility="collapsed",
+        )
+        return None if chosen is None else (chosen == self.right, self.answers[chosen][1])
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number, right within a tolerance.
+
+    Attributes:
+        answer, tolerance: |given - answer| ≤ tolerance is right. Computed by the page where there is something to compute.
+        why: said of the right answer.
+        wrong: what to say of a wrong one, given the number.
+        unit: shown in the field's label.
+    """
+
+    letter: str
+    text: str
+    answer: float
+    tolerance: float
+    why: str
+    wrong: Callable[[float], str] = field(compare=False)
+    unit: str = ""
+
+    def ask(self, key: str) -> tuple[bool, str] | None:
+        label = f"Your answer, in {self.unit}" if self.unit else "Your answer"
+        given = st.number_input(label, value=None, step=None, format="%g", key=key, placeholder="a number")
+        if given is None:
+            return None
+        right = abs(given - self.answer) <= self.tolerance
+        return right, self.why if right else self.wrong(given)
+
+
+def quiz(page: Controls[Any], questions: Sequence[Choice | Number]) -> None:
+    """Draw the questions. The page's settings need ``done: str = solved("abc")`` with the questions' letters."""
+    heading = st.empty()
+    for question in questions:
+        with st.container(border=True):
+            before = question.letter in page.value.done
+            st.markdown(f"{question.text}{'  :green-badge[:material/check: solved]' if before else ''}")
+            verdict = question.ask(page.key(f"answer_{question.letter}"))
+            if verdict is None:
+                continue
+            right, text = verdict
+            (st.success if right else st.error)(text, icon=":material/check:" if right else ":material/close:")
+            if right and not before:
+                page.set(done="".join(sorted(page.value.done + question.letter)))
+    page.into_address()
+    solved = sum(question.letter in page.value.done for question in questions)
+    heading.subheader(f"Check yourself ({solved} of {len(questions)})", anchor="check-yourself")
+
+
+def guess(key: str, text: str, low: int, high: int, start: int) -> int | None:
+    """Ask for a guess before a result is shown; None until it has been given."""
+    name = f"guess_{key}"
+    if name in state:
+        return int(state[name])
+    with st.container(border=True):
+        st.markdown(text)
+        value = st.slider("Your guess", low, high, start, key=f"{name}_slider")
+        st.button(
+            "That is my guess", on_click=lambda: state.update({name: value}), key=f"{name}_button", type="primary"
+        )
+    return None
+
+
+def forget_guess(key: str) -> None:
+    """Ask anew."""
+    state.pop(f"guess_{key}", None)
