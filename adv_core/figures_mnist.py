@@ -1,0 +1,68 @@
+"""Pictures of handwritten digits and of what a linear model makes of them: arrays in, pixels or a chart out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from adv_core.figures import PALETTE
+
+_GREY = (128, 128, 128)
+
+
+def _rgb(colour: str) -> np.ndarray:
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
+
+
+def _enlarged(pixels: np.ndarray, zoom: int) -> np.ndarray:
+    return pixels.repeat(zoom, 0).repeat(zoom, 1)
+
+
+def ink(image: np.ndarray, zoom: int = 6) -> np.ndarray:
+    """A digit (H, W) in [0, 1], white on black, (zoom·H, zoom·W, 3) uint8. What lies outside [0, 1] is cut off."""
+    levels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
+    return _enlarged(np.repeat(levels[..., None], 3, 2), zoom)
+
+
+def signed(values: np.ndarray, limit: float, zoom: int = 6) -> np.ndarray:
+    """Numbers (H, W) of either sign as colours: white is 0, orange is +limit, blue is -limit; uint8 as `ink`."""
+    share = np.clip(values / max(limit, 1e-12), -1, 1)[..., None]
+    ends = np.where(share > 0, _rgb(PALETTE[1]), _rgb(PALETTE[0]))
+    return _enlarged((255 + np.abs(share) * (ends - 255)).round().astype(np.uint8), zoom)
+
+
+def sheet(images: np.ndarray, wrong: Sequence[bool], columns: int, zoom: int = 3, frame: int = 6) -> np.ndarray:
+    """Digits (N, H, W) in rows of ``columns``; those that are wrong have an orange frame, the others a grey one."""
+    height, width = images.shape[1] * zoom + 2 * frame, images.shape[2] * zoom + 2 * frame
+    rows = -(-len(images) // columns)
+    page = np.full((rows * height, columns * width, 3), 255, np.uint8)
+    for place, (image, is_wrong) in enumerate(zip(images, wrong, strict=True)):
+        top, left = place // columns * height, place % columns * width
+        page[top : top + height, left : left + width] = _rgb(PALETTE[1]) if is_wrong else _GREY
+        page[top + frame : top + height - frame, left + frame : left + width - frame] = ink(image, zoom)
+    return page
+
+
+def training_chart(losses: Sequence[float], epochs: int, limits: tuple[float, float], colour: str) -> dict[str, Any]:
+    """The loss after each epoch as a Vega-Lite specification, on fixed logarithmic axes: nothing moves while it grows."""
+    return {
+        "data": {"values": [{"epoch": index, "loss": loss} for index, loss in enumerate(losses)]},
+        "mark": {"type": "line", "point": {"size": 60, "color": colour}, "color": colour, "strokeWidth": 3},
+        "encoding": {
+            "x": {
+                "field": "epoch",
+                "type": "quantitative",
+                "title": "epoch (one pass over the training digits)",
+                "scale": {"domain": [0, epochs]},
+                "axis": {"tickMinStep": 1},
+            },
+            "y": {
+                "field": "loss",
+                "type": "quantitative",
+                "title": "loss",
+                "scale": {"type": "log", "domain": list(limits), "clamp": True},
+                "axis": {"tickCount": 4, "format": "~g"},
+            },
+            "tooltip": [{"field": "epoch"}, {"field": "loss", "format": ".4f"}],
+        },
+    }

@@ -1,0 +1,295 @@
+"""The one case that can be solved exactly: a linear classifier under an L∞ ball.
+
+    h(x) = θᵀx + b,   y = ±1,   loss Ψ(y·h(x)) with Ψ(z) = log(1 + exp(-z))
+
+Ψ falls, so the worst δ makes y·θᵀδ as small as it gets; each pixel is free to do its own worst, so
+
+    δ* = -y·ε·sign(θ),   y·θᵀδ* = -ε·‖θ‖₁
+
+and the min-max problem of robust training becomes a plain minimisation of Ψ(y·h(x) - ε·‖θ‖₁) (Kolter & Madry,
+"Adversarial robustness: theory and practice", 2018, chapter 2). With the box, x + δ in [0, 1], each pixel still does its
+own worst, as far as it can: δ* is the same, clipped, and what it gains depends on x.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from adv_core.attacks import fgsm, pgd, run
+from adv_core.objectives import Untargeted
+from adv_core.perturbation_sets import Linf, per_row
+
+
+class LinearClassifier(nn.Module):
+    """h(x) = θᵀx + b, for two classes: 0 (h < 0) and 1 (h > 0).
+
+    ``model(x)``: pixels (N, ...) -> logits (N, 2) = (0, h(x)). Their softmax is (1 - σ(h), σ(h)) and their
+    cross-entropy Ψ(y·h): every objective and every attack of `adv_core` runs on it as on any classifier.
+
+    Args:
+        theta: the weights, (D,); bias: b, a number.
+    """
+
+    theta: Tensor
+    bias: Tensor
+
+    def __init__(self, theta: Tensor, bias: float | Tensor = 0.0) -> None:
+        super().__init__()
+        self.register_buffer("theta", theta.detach().clone())
+        self.register_buffer("bias", torch.as_tensor(bias, dtype=theta.dtype).detach().clone())
+
+    def score(self, x: Tensor) -> Tensor:
+        """h(x), (N,)."""
+        return score(self.theta, self.bias, x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.score(x)
+        return torch.stack([torch.zeros_like(h), h], 1)
+
+    def probability(self, x: Tensor) -> Tensor:
+        """p(1) = σ(h(x)), (N,)."""
+        return self.score(x).sigmoid()
+
+
+class UnboxedLinf(Linf):
+    """max |δᵢ| ≤ ε and nothing else: x + δ may leave [0, 1]. It is what the closed form is about, and no picture.
+
+    Solve with ``quantize=False``: what leaves the box has no 8-bit values.
+    """
+
+    def projection(self, x: Tensor) -> Callable[[Tensor], Tensor]:
+        eps = per_row(self.eps, x)
+        return lambda delta: delta.clamp(-eps, eps)
+
+    def quantize(self, delta: Tensor, x: Tensor) -> Tensor:
+        return delta
+
+
+def ball(eps: float, *, box: bool) -> Linf:
+    """‖δ‖∞ ≤ ε, with or without the box."""
+    return Linf(eps) if box else UnboxedLinf(eps)
+
+
+def score(theta: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+    """θᵀx + b of every row, (N,)."""
+    return x.flatten(1) @ theta + bias
+
+
+def signs(labels: Tensor) -> Tensor:
+    """Classes 0 and 1 as y = -1 and +1, (N,) float."""
+    return 2.0 * labels - 1.0
+
+
+def worst_case(theta: Tensor, labels: Tensor, eps: float | Tensor, x: Tensor | None = None) -> Tensor:
+    """δ* = -y·ε·sign(θ), the exact maximum of the loss over ‖δ‖∞ ≤ ε. No gradient, no step, no x.
+
+    Args:
+        theta: (D,).
+        labels: 0 or 1, (N,).
+        eps: one for all rows, or (N,).
+        x: (N, D) or (N, ...); if it is given, δ* is clipped so that x + δ stays in [0, 1]. That is still the exact
+            maximum: the box, like the ball, holds for each pixel by itself.
+
+    Returns:
+        δ*, in the shape of x; (N, D) without one.
+    """
+    y = signs(labels).to(theta)
+    delta = -per_row(eps, y) * y[:, None] * theta.sign()
+    if x is None:
+        return delta
+    return torch.minimum(torch.maximum(delta.view_as(x), -x), 1 - x)
+
+
+def worst_margin(
+    theta: Tensor, bias: Tensor, x: Tensor, labels: Tensor, eps: float | Tensor, *, box: bool = False
+) -> Tensor:
+    """min of y·h(x + δ) over ‖δ‖∞ ≤ ε, (N,): y·h(x) - ε·‖θ‖₁. Below zero, somebody can fool the classifier there.
+
+    Differentiable in θ and b. With ``box``, over those δ that keep x + δ in [0, 1].
+    """
+    y = signs(labels).to(theta)
+    if not box:
+        return y * score(theta, bias, x) - eps * theta.abs().sum()
+    # By Danskin's theorem the gradient in θ is that at the worst δ, held fast.
+    return y * score(theta, bias, x + worst_case(theta.detach(), labels, eps, x))
+
+
+def robust_losses(
+    theta: Tensor, bias: Tensor, x: Tensor, labels: Tensor, eps: float | Tensor, *, box: bool = False
+) -> Tensor:
+    """max of the loss over ‖δ‖∞ ≤ ε, (N,): Ψ(y·h(x) - ε·‖θ‖₁). ε = 0 is the plain logistic loss."""
+    return F.softplus(-worst_margin(theta, bias, x, labels, eps, box=box))
+
+
+def error(model: LinearClassifier, x: Tensor, labels: Tensor, eps: float = 0.0, *, box: bool = False) -> float:
+    """The part of the rows that are wrong under the worst δ; exact, not a bound. ε = 0 is the plain error."""
+    margin = worst_margin(model.theta, model.bias, x, labels, eps, box=box)
+    return float((margin <= 0).float().mean())
+
+
+def flips_at(model: LinearClassifier, x: Tensor, labels: Tensor, *, box: bool = False) -> Tensor:
+    """The smallest ε whose δ* reaches h = 0, (N,): |h(x)| / ‖θ‖₁. 0 for rows that are wrong already.
+
+    With ``box``, by bisection: the margin falls with ε, but no longer along a straight line. Above 1 the box has no more
+    to give; rows that hold out even there have ε = ∞.
+    """
+    margin = worst_margin(model.theta, model.bias, x, labels, 0.0)
+    if not box:
+        return (margin / model.theta.abs().sum()).clamp_min(0)
+    low, high = torch.zeros_like(margin), torch.ones_like(margin)
+    for _ in range(24):
+        middle = (low + high) / 2
+        stands = worst_margin(model.theta, model.bias, x, labels, middle, box=True) > 0
+        low, high = torch.where(stands, middle, low), torch.where(stands, high, middle)
+    never = worst_margin(model.theta, model.bias, x, labels, 1.0, box=True) > 0
+    return torch.where(never, torch.inf, torch.where(margin <= 0, 0.0, high))
+
+
+# ------------------------------------------------------------------------------- the argument, line by line, measured
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the argument claims for one picture, measured there.
+
+    Attributes:
+        draws: how many random corners of the ball were tried.
+        out_of_order: 1. Ψ falls. Of those corners, sorted by y·h(x + δ): how many have a larger loss than the one
+            before.
+        remainder: 2. Only y·θᵀδ knows δ. The largest |h(x + δ) - h(x) - θᵀδ| among them: rounding.
+        chance, fgsm, pgd, formula: 3. No δ beats δ*. y·θᵀδ of the best random corner, of FGSM, of PGD, of δ*.
+        pixels: how many values of PGD's δ are not those of δ*.
+        bound: 4. -ε·‖θ‖₁.
+    """
+
+    draws: int
+    out_of_order: int
+    remainder: float
+    chance: float
+    fgsm: float
+    pgd: float
+    formula: float
+    pixels: int
+    bound: float
+
+
+def evidence(
+    model: LinearClassifier,
+    x: Tensor,
+    label: Tensor,
+    eps: float,
+    *,
+    box: bool = False,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Evidence:
+    """Put the argument to the test on one picture.
+
+    Args:
+        x: (1, ...); label: (1,).
+        draws: random corners of the ball to try; seed: of these.
+    """
+    around = ball(eps, box=box)
+    y, h = signs(label), model.score(x)
+    coins = torch.randint(0, 2, (draws, *x.shape[1:]), generator=torch.Generator().manual_seed(seed))
+    corners = around.project(eps * signs(coins), x.expand(draws, *x.shape[1:]))
+    gain = score(model.theta, torch.zeros(()), corners)
+    there = model.score(x + corners)
+    margins, order = (y * there).sort()
+    losses = Untargeted(label)(model(x + corners))[order]
+    one_step = run(fgsm(model, x, around, Untargeted(label), quantize=False)).delta
+    climbed = run(pgd(model, x, around, Untargeted(label), steps=40, quantize=False)).delta
+    best = worst_case(model.theta, label, eps, x if box else None).view_as(x)
+
+    def value(delta: Tensor) -> float:
+        return float(y * score(model.theta, torch.zeros(()), delta))
+
+    return Evidence(
+        draws=draws,
+        out_of_order=int((losses[1:] > losses[:-1]).sum()),
+        remainder=float((there - h - gain).abs().max()),
+        chance=float((y * gain).min()),
+        fgsm=value(one_step),
+        pgd=value(climbed),
+        formula=value(best),
+        pixels=int((climbed != best).sum()),
+        bound=-eps * float(model.theta.abs().sum()),
+    )
+
+
+def mean_worst_loss(
+    model: LinearClassifier, x: Tensor, labels: Tensor, eps: float, *, box: bool = False
+) -> tuple[float, float]:
+    """5. The mean of the worst losses, twice: (by the formula, by PGD on every picture)."""
+    formula = robust_losses(model.theta, model.bias, x, labels, eps, box=box).mean()
+    attack = pgd(model, x, ball(eps, box=box), Untargeted(labels), steps=5, quantize=False)
+    return float(formula), float(run(attack, keep_steps=False).loss.mean())
+
+
+# ------------------------------------------------------------------------------------------------------------ training
+
+
+@dataclass(frozen=True, eq=False)
+class Epoch:
+    """The model after so many passes over the training data.
+
+    Attributes:
+        index: 0 is before any training.
+        model: a copy, which stays as it is.
+        loss: the mean of what is minimised, over all the training data, for this very model.
+    """
+
+    index: int
+    model: LinearClassifier
+    loss: float
+
+
+def train(
+    x: Tensor,
+    labels: Tensor,
+    *,
+    eps: float = 0.0,
+    box: bool = False,
+    epochs: int = 10,
+    rate: float = 1.0,
+    batch: int = 100,
+    seed: int = 0,
+) -> Iterator[Epoch]:
+    """Stochastic gradient descent on the mean of `robust_losses`.
+
+    Args:
+        x: (N, ...); labels: 0 or 1, (N,).
+        eps: what is trained against; 0 is ordinary training.
+        box: train against those δ only that keep x + δ in [0, 1].
+        rate, batch: step size and batch size.
+        seed: of the first θ and b (uniform in ±1/√D, as `nn.Linear` has them) and of the order of the data; the global
+            generator is not touched.
+
+    Yields:
+        ``epochs + 1`` epochs.
+    """
+    x = x.flatten(1)
+    generator = torch.Generator().manual_seed(seed)
+    size = 1 / math.sqrt(x.shape[1])
+    theta = (torch.rand(x.shape[1], generator=generator) * 2 - 1).mul_(size).to(x).requires_grad_()
+    bias = (torch.rand((), generator=generator) * 2 - 1).mul_(size).to(x).requires_grad_()
+
+    def now(index: int) -> Epoch:
+        with torch.no_grad():
+            loss = robust_losses(theta, bias, x, labels, eps, box=box).mean()
+        return Epoch(index, LinearClassifier(theta, bias), float(loss))
+
+    yield now(0)
+    for index in range(1, epochs + 1):
+        for rows in torch.randperm(len(x), generator=generator).split(batch):
+            with torch.enable_grad():
+                loss = robust_losses(theta, bias, x[rows], labels[rows], eps, box=box).mean()
+            slopes = torch.autograd.grad(loss, (theta, bias))
+            with torch.no_grad():
+                for parameter, slope in zip((theta, bias), slopes, strict=True):
+                    parameter -= rate * slope
+        yield now(index)
