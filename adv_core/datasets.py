@@ -68,7 +68,7 @@ def pack(source: Path, digits: Sequence[int], folder: Path = MNIST) -> list[Path
     """Write the files that `mnist` reads, one a digit.
 
     Args:
-        source: an npz with ``xtr`` (N, 28, 28) uint8, ``ytr`` (N,) and the same for the test split, ``xte`` and ``yte``.
+        source: an npz with ``xtr`` (N, 28, 28) uint8, ``ytr`` (N,), and ``xte``, ``yte`` for the test split.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []

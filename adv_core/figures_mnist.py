@@ -44,7 +44,7 @@ def sheet(images: np.ndarray, wrong: Sequence[bool], columns: int, zoom: int = 3
 
 
 def training_chart(losses: Sequence[float], epochs: int, limits: tuple[float, float], colour: str) -> dict[str, Any]:
-    """The loss after each epoch as a Vega-Lite specification, on fixed logarithmic axes: nothing moves while it grows."""
+    """The loss after each epoch as a Vega-Lite specification, on fixed axes: nothing moves while it grows."""
     return {
         "data": {"values": [{"epoch": index, "loss": loss} for index, loss in enumerate(losses)]},
         "mark": {"type": "line", "point": {"size": 60, "color": colour}, "color": colour, "strokeWidth": 3},

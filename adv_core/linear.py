@@ -7,8 +7,8 @@
     δ* = -y·ε·sign(θ),   y·θᵀδ* = -ε·‖θ‖₁
 
 and the min-max problem of robust training becomes a plain minimisation of Ψ(y·h(x) - ε·‖θ‖₁) (Kolter & Madry,
-"Adversarial robustness: theory and practice", 2018, chapter 2). With the box, x + δ in [0, 1], each pixel still does its
-own worst, as far as it can: δ* is the same, clipped, and what it gains depends on x.
+"Adversarial robustness: theory and practice", 2018, chapter 2). With the box, x + δ in [0, 1], each pixel still does
+its own worst, as far as it can: δ* is the same, clipped, and what it gains depends on x.
 """
 
 import math
@@ -97,8 +97,8 @@ def worst_case(theta: Tensor, labels: Tensor, eps: float | Tensor, x: Tensor | N
     Returns:
         δ*, in the shape of x; (N, D) without one.
     """
-    y = signs(labels).to(theta)
-    delta = -per_row(eps, y) * y[:, None] * theta.sign()
+    y = signs(labels).to(theta)[:, None]
+    delta = -per_row(eps, y) * y * theta.sign()
     if x is None:
         return delta
     return torch.minimum(torch.maximum(delta.view_as(x), -x), 1 - x)
@@ -134,8 +134,8 @@ def error(model: LinearClassifier, x: Tensor, labels: Tensor, eps: float = 0.0, 
 def flips_at(model: LinearClassifier, x: Tensor, labels: Tensor, *, box: bool = False) -> Tensor:
     """The smallest ε whose δ* reaches h = 0, (N,): |h(x)| / ‖θ‖₁. 0 for rows that are wrong already.
 
-    With ``box``, by bisection: the margin falls with ε, but no longer along a straight line. Above 1 the box has no more
-    to give; rows that hold out even there have ε = ∞.
+    With ``box``, by bisection: the margin falls with ε, but no longer along a straight line. Above 1 the box has no
+    more to give; rows that hold out even there have ε = ∞.
     """
     margin = worst_margin(model.theta, model.bias, x, labels, 0.0)
     if not box:
@@ -199,8 +199,7 @@ def evidence(
     corners = around.project(eps * signs(coins), x.expand(draws, *x.shape[1:]))
     gain = score(model.theta, torch.zeros(()), corners)
     there = model.score(x + corners)
-    margins, order = (y * there).sort()
-    losses = Untargeted(label)(model(x + corners))[order]
+    losses = Untargeted(label)(model(x + corners))[(y * there).argsort()]
     one_step = run(fgsm(model, x, around, Untargeted(label), quantize=False)).delta
     climbed = run(pgd(model, x, around, Untargeted(label), steps=40, quantize=False)).delta
     best = worst_case(model.theta, label, eps, x if box else None).view_as(x)
