@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench bench-peers clean
+.PHONY: run test lint bench bench-peers bench-classroom clean
 .DELETE_ON_ERROR:
 
 run: .venv/app-ready
@@ -20,6 +20,9 @@ lint: .venv/test-ready
 
 bench: .venv/app-ready
 	$(BIN)/python -m bench.attack_lab
+
+bench-classroom: .venv/app-ready
+	$(BIN)/python -m bench.classroom
 
 # Beside the app, not into it: the peers' pins are older than what the app uses, so they only borrow its torch.
 bench-peers: .venv/app-ready bench/requirements-peers.txt

@@ -592,7 +592,7 @@ def to_pixels(x: torch.Tensor) -> Pixels:
         raise ValueError(f"expected (3, H, W) or (1, 3, H, W), not {tuple(x.shape)}")
     if not torch.isfinite(picture).all():
         raise ValueError("the picture has values that are not finite numbers")
-    levels = (picture.float() * 255).round().clamp(0, 255).to(torch.uint8)
+    levels = (picture.float() * 255).round_().clamp_(0, 255).to(torch.uint8)
     return levels.permute(1, 2, 0).contiguous().cpu().numpy()
 
 
@@ -626,9 +626,16 @@ def amplify(delta: torch.Tensor | npt.NDArray[np.floating], factor: float) -> Pi
     Raises:
         ValueError: for any other shape, or if a value is not a finite number.
     """
-    if isinstance(delta, np.ndarray):
-        delta = torch.from_numpy(np.ascontiguousarray(delta))
-    return to_pixels(0.5 + factor * delta)
+    if isinstance(delta, torch.Tensor):
+        return to_pixels(0.5 + factor * delta)
+    # The same in numpy: a page draws many of these, and torch would start threads of its own for each page's thread.
+    picture = delta[0] if delta.ndim == 4 and len(delta) == 1 else delta
+    if picture.ndim != 3 or len(picture) != 3:
+        raise ValueError(f"expected (3, H, W) or (1, 3, H, W), not {delta.shape}")
+    levels = np.rint((0.5 + factor * picture.transpose(1, 2, 0).astype(np.float32)) * np.float32(255))
+    if not np.isfinite(levels).all():
+        raise ValueError("the picture has values that are not finite numbers")
+    return np.ascontiguousarray(levels.clip(0, 255).astype(np.uint8))
 
 
 def is_8bit(x: torch.Tensor) -> bool:
@@ -647,5 +654,5 @@ def round_to_8bit(x: torch.Tensor) -> torch.Tensor:
         A tensor like `x` in shape, floating-point type and device, without a gradient.
     """
     # Divided on the CPU, because a GPU may multiply by 1 / 255 instead, which is not the same.
-    levels = (x.detach().cpu() * 255).round().clamp(0, 255)
-    return (levels / 255).to(x.device)
+    levels = (x.detach().cpu() * 255).round_().clamp_(0, 255)
+    return levels.div_(255).to(x.device)

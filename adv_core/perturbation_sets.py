@@ -485,15 +485,19 @@ def _on_the_grid(levels: Tensor, x: Tensor) -> Tensor:
     A few changes of nearly black pixels (from 3 to 1, say) have no float32 δ for which the sum x + δ is exact. Such a
     pixel changes by one level less, until there is one; no change at all always is.
     """
-    shown = (x * 255).round()
-    levels = levels.clone()
-    while True:
-        picture = (shown + levels).clamp(0, 255) / 255
-        delta = picture - x
+    shown = (x * 255).round_()
+    picture = (shown + levels).clamp_(0, 255).div_(255)
+    delta = picture - x
+    missed = torch.nonzero(x + delta != picture, as_tuple=True)  # one value in some hundreds
+    x, shown, levels = x[missed], shown[missed], levels[missed]
+    while len(x):
+        picture = (shown + levels).clamp_(0, 255).div_(255)
+        mended = picture - x
         for away in (-2.0, 2.0):  # one unit in the last place to either side
-            neighbour = torch.nextafter(delta, torch.full_like(delta, away))
-            delta = torch.where(x + delta == picture, delta, neighbour)
-        missed = x + delta != picture
-        if not bool(missed.any()):
-            return delta
-        levels = torch.where(missed, levels - levels.sign(), levels)
+            neighbour = torch.nextafter(mended, torch.full_like(mended, away))
+            mended = torch.where(x + mended == picture, mended, neighbour)
+        delta[missed] = mended
+        left = x + mended != picture
+        missed = tuple(index[left] for index in missed)
+        x, shown, levels = x[left], shown[left], levels[left] - levels[left].sign()
+    return delta

@@ -7,9 +7,11 @@ A page has named slots; a new request in a slot stops the old one. Frames are dr
 point at which a changed control interrupts the script. What fails is said in a sentence, with a button to try again.
 """
 
+import contextlib
 import secrets
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import streamlit as st
 
@@ -59,16 +61,20 @@ def follow(
     """Draw a job's frames as they come; its whole run, or None with the reason on the page.
 
     Args:
-        draw: gets the frames so far, at most every ``interval`` seconds, and once more at the end.
+        draw: gets the frames so far, at most every ``interval`` seconds, and once more at the end. On a machine with
+            many learners they take turns, and a run is drawn more rarely: pictures on the way to a result shall not
+            keep the results waiting.
         waiting: gets a sentence about the place in the line, while there is one.
     """
     drawn, last, told = 0, 0.0, ""
     while True:
         done, frames = job.done, job.frames  # in this order: no frame comes after `done`
         if done or (len(frames) > drawn and time.monotonic() - last >= interval):
-            if len(frames) > drawn:
-                draw(frames)
-            drawn, last = len(frames), time.monotonic()
+            with _turns.take(at_once=done) as mine:
+                if mine:
+                    if len(frames) > drawn:
+                        draw(frames)
+                    drawn, last = len(frames), time.monotonic()
         state.get("_")  # sends nothing, but lets Streamlit interrupt here
         if done:
             break
@@ -76,13 +82,38 @@ def follow(
         if place is not None and (text := in_line(*place)) != told:
             waiting(text)
             told = text
-        job.wait(max(drawn, len(frames)), 0.1)
-        if len(frames) > drawn:
-            time.sleep(max(0.0, interval - (time.monotonic() - last)))
+        job.wait(max(drawn, len(frames)), 0.1 if place is None else 0.3)
+        if len(frames) > drawn and not job.done:
+            time.sleep(max(0.0, interval - (time.monotonic() - last)) or 0.05)
     if job.finished:
         return job.frames
     _sorry(job.error or "The computation was stopped.")
     return None
+
+
+class _Turns:
+    """Who may draw a picture on the way: one page of the process at a time, for a quarter of the time in all."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+
+    @contextlib.contextmanager
+    def take(self, at_once: bool) -> Iterator[bool]:
+        """Whether it is this page's turn now; with ``at_once`` it always is."""
+        began = time.monotonic()
+        if at_once or began < self._free_at or not self._lock.acquire(blocking=False):
+            yield at_once
+            return
+        try:
+            yield True
+        finally:  # also where Streamlit stops the script in the middle of the drawing
+            ended = time.monotonic()
+            self._free_at = ended + 3 * (ended - began)
+            self._lock.release()
+
+
+_turns = _Turns()
 
 
 def in_line(before: int, seconds: float) -> str:

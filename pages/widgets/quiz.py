@@ -48,7 +48,7 @@ class Number:
     """A number, right within a tolerance.
 
     Attributes:
-        answer, tolerance: |given - answer| ≤ tolerance is right. Computed by the page where there is something to compute.
+        answer, tolerance: |given - answer| ≤ tolerance is right. Computed by the page, where it can be.
         why: said of the right answer.
         wrong: what to say of a wrong one, given the number.
         unit: shown in the field's label.

@@ -3,6 +3,7 @@
 import base64
 import html
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import streamlit as st
@@ -66,7 +67,12 @@ def picture_uri(pixels: np.ndarray) -> str:
     Given bytes or arrays, ``st.image`` may encode them anew as JPEG; and a picture that arrives with its message cannot
     lag behind its caption while a run streams.
     """
-    return "data:image/png;base64," + base64.b64encode(to_png(pixels)).decode()
+    return _uri(pixels.tobytes(), pixels.shape)
+
+
+@lru_cache(maxsize=48)  # the same picture is drawn at the end of a run, in its verdict, and in each rerun after it
+def _uri(data: bytes, shape: tuple[int, ...]) -> str:
+    return "data:image/png;base64," + base64.b64encode(to_png(np.frombuffer(data, np.uint8).reshape(shape))).decode()
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ class Stage:
         self._slots: list[tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]] = []
         with st.container(key="stage"):
             for column, panel in zip(st.columns(3), panels, strict=True):
-                self._slots.append(_write(panel, column, column, column))
+                self._slots.append((_title(panel, column), _picture(panel, column), _caption(panel, column)))
 
     def original(self, pixels: np.ndarray, label: int, probability: float) -> None:
         """The untouched picture and what the network says of it."""
@@ -135,20 +141,29 @@ class Stage:
                 self._draw(slot, panel)
 
     def _draw(self, slot: int, panel: Panel) -> None:
-        if panel != self._panels[slot]:
-            self._panels[slot] = panel
-            self._slots[slot] = _write(panel, *self._slots[slot])
+        before, (title, picture, caption) = self._panels[slot], self._slots[slot]
+        self._panels[slot] = panel
+        # Only what has changed: each element is a message to the browser.
+        if panel.title != before.title:
+            title = _title(panel, title)
+        if (panel.picture, panel.alt) != (before.picture, before.alt):
+            picture = _picture(panel, picture)
+        if (panel.headline, panel.line) != (before.headline, before.line):
+            caption = _caption(panel, caption)
+        self._slots[slot] = (title, picture, caption)
 
 
-def _write(
-    panel: Panel, title: DeltaGenerator, picture: DeltaGenerator, caption: DeltaGenerator
-) -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+def _title(panel: Panel, slot: DeltaGenerator) -> DeltaGenerator:
+    return slot.html(f"<div class='lab-op'>{html.escape(panel.title)}</div>")
+
+
+def _picture(panel: Panel, slot: DeltaGenerator) -> DeltaGenerator:
+    return slot.image(panel.picture, width="stretch", alt=panel.alt)
+
+
+def _caption(panel: Panel, slot: DeltaGenerator) -> DeltaGenerator:
     headline, line = html.escape(panel.headline), html.escape(panel.line)
-    return (
-        title.html(f"<div class='lab-op'>{html.escape(panel.title)}</div>"),
-        picture.image(panel.picture, width="stretch", alt=panel.alt),
-        caption.html(f"<div class='lab-cap'><b>{headline}</b><span>{line}</span></div>"),
-    )
+    return slot.html(f"<div class='lab-cap'><b>{headline}</b><span>{line}</span></div>")
 
 
 def class_colours(*classes: int) -> dict[int, str]:
