@@ -259,36 +259,48 @@ def show_worst(settings: Settings, model: LinearClassifier) -> None:
     eps, box, data = settings.eps, settings.box, digits("test")
     wrong = test_error(settings.seed, 0.0, eps, box)
     noisy = noise_error(settings.seed, eps, box)
-    text = f"ε = {eps:g}: error **{share(wrong)}** under δ*. Under random noise of the same size: {share(noisy)}."
-    (st.warning if wrong > 0.5 else st.info)(text, icon=":material/bolt:")
     for_one, for_zero = (worst_case(model.theta, torch.tensor([label]), eps)[0] for label in (1, 0))
-    pictures(
-        (
-            ink(0.5 + square(for_zero), 5),
-            "δ* for every 0: look for the faint 1 in it",
-            "The worst perturbation for a zero, around grey: a faint bright stroke in the middle",
-        ),
-        (
-            ink(0.5 + square(for_one), 5),
-            "δ* for every 1: the same, with the other sign",
-            "The worst perturbation for a one, around grey: a faint bright ring",
-        ),
-    )
-    st.caption(
-        f"0.5 + δ*, not amplified: each pixel moves by exactly ε. The speckle at the border: {never_inked()} pixels "
-        "are black in every training digit, so their weights are still the random ones from before training. The "
-        "attack uses them, too."
-    )
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        (st.warning if wrong > 0.5 else st.info)(
+            f"Under δ\\*, ε = {eps:g}, the error is **{share(wrong)}**. Under random noise of the same size it is "
+            f"{share(noisy)}.",
+            icon=":material/bolt:",
+        )
+        st.markdown(
+            "δ\\* is *one* picture for all zeros, and its negative for all ones. It was not searched: one line of "
+            "algebra gives it, and section 3 shows which."
+        )
+        st.caption(
+            "Shown as 0.5 + δ, not amplified: each pixel moves by exactly ε. The speckle at the border: "
+            f"{never_inked()} pixels are black in every training digit, so their weights are still the random ones "
+            "from before training. The attack uses them, too."
+        )
+    with right:
+        pictures(
+            (
+                ink(0.5 + square(for_zero), 5),
+                "δ\\* for every 0: look for the 1 in it",
+                "The worst perturbation for a zero, around grey: a faint bright stroke in the middle",
+            ),
+            (
+                ink(0.5 + square(for_one), 5),
+                "δ\\* for every 1: look for the 0",
+                "The worst perturbation for a one, around grey: a faint bright ring",
+            ),
+        )
     first = slice(0, 20)
     x, y = data.images[first], data.labels[first]
     delta = worst_case(model.theta, y, eps, x if box else None).view_as(x)
-    for name, shown in (("Untouched", x), (f"x + δ*, ε = {eps:g}", x + delta)):
+    for name, shown in (("untouched", x), (f"under the worst δ, ε = {eps:g}", x + delta)):
         mistakes = (model(shown).argmax(1) != y).tolist()
-        st.markdown(f"**{name}**: {sum(mistakes)} of the first 20 test digits wrong (orange frame)")
+        st.markdown(
+            f"**The first 20 test digits, {name}**: {sum(mistakes)} wrong{' (orange)' if any(mistakes) else ''}"
+        )
         st.image(
             picture_uri(sheet(shown[:, 0].numpy(), mistakes, 10)),
             width="stretch",
-            alt=f"{name}: twenty test digits, {sum(mistakes)} of them classified wrongly",
+            alt=f"Twenty test digits, {name}; {sum(mistakes)} of them are classified wrongly",
         )
     if not box:
         st.caption("What lies below 0 or above 1 is drawn black or white: such pixels exist on paper only.")
@@ -334,7 +346,7 @@ def show_lines(settings: Settings, model: LinearClassifier) -> None:
 
 def _line_1(settings: Settings, seen: Evidence) -> None:
     st.markdown("**1.** Ψ falls, so the largest loss is where y·h is smallest.")
-    st.latex(r"\max_\delta \Psi\big(y\, h(x+\delta)\big) = \Psi\big(\min_\delta\ y\, h(x+\delta)\big)")
+    st.latex(r"\max_\delta \Psi(y\,h(x+\delta)) = \Psi(\min_\delta y\,h(x+\delta))")
     measured_now(
         f"{seen.draws} random δ sorted by y·h(x + δ): their losses fall all the way, with {seen.out_of_order} out of "
         "order."
@@ -343,7 +355,8 @@ def _line_1(settings: Settings, seen: Evidence) -> None:
 
 def _line_2(settings: Settings, seen: Evidence) -> None:
     st.markdown("**2.** h is linear: δ enters by one term only. Make that one small, and forget x.")
-    st.latex(r"y\,h(x+\delta) = y\,h(x) + y\,\theta^\top\delta \quad\Rightarrow\quad \min_\delta\ y\,\theta^\top\delta")
+    st.latex(r"y\,h(x+\delta) = y\,h(x) + y\,\theta^\top\delta")
+    st.latex(r"\Rightarrow\quad \min_\delta\ y\,\theta^\top\delta")
     measured_now(f"The largest |h(x + δ) − h(x) − θᵀδ| of the {seen.draws} is {seen.remainder:.1e}: rounding.")
 
 
@@ -358,9 +371,11 @@ def _line_3(settings: Settings, seen: Evidence) -> None:
     measured_now(
         f"y·θᵀδ by the formula **{minus(seen.formula)}**; by PGD in 40 steps {minus(seen.pgd)}, by FGSM in one "
         f"{minus(seen.fgsm)}; the best of {seen.draws} random δ {minus(seen.chance)}. Pixels in which PGD's δ differs "
-        f"from δ*: {seen.pixels} of 784."
+        f"from δ\\*: {seen.pixels} of 784."
     )
-    st.caption("FGSM takes ε·sign of the gradient, and the gradient of a linear model is θ times a number: it *is* δ*.")
+    st.caption(
+        "FGSM takes ε·sign of the gradient, and the gradient of a linear model is θ times a number: it *is* δ\\*."
+    )
 
 
 def _line_4(settings: Settings, seen: Evidence) -> None:
@@ -368,11 +383,11 @@ def _line_4(settings: Settings, seen: Evidence) -> None:
     st.latex(r"y\,\theta^\top\delta^* = -\varepsilon \sum_i |\theta_i| = -\varepsilon\,\|\theta\|_1")
     if settings.box:
         measured_now(
-            f"−ε‖θ‖₁ = {minus(seen.bound)}. In the box, δ* reaches {minus(seen.formula)} only: a black pixel cannot "
+            f"−ε‖θ‖₁ = {minus(seen.bound)}. In the box, δ\\* reaches {minus(seen.formula)} only: a black pixel cannot "
             "get darker. The formula is a bound now, and what is lost depends on x."
         )
     else:
-        measured_now(f"y·θᵀδ* = {minus(seen.formula)} and −ε‖θ‖₁ = {minus(seen.bound)}.")
+        measured_now(f"y·θᵀδ\\* = {minus(seen.formula)} and −ε‖θ‖₁ = {minus(seen.bound)}.")
 
 
 def _line_5(settings: Settings, seen: Evidence) -> None:
@@ -381,7 +396,7 @@ def _line_5(settings: Settings, seen: Evidence) -> None:
     formula, attacked = both_means(settings.seed, settings.eps, settings.box)
     measured_now(
         f"The mean worst loss over all {TESTED} test digits: {formula:.4f} by the formula"
-        f"{' with the clipped δ*' if settings.box else ''}, {attacked:.4f} by PGD against each of them."
+        f"{' (with the box)' if settings.box else ''}, {attacked:.4f} by PGD against each of them."
     )
 
 
@@ -401,7 +416,13 @@ def show_robust(settings: Settings, standard: LinearClassifier) -> LinearClassif
     limit = float(standard.theta.abs().quantile(0.99))
     with right:
         norms = [float(model.theta.abs().sum()) for model in (standard, robust)]
-        st.metric("‖θ‖₁ after robust training", f"{norms[1]:.1f}", f"{norms[1] - norms[0]:.1f}", border=True)
+        st.metric(
+            "‖θ‖₁ after robust training",
+            f"{norms[1]:.1f}",
+            f"{norms[1] - norms[0]:.1f}",
+            delta_color="off",
+            border=True,
+        )
         st.caption(f"Before: {norms[0]:.1f}. Twenty epochs, step size 0.1, seed {settings.seed}.")
     pictures(
         (
@@ -434,7 +455,6 @@ def show_robust(settings: Settings, standard: LinearClassifier) -> LinearClassif
             y_title="error on the test digits",
             y_range=(0, 1.02),
             mark=eps,
-            mark_text=f"ε = {eps:g}",
         ),
         "error_curve",
         f"Error against ε: at {eps:g} the standard model has {rows[0][2]:.3f}, the robust one {rows[1][2]:.3f}",
@@ -450,20 +470,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], slot: DeltaGenerat
 def show_lecture(settings: Settings) -> None:
     st.subheader("5 · The lecture's numbers, and ours", anchor=False)
     slot = st.empty()
+    rows = [("**the lecture**", "0.0004", "0.845", "0.025")]
     seeds = (*SEEDS, *([settings.seed] if settings.seed not in SEEDS else []))
-    told = {
-        "standard, untouched": (0.0004, lambda seed: test_error(seed, 0.0, 0.0, False)),
-        "standard, under ε = 0.2": (0.845, lambda seed: test_error(seed, 0.0, LECTURE_EPS, False)),
-        "robust, under ε = 0.2": (0.025, lambda seed: test_error(seed, LECTURE_EPS, LECTURE_EPS, False)),
-    }
-    found: dict[int, list[float]] = {}
     for seed in seeds:
-        found[seed] = [compute(seed) for _, compute in told.values()]
-        rows = [
-            (name, f"{theirs:g}", *(f"{found[s][row]:.4f}" if s in found else "…" for s in seeds))
-            for row, (name, (theirs, _)) in enumerate(told.items())
-        ]
-        table(("error", "lecture", *(f"seed {s}" for s in seeds)), rows, slot)
+        cases = ((0.0, 0.0), (0.0, LECTURE_EPS), (LECTURE_EPS, LECTURE_EPS))
+        rows.append((f"seed {seed}", *(f"{test_error(seed, against, eps, False):.4f}" for against, eps in cases)))
+        shown = [*rows, *((f"seed {later}", "…", "…", "…") for later in seeds[len(rows) - 1 :])]
+        table(("error", "untouched", "under ε = 0.2", "robust, under ε = 0.2"), shown, slot)
     st.caption(
         "Kolter & Madry, chapter 2; the same recipe, trained on this machine. What differs is the draw of the first θ "
         "and of the batches. 1 wrong digit of 2115 is 0.0005, 2 are 0.0009. The attacked error of the standard model "
@@ -489,7 +502,7 @@ def show_lecture(settings: Settings) -> None:
     ]
     table(("error, ε = 0.2", "untouched", "without the box", "in the box"), rows)
     st.caption(
-        f"Seed {seed}. Most of a digit is black, and a black pixel cannot get darker: in the box, δ* of the standard "
+        f"Seed {seed}. Most of a digit is black, and a black pixel cannot get darker: in the box, δ\\* of the standard "
         f"model keeps {100 * power_in_box(seed, LECTURE_EPS):.0f} % of its ε‖θ‖₁ on the average. So −ε‖θ‖₁ is too "
         "pessimistic for pictures, and a model trained against the δ that pictures allow gives up less on clean "
         "digits. The inner maximum is still exact: the box, like the ball, binds each pixel by itself."
@@ -516,7 +529,7 @@ def show_play(settings: Settings, models: dict[str, LinearClassifier]) -> None:
     says = "1" if after > 0.5 else "0"
     with right:
         st.metric(
-            "p(1) under δ*",
+            "p(1) under δ\\*",
             percent(after),
             f"from {percent(before)}",
             delta_color="off",
@@ -531,11 +544,15 @@ def show_play(settings: Settings, models: dict[str, LinearClassifier]) -> None:
         st.caption(
             "Found by bisection on ε, inside the box." if box else "Without the box, that ε is exactly |h(x)| / ‖θ‖₁."
         )
-    pictures(
-        (ink(square(x), 5), "x", "The digit, untouched"),
-        (ink(0.5 + square(delta), 5), f"0.5 + δ*, ε = {eps:g}", "The worst perturbation for this digit, around grey"),
-        (ink(square(x + delta), 5), f"x + δ*: it says {says}", f"The perturbed digit, classified as {says}"),
+    panels = (
+        (square(x), "x", "The digit, untouched"),
+        (0.5 + square(delta), f"+ δ\\*, ε = {eps:g}", "The worst perturbation for this digit, around grey"),
+        (square(x + delta), f"= “{says}”", f"The perturbed digit, classified as {says}"),
     )
+    with st.container(key="stage", width=640):
+        for column, (pixels, caption, alt) in zip(st.columns(3), panels, strict=True):
+            column.image(picture_uri(ink(pixels, 8)), width="stretch", alt=alt)
+            column.markdown(caption)
     grid = [k / 100 for k in range(51)]
     lines = []
     for (name, each), colour in zip(models.items(), (STANDARD, ROBUST), strict=True):
@@ -543,7 +560,7 @@ def show_play(settings: Settings, models: dict[str, LinearClassifier]) -> None:
         p = torch.sigmoid(signs(y) * torch.tensor(margins))
         lines.append((name, grid, p.tolist(), colour))
     chart(
-        curve(lines, x_title="ε", y_title="p(1) under δ*", y_range=(-0.02, 1.02), mark=eps, mark_text=f"ε = {eps:g}"),
+        curve(lines, x_title="ε", y_title="p(1) under δ*", y_range=(-0.02, 1.02), mark=eps),
         "p_curve",
         f"p(1) against ε; at {eps:g} the {settings.model} model gives {percent(after)}",
     )
@@ -588,7 +605,7 @@ def show_others(settings: Settings) -> None:
     svm = final["linear SVM"]
     status.caption(
         f"Errors on the first {SAMPLE} zeros and ones of the test set, ε = {settings.eps:g}, pixels kept in [0, 1]; "
-        f"each model was fitted to the first {FITTED} training digits, seed {settings.seed}. “Borrowed δ*” is the "
+        f"each model was fitted to the first {FITTED} training digits, seed {settings.seed}. “Borrowed δ\\*” is the "
         "logistic regression's: nobody asked the model anything. The worst case is exact for the SVM (the formula) "
         "and for the tree (every leaf that the pixels' intervals can reach); for the neighbours nobody has one as "
         "cheap."
@@ -610,18 +627,15 @@ def show_standings(slot: DeltaGenerator, found: dict[str, Standing]) -> None:
     def told(part: float | None) -> str:
         return "…" if part is None else f"{part:.2f}"
 
+    models = found.values()
     rows = [
-        (
-            name,
-            told(each.untouched),
-            told(each.noise),
-            told(each.borrowed),
-            told(each.asked),
-            "unknown" if each.worst is None else f"{each.worst:.2f}",
-        )
-        for name, each in found.items()
+        ("untouched", *(told(each.untouched) for each in models)),
+        ("random ±ε", *(told(each.noise) for each in models)),
+        ("borrowed δ\\*", *(told(each.borrowed) for each in models)),
+        ("Square Attack", *(told(each.asked) for each in models)),
+        ("worst case", *("unknown" if each.worst is None else told(each.worst) for each in models)),
     ]
-    table(("model", "untouched", "random ±ε", "borrowed δ*", "Square Attack", "worst case"), rows, slot)
+    table(("error", *found), rows, slot)
 
 
 def questions(settings: Settings, standard: LinearClassifier, robust: LinearClassifier) -> list[Choice | Number]:
@@ -631,13 +645,16 @@ def questions(settings: Settings, standard: LinearClassifier, robust: LinearClas
     return [
         Choice(
             "a",
-            "Without the box, every 0 gets the very same δ*, whatever it looks like. Why?",
+            "Without the box, every 0 gets the very same δ\\*, whatever it looks like. Why?",
             (
-                ("Because all zeros look alike.", "They do not, and δ* would be the same even for a picture of a cat."),
+                (
+                    "Because all zeros look alike.",
+                    "They do not, and δ\\* would be the same even for a picture of a cat.",
+                ),
                 (
                     "Because h is linear: δ enters by y·θᵀδ alone, and x is not in it.",
                     "Yes. That is line 2. For a deep network the gradient changes from picture to picture, and so "
-                    "does δ*.",
+                    "does δ\\*.",
                 ),
                 ("Because ε is the same for all.", "ε says how far. Which way each pixel goes is the question here."),
             ),
@@ -683,7 +700,7 @@ def questions(settings: Settings, standard: LinearClassifier, robust: LinearClas
                     "It rises: clipped pictures are harder to read.",
                     "The box takes choices away from the attacker. A maximum over fewer δ cannot be larger.",
                 ),
-                ("Nothing: δ* is ±ε anyway.", "A black pixel cannot go to −ε. Look at the table under 5."),
+                ("Nothing: δ\\* is ±ε anyway.", "A black pixel cannot go to −ε. Look at the table under 5."),
                 (
                     "It falls: the attacker has fewer δ to choose from.",
                     f"Yes, from {test_error(settings.seed, 0.0, 0.2, False):.3f} to "
