@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -22,6 +23,7 @@ from adv_core.linear import (
     mean_worst_loss,
     robust_losses,
     signs,
+    slope,
     train,
     worst_case,
     worst_margin,
@@ -94,7 +96,7 @@ def test_no_corner_is_worse(box: bool, seed: int, eps: float) -> None:
     assert torch.allclose(ours, best, atol=1e-5)
     at_worst = worst_case(model.theta, y, eps, x if box else None)
     assert torch.allclose(signs(y) * model.score(x + at_worst), best, atol=1e-5)
-    assert float(at_worst.abs().max()) <= eps * (1 + 1e-6)
+    assert float(at_worst.abs().max()) <= float(torch.tensor(eps))  # as a float32
     if box:
         assert float((x + at_worst).min()) >= 0 and float((x + at_worst).max()) <= 1
 
@@ -163,6 +165,23 @@ def test_its_slope_is_right(box: bool) -> None:
 
 
 @pytest.mark.parametrize("box", [False, True])
+@pytest.mark.parametrize("eps", [0.0, 0.2])
+def test_the_slope_of_training_is_that_of_the_robust_loss(eps: float, box: bool) -> None:
+    model, x, y = small(8, size=20)
+    theta, bias = model.theta.requires_grad_(), model.bias.requires_grad_()
+    expected = torch.autograd.grad(robust_losses(theta, bias, x, y, eps, box=box).mean(), (theta, bias))
+    plain = theta.detach().numpy(), float(bias.detach())
+    to_theta, to_bias = slope(*plain, x.numpy(), signs(y).numpy(), eps, box=box)
+    assert torch.allclose(torch.from_numpy(to_theta), expected[0], atol=1e-6)
+    assert to_bias == pytest.approx(float(expected[1]), abs=1e-6) and to_theta.dtype == plain[0].dtype
+
+
+def test_the_slope_of_a_very_sure_model_is_zero() -> None:
+    to_theta, to_bias = slope(np.full(2, 500.0, np.float32), 0.0, np.ones((1, 2), np.float32), np.ones(1), 0.0)
+    assert not to_theta.any() and to_bias == 0
+
+
+@pytest.mark.parametrize("box", [False, True])
 def test_the_smallest_epsilon_that_turns_a_digit(box: bool) -> None:
     model, x, y = small(6, size=12, rows=40)
     turn = flips_at(model, x, y, box=box)
@@ -216,20 +235,9 @@ def test_training_depends_on_its_seed_alone(digits: tuple[Digits, Digits]) -> No
     x, y = digits[0].images[:500], digits[0].labels[:500]
 
     def trained(seed: int) -> Tensor:
-        torch.manual_seed(seed + 100)
-        before = torch.get_rng_state()
-        theta = list(train(x, y, epochs=2, seed=seed))[-1].model.theta
-        assert torch.equal(torch.get_rng_state(), before)
-        return theta
+        return list(train(x, y, epochs=2, seed=seed))[-1].model.theta
 
     assert torch.equal(trained(1), trained(1)) and not torch.equal(trained(1), trained(2))
-
-
-def test_training_works_where_gradients_are_off(digits: tuple[Digits, Digits]) -> None:
-    x, y = digits[0].images[:500], digits[0].labels[:500]
-    with torch.no_grad():
-        course = list(train(x, y, epochs=2))
-    assert course[-1].loss < course[0].loss
 
 
 def test_training_inside_the_box_gives_up_less(
