@@ -10,9 +10,9 @@
 | `ADV_MAX_QUEUE` | 64 | requests that wait; one more is refused with a sentence |
 | `ADV_MAX_SESSION` | 1 | long runs of one session (browser tab) that advance at a time; one more may wait |
 | `ADV_MAX_BATCH` | 8 | rows of several learners that are computed together |
-| `ADV_MAX_GROUPS` | 3 | long runs, or batches of them, that advance side by side |
+| `ADV_MAX_GROUPS` | 2 | long runs, or batches of them, that advance side by side |
 | `ADV_LEASE_SECONDS` | 10 | a run that nobody has looked at for so long is stopped |
-| `ADV_REMEMBERED_MIB` | 192 | results that are kept, in case they are asked for again |
+| `ADV_REMEMBERED_MIB` | 96 | results that are kept, in case they are asked for again |
 """
 
 import os
@@ -32,9 +32,9 @@ class Limits:
     max_queue: int = 64
     max_session: int = 1
     max_batch: int = 8
-    max_groups: int = 3
+    max_groups: int = 2
     lease_seconds: int = 10
-    remembered_mib: int = 192
+    remembered_mib: int = 96
 
     @classmethod
     def from_environment(cls) -> "Limits":

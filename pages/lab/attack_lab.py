@@ -563,8 +563,7 @@ def main() -> None:
         status.progress(min(frame.index / max(request.length, 1), 1.0), f"Step {frame.index} of {request.length}")
         loss_curve(frames)
 
-    known = job.done
-    frames = follow(job, (lambda frames: None) if known else draw, status.info)
+    frames = follow(job, draw, status.info, end=False)
     if frames is None:
         status.empty()
         st.stop()

@@ -58,28 +58,33 @@ def follow(
     draw: Callable[[list[Frame]], None] = lambda frames: None,
     waiting: Callable[[str], object] = lambda text: None,
     interval: float = 0.12,
+    end: bool = True,
 ) -> list[Frame] | None:
     """Draw a job's frames as they come; its whole run, or None with the reason on the page.
 
     Args:
-        draw: gets the frames so far, at most every ``interval`` seconds, and once more at the end. On a machine with
-            many learners they take turns, and a run is drawn more rarely: pictures on the way to a result shall not
-            keep the results waiting.
+        draw: gets the frames so far, at most every ``interval`` seconds, and at the end the whole run. On a machine
+            with many learners they take turns, and a run is drawn more rarely: pictures on the way to a result shall
+            not keep the results waiting.
         waiting: gets a sentence about the place in the line, while there is one.
+        end: whether to draw the whole run; not where the page does so anyway.
     """
     with _turns.follower():
-        _follow(job, draw, waiting, interval)
+        _follow(job, draw, waiting, interval, end)
     if job.finished:
         return job.frames
     _sorry(job.error or "The computation was stopped.")
     return None
 
 
-def _follow(job: Job, draw: Callable[[list[Frame]], None], waiting: Callable[[str], object], interval: float) -> None:
+def _follow(
+    job: Job, draw: Callable[[list[Frame]], None], waiting: Callable[[str], object], interval: float, end: bool
+) -> None:
     drawn, last, told = 0, 0.0, ""
     while True:
         done, frames = job.done, job.frames  # in this order: no frame comes after `done`
-        if len(frames) > drawn and (done or (time.monotonic() - last >= interval and _turns.take())):
+        ready = end if done else time.monotonic() - last >= interval
+        if len(frames) > drawn and ready and (done or _turns.take()):
             began = time.monotonic()
             try:
                 draw(frames)
