@@ -182,12 +182,12 @@ class SteepestAscent(Rule):
     def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
         self._project = self._project or self.delta_set.projection(x)
         if self.step == "steepest":
-            move = self.delta_set.steepest(here.gradient, self.step_size)
+            moved = self.delta_set.ascend(delta, here.gradient, self.step_size)
         elif self.step == "gradient":
-            move = per_row(self.step_size, x) * here.gradient
+            moved = per_row(self.step_size, x) * here.gradient + delta
         else:
             raise ValueError(f"step is 'steepest' or 'gradient', not {self.step!r}")
-        return self._project(move.add_(delta))
+        return self._project(moved)
 
 
 @dataclass
