@@ -558,6 +558,8 @@ def _ascend(
     x = checked(x, snap=quantize)
     if first is not None and first.gradient.shape != x.shape:
         raise ValueError("the given gradient belongs to another picture")
+    if first is not None:  # a rule may overwrite what it is given
+        first = InputGradient(first.logits, first.loss, first.gradient.clone())
     best: Tensor | None = None
     best_seen: tuple[Tensor, Tensor] | None = None
     for restart, start in enumerate(starts):

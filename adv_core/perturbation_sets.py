@@ -54,7 +54,7 @@ class PerturbationSet(ABC):
         """argmax ⟨direction, v⟩ over ‖v‖ ≤ length: the steepest-ascent step. A zero direction gives zero."""
 
     def ascend(self, delta: Tensor, direction: Tensor, length: float | Tensor) -> Tensor:
-        """δ + the steepest step, as a new tensor, not projected yet."""
+        """δ + the steepest step, not projected yet. It may overwrite the direction: a gradient is used but once."""
         return self.steepest(direction, length).add_(delta)
 
     @abstractmethod
@@ -151,7 +151,8 @@ class Linf(Ball):
     def ascend(self, delta: Tensor, direction: Tensor, length: float | Tensor) -> Tensor:
         if isinstance(length, Tensor):
             return super().ascend(delta, direction, length)
-        return torch.add(delta, direction.sign(), alpha=length)  # the same in one pass instead of two
+        direction = direction.contiguous()  # an expanded gradient cannot be overwritten
+        return torch.add(delta, direction.sign_(), alpha=length, out=direction)  # no memory but what is there already
 
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
         unit = torch.rand(x.shape, generator=generator).to(x) * 2 - 1
@@ -215,8 +216,16 @@ class L2(Ball):
         return project
 
     def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
+        return direction * self._factor(direction, length)
+
+    def ascend(self, delta: Tensor, direction: Tensor, length: float | Tensor) -> Tensor:
+        return direction.contiguous().mul_(self._factor(direction, length)).add_(delta)
+
+    @staticmethod
+    def _factor(direction: Tensor, length: float | Tensor) -> Tensor:
+        """What brings each row to that length; a zero row stays zero."""
         size = torch.linalg.vector_norm(direction.flatten(1), dim=1).clamp_min(torch.finfo(direction.dtype).tiny)
-        return direction * per_row(length / size, direction)
+        return per_row(length / size, direction)
 
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
         gaussian = torch.randn(x.shape, generator=generator).to(x)
