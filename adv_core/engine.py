@@ -34,6 +34,7 @@ from adv_core.attacks import InputGradient, Step, fgsm, input_gradient, pgd, ran
 from adv_core.classifiers import DEFAULT, Classifier, ClassifierError, info_of, load_classifier, pick_device
 from adv_core.images import from_pixels
 from adv_core.limits import LIMITS, Limits
+from adv_core.memory import set_aside_what_stays
 from adv_core.objectives import Objective
 from adv_core.request import Frame, Request, ball_of, frames_of, labels_of, objective_of
 
@@ -432,6 +433,7 @@ class _Models:
     def classifier(self, name: str) -> Classifier:
         if name not in self._classifiers:
             self._classifiers[name] = load_classifier(name, self._device, download=False)
+            set_aside_what_stays()
         return self._classifiers[name]
 
     def steps(self, requests: list[Request]) -> Iterator[Step]:
