@@ -182,12 +182,12 @@ class SteepestAscent(Rule):
     def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
         self._project = self._project or self.delta_set.projection(x)
         if self.step == "steepest":
-            move = self.delta_set.steepest(here.gradient, self.step_size)
+            moved = self.delta_set.ascend(delta, here.gradient, self.step_size)
         elif self.step == "gradient":
-            move = per_row(self.step_size, x) * here.gradient
+            moved = per_row(self.step_size, x) * here.gradient + delta
         else:
             raise ValueError(f"step is 'steepest' or 'gradient', not {self.step!r}")
-        return self._project(move.add_(delta))
+        return self._project(moved)
 
 
 @dataclass
@@ -558,6 +558,8 @@ def _ascend(
     x = checked(x, snap=quantize)
     if first is not None and first.gradient.shape != x.shape:
         raise ValueError("the given gradient belongs to another picture")
+    if first is not None:  # a rule may overwrite what it is given
+        first = InputGradient(first.logits, first.loss, first.gradient.clone())
     best: Tensor | None = None
     best_seen: tuple[Tensor, Tensor] | None = None
     for restart, start in enumerate(starts):

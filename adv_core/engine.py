@@ -5,9 +5,9 @@ One worker thread owns the device and does all torch work; pages only submit and
 - Equal requests are one `Run`, whoever asks; results are kept and given away again.
 - Requests that differ only in picture, classes, ε and seed are computed together, as rows of one batch.
 - Short work (a look at a picture, FGSM, noise) starts at once. Of the long runs, a few batches advance side by side,
-  one step at a time; the others wait in line. Every second step goes to the batch that is nearest to its end, so that
-  somebody gets a result soon; the other steps go round, so that nobody is kept waiting for ever. Runs without pictures
-  (curves below the page's first screen) get every tenth step while there is anything else.
+  one step at a time; the others wait in line. Most steps go to the batch that is nearest to its end, so that somebody
+  gets a result soon; every fourth goes round, so that nobody is kept waiting for ever. Runs without pictures (curves
+  below the page's first screen) get every tenth step while there is anything else.
 - A session (one browser tab) has one long run and one that waits; a newer request takes the place of the waiting one.
 - A run ends when it is done, when nobody wants it any more, or when nobody has looked at it for a while (a closed tab
   says no goodbye).
@@ -34,6 +34,7 @@ from adv_core.attacks import InputGradient, Step, fgsm, input_gradient, pgd, ran
 from adv_core.classifiers import DEFAULT, Classifier, ClassifierError, info_of, load_classifier, pick_device
 from adv_core.images import from_pixels
 from adv_core.limits import LIMITS, Limits
+from adv_core.memory import set_aside_what_stays
 from adv_core.objectives import Objective
 from adv_core.request import Frame, Request, ball_of, frames_of, labels_of, objective_of
 
@@ -363,7 +364,7 @@ class LocalEngine:
         # What people look at goes first; a curve below it must not stand still for ever.
         ahead = [batch for batch in self._batches if not batch.behind]
         batches = self._batches if self._turn % 10 == 0 else ahead or self._batches
-        if self._turn % 2:
+        if self._turn % 4:
             return min(batches, key=lambda batch: batch.left)
         return min(batches, key=lambda batch: batch.served)
 
@@ -432,6 +433,7 @@ class _Models:
     def classifier(self, name: str) -> Classifier:
         if name not in self._classifiers:
             self._classifiers[name] = load_classifier(name, self._device, download=False)
+            set_aside_what_stays()
         return self._classifiers[name]
 
     def steps(self, requests: list[Request]) -> Iterator[Step]:

@@ -7,12 +7,12 @@
 | `ADV_MAX_QUERIES` | 2000 | questions of a black-box attack |
 | `ADV_MAX_ROWS` | 16 | values of ε side by side |
 | `ADV_MAX_PIXELS` | 3000000 | pixels of one request, all its rows together |
-| `ADV_MAX_QUEUE` | 64 | requests that wait; one more is refused with a sentence |
+| `ADV_MAX_QUEUE` | 256 | requests that wait; one more is refused with a sentence |
 | `ADV_MAX_SESSION` | 1 | long runs of one session (browser tab) that advance at a time; one more may wait |
 | `ADV_MAX_BATCH` | 8 | rows of several learners that are computed together |
-| `ADV_MAX_GROUPS` | 3 | long runs, or batches of them, that advance side by side |
+| `ADV_MAX_GROUPS` | 2 | long runs, or batches of them, that advance side by side |
 | `ADV_LEASE_SECONDS` | 10 | a run that nobody has looked at for so long is stopped |
-| `ADV_REMEMBERED_MIB` | 192 | results that are kept, in case they are asked for again |
+| `ADV_REMEMBERED_MIB` | 96 | results that are kept, in case they are asked for again |
 """
 
 import os
@@ -29,12 +29,12 @@ class Limits:
     max_rows: int = 16
     # A PNG of 3 million pixels is below the 10 MB that can be uploaded, even where it cannot be compressed at all.
     max_pixels: int = 3_000_000
-    max_queue: int = 64
+    max_queue: int = 256
     max_session: int = 1
     max_batch: int = 8
-    max_groups: int = 3
+    max_groups: int = 2
     lease_seconds: int = 10
-    remembered_mib: int = 192
+    remembered_mib: int = 96
 
     @classmethod
     def from_environment(cls) -> "Limits":

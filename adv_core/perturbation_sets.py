@@ -43,12 +43,19 @@ class PerturbationSet(ABC):
         """The nearest point of the set to δ in the Euclidean sense; both constraints hold to the last bit."""
 
     def projection(self, x: Tensor) -> Callable[[Tensor], Tensor]:
-        """`project` for one x: what does not depend on δ is computed once, for all the steps of a run."""
+        """`project` for one x: what does not depend on δ is computed once, for all the steps of a run.
+
+        It may overwrite the δ that it gets.
+        """
         return lambda delta: self.project(delta, x)
 
     @abstractmethod
     def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
         """argmax ⟨direction, v⟩ over ‖v‖ ≤ length: the steepest-ascent step. A zero direction gives zero."""
+
+    def ascend(self, delta: Tensor, direction: Tensor, length: float | Tensor) -> Tensor:
+        """δ + the steepest step, not projected yet. It may overwrite the direction: a gradient is used but once."""
+        return self.steepest(direction, length).add_(delta)
 
     @abstractmethod
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -130,16 +137,22 @@ class Linf(Ball):
     """max |δᵢ| ≤ ε: no pixel moves by more than ε. Its steepest step is the sign (Goodfellow et al. 2015)."""
 
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
-        return self.projection(x)(delta)
+        return self.projection(x)(delta.clone())
 
     def projection(self, x: Tensor) -> Callable[[Tensor], Tensor]:
         eps = per_row(self.eps, x)
         # Bounds on δ, not on x + δ: in floating point (x + δ) - x need not give δ back, and would leave the ball.
         low, high = (-x).clamp_(min=-eps), (1 - x).clamp_(max=eps)
-        return lambda delta: delta.clamp(low, high)
+        return lambda delta: delta.clamp_(low, high)
 
     def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
         return direction.sign().mul_(per_row(length, direction))
+
+    def ascend(self, delta: Tensor, direction: Tensor, length: float | Tensor) -> Tensor:
+        if isinstance(length, Tensor):
+            return super().ascend(delta, direction, length)
+        direction = direction.contiguous()  # an expanded gradient cannot be overwritten
+        return torch.add(delta, direction.sign_(), alpha=length, out=direction)  # no memory but what is there already
 
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
         unit = torch.rand(x.shape, generator=generator).to(x) * 2 - 1
@@ -203,8 +216,16 @@ class L2(Ball):
         return project
 
     def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
+        return direction * self._factor(direction, length)
+
+    def ascend(self, delta: Tensor, direction: Tensor, length: float | Tensor) -> Tensor:
+        return direction.contiguous().mul_(self._factor(direction, length)).add_(delta)
+
+    @staticmethod
+    def _factor(direction: Tensor, length: float | Tensor) -> Tensor:
+        """What brings each row to that length; a zero row stays zero."""
         size = torch.linalg.vector_norm(direction.flatten(1), dim=1).clamp_min(torch.finfo(direction.dtype).tiny)
-        return direction * per_row(length / size, direction)
+        return per_row(length / size, direction)
 
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
         gaussian = torch.randn(x.shape, generator=generator).to(x)

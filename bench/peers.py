@@ -300,7 +300,7 @@ def main() -> None:
                 long = batch > 1 or (work.steps == 40 and network == "resnet50")
                 repeats = 5 if work.steps == 1 else 3
                 if asked.quick or (long and work.steps > 1):
-                    repeats = 1 if batch == 32 or work.steps == 40 or asked.quick else 3
+                    repeats = 1 if batch == 32 or asked.quick else 2 if work.steps == 40 else 3
                 rounds = [batch_of(pictures, batch, round) for round in range(repeats)]
                 row = contest(plain, fast, rounds, work, QUICK_PEERS if long else tuple(PEERS))
                 print(f"| {network} | {batch} | {work.title} | {row} |", flush=True)

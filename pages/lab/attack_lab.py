@@ -563,8 +563,7 @@ def main() -> None:
         status.progress(min(frame.index / max(request.length, 1), 1.0), f"Step {frame.index} of {request.length}")
         loss_curve(frames)
 
-    known = job.done
-    frames = follow(job, (lambda frames: None) if known else draw, status.info)
+    frames = follow(job, draw, status.info, end=False)
     if frames is None:
         status.empty()
         st.stop()
@@ -574,11 +573,13 @@ def main() -> None:
     # The run is on the table: what follows only looks at it.
     chosen = len(frames) - 1
     if info.is_iterative:
+        # Streamlit keeps what a widget was given, also of widgets that are gone: it must not get hold of the frames.
+        indices = [each.index for each in frames]
         chosen = scrub.select_slider(
             "Replay, step by step",
             range(len(frames)),
             chosen,
-            format_func=lambda place: str(frames[place].index),
+            format_func=lambda place: str(indices[place]),
             key=f"step_{hash(request)}",
             help="0 is the start.",
         )

@@ -8,6 +8,7 @@ point at which a changed control interrupts the script. What fails is said in a 
 """
 
 import contextlib
+import math
 import secrets
 import threading
 import time
@@ -57,60 +58,81 @@ def follow(
     draw: Callable[[list[Frame]], None] = lambda frames: None,
     waiting: Callable[[str], object] = lambda text: None,
     interval: float = 0.12,
+    end: bool = True,
 ) -> list[Frame] | None:
     """Draw a job's frames as they come; its whole run, or None with the reason on the page.
 
     Args:
-        draw: gets the frames so far, at most every ``interval`` seconds, and once more at the end. On a machine with
-            many learners they take turns, and a run is drawn more rarely: pictures on the way to a result shall not
-            keep the results waiting.
+        draw: gets the frames so far, at most every ``interval`` seconds, and at the end the whole run. On a machine
+            with many learners they take turns, and a run is drawn more rarely: pictures on the way to a result shall
+            not keep the results waiting.
         waiting: gets a sentence about the place in the line, while there is one.
+        end: whether to draw the whole run; not where the page does so anyway.
     """
-    drawn, last, told = 0, 0.0, ""
-    while True:
-        done, frames = job.done, job.frames  # in this order: no frame comes after `done`
-        if done or (len(frames) > drawn and time.monotonic() - last >= interval):
-            with _turns.take(at_once=done) as mine:
-                if mine:
-                    if len(frames) > drawn:
-                        draw(frames)
-                    drawn, last = len(frames), time.monotonic()
-        state.get("_")  # sends nothing, but lets Streamlit interrupt here
-        if done:
-            break
-        place = job.place
-        if place is not None and (text := in_line(*place)) != told:
-            waiting(text)
-            told = text
-        job.wait(max(drawn, len(frames)), 0.1 if place is None else 0.3)
-        if len(frames) > drawn and not job.done:
-            time.sleep(max(0.0, interval - (time.monotonic() - last)) or 0.05)
+    with _turns.follower():
+        _follow(job, draw, waiting, interval, end)
     if job.finished:
         return job.frames
     _sorry(job.error or "The computation was stopped.")
     return None
 
 
+def _follow(
+    job: Job, draw: Callable[[list[Frame]], None], waiting: Callable[[str], object], interval: float, end: bool
+) -> None:
+    drawn, last, told = 0, 0.0, ""
+    while True:
+        done, frames = job.done, job.frames  # in this order: no frame comes after `done`
+        ready = end if done else time.monotonic() - last >= interval
+        if len(frames) > drawn and ready and (done or _turns.take()):
+            began = time.monotonic()
+            try:
+                draw(frames)
+            finally:  # also where Streamlit stops the script in the middle of the drawing
+                drawn, last = len(frames), time.monotonic()
+                _turns.give(last - began)
+        state.get("_")  # sends nothing, but lets Streamlit interrupt here
+        if done:
+            return
+        place = job.place
+        if place is not None and (text := in_line(*place)) != told:
+            waiting(text)
+            told = text
+        job.wait(max(drawn, len(frames)), 0.2)
+        if len(frames) > drawn and not job.done:
+            time.sleep(max(0.0, interval - (time.monotonic() - last)) or 0.1)
+
+
 class _Turns:
-    """Who may draw a picture on the way: one page of the process at a time, for a quarter of the time in all."""
+    """Who may draw a picture on the way: one page of the process at a time, and the more pages, the longer a break."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._free_at = 0.0
+        self._pages = 0
 
     @contextlib.contextmanager
-    def take(self, at_once: bool) -> Iterator[bool]:
-        """Whether it is this page's turn now; with ``at_once`` it always is."""
-        began = time.monotonic()
-        if at_once or began < self._free_at or not self._lock.acquire(blocking=False):
-            yield at_once
-            return
+    def follower(self) -> Iterator[None]:
+        """A page that follows a run."""
+        with self._lock:
+            self._pages += 1
         try:
-            yield True
-        finally:  # also where Streamlit stops the script in the middle of the drawing
-            ended = time.monotonic()
-            self._free_at = ended + 3 * (ended - began)
-            self._lock.release()
+            yield
+        finally:  # also where Streamlit stops the script
+            with self._lock:
+                self._pages -= 1
+
+    def take(self) -> bool:
+        """Whether it is this page's turn; if so, it has to call `give` afterwards."""
+        with self._lock:
+            mine = time.monotonic() >= self._free_at
+            if mine:
+                self._free_at = math.inf
+        return mine
+
+    def give(self, seconds: float) -> None:
+        """The end of a turn that took so long."""
+        self._free_at = time.monotonic() + (1 + self._pages) * seconds
 
 
 _turns = _Turns()

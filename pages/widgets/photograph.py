@@ -48,14 +48,16 @@ def gallery(page: Controls[Any], choose: Callable[..., None] | None = None) -> N
         choose: is called with ``image=...``; the page's own `Controls.set` if there is none.
     """
     choose = choose or page.set
-    with st.popover("Choose a photograph", width="stretch"), st.container(key="gallery"):
-        names = list(PHOTOS)
-        for row in range(0, len(names), 4):
-            for name, column in zip(names[row : row + 4], st.columns(4), strict=False):
-                column.image(thumbnail(name), width="stretch", alt=PHOTOS[name])
-                column.button(
-                    PHOTOS[name], key=f"photo_{name}", on_click=choose, kwargs={"image": name}, width="stretch"
-                )
+    # What is inside is computed only while it is open: sixteen pictures with their buttons are much for every rerun.
+    popover = st.popover("Choose a photograph", width="stretch", on_change="rerun", key="gallery_open")
+    if popover.open:
+        with popover, st.container(key="gallery"):
+            names = list(PHOTOS)
+            for row in range(0, len(names), 4):
+                for name, column in zip(names[row : row + 4], st.columns(4), strict=False):
+                    column.image(thumbnail(name), width="stretch", alt=PHOTOS[name])
+                    choice = {"image": name}
+                    column.button(PHOTOS[name], key=f"photo_{name}", on_click=choose, kwargs=choice, width="stretch")
 
 
 def own_picture(page: Controls[Any], default: str) -> None:

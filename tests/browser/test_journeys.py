@@ -94,6 +94,15 @@ def test_preset_and_share_link_in_a_fresh_context(page: Page, browser: Browser, 
     other.context.close()
 
 
+def test_gallery(page: Page, address: str) -> None:
+    page.goto(address + FAST)
+    fooled(page, "wombat")
+    page.get_by_role("button", name="Choose a photograph").click()
+    page.get_by_role("button", name="Koala").click()
+    page.wait_for_url("**image=koala**")
+    expect(page.get_by_alt_text("Original picture, classified as koala")).to_be_visible(timeout=LIMIT)
+
+
 def test_target_by_typing(page: Page, address: str) -> None:
     page.goto(address + FAST)
     fooled(page, "wombat")
