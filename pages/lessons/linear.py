@@ -52,7 +52,7 @@ class Settings:
     box: bool = False
     seed: int = number(0, 0, 99)
     line: int = number(0, 0, 5)
-    against: float = number(LECTURE_EPS, 0.05, 0.4)
+    against: float = number(LECTURE_EPS, 0.05, 0.3)  # with 0.4, these steps are too long: training does not settle
     source: str = word("test", ("test", "own"))
     digit: int = number(0, 0, TESTED - 1)
     model: str = word("standard", ("standard", "robust"))
@@ -411,7 +411,7 @@ def show_robust(settings: Settings, standard: LinearClassifier) -> LinearClassif
     with left:
         slot = st.empty()
     with right:
-        page.control("against", st.slider, "ε to train against", 0.05, 0.4, step=0.05)
+        page.control("against", st.slider, "ε to train against", 0.05, 0.3, step=0.05)
     settings = page.value
     robust = watch(slot, training(settings.seed, settings.against), 20, ROBUST, (0.01, 10)).model
     limit = float(standard.theta.abs().quantile(0.99))

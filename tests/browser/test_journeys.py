@@ -182,3 +182,13 @@ def test_presentation_hides_the_sidebar(page: Page, address: str) -> None:
     page.goto(address + FAST + "&present=1")
     fooled(page, "wombat")
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+
+
+def test_linear_lesson(page: Page, address: str) -> None:
+    page.goto(address + "/linear?line=2")
+    expect(page.get_by_text("Under δ*", exact=False).first).to_be_visible(timeout=LIMIT)
+    page.get_by_role("button", name="Next line").click()
+    page.wait_for_url("**line=3**")
+    expect(page.get_by_text("each pixel is free", exact=False)).to_be_visible(timeout=LIMIT)
+    page.get_by_role("link", name="Attack Lab").first.click()
+    fooled(page, "airliner")
