@@ -11,7 +11,7 @@ those that see only the classifier's answers in `black_box`.
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -507,16 +507,30 @@ def random_noise(
     perturbation_set: PerturbationSet,
     objective: Climbable,
     *,
+    draws: int = 1,
     seed: Seed = 0,
     quantize: bool = True,
 ) -> Iterator[Step]:
-    """Noise of the same size: FGSM with a random direction in the place of the gradient. Yields steps 0 and 1.
+    """Noise of the same size: FGSM with a random direction in the place of the gradient.
 
     In L∞ every pixel moves by the full ±ε, in L2 δ lies on the sphere, so noise and attack differ in direction alone.
+
+    Args:
+        draws: how many δ to try, one after the other; the k-th is the first one of ``seed + k - 1``.
+        classifier, x, perturbation_set, objective, quantize: as for `fgsm`.
+
+    Yields:
+        Step 0 (x itself), and one step a draw. Each of them is rounded as a last step is.
     """
-    direction = _rowwise(x, seed, lambda like, generator: torch.randn(like.shape, generator=generator).to(like))
-    here = InputGradient(*evaluate(classifier, x, objective), direction)
-    yield from fgsm(classifier, x, perturbation_set, objective, gradient=here, quantize=quantize)
+    logits, loss = evaluate(classifier, x, objective)
+    for draw in range(draws):
+        seeds = seed + draw if isinstance(seed, int) else [each + draw for each in seed]
+        direction = _rowwise(x, seeds, lambda like, generator: torch.randn(like.shape, generator=generator).to(like))
+        here = InputGradient(logits, loss, direction)
+        start, end = fgsm(classifier, x, perturbation_set, objective, gradient=here, quantize=quantize)
+        if draw == 0:
+            yield start
+        yield replace(end, index=draw + 1)
 
 
 def run(steps: Iterable[Step], *, keep_steps: bool = True) -> AttackResult:

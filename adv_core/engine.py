@@ -33,6 +33,7 @@ from adv_core import metrics
 from adv_core.attacks import InputGradient, Step, fgsm, input_gradient, pgd, random_noise
 from adv_core.classifiers import DEFAULT, Classifier, ClassifierError, info_of, load_classifier, pick_device
 from adv_core.images import from_pixels
+from adv_core.landscape import decision_slice
 from adv_core.limits import LIMITS, Limits
 from adv_core.memory import set_aside_what_stays
 from adv_core.objectives import Objective
@@ -195,7 +196,7 @@ class _Batch:
 
     @property
     def rows(self) -> int:
-        return sum(len(run.request.eps) for run in self.runs)
+        return sum(run.request.rows for run in self.runs)
 
 
 class LocalEngine:
@@ -277,7 +278,7 @@ class LocalEngine:
                 if not other.short:
                     before.append(other)
             steps = sum(batch.left * batch.rows for batch in self._batches)
-            steps += sum(other.request.length * len(other.request.eps) for other in before)
+            steps += sum(other.request.length * other.request.rows for other in before)
             return len(before), steps * self._row_seconds
 
     # ------------------------------------------------------------------------------------------- the worker's thread
@@ -332,9 +333,9 @@ class LocalEngine:
             if not first.short and not (room and may(first)):
                 continue
             long[first.session] += not first.short
-            runs, rows, kind = [first], len(first.request.eps), first.request.together
+            runs, rows, kind = [first], first.request.rows, first.request.together
             for other in self._waiting if kind is not None else ():
-                more = len(other.request.eps)
+                more = other.request.rows
                 if other is first or other.started or other.request.together != kind:
                     continue
                 small = (rows + more) * first.request.height * first.request.width <= self._limits.max_pixels
@@ -351,7 +352,7 @@ class LocalEngine:
         for run in runs:
             run.started = True
             metrics.waited.observe(now - run.submitted)
-        metrics.batch_rows.observe(sum(len(run.request.eps) for run in runs))
+        metrics.batch_rows.observe(sum(run.request.rows for run in runs))
         self._batches.append(_Batch(runs, self._models.steps([run.request for run in runs])))
 
     def _next(self) -> _Batch | None:
@@ -440,7 +441,7 @@ class _Models:
         """The solver for these requests together, begun when its first step is asked for."""
         first = requests[0]
         classifier = self.classifier(first.classifier)
-        pictures = [from_pixels(r.pixels).expand(len(r.eps), -1, -1, -1) for r in requests]
+        pictures = [from_pixels(r.pixels).expand(r.rows, -1, -1, -1) for r in requests]
         x = torch.cat(pictures).to(classifier.device)
         delta_set, objective, info = ball_of(*requests), objective_of(*requests), first.info
         seeds = [request.seed for request in requests for _ in request.eps]
@@ -454,7 +455,9 @@ class _Models:
                 options["seed"] = seeds if info.batches else first.seed
             yield from info.solver(classifier, x, *(places[name] for name in info.arguments), **options)
         elif first.attack == "noise":
-            yield from random_noise(classifier, x, delta_set, objective, seed=seeds)
+            yield from random_noise(classifier, x, delta_set, objective, draws=first.draws, seed=seeds)
+        elif first.attack == "slice":
+            yield from decision_slice(classifier, x, objective, reach=first.eps[0], seed=first.seed)
         else:
             yield from pgd(classifier, x, delta_set, objective, steps=0)
 

@@ -16,9 +16,10 @@ from adv_core.attacks import Step
 from adv_core.catalogue import ATTACKS, AttackInfo, Norm
 from adv_core.limits import LIMITS, Limits
 from adv_core.objectives import LogitsRatio, Margin, Objective, Targeted, TargetedDifference, Untargeted
-from adv_core.perturbation_sets import L0, L1, L2, Ball, Linf, PerturbationSet, per_row
+from adv_core.perturbation_sets import L0, L1, L2, Ball, Linf, Masked, PerturbationSet, per_row
 
 SHOWN_SIDE = 512  # a larger picture is thinned out on the way
+MAX_SIDE = 41  # of a slice
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,17 @@ class Request:
         image: the bytes of the 8-bit RGB picture, row by row, of shape (height, width, 3). One of another size than the
             network's is attacked as it is, through the network's own resizing.
         classifier: a name from the registry.
-        attack: a name from the catalogue; "none" only looks at the picture; "noise" is random noise of the same size.
+        attack: a name from the catalogue; "none" only looks at the picture; "noise" is random noise of the same size;
+            "slice" looks at a plane through the picture, a line of it a step (`adv_core.landscape`), out to ε.
         norm, eps: the ball; several radii make several rows, attacked side by side (the ε sweep). Attacks that look
             for the smallest δ do not ask for ε.
         objective: cross-entropy, the lecture's difference, the margin, or the logits ratio.
         label: the present class; target: the wanted one, None for "anything else".
         step_size: None takes the default that follows from ε and steps.
         steps, step, random_start, restarts, queries, seed: options of the solvers that know them.
+        draws: how many random δ "noise" tries, one after the other.
+        side: points along each side of a slice.
+        mask: where δ may live, as packed bits, row by row (see `with_mask`); empty for everywhere.
         pictures: whether the frames carry pictures, or only what the classifier says.
     """
 
@@ -56,6 +61,9 @@ class Request:
     restarts: int = 1
     queries: int = 500
     seed: int = 0
+    draws: int = 1
+    side: int = 25
+    mask: bytes = field(default=b"", repr=False)
     pictures: bool = True
 
     @property
@@ -73,7 +81,7 @@ class Request:
         """The index of the last step, if the attack does not end earlier."""
         info, options = self.info, self.options
         if info is None:
-            return 0 if self.attack == "none" else 1
+            return {"none": 0, "noise": self.draws, "slice": self.side - 1}[self.attack]
         if "queries" in options:
             return self.queries - 1
         if "steps" not in options:
@@ -85,6 +93,23 @@ class Request:
         """The picture, (H, W, 3) uint8."""
         return np.frombuffer(self.image, np.uint8).reshape(self.height, self.width, 3)
 
+    @property
+    def rows(self) -> int:
+        """How many pictures are looked at in one step."""
+        return self.side if self.attack == "slice" else len(self.eps)
+
+    @property
+    def allowed(self) -> np.ndarray:
+        """The mask, (H, W) bool; all True where there is none."""
+        if not self.mask:
+            return np.ones((self.height, self.width), bool)
+        bits = np.unpackbits(np.frombuffer(self.mask, np.uint8), count=self.height * self.width)
+        return bits.reshape(self.height, self.width).astype(bool)
+
+    def with_mask(self, allowed: np.ndarray) -> "Request":
+        """The same request for δ that live only where ``allowed`` (H, W) is true."""
+        return replace(self, mask=np.packbits(allowed).tobytes())
+
     def with_pixels(self, pixels: np.ndarray) -> "Request":
         """The same request for another picture (H, W, 3) uint8."""
         return replace(self, image=pixels.tobytes(), height=pixels.shape[0], width=pixels.shape[1])
@@ -95,7 +120,7 @@ class Request:
         Raises:
             ValueError: too much work, an unknown word, or a picture whose bytes do not fit its size.
         """
-        if self.attack not in ("none", "noise") and self.info is None:
+        if self.attack not in ("none", "noise", "slice") and self.info is None:
             raise ValueError(f"there is no attack {self.attack!r}")
         if self.norm not in _BALLS or (self.info and self.norm not in self.info.norms):
             raise ValueError(f"{self.attack} does not know the norm {self.norm!r}")
@@ -109,6 +134,12 @@ class Request:
             raise ValueError(f"restarts have to lie in 1 ... {limits.max_restarts}")
         if not 1 <= self.queries <= limits.max_queries:
             raise ValueError(f"queries have to lie in 1 ... {limits.max_queries}")
+        if not 1 <= self.draws <= limits.max_steps:
+            raise ValueError(f"draws have to lie in 1 ... {limits.max_steps}")
+        if self.attack == "slice" and (self.pictures or len(self.eps) != 1 or not 3 <= self.side <= MAX_SIDE):
+            raise ValueError(f"a slice has one ε, a side of 3 ... {MAX_SIDE}, and no pictures")
+        if self.mask and len(self.mask) != -(-self.height * self.width // 8):
+            raise ValueError("the mask does not fit the picture's size")
         if not 1 <= len(self.eps) <= limits.max_rows:
             raise ValueError(f"1 ... {limits.max_rows} values of ε at a time")
         if not all(math.isfinite(eps) and eps >= 0 for eps in self.eps):
@@ -117,7 +148,7 @@ class Request:
             raise ValueError("the step size has to be a finite number")
         if len(self.image) != self.height * self.width * 3 or not self.image:
             raise ValueError("the picture's bytes do not fit its size")
-        if len(self.eps) * self.height * self.width > limits.max_pixels:
+        if self.rows * self.height * self.width > limits.max_pixels:
             raise ValueError(
                 f"pictures of more than {limits.max_pixels / 1e6:g} megapixels have to be made smaller first"
             )
@@ -126,10 +157,10 @@ class Request:
     def together(self) -> "Request | None":
         """What has to be equal for two requests to be computed as one batch; None for those that go alone.
 
-        ε, the classes and the seed may differ, row by row. Attacks whose end depends on all rows of the batch, or that
-        draw for all of them at once, go alone.
+        ε, the classes and the seed may differ, row by row; the mask may not. Attacks whose end depends on all rows of
+        the batch, or that draw for all of them at once, go alone.
         """
-        if self.info is not None and not self.info.batches:
+        if self.attack == "slice" or (self.info is not None and not self.info.batches):
             return None
         target = None if self.target is None else 0
         return replace(self, image=b"", eps=(), label=0, target=target, seed=0)
@@ -177,10 +208,11 @@ _BALLS: dict[str, type[Ball]] = {"linf": Linf, "l2": L2, "l1": L1, "l0": L0}
 def ball_of(*requests: Request) -> PerturbationSet:
     """Δ of requests that are computed together; for attacks that look for the smallest δ, a ball without a limit."""
     first = requests[0]
-    if first.info and first.info.minimal:
-        return _BALLS[first.norm](math.inf)
     eps = [eps for request in requests for eps in request.eps]
-    return _BALLS[first.norm](torch.tensor(eps, dtype=torch.float64) if len(eps) > 1 else eps[0])
+    ball = _BALLS[first.norm](torch.tensor(eps, dtype=torch.float64) if len(eps) > 1 else eps[0])
+    if first.info and first.info.minimal:
+        ball = _BALLS[first.norm](math.inf)
+    return Masked(ball, torch.from_numpy(first.allowed)) if first.mask else ball
 
 
 def objective_of(*requests: Request) -> Objective:
@@ -189,7 +221,7 @@ def objective_of(*requests: Request) -> Objective:
     y = labels_of(*requests)
     if first.target is None:
         return {"margin": Margin, "dlr": LogitsRatio}.get(first.objective, Untargeted)(y)
-    target = [int(request.target or 0) for request in requests for _ in request.eps]
+    target = [int(request.target or 0) for request in requests for _ in range(request.rows)]
     if first.objective == "margin":
         return Margin(target=target)
     if first.objective == "ce":
@@ -199,7 +231,7 @@ def objective_of(*requests: Request) -> Objective:
 
 def labels_of(*requests: Request) -> list[int]:
     """The present class of every row."""
-    return [request.label for request in requests for _ in request.eps]
+    return [request.label for request in requests for _ in range(request.rows)]
 
 
 def thin(pixels: np.ndarray) -> np.ndarray:
@@ -213,7 +245,7 @@ def thin(pixels: np.ndarray) -> np.ndarray:
 
 def frames_of(step: Step, requests: list[Request]) -> list[Frame]:
     """One frame for each of the requests whose rows lie one after the other in the batch of the step."""
-    rows = [len(request.eps) for request in requests]
+    rows = [request.rows for request in requests]
     delta_set, pixels = ball_of(*requests), None
     levels = (step.delta * 255).round_()
     if requests[0].pictures:

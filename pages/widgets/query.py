@@ -38,6 +38,11 @@ def solved(questions: str) -> Any:
     return field(default="", metadata={"letters": questions})
 
 
+def sequence(letters: str, most: int) -> Any:
+    """A field that holds up to so many letters out of some, in any order, such as the answers "10110"."""
+    return field(default="", metadata={"sequence": letters, "most": most})
+
+
 def limits(kind: type[Any], name: str) -> tuple[float, float]:
     """Between what a number lies."""
     low, high = _field(kind, name).metadata["limits"]
@@ -83,6 +88,8 @@ def _parse(each: "Field[Any]", value: str) -> tuple[Any, str | None]:
         return None, f"{name} is either 0 or 1."
     if "letters" in rules:
         return "".join(letter for letter in rules["letters"] if letter in value), None
+    if "sequence" in rules:
+        return "".join(letter for letter in value if letter in rules["sequence"])[: rules["most"]], None
     if "choices" in rules:
         if value in rules["choices"]:
             return value, None

@@ -10,8 +10,7 @@ from typing import Any
 import streamlit as st
 
 from pages.widgets.controls import Controls
-
-state = st.session_state
+from pages.widgets.query import limits
 
 
 @dataclass(frozen=True)
@@ -90,20 +89,26 @@ def quiz(page: Controls[Any], questions: Sequence[Choice | Number]) -> None:
     heading.subheader(f"Check yourself ({solved} of {len(questions)})", anchor="check-yourself")
 
 
-def guess(key: str, text: str, low: int, high: int, start: int) -> int | None:
-    """Ask for a guess before a result is shown; None until it has been given."""
-    name = f"guess_{key}"
-    if name in state:
-        return int(state[name])
+def guess(page: Controls[Any], setting: str, text: str, start: int) -> int | None:
+    """Ask for a guess before a result is shown; None until it has been given.
+
+    Args:
+        setting: a whole number of the page's settings, `query.number(-1, -1, high)`: -1 stands for "not yet".
+        text: the question, in markdown.
+        start: where the slider stands at first.
+    """
+    given = int(getattr(page.value, setting))
+    if given >= 0:
+        return given
     with st.container(border=True):
         st.markdown(text)
-        value = st.slider("Your guess", low, high, start, key=f"{name}_slider")
+        key = page.key(f"{setting}_slider")
+        value = st.slider("Your guess", 0, int(limits(page.kind, setting)[1]), start, key=key)
         st.button(
-            "That is my guess", on_click=lambda: state.update({name: value}), key=f"{name}_button", type="primary"
+            "That is my guess",
+            on_click=page.set,
+            kwargs={setting: value},
+            key=page.key(f"{setting}_button"),
+            type="primary",
         )
     return None
-
-
-def forget_guess(key: str) -> None:
-    """Ask anew."""
-    state.pop(f"guess_{key}", None)

@@ -18,12 +18,12 @@ CSS = """
 <style>
 .block-container {padding-top: 2.6rem; max-width: 1180px}
 /* Three pictures stay in one row, on a phone too: their being side by side is the message. */
-.st-key-stage [data-testid=stHorizontalBlock] {flex-wrap: nowrap; gap: .75rem}
-.st-key-stage [data-testid=stColumn] {min-width: 0; flex: 1 1 0; width: auto}
-.st-key-stage img {width: 100%; border-radius: .4rem}
+[class*=st-key-stage] [data-testid=stHorizontalBlock] {flex-wrap: nowrap; gap: .75rem}
+[class*=st-key-stage] [data-testid=stColumn] {min-width: 0; flex: 1 1 0; width: auto}
+[class*=st-key-stage] img {width: 100%; border-radius: .4rem}
 .lab-op {font-weight: 600; font-size: .95rem; opacity: .8; min-height: 1.5em; white-space: nowrap; overflow: hidden;
   text-overflow: ellipsis}
-.st-key-stage img, .st-key-noise img {image-rendering: pixelated}
+[class*=st-key-stage] img, .st-key-noise img {image-rendering: pixelated}
 .lab-cap b {font-size: 1.15rem; line-height: 1.25; display: block; overflow-wrap: anywhere}
 .lab-cap span {white-space: pre-line; opacity: .85; font-variant-numeric: tabular-nums; display: block}
 .lab-cap {min-height: 4.8em}
