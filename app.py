@@ -2,11 +2,27 @@
 
 import streamlit as st
 
-import adv_core  # noqa: F401  first: it sets how torch's threads wait, which has to happen before torch is imported
+# adv_core first: it sets how torch's threads wait, which has to happen before torch is imported.
+from adv_core.memory import Collector, set_aside_what_stays
 from pages.widgets.lesson import LESSONS
+
+
+@st.cache_resource(show_spinner=False)
+def settle(page: str) -> None:
+    """Once for each page, at the end of its first run: what it has loaded by then stays for good."""
+    set_aside_what_stays()
+
+
+@st.cache_resource(show_spinner=False)
+def collector() -> Collector:
+    return Collector()
+
 
 st.set_page_config(page_title="Adversarial Lab", page_icon="🐕", layout="wide")
 # One folder below `pages/`: Streamlit itself would serve files that lie there directly, without this switchboard.
 lab = st.Page("pages/lab/attack_lab.py", title="Attack Lab", url_path="attack-lab", default=True)
 lessons = [st.Page(file, title=title, url_path=name) for file, title, name in LESSONS]
-st.navigation({"": [lab], "Lessons": lessons}).run()
+page = st.navigation({"": [lab], "Lessons": lessons})
+page.run()
+settle(page.title)
+collector().collect()

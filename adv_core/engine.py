@@ -1,6 +1,8 @@
 """Where attacks are computed: requests as data in, frames out, for everybody who uses this process.
 
-One worker thread owns the device and does all torch work; pages only submit and look.
+Worker threads own the device and do all torch work; pages only submit and look. On a CPU there are two of them: a
+batch leaves cores idle wherever its threads wait for each other or for Python, and two batches fill these gaps (1.3
+times the steps, on two cores). While one batch is alone it has all of torch's threads; two share them.
 
 - Equal requests are one `Run`, whoever asks; results are kept and given away again.
 - Requests that differ only in picture, classes, ε and seed are computed together, as rows of one batch.
@@ -193,6 +195,7 @@ class _Batch:
         self.served = 0.0
         self.short, self.behind = runs[0].short, runs[0].behind
         self.stride = math.ceil(self.left / MAX_FRAMES)
+        self.busy = False  # a worker is computing its next step
 
     @property
     def rows(self) -> int:
@@ -200,10 +203,15 @@ class _Batch:
 
 
 class LocalEngine:
-    """Computes in this process, in one worker thread on one device."""
+    """Computes in this process, on one device.
 
-    def __init__(self, device: str = "auto", limits: Limits = LIMITS) -> None:
-        self._device, self._limits = device, limits
+    Args:
+        workers: threads that compute; None is two on a CPU with as many cores, and one on an accelerator, which is fed
+            best by one.
+    """
+
+    def __init__(self, device: str = "auto", limits: Limits = LIMITS, workers: int | None = None) -> None:
+        self._device, self._limits, self._workers = device, limits, workers
         self._work = threading.Condition(threading.RLock())
         self._waiting: deque[Run] = deque()
         self._batches: list[_Batch] = []
@@ -212,7 +220,7 @@ class LocalEngine:
         self._models = _Models(device)
         self._row_seconds = 0.05  # one row, one step: a first guess, then measured
         self._turn = 0
-        self._thread: threading.Thread | None = None
+        self._alive: set[threading.Thread] = set()
 
     @property
     def device(self) -> str:
@@ -248,11 +256,18 @@ class LocalEngine:
             self._runs[run.key] = run
             self._waiting.append(run)
             metrics.queued.set(len(self._waiting))
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._serve, name="adv_core engine", daemon=True)
-                self._thread.start()
+            self._alive = {worker for worker in self._alive if worker.is_alive()}
+            while len(self._alive) < self._crew():
+                worker = threading.Thread(target=self._serve, name="adv_core engine", daemon=True)
+                self._alive.add(worker)
+                worker.start()
             self._work.notify()
         return job
+
+    def _crew(self) -> int:
+        if self._workers is None:
+            self._workers = min(2, os.cpu_count() or 1) if self.device == "cpu" else 1
+        return self._workers
 
     def compute(self, request: Request, timeout: float = 120.0) -> list[Frame]:
         return self.submit(request).result(timeout)
@@ -279,29 +294,46 @@ class LocalEngine:
                     before.append(other)
             steps = sum(batch.left * batch.rows for batch in self._batches)
             steps += sum(other.request.length * other.request.rows for other in before)
-            return len(before), steps * self._row_seconds
+            return len(before), steps * self._row_seconds / self._crew()
 
-    # ------------------------------------------------------------------------------------------- the worker's thread
+    # ------------------------------------------------------------------------------------------ the workers' threads
 
     def _serve(self) -> None:
+        all_threads, batch = torch.get_num_threads(), None
         try:
             while True:
                 with self._work:
-                    while not self._waiting and not self._batches:
+                    batch = self._take()
+                    while batch is None:
                         self._work.wait()
-                    self._drop_unwanted()
-                    self._admit()
-                    batch = self._next()
-                if batch is not None:
-                    self._advance(batch)
+                        batch = self._take()
+                    together = sum(other.busy for other in self._batches)
+                torch.set_num_threads(max(all_threads // together, 1))  # of this worker alone, and free of cost
+                self._advance(batch)
+                with self._work:
+                    batch.busy, batch = False, None
         finally:  # only if this thread is being killed: nobody shall wait for it in vain
             with self._work:
-                for run in [*self._waiting, *(run for batch in self._batches for run in batch.runs)]:
-                    run.end(_INTERRUPTED)
-                self._waiting.clear()
-                self._batches.clear()
-                self._runs.clear()
-                self._thread = None
+                self._alive.discard(threading.current_thread())
+                lost = [] if batch is None else batch.runs
+                if not self._alive:
+                    lost = [*lost, *self._waiting, *(run for other in self._batches for run in other.runs)]
+                    self._waiting.clear()
+                for run in lost:
+                    self._finish(run, _INTERRUPTED)
+                self._batches = [other for other in self._batches if self._alive and other is not batch]
+                self._work.notify_all()
+
+    def _take(self) -> _Batch | None:
+        """The batch whose next step is to be computed, from now on by this worker; None where there is none to take."""
+        self._drop_unwanted()
+        self._admit()
+        batch = self._next()
+        if batch is not None:
+            batch.busy = True
+            if any(not other.busy for other in self._batches):
+                self._work.notify()  # here is more, for another worker
+        return batch
 
     def _drop_unwanted(self) -> None:
         lease = self._limits.lease_seconds
@@ -309,7 +341,7 @@ class LocalEngine:
             self._waiting.remove(run)
             self._finish(run, error="The computation was stopped.")
         for batch in list(self._batches):
-            if not any(run.wanted(lease) for run in batch.runs):
+            if not batch.busy and not any(run.wanted(lease) for run in batch.runs):
                 self._batches.remove(batch)
                 for run in batch.runs:
                     self._finish(run, error="The computation was stopped.")
@@ -356,15 +388,16 @@ class LocalEngine:
         self._batches.append(_Batch(runs, self._models.steps([run.request for run in runs])))
 
     def _next(self) -> _Batch | None:
-        if not self._batches:
+        free = [batch for batch in self._batches if not batch.busy]
+        if not free:
             return None
         self._turn += 1
-        short = [batch for batch in self._batches if batch.short]
+        short = [batch for batch in free if batch.short]
         if short:
             return short[0]
         # What people look at goes first; a curve below it must not stand still for ever.
-        ahead = [batch for batch in self._batches if not batch.behind]
-        batches = self._batches if self._turn % 10 == 0 else ahead or self._batches
+        ahead = [batch for batch in free if not batch.behind]
+        batches = free if self._turn % 10 == 0 else ahead or free
         if self._turn % 4:
             return min(batches, key=lambda batch: batch.left)
         return min(batches, key=lambda batch: batch.served)
@@ -424,18 +457,20 @@ class LocalEngine:
 
 
 class _Models:
-    """The classifiers of one device, and how a batch of requests becomes a solver. Used by one thread alone."""
+    """The classifiers of one device, and how a batch of requests becomes a solver. Any thread may use it."""
 
     def __init__(self, device: str) -> None:
         self._device = device
         self._classifiers: dict[str, Classifier] = {}
         self._gradients: OrderedDict[tuple[object, ...], InputGradient] = OrderedDict()
+        self._loading, self._looking = threading.Lock(), threading.Lock()
 
     def classifier(self, name: str) -> Classifier:
-        if name not in self._classifiers:
-            self._classifiers[name] = load_classifier(name, self._device, download=False)
-            set_aside_what_stays()
-        return self._classifiers[name]
+        with self._loading:
+            if name not in self._classifiers:
+                self._classifiers[name] = load_classifier(name, self._device, download=False)
+                set_aside_what_stays()
+            return self._classifiers[name]
 
     def steps(self, requests: list[Request]) -> Iterator[Step]:
         """The solver for these requests together, begun when its first step is asked for."""
@@ -446,7 +481,8 @@ class _Models:
         delta_set, objective, info = ball_of(*requests), objective_of(*requests), first.info
         seeds = [request.seed for request in requests for _ in request.eps]
         if first.attack == "fgsm":
-            gradient = self._gradient(requests, classifier, x, objective)
+            with self._looking:
+                gradient = self._gradient(requests, classifier, x, objective)
             yield from fgsm(classifier, x, delta_set, objective, gradient=gradient)
         elif info is not None:
             places = {"set": delta_set, "objective": objective, "y": labels_of(*requests)}
@@ -500,7 +536,6 @@ class NaiveEngine:
     def __init__(self, device: str = "auto", limits: Limits = LIMITS) -> None:
         self._device, self._limits = device, limits
         self._models = _Models(device)
-        self._loading = threading.Lock()
 
     @property
     def device(self) -> str:
@@ -516,8 +551,7 @@ class NaiveEngine:
         run.started = True
         job = _NaiveJob(request, run, lambda _: (0, 0.0))
         run.jobs.append(job)
-        with self._loading:
-            self._models.classifier(request.classifier)
+        self._models.classifier(request.classifier)
         job.steps = self._models.steps([request])
         return job
 

@@ -111,13 +111,14 @@ def matched(base: Request, eps: float) -> Iterator[Filled]:
     """The L∞ ball of that ε, and the L2 and L1 balls in which the worst δ is as visible as in it."""
     first = fill(base, "linf", eps)
     yield first
-    # What one value moves in L∞, times a power of how many there are: the first guess. Then by rule of three: how
-    # much is seen of δ is nearly proportional to the radius.
-    for norm, guessed in (("l2", 0.8 * eps * VALUES**0.5), ("l1", 0.02 * eps * VALUES)):
-        radius = _rounded(guessed)
+    # First guesses, from five of the photographs; then by rule of three: how much is seen of δ is nearly proportional
+    # to the radius.
+    guesses = {"l2": 0.28 * eps * VALUES**0.5, "l1": 0.026 * (eps * 255 / 8) ** 0.45 * eps * VALUES}
+    for norm in ("l2", "l1"):
+        radius = _rounded(guesses[norm])
         found = fill(base, norm, radius)
-        for _ in range(3):
-            if not first.seen or not found.seen or abs(found.seen / first.seen - 1) < 0.05:
+        for _ in range(2):
+            if not first.seen or not found.seen or abs(found.seen / first.seen - 1) < 0.1:
                 break
             radius = _rounded(radius * first.seen / found.seen)
             found = fill(base, norm, radius)
@@ -202,8 +203,9 @@ def show_sizes(found: Sequence[Filled]) -> None:
     first = found[0]
     st.caption(
         f"Above: what a viewer sees. Below: 10 × δ, the worst that PGD found in {STEPS} steps, rounded to 8 bits. "
-        "ε of L2 and L1 was chosen so that each δ is about as visible as the first: the strongest change of brightness "
-        "in any spot of 15 × 15 pixels is the same. That is a crude model of an eye; your own is section 4."
+        "ε of L2 and L1 was chosen so that each δ is about as visible as the first (last line of the table): the "
+        "strongest change of brightness in any spot of 15 × 15 pixels. That is a crude model of an eye; your own is "
+        "section 4."
     )
     delta = first.delta
     place = np.unravel_index(int(np.abs(delta).argmax()), delta.shape)
