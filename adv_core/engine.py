@@ -8,8 +8,9 @@ times the steps, on two cores). While one batch is alone it has all of torch's t
 - Requests that differ only in picture, classes, ε and seed are computed together, as rows of one batch.
 - Short work (a look at a picture, FGSM, noise) starts at once. Of the long runs, a few batches advance side by side,
   one step at a time; the others wait in line. Most steps go to the batch that is nearest to its end, so that somebody
-  gets a result soon; every fourth goes round, so that nobody is kept waiting for ever. Runs without pictures (curves
-  below the page's first screen) get every tenth step while there is anything else.
+  gets a result soon; every fourth goes round, so that nobody is kept waiting for ever. A batch that has had its share
+  of steps keeps nobody out any more. Runs without pictures (curves below the page's first screen) have a place of their
+  own, and every tenth step while there is anything else.
 - A session (one browser tab) has one long run and one that waits; a newer request takes the place of the waiting one.
 - A run ends when it is done, when nobody wants it any more, or when nobody has looked at it for a while (a closed tab
   says no goodbye).
@@ -20,6 +21,7 @@ another order (logits differ by about 2e-6).
 
 import hashlib
 import itertools
+import logging
 import math
 import os
 import threading
@@ -42,6 +44,9 @@ from adv_core.objectives import Objective
 from adv_core.request import Frame, Request, ball_of, frames_of, labels_of, objective_of
 
 MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every tenth
+MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures on the way; so does one of large pictures
+SHARE = 50  # steps, after which a batch keeps nobody out any more
+GRADIENT_BYTES = 64 * 2**20  # of gradients that are kept for another ε
 _INTERRUPTED = "The computation was interrupted. Please try again."
 _NO_MEMORY = "There is not enough memory for this just now. Please try again, or choose a smaller network."
 
@@ -77,8 +82,12 @@ class Run:
 
     def wanted(self, lease: float) -> bool:
         """Whether anybody still looks."""
+        return bool(self.wanted_by(lease))
+
+    def wanted_by(self, lease: float) -> set[str]:
+        """The sessions that still look."""
         now = time.monotonic()
-        return any(not job.cancelled and now - job.seen <= lease for job in self.jobs)
+        return {job.session for job in self.jobs if not job.cancelled and now - job.seen <= lease}
 
     def add(self, frame: Frame) -> None:
         with self.news:
@@ -93,6 +102,7 @@ class Run:
         with self.news:
             self.error = error
             self.done = True
+            self.jobs = []  # they know their run: without the way back, both are freed as soon as nobody holds a job
             self.news.notify_all()
 
 
@@ -136,7 +146,10 @@ class Job:
         return None if self._run.started or self.done else self._position(self._run)
 
     def cancel(self) -> None:
-        """Stop wanting it. The computation stops before its next step, unless somebody else asked for the same."""
+        """Stop wanting it. The computation stops before its next step, unless somebody else asked for the same.
+
+        A row of a batch goes on with its neighbours, but counts as nobody's.
+        """
         self.cancelled = True
         with self._run.news:
             self._run.news.notify_all()
@@ -192,9 +205,11 @@ class _Batch:
     def __init__(self, runs: list[Run], steps: Iterator[Step]) -> None:
         self.runs, self.steps = runs, steps
         self.left = runs[0].request.length + 1
+        self.age = 0
         self.served = 0.0
         self.short, self.behind = runs[0].short, runs[0].behind
-        self.stride = math.ceil(self.left / MAX_FRAMES)
+        size = max(run.request.frame_bytes for run in runs)
+        self.stride = max(math.ceil(self.left / MAX_FRAMES), math.ceil(self.left * size / MAX_RUN_BYTES))
         self.busy = False  # a worker is computing its next step
 
     @property
@@ -245,8 +260,7 @@ class LocalEngine:
             if run.key in self._runs:
                 metrics.shared.inc()
                 return self._job(request, run, session)
-            if session and not run.short:
-                self._supersede(session)
+            place = self._supersede(session) if session and not run.short else len(self._waiting)
             if len(self._waiting) >= self._limits.max_queue:
                 metrics.refused.inc()
                 raise EngineBusy(
@@ -254,7 +268,7 @@ class LocalEngine:
                 )
             job = self._job(request, run, session)
             self._runs[run.key] = run
-            self._waiting.append(run)
+            self._waiting.insert(place, run)
             metrics.queued.set(len(self._waiting))
             self._alive = {worker for worker in self._alive if worker.is_alive()}
             while len(self._alive) < self._crew():
@@ -274,20 +288,30 @@ class LocalEngine:
 
     def _job(self, request: Request, run: Run, session: str) -> Job:
         job = Job(request, run, self._place, session)
-        run.jobs.append(job)
+        if not run.done:
+            run.jobs.append(job)
         return job
 
-    def _supersede(self, session: str) -> None:
-        """A session's newer request takes the place of the one that waits."""
-        for run in self._waiting:
-            for job in run.jobs:
-                if job.session == session and not run.short:
-                    job.cancel()
+    def _supersede(self, session: str) -> int:
+        """A session's newer request takes the place of the one that waits: that place in the line."""
+        ahead = list(self._waiting)
+        for place, run in enumerate(self._waiting):
+            mine = [] if run.short else [job for job in run.jobs if job.session == session and not job.cancelled]
+            for job in mine:
+                job.cancel()
+            if mine:
+                ahead = ahead[:place]
+        self._drop_unwanted()
+        return sum(run in self._waiting for run in ahead)
+
+    def _line(self) -> list[Run]:
+        """Who waits, in the order in which they may start: what people look at before the curves below it."""
+        return sorted(self._waiting, key=lambda run: run.behind)
 
     def _place(self, run: Run) -> tuple[int, float]:
         with self._work:
             before = []
-            for other in self._waiting:
+            for other in self._line():
                 if other is run:
                     break
                 if not other.short:
@@ -349,22 +373,26 @@ class LocalEngine:
 
     def _admit(self) -> None:
         """Start what may start: everything short, and long runs as long as there is room."""
-        lease = self._limits.lease_seconds
-        running = [run for batch in self._batches if not batch.short for run in batch.runs]
         # A run that nobody wants any more may still go along with its batch; it takes nobody's place.
-        long = Counter(run.session for run in running if run.wanted(lease))
+        running = [run for batch in self._batches if not batch.short for run in batch.runs]
+        lease = self._limits.lease_seconds
+        long = Counter(session for run in running for session in run.wanted_by(lease))
 
         def may(run: Run) -> bool:
-            return run.short or not run.session or long[run.session] < self._limits.max_session
+            most = self._limits.max_session
+            return run.short or any(not session or long[session] < most for session in run.wanted_by(lease))
 
-        for first in sorted(self._waiting, key=lambda run: run.behind):
+        for first in self._line():
             if first.started:
                 continue
-            rivals = sum(not batch.short and batch.behind <= first.behind for batch in self._batches)
-            room = rivals < self._limits.max_groups
+            rivals = sum(
+                not batch.short and batch.behind == first.behind and batch.age < SHARE for batch in self._batches
+            )
+            room = rivals < (1 if first.behind else self._limits.max_groups)
             if not first.short and not (room and may(first)):
                 continue
-            long[first.session] += not first.short
+            if not first.short:
+                long.update(first.wanted_by(lease))
             runs, rows, kind = [first], first.request.rows, first.request.together
             for other in self._waiting if kind is not None else ():
                 more = other.request.rows
@@ -374,7 +402,8 @@ class LocalEngine:
                 if may(other) and small and rows + more <= self._limits.max_batch:
                     runs.append(other)
                     rows += more
-                    long[other.session] += not other.short
+                    if not other.short:
+                        long.update(other.wanted_by(lease))
             self._start(runs)
         self._waiting = deque(run for run in self._waiting if not run.started)
         metrics.queued.set(len(self._waiting))
@@ -392,15 +421,17 @@ class LocalEngine:
         if not free:
             return None
         self._turn += 1
+        # A look at a picture goes first, but not always. Then what people look at; the curves below it now and then.
         short = [batch for batch in free if batch.short]
-        if short:
+        ahead = [batch for batch in free if not batch.short and not batch.behind]
+        behind = [batch for batch in free if not batch.short and batch.behind]
+        if short and (self._turn % 4 or not (ahead or behind)):
             return short[0]
-        # What people look at goes first; a curve below it must not stand still for ever.
-        ahead = [batch for batch in free if not batch.behind]
-        batches = free if self._turn % 10 == 0 else ahead or free
+        if behind and (self._turn % 10 == 0 or not ahead):
+            return min(behind, key=lambda batch: batch.served)
         if self._turn % 4:
-            return min(batches, key=lambda batch: batch.left)
-        return min(batches, key=lambda batch: batch.served)
+            return min(ahead, key=lambda batch: batch.left)
+        return min(ahead, key=lambda batch: batch.served)
 
     def _advance(self, batch: _Batch) -> None:
         """One step of one batch."""
@@ -415,7 +446,7 @@ class LocalEngine:
             return
         for run, frame in zip(batch.runs, frames, strict=False):
             run.add(frame)
-        batch.left, batch.served = batch.left - 1, time.monotonic()
+        batch.left, batch.age, batch.served = batch.left - 1, batch.age + 1, time.monotonic()
         if step is None:
             with self._work:
                 self._batches.remove(batch)
@@ -428,29 +459,34 @@ class LocalEngine:
     def _failed(self, batch: _Batch, error: Exception) -> None:
         """Say it in a sentence. Of several runs only one may be to blame: each of them gets a try alone."""
         metrics.failed.labels(type(error).__name__).inc()
-        if isinstance(error, torch.cuda.OutOfMemoryError):
-            torch.cuda.empty_cache()
+        no_memory = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or "allocate memory" in str(error)
+        if no_memory:
+            self._models.forget()
         with self._work:
             self._batches.remove(batch)
             if len(batch.runs) > 1:
                 for run in batch.runs:
-                    run.restart()
-                    self._start([run])
+                    if run.wanted(self._limits.lease_seconds):
+                        run.restart()
+                        self._start([run])
+                    else:
+                        self._finish(run, "The computation was stopped.")
                 return
-            if isinstance(error, ClassifierError | ValueError):
-                text = str(error)
-            elif isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+            if no_memory:  # on a CPU torch says so in a RuntimeError
                 text = _NO_MEMORY
+            elif isinstance(error, ClassifierError | ValueError):
+                text = str(error)
             else:  # the text of an error may name paths, its type does not
                 text = f"The computation failed ({type(error).__name__}). Please try again."
             self._finish(batch.runs[0], text)
 
     def _finish(self, run: Run, error: str | None = None) -> None:
         self._runs.pop(run.key, None)
-        if error is None:
+        room = self._limits.remembered_mib * 2**20
+        if error is None and _size(run.frames) <= room / 2:  # one large result shall not drive out everybody's
             self._results[run.key] = run.frames
             size = sum(_size(frames) for frames in self._results.values())
-            while size > self._limits.remembered_mib * 2**20 and len(self._results) > 1:
+            while size > room:
                 _, oldest = self._results.popitem(last=False)
                 size -= _size(oldest)
         run.end(error)
@@ -471,6 +507,13 @@ class _Models:
                 self._classifiers[name] = load_classifier(name, self._device, download=False)
                 set_aside_what_stays()
             return self._classifiers[name]
+
+    def forget(self) -> None:
+        """Give back what is only kept to be quick."""
+        with self._looking:
+            self._gradients.clear()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def steps(self, requests: list[Request]) -> Iterator[Step]:
         """The solver for these requests together, begun when its first step is asked for."""
@@ -518,8 +561,12 @@ class _Models:
                     fresh.logits[own].clone(), fresh.loss[own].clone(), fresh.gradient[own].clone()
                 )
         known = [self._gradients[key] for key in keys]
-        while len(self._gradients) > 32:
-            self._gradients.popitem(last=False)
+        for key in dict.fromkeys(keys):
+            self._gradients.move_to_end(key)
+        size = sum(each.gradient.nbytes for each in self._gradients.values())
+        while size > GRADIENT_BYTES:
+            _, oldest = self._gradients.popitem(last=False)
+            size -= oldest.gradient.nbytes
         counts = [len(request.eps) for request in requests]
         repeat = torch.repeat_interleave(torch.arange(len(requests)), torch.tensor(counts)).to(x.device)
         return InputGradient(
@@ -592,7 +639,10 @@ def default_engine() -> Engine:
             if kind not in ("local", "naive"):
                 raise ValueError(f"ADV_ENGINE has to be local or naive, not {kind!r}")
             _engine = NaiveEngine() if kind == "naive" else LocalEngine()
-            metrics.serve_if_asked(lambda: answers(default_engine()))
+            try:
+                metrics.serve_if_asked(lambda: answers(default_engine()))
+            except (OSError, ValueError) as error:  # a port that is taken shall not keep learners out
+                logging.getLogger(__name__).error("No metrics: %s", error)
         return _engine
 
 
@@ -607,5 +657,5 @@ def answers(engine: Engine, timeout: float = 5.0) -> bool:
     request = Request(bytes(grey), side, side, DEFAULT, pictures=False)
     try:
         return bool(engine.submit(request).result(timeout))
-    except (RuntimeError, TimeoutError):
+    except (RuntimeError, TimeoutError, ValueError):
         return False

@@ -9,8 +9,9 @@ Off by default. ``ADV_METRICS_PORT=9100`` opens a port of its own, on ``ADV_METR
 import os
 import threading
 from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import Counter, Gauge, Histogram, make_wsgi_app
 
@@ -25,7 +26,13 @@ refused = Counter("adv_refused", "Requests that found the queue full")
 failed = Counter("adv_failures", "Computations that failed", ["type"])
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True  # one connection that says nothing must not keep the others waiting
+
+
 class _Silent(WSGIRequestHandler):
+    timeout = 10
+
     def log_message(self, format: str, *args: Any) -> None:
         """A probe every few seconds is no news."""
 
@@ -46,7 +53,7 @@ def serve(ready: Callable[[], bool], address: str, port: int) -> int:
         start_response(status, [("Content-Type", "text/plain")])
         return [text]
 
-    server = make_server(address, port, answer, handler_class=_Silent)
+    server = make_server(address, port, answer, _Server, _Silent)
     threading.Thread(target=server.serve_forever, name="adv_core metrics", daemon=True).start()
     return int(server.server_port)
 

@@ -128,14 +128,17 @@ class Request:
             raise ValueError("an unknown objective or step")
         if self.objective == "difference" and self.target is None:
             raise ValueError("the difference L(y) - L(target) needs a target")
-        if not 0 <= self.steps <= limits.max_steps:
+        asked = self.options  # what an attack does not know cannot be too much of it
+        if "steps" in asked and not 0 <= self.steps <= limits.max_steps:
             raise ValueError(f"steps have to lie in 0 ... {limits.max_steps}")
-        if not 1 <= self.restarts <= limits.max_restarts:
+        if "restarts" in asked and not 1 <= self.restarts <= limits.max_restarts:
             raise ValueError(f"restarts have to lie in 1 ... {limits.max_restarts}")
-        if not 1 <= self.queries <= limits.max_queries:
+        if "queries" in asked and not 1 <= self.queries <= limits.max_queries:
             raise ValueError(f"queries have to lie in 1 ... {limits.max_queries}")
-        if not 1 <= self.draws <= limits.max_steps:
+        if self.attack == "noise" and not 1 <= self.draws <= limits.max_steps:
             raise ValueError(f"draws have to lie in 1 ... {limits.max_steps}")
+        if not 0 <= self.seed < 2**62:
+            raise ValueError("a seed is a whole number, zero or more, of 62 bits at most")
         if self.attack == "slice" and (self.pictures or len(self.eps) != 1 or not 3 <= self.side <= MAX_SIDE):
             raise ValueError(f"a slice has one ε, a side of 3 ... {MAX_SIDE}, and no pictures")
         if self.mask and len(self.mask) != -(-self.height * self.width // 8):
@@ -164,6 +167,14 @@ class Request:
             return None
         target = None if self.target is None else 0
         return replace(self, image=b"", eps=(), label=0, target=target, seed=0)
+
+    @property
+    def frame_bytes(self) -> int:
+        """The size of one frame's pictures on the way."""
+        if not self.pictures:
+            return 0
+        stride = _stride(self.height, self.width)
+        return self.rows * 3 * -(-self.height // stride) * -(-self.width // stride)
 
     def key(self) -> tuple[object, ...]:
         """What the result depends on, with a digest in the place of the picture."""

@@ -45,7 +45,7 @@ state = st.session_state
 class Settings:
     """Every control of the page. ε in levels of 255."""
 
-    image: str = word("tabby_cat", {*PHOTOS, OWN})
+    image: str = word("polar_bear", {*PHOTOS, OWN})
     eps: int = number(8, 0, 32)
     place: str = word("sticker", PLACES)
     room: int = number(128, 0, 255)

@@ -79,12 +79,12 @@ class Settings:
     eps1: float = number(40.0, 0, 400)
     eps0: int = number(200, 0, 2000)
     loss: str = word("ce", LOSSES)
-    steps: int = number(40, 1, min(100, LIMITS.max_steps))
+    steps: int = number(min(40, LIMITS.max_steps), 1, min(100, LIMITS.max_steps))
     rule: str = word("steepest", STEP_RULES)
     alpha: float = number(0.0, 0, 1000)
     random: bool = False
     restarts: int = number(1, 1, LIMITS.max_restarts)
-    queries: int = number(500, 1, LIMITS.max_queries)
+    queries: int = number(min(500, LIMITS.max_queries), 1, LIMITS.max_queries)
     seed: int = number(0, 0, 9999)
     amp: int = number(10, 1, 100)
     present: bool = False

@@ -1,10 +1,12 @@
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
 
-from adv_core.memory import keep_freed_memory
+from adv_core.memory import Collector, keep_freed_memory, set_aside_what_stays
 
 ROOT = Path(__file__).parents[2]
 
@@ -13,6 +15,30 @@ def test_it_says_whether_there_was_something_to_set(monkeypatch: pytest.MonkeyPa
     assert keep_freed_memory() == keep_freed_memory()  # again does no harm
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not keep_freed_memory()
+
+
+def test_what_was_set_aside_and_dies_is_collected_the_next_time() -> None:
+    class Node:
+        pass
+
+    try:
+        node = Node()
+        node.me = node  # type: ignore[attr-defined]
+        alive = weakref.ref(node)
+        set_aside_what_stays()
+        del node
+        gc.collect()
+        assert alive() is not None  # set aside: collections pass over it
+        set_aside_what_stays()
+        assert alive() is None
+    finally:
+        gc.unfreeze()
+
+
+def test_garbage_is_collected_now_and_then() -> None:
+    often, seldom = Collector(0.0), Collector(3600.0)
+    assert often.collect() and often.collect()
+    assert seldom.collect() and not seldom.collect()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc")
