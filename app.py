@@ -1,28 +1,24 @@
-"""Adversarial Lab: the switchboard. Pages live in `pages/`, mathematics in `adv_core`."""
+"""Adversarial Lab: `streamlit run app.py`. Pages live in `pages/`, mathematics in `adv_core`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import streamlit as st
 
-# adv_core first: it sets how torch's threads wait, which has to happen before torch is imported.
-from adv_core.memory import Collector, set_aside_what_stays
-from pages.widgets.lesson import LESSONS
+from adv_core.engine import answers, default_engine
 
 
-@st.cache_resource(show_spinner=False)
-def settle(page: str) -> None:
-    """Once for each page, at the end of its first run: what it has loaded by then stays for good."""
-    set_aside_what_stays()
+@asynccontextmanager
+async def prepared(_: Any) -> AsyncIterator[None]:
+    """Before the first visitor comes: the engine, the ports that an operator asked for, and the default network.
+
+    The network is loaded beside the server, so that a page can be opened meanwhile.
+    """
+    loading = asyncio.get_running_loop().run_in_executor(None, lambda: answers(default_engine(), timeout=60))
+    yield
+    loading.cancel()
 
 
-@st.cache_resource(show_spinner=False)
-def collector() -> Collector:
-    return Collector()
-
-
-st.set_page_config(page_title="Adversarial Lab", page_icon="🐕", layout="wide")
-# One folder below `pages/`: Streamlit itself would serve files that lie there directly, without this switchboard.
-lab = st.Page("pages/lab/attack_lab.py", title="Attack Lab", url_path="attack-lab", default=True)
-lessons = [st.Page(file, title=title, url_path=name) for file, title, name in LESSONS]
-page = st.navigation({"": [lab], "Lessons": lessons})
-page.run()
-settle(page.title)
-collector().collect()
+app = st.App("pages/switchboard.py", lifespan=prepared)

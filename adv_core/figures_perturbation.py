@@ -166,7 +166,7 @@ def decision_map(
         "type": "nominal",
         "title": None,
         "scale": {"domain": [name for name, *_ in balls], "range": [list(dash) for *_, dash in balls]},
-        "legend": {"orient": "bottom", "symbolType": "stroke", "symbolStrokeColor": "#888888"},
+        "legend": {"orient": "top", "symbolType": "stroke", "symbolStrokeColor": "#888888", "symbolSize": 400},
     }
     shade = {
         "field": "class",

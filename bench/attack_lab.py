@@ -70,7 +70,7 @@ def cold_start(repeats: int) -> None:
     imports = "import torch, streamlit"
     first = (
         "from streamlit.testing.v1 import AppTest\n"
-        "at = AppTest.from_file('app.py', default_timeout=300)\n"
+        "at = AppTest.from_file('pages/switchboard.py', default_timeout=300)\n"
         "at.query_params.update({'attack': 'fgsm', 'eps': '0'})\n"
         "at.run(); assert not at.exception"
     )
@@ -79,7 +79,10 @@ def cold_start(repeats: int) -> None:
         command = [sys.executable, "-c", code]
         return seconds(lambda: subprocess.run(command, cwd=root, check=True, capture_output=True))
 
-    pairs = [(timed(first.replace("'app.py'", repr(str(root / "app.py")))), timed(imports)) for _ in range(repeats)]
+    pairs = [
+        (timed(first.replace("'pages/switchboard.py'", repr(str(root / "pages" / "switchboard.py")))), timed(imports))
+        for _ in range(repeats)
+    ]
     ours, bare = (statistics.median(column) for column in zip(*pairs, strict=True))
     print(f"cold start {ours:.1f} s, importing torch and streamlit alone {bare:.1f} s: ratio {ours / bare:.2f}")
 

@@ -284,7 +284,7 @@ def show_mask(base: Request, clean: np.ndarray) -> None:
         f"PGD, 20 steps. {int(changed.sum())} pixels changed, {int((changed & ~mask).sum())} of them outside of the "
         "mask."
     )
-    st.latex(r"\Delta(x) = \{\delta : \|\delta\|_\infty \le \varepsilon,\ \delta_i = 0 \text{ for } i \notin M(x)\}")
+    st.latex(r"\Delta(x) = \{\delta : \|\delta\|_\infty \le \varepsilon,\ \delta_{\notin M(x)} = 0\}")
 
 
 def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> int | None:
@@ -324,7 +324,7 @@ def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> int
         slot.vega_lite_chart(
             draws_chart(after, DRAWS, float(clean[label]), float(ball.probabilities[label])),
             width="stretch",
-            height=260,
+            height=300,
             alt=f"Histogram: the probability of {categories()[label]} under {len(after)} random δ; {fooled} of them "
             f"fooled the network. Under the adversarial δ it is {percent(float(ball.probabilities[label]))}",
         )
@@ -468,7 +468,7 @@ def show_map(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> None:
         slot.vega_lite_chart(
             decision_map(places, lines, shades, balls),
             width="stretch",
-            height=520,
+            height=600,
             alt=f"Map of a plane through the photograph: {percent(share)} of it is {categories()[label]}",
         )
         note.caption(f"{len(frames)} of {SIDE} lines …")

@@ -8,10 +8,12 @@ import streamlit as st
 from pages.widgets.controls import Controls
 from pages.widgets.stage import CSS, PRESENT_CSS
 
+# Files are named as seen from the main script.
+LAB = "lab/attack_lab.py"
 # In the order of the lecture: (file, title, the page's name in its address).
 LESSONS = (
-    ("pages/lessons/small.py", "What is a small perturbation?", "small"),
-    ("pages/lessons/linear.py", "The case we can solve", "linear"),
+    ("lessons/small.py", "What is a small perturbation?", "small"),
+    ("lessons/linear.py", "The case we can solve", "linear"),
 )
 
 
@@ -62,4 +64,4 @@ def closing(page: Controls[Any], references: Sequence[tuple[str, str]]) -> None:
         if here + 1 < len(LESSONS):
             file, title, _ = LESSONS[here + 1]
             st.page_link(file, label=f"Next: {title}", icon=":material/arrow_forward:", query_params=present)
-        st.page_link("pages/lab/attack_lab.py", label="Try it in the Attack Lab", icon=":material/science:")
+        st.page_link(LAB, label="Try it in the Attack Lab", icon=":material/science:")

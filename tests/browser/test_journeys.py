@@ -1,5 +1,6 @@
 """The main journeys in a real browser, against the real server."""
 
+import contextlib
 import io
 import os
 import shutil
@@ -26,24 +27,32 @@ LIMIT = 90_000
 FAST = "?image=pig&target=106&eps=2&steps=10"
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextlib.contextmanager
+def serving() -> Iterator[str]:
+    """The app as a process of its own; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = (tmp_path_factory.mktemp("server") / "log").open("w")
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless=true"]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     base = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(base + "/_stcore/health", timeout=1)
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield base
-    server.terminate()
-    server.wait()
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(base + "/_stcore/health", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield base
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving() as base:
+        yield base
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +201,41 @@ def test_linear_lesson(page: Page, address: str) -> None:
     expect(page.get_by_text("each pixel is free", exact=False)).to_be_visible(timeout=LIMIT)
     page.get_by_role("link", name="Attack Lab").first.click()
     fooled(page, "airliner")
+
+
+def test_small_lesson(page: Page, address: str) -> None:
+    page.goto(address + "/small?image=koala&eps=4")
+    expect(page.get_by_alt_text("The photograph with the worst δ of the L1 ball", exact=False)).to_be_visible()
+    assert page.get_by_text("Page not found").count() == 0
+    page.get_by_role("button", name="That is my guess").click()
+    expect(page.get_by_text("You said 50. It was", exact=False)).to_be_visible(timeout=LIMIT)
+    page.wait_for_url("**guess=50**")
+    page.get_by_role("button", name="The left one").click()
+    page.wait_for_url("**answers=**")
+    expect(page.get_by_text("The cross is x itself", exact=False)).to_be_visible(timeout=LIMIT)
+
+
+def test_a_drawn_mask(page: Page, address: str) -> None:
+    page.goto(address + "/small?image=koala&place=own")
+    expect(page.get_by_text("Paint something first", exact=False)).to_be_visible(timeout=LIMIT)
+    surface = page.get_by_role("application", name="Paint where δ may live")
+    surface.scroll_into_view_if_needed()
+    box = surface.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 160, steps=8)
+    page.mouse.up()
+    expect(page.get_by_text("0 of them outside of the mask", exact=False)).to_be_visible(timeout=LIMIT)
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_text("Paint something first", exact=False)).to_be_visible(timeout=LIMIT)
+
+
+@pytest.mark.parametrize("path", ["/small?eps=1", "/linear?seed=1", "/?image=pig&steps=2"])
+def test_a_link_to_any_page_opens_on_a_cold_server(page: Page, path: str) -> None:
+    with serving() as base:
+        page.goto(base + path)
+        expect(page.locator("h1")).to_be_visible(timeout=LIMIT)
+        expect(page.get_by_text("Link to exactly this state").first).to_be_visible(timeout=LIMIT)
+        assert page.get_by_text("Page not found").count() == 0
+        assert page.locator("[data-testid=stException]").count() == 0

@@ -20,7 +20,7 @@ FAST = {"image": "pig", "target": "106", "eps": "2", "steps": "4"}
 
 
 def lab(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    at = AppTest.from_file(str(ROOT / "pages" / "switchboard.py"), default_timeout=120)
     at.query_params.update(query or FAST)
     at.run()
     assert not at.exception

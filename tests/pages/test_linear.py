@@ -13,11 +13,11 @@ from adv_core.datasets import mnist
 from adv_core.linear import error, train, worst_case
 from tests.conftest import ROOT
 
-PAGE = "pages/lessons/linear.py"
+PAGE = "lessons/linear.py"
 
 
 def lesson(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    at = AppTest.from_file(str(ROOT / "pages" / "switchboard.py"), default_timeout=120)
     at.query_params.update(query)
     at.switch_page(PAGE).run()
     assert not at.exception

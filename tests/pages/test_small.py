@@ -11,11 +11,11 @@ from streamlit.testing.v1 import AppTest
 from adv_core.staircase import Staircase
 from tests.conftest import ROOT
 
-PAGE = "pages/lessons/small.py"
+PAGE = "lessons/small.py"
 
 
 def lesson(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    at = AppTest.from_file(str(ROOT / "pages" / "switchboard.py"), default_timeout=120)
     at.query_params.update(query)
     at.switch_page(PAGE).run()
     assert not at.exception

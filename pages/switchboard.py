@@ -1,0 +1,31 @@
+"""The main script, which Streamlit runs for every visitor: it chooses the page.
+
+It lies in this folder because Streamlit looks for a folder `pages/` beside the main script and, until somebody has
+visited, takes the files there for all the pages there are: a link to a lesson would open with "Page not found".
+"""
+
+import streamlit as st
+
+# adv_core first: it sets how torch's threads wait, which has to happen before torch is imported.
+from adv_core.memory import Collector, set_aside_what_stays
+from pages.widgets.lesson import LAB, LESSONS
+
+
+@st.cache_resource(show_spinner=False)
+def settle(page: str) -> None:
+    """Once for each page, at the end of its first run: what it has loaded by then stays for good."""
+    set_aside_what_stays()
+
+
+@st.cache_resource(show_spinner=False)
+def collector() -> Collector:
+    return Collector()
+
+
+st.set_page_config(page_title="Adversarial Lab", page_icon="🐕", layout="wide")
+lab = st.Page(LAB, title="Attack Lab", url_path="attack-lab", default=True)
+lessons = [st.Page(file, title=title, url_path=name) for file, title, name in LESSONS]
+page = st.navigation({"": [lab], "Lessons": lessons})
+page.run()
+settle(page.title)
+collector().collect()
