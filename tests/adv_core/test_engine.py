@@ -587,3 +587,55 @@ def test_an_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADV_ENGINE", "warp")
     with pytest.raises(ValueError, match="ADV_ENGINE"):
         default_engine()
+
+
+def test_many_draws_of_noise_come_one_by_one(classifier: Classifier, photo: Callable[[str], Tensor]) -> None:
+    request = Request(b"", 0, 0, "efficientnet_lite0", "noise", eps=(8 / 255,), label=341, seed=5, draws=4)
+    request = request.with_pixels(to_pixels(photo("pig")))
+    frames = LocalEngine("cpu").compute(request)
+    assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
+    for draw, frame in enumerate(frames[1:]):
+        alone = LocalEngine("cpu").compute(replace(request, seed=5 + draw, draws=1))[-1]
+        assert np.array_equal(frame.pixels, alone.pixels)  # type: ignore[arg-type]
+        assert frame.norms[0, 0] == 8
+
+
+def test_a_mask_holds_for_every_kind_of_run(slow: Slow) -> None:
+    engine, mask = LocalEngine("cpu"), np.zeros((4, 4), bool)
+    mask[1:3, 2] = True
+    for attack in ("pgd", "fgsm", "noise", "smallest"):
+        request = request_for(attack=attack, steps=3).with_mask(mask)
+        assert np.array_equal(request.allowed, mask)
+        pixels = engine.compute(request)[-1].pixels
+        assert pixels is not None
+        changed = (pixels[0] != request.pixels).any(2)
+        assert changed.any() and not changed[~mask].any()
+    assert request_for().allowed.all()
+    assert engine.compute(request_for())[-1].norms[0, 0] > 0  # a mask is part of what makes requests equal
+
+
+def test_a_slice_comes_line_by_line(slow: Slow) -> None:
+    request = request_for(attack="slice", eps=(0.1,), side=5, pictures=False)
+    frames = LocalEngine("cpu").compute(request)
+    assert [frame.index for frame in frames] == [0, 1, 2, 3, 4] and all(
+        frame.logits.shape == (5, 2) for frame in frames
+    )
+    assert frames[0].size[2] == 0 and frames[0].size[0] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"attack": "slice"}, "slice"),
+        ({"attack": "slice", "pictures": False, "side": 2}, "slice"),
+        ({"attack": "slice", "pictures": False, "side": 10**6}, "slice"),
+        ({"attack": "noise", "draws": 0}, "draws"),
+        ({"attack": "noise", "draws": 10**6}, "draws"),
+        ({"mask": b"\1"}, "mask"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 10**30}, "seed"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(slow: Slow, changes: dict[str, object], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        LocalEngine("cpu").submit(request_for(**changes))
