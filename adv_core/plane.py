@@ -6,8 +6,9 @@ points (N, 2) in [0, 1] to logits (N, 2). Everything is double precision: a raw 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adv_core.attacks import (
-    AttackResult,
     Classifier,
     ProjectionRule,
     StepRule,
@@ -88,7 +88,7 @@ def train(points: Points, hidden: Sequence[int] = (16, 16), steps: int = 250, se
     sizes = (2, *hidden, 2)
     layers = [
         (torch.randn(out, into, generator=generator, dtype=torch.float64) / into**0.5, torch.zeros(out).double())
-        for into, out in zip(sizes, sizes[1:], strict=False)
+        for into, out in pairwise(sizes)
     ]
     parameters = [each.requires_grad_() for layer in layers for each in layer]
     optimizer = torch.optim.Adam(parameters, lr=0.05)
@@ -209,8 +209,18 @@ def path(
     projected: ProjectionRule = "each",
 ) -> Path:
     """Run `pgd` from x (2,) and look at each of its steps. Arguments as for `pgd`."""
-    result = _pgd(classifier, x[None], delta_set, label, steps, step_size, step, projected)
-    deltas = torch.cat([each.delta for each in result.steps])
+    attack = pgd(
+        classifier,
+        x[None],
+        delta_set,
+        Untargeted(label),
+        steps=steps,
+        step_size=step_size,
+        step=step,
+        projected=projected,
+        quantize=False,
+    )
+    deltas = torch.cat([each.delta for each in attack])
     points = x + deltas
     gradients = input_gradient(classifier, points[:-1], Untargeted(label)).gradient
     went = step_size * gradients if step == "gradient" else delta_set.steepest(gradients, step_size)
@@ -231,19 +241,10 @@ def first_steps(
     """Where the first step of raw-gradient PGD ends, for each α: (len(step_sizes), 2)."""
     alphas = torch.tensor(step_sizes, dtype=torch.float64)
     rows = x.expand(len(alphas), 2).contiguous()
-    end = run(
-        pgd(
-            classifier,
-            rows,
-            delta_set,
-            Untargeted(label),
-            steps=1,
-            step_size=alphas,
-            step="gradient",
-            quantize=False,
-        )
+    attack = pgd(
+        classifier, rows, delta_set, Untargeted(label), steps=1, step_size=alphas, step="gradient", quantize=False
     )
-    return end.adversarial.numpy()
+    return run(attack).adversarial.numpy()
 
 
 def one_step(classifier: Classifier, x: Tensor, delta_set: Ball, label: int) -> np.ndarray:
@@ -310,27 +311,3 @@ def enough(gradient: np.ndarray, eps: float, norm: str) -> tuple[float, float]:
 
 def _ratio(eps: float, size: float) -> float:
     return eps / size if size > 0 else math.inf
-
-
-def _pgd(
-    classifier: Classifier,
-    x: Tensor,
-    delta_set: Ball,
-    label: int,
-    steps: int,
-    step_size: float,
-    step: StepRule,
-    projected: ProjectionRule,
-) -> AttackResult:
-    attack: Iterator = pgd(
-        classifier,
-        x,
-        delta_set,
-        Untargeted(label),
-        steps=steps,
-        step_size=step_size,
-        step=step,
-        projected=projected,
-        quantize=False,
-    )
-    return run(attack)

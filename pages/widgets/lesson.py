@@ -9,7 +9,10 @@ from pages.widgets.controls import Controls
 from pages.widgets.stage import CSS, PRESENT_CSS
 
 # In the order of the lecture: (file, title, the page's name in its address).
-LESSONS = (("pages/lessons/linear.py", "The case we can solve", "linear"),)
+LESSONS = (
+    ("pages/lessons/up.py", "Which way is up?", "up"),
+    ("pages/lessons/linear.py", "The case we can solve", "linear"),
+)
 
 
 def opening(page: Controls[Any], title: str, lead: str) -> None:

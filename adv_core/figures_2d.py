@@ -1,0 +1,297 @@
+"""Pictures of the plane of two-pixel pictures: arrays in; pixels, plotly figures or plain data out."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image
+
+from adv_core.figures import PALETTE
+from adv_core.plane import Landscape, Path, Window, turn
+
+# Seen on light and on dark pages, and on the orange of a high loss.
+INK, STEP, BACK, ONE_STEP = "#6b7680", PALETTE[0], PALETTE[2], PALETTE[3]
+CLASSES = (PALETTE[5], PALETTE[4])
+HIGH = 10.0  # a loss from which on the colour does not get stronger
+_ORANGE = (213, 94, 0)
+_GREY = (120, 128, 136)
+
+
+def terrain(land: Landscape) -> np.ndarray:
+    """The loss as a picture with a transparent background, (H, W, 4) uint8, its first row on top.
+
+    The more orange, the higher the loss. Thin lines join points of equal loss, a factor of ten from one to the next;
+    the thick one is the decision boundary, where p(y) = ½.
+    """
+    loss = np.maximum(land.loss, 1e-12)
+    opacity = 0.8 * np.clip(loss / HIGH, 0, 1) ** 0.8
+    colour = np.broadcast_to(np.array(_ORANGE, np.float64), (*loss.shape, 3))
+    tens = np.log10(loss)
+    for line in (
+        0.35 * _line(tens - np.round(tens), np.gradient(tens), 1.0),
+        _line(tens - np.log10(np.log(2)), None, 2),
+    ):
+        colour = colour * (1 - line[..., None]) + np.array(_GREY) * line[..., None]
+        opacity = np.maximum(opacity, line)
+    picture = np.concatenate([colour, 255 * opacity[..., None]], -1)
+    return picture.round().clip(0, 255).astype(np.uint8)[::-1]
+
+
+def terrain_png(land: Landscape) -> bytes:
+    """`terrain` as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(terrain(land)).save(file, "PNG", compress_level=6)
+    return file.getvalue()
+
+
+def _line(value: np.ndarray, slopes: Sequence[np.ndarray] | None, width: float) -> np.ndarray:
+    """How much of each pixel a line of that width covers that runs where ``value`` is zero, (H, W) in [0, 1]."""
+    down, right = slopes if slopes is not None else np.gradient(value)
+    distance = np.abs(value) / np.maximum(np.hypot(down, right), 1e-9)
+    return np.clip(0.5 + width / 2 - distance, 0, 1)
+
+
+# -------------------------------------------------------------------------------------------------------- plotly charts
+
+
+def plane_chart(land: Landscape, picture: str, height: int = 440) -> go.Figure:
+    """The terrain on axes that stay where they are; `add_...` puts things on it.
+
+    Args:
+        picture: `terrain` as a data address.
+    """
+    left, right, bottom, top = land.window
+    figure = go.Figure()
+    figure.add_layout_image(
+        source=picture, xref="x", yref="y", x=left, y=top, sizex=right - left, sizey=top - bottom, sizing="stretch",
+        layer="below",
+    )  # fmt: skip
+    shared = {"showgrid": False, "zeroline": False, "fixedrange": True, "constrain": "domain", "nticks": 6}
+    figure.update_layout(
+        height=height,
+        margin={"l": 4, "r": 4, "t": 8, "b": 4},
+        xaxis={**shared, "range": [left, right], "title": "left pixel x₁"},
+        yaxis={**shared, "range": [bottom, top], "title": "right pixel x₂", "scaleanchor": "x"},
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+    )
+    if (left, right, bottom, top) != (0, 1, 0, 1):
+        figure.add_shape(type="rect", x0=0, x1=1, y0=0, y1=1, line={"color": INK, "width": 1})
+    return figure
+
+
+def add_points(figure: go.Figure, x: np.ndarray, y: np.ndarray) -> None:
+    """The data: circles are class 0, squares class 1."""
+    for label, symbol in enumerate(("circle", "square")):
+        some = x[y == label]
+        figure.add_scatter(
+            x=some[:, 0], y=some[:, 1], mode="markers", hoverinfo="skip", name=f"class {label}",
+            marker={"symbol": symbol, "size": 5, "color": CLASSES[label], "line": {"width": 0.5, "color": INK}},
+        )  # fmt: skip
+
+
+def add_line(
+    figure: go.Figure, points: np.ndarray, colour: str, *, name: str = "", width: float = 2, dash: str = "solid"
+) -> None:
+    """A line through points (M, 2)."""
+    figure.add_scatter(
+        x=points[:, 0], y=points[:, 1], mode="lines", name=name, hoverinfo="skip",
+        line={"color": colour, "width": width, "dash": dash},
+    )  # fmt: skip
+
+
+def add_arrow(figure: go.Figure, start: np.ndarray, end: np.ndarray, colour: str, *, width: float = 3) -> None:
+    """An arrow from point to point, each (2,); none where they are the same."""
+    if np.abs(end - start).max() < 1e-9:
+        return
+    figure.add_scatter(
+        x=[start[0], end[0]], y=[start[1], end[1]], mode="lines+markers", hoverinfo="skip",
+        line={"color": colour, "width": width},
+        marker={"symbol": "arrow", "size": [0, 14], "angleref": "previous", "color": colour, "opacity": 1},
+    )  # fmt: skip
+
+
+def add_mark(figure: go.Figure, point: np.ndarray, symbol: str, colour: str, text: str, size: int = 13) -> None:
+    """One point (2,) with a word beside it, which stays inside the chart."""
+    left, right = figure.layout.xaxis.range
+    side = "left" if point[0] > (left + right) / 2 else "right"
+    figure.add_scatter(
+        x=[point[0]], y=[point[1]], mode="markers+text", text=[text], textposition=f"middle {side}", hoverinfo="skip",
+        textfont={"size": 14}, cliponaxis=False,
+        marker={"symbol": symbol, "size": size, "color": colour, "line": {"width": 2, "color": "white"}},
+    )  # fmt: skip
+
+
+def add_grid(figure: go.Figure, land: Landscape, count: int = 41) -> None:
+    """An invisible grid of points to click on, which tells the loss of what it lies over."""
+    pick = np.linspace(0, len(land.xs) - 1, count).round().astype(int)
+    xs, ys = np.meshgrid(land.xs[pick].round(4), land.ys[pick].round(4))
+    loss = land.loss[np.ix_(pick, pick)]
+    figure.add_scatter(
+        x=xs.ravel().astype(np.float32), y=ys.ravel().astype(np.float32), customdata=loss.ravel().astype(np.float32),
+        mode="markers", name="", hovertemplate="x₁ %{x:.2f}, x₂ %{y:.2f}<br>loss %{customdata:.2g}",
+        marker={"size": 9, "opacity": 0, "color": INK},
+        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
+    )  # fmt: skip
+    for trace in figure.data[:-1]:  # a click on the grid must not make the rest fade
+        if "markers" in (trace.mode or ""):
+            trace.unselected = {"marker": {"opacity": 1}}
+
+
+def surface_chart(land: Landscape, edge: np.ndarray, edge_loss: np.ndarray, marks: Sequence[Any]) -> go.Figure:
+    """The loss as a landscape in space, with the ball's edge (M, 2) lying on it.
+
+    Args:
+        edge_loss: the loss along the edge, (M,).
+        marks: (points (K, 2), their losses (K,), colour, name) each, drawn as a line with its last point marked.
+    """
+    figure = go.Figure()
+    figure.add_surface(
+        x=land.xs, y=land.ys, z=np.minimum(land.loss, 2 * HIGH).astype(np.float32), cmin=0, cmax=HIGH, opacity=0.92,
+        colorscale=[[0, "#e8ecef"], [1, PALETTE[1]]], showscale=False,
+        hovertemplate="x₁ %{x:.2f}, x₂ %{y:.2f}<br>loss %{z:.2f}<extra></extra>",
+        contours={"z": {"show": True, "start": 1, "end": 2 * HIGH, "size": 1, "color": "#8a949e", "width": 1}},
+    )  # fmt: skip
+    lift = 0.15
+    figure.add_scatter3d(
+        x=edge[:, 0], y=edge[:, 1], z=edge_loss + lift, mode="lines", hoverinfo="skip", showlegend=False,
+        line={"color": "#16202a", "width": 5},
+    )  # fmt: skip
+    for points, losses, colour, name in marks:
+        figure.add_scatter3d(
+            x=points[:, 0], y=points[:, 1], z=losses + lift, mode="lines+markers", name=name, hoverinfo="name",
+            line={"color": colour, "width": 6},
+            marker={"color": colour, "size": [*[1] * (len(points) - 1), 6]},
+        )  # fmt: skip
+    axis = {"showbackground": False, "gridcolor": _css(_GREY, 0.4)}
+    figure.update_layout(
+        height=440,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        legend={"orientation": "h", "y": 0.02, "x": 0},
+        uirevision="keep",
+        scene={
+            "xaxis": {**axis, "title": "x₁"},
+            "yaxis": {**axis, "title": "x₂"},
+            "zaxis": {**axis, "title": "loss"},
+            "aspectratio": {"x": 1, "y": 1, "z": 0.65},
+            "camera": {"eye": {"x": -1.0, "y": -1.5, "z": 0.95}},
+        },
+    )
+    return figure
+
+
+def confidence_chart(doubt: np.ndarray, norms: np.ndarray, here: tuple[float, float], height: int = 320) -> go.Figure:
+    """‖∂L/∂x‖₂ against 1 - p(y), both logarithmic: (N,) each for the data, and one marked point."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=doubt, y=norms, mode="markers", name="the data",
+        marker={"size": 6, "color": STEP, "opacity": 0.6},
+        hovertemplate="1 − p(y) = %{x:.1e}<br>‖∇L‖₂ = %{y:.1e}<extra></extra>",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=[here[0]], y=[here[1]], mode="markers", name="your x",
+        marker={"size": 15, "symbol": "diamond", "color": PALETTE[1], "line": {"width": 2, "color": "white"}},
+        hovertemplate="your x: 1 − p(y) = %{x:.1e}<br>‖∇L‖₂ = %{y:.1e}<extra></extra>",
+    )  # fmt: skip
+    axis = {"type": "log", "exponentformat": "power", "dtick": 2, "fixedrange": True}
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 24, "b": 8},
+        xaxis={**axis, "title": "1 − p(y): how far from sure"},
+        yaxis={**axis, "title": "‖∇L‖₂"},
+        legend={"orientation": "h", "y": 1.15, "x": 0},
+        dragmode=False,
+    )
+    return figure
+
+
+def _css(colour: tuple[int, int, int], opacity: float) -> str:
+    return f"rgba({colour[0]}, {colour[1]}, {colour[2]}, {opacity})"
+
+
+# ------------------------------------------------------------------------------------------------ a run, phase by phase
+
+
+def panel(title: str, way: Path, window: Window, picture: str, edge: np.ndarray, symbol: str) -> dict[str, Any]:
+    """A run as plain data for a player: what stands still, and one phase after the other.
+
+    Each step has three phases: the gradient, the step, the projection.
+
+    Args:
+        picture: the terrain of the window, a data address; edge: the ball's, (M, 2).
+        symbol: how the step is written, such as "α·sign(∇L)".
+    """
+    return {
+        "title": title,
+        "window": list(window),
+        "picture": picture,
+        "edge": _rounded(edge),
+        "points": _rounded(_within(way.points, way.points[0], window)),
+        "moved": _rounded(_within(way.moved, way.points[:-1], window)),
+        "gradients": [_rounded(_unit(each)) for each in way.gradients],
+        "projects": [way.projects(step) for step in range(way.steps)],
+        "texts": [_start(way), *(text for step in range(way.steps) for text in _phases(way, step, symbol))],
+    }
+
+
+def _within(points: np.ndarray, origins: np.ndarray, window: Window) -> np.ndarray:
+    """Points, with what is far outside the window pulled towards its origin, in the same direction."""
+    far = 3 * (window[1] - window[0])
+    away = points - origins
+    size = np.abs(away).max(-1, keepdims=True)
+    return origins + away * np.minimum(1, far / np.maximum(size, 1e-300))
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / max(float(np.linalg.norm(vector)), 1e-300)
+
+
+def _rounded(values: np.ndarray) -> list[Any]:
+    listed: list[Any] = np.round(values, 5).tolist()
+    return listed
+
+
+def _start(way: Path) -> str:
+    return f"Start at x. Loss {short(way.losses[0])}, p(y) = {_share(way.probabilities[0])}."
+
+
+def _phases(way: Path, step: int, symbol: str) -> tuple[str, str, str]:
+    gradient, went = way.gradients[step], way.moved[step] - way.points[step]
+    angle = turn(gradient, went)
+    turned = f", turned by {angle:.0f}° from ∇L" if angle >= 0.5 else ""
+    now = f"Loss {short(way.losses[step + 1])}, p(y) = {_share(way.probabilities[step + 1])}."
+    if way.projects(step):
+        after = "Outside the ball: back to its nearest point"
+    elif way.projected == "last" and step < way.steps - 1:
+        after = "No projection yet"
+    else:
+        after = "Inside the ball: nothing to project"
+    return (
+        f"∇L = ({short(gradient[0])}, {short(gradient[1])}), length {short(float(np.linalg.norm(gradient)))}.",
+        f"{symbol} = ({short(went[0])}, {short(went[1])}){turned}.",
+        f"{after}. {now}",
+    )
+
+
+def short(value: float) -> str:
+    """A number for people, short and with a true minus."""
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if 1e-3 <= size < 1e4:
+        rounded = float(f"{value:.3g}")
+        return (f"{rounded:.0f}" if size >= 1000 else f"{rounded:g}").replace("-", "−")
+    digits, power = f"{value:.1e}".split("e")
+    return f"{digits}·10{str(int(power)).translate(_RAISED)}".replace("-", "−")
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _share(p: float) -> str:
+    if p < 0.0005:
+        return "< 0.1 %"
+    return "> 99.9 %" if p > 0.9995 else f"{100 * p:.1f} %"
