@@ -29,12 +29,12 @@ def terrain(land: Landscape) -> np.ndarray:
     opacity = 0.8 * np.clip(loss / HIGH, 0, 1) ** 0.8
     colour = np.broadcast_to(np.array(_ORANGE, np.float64), (*loss.shape, 3))
     tens = np.log10(loss)
-    for line in (
-        0.35 * _line(tens - np.round(tens), np.gradient(tens), 1.0),
-        _line(tens - np.log10(np.log(2)), None, 2),
-    ):
-        colour = colour * (1 - line[..., None]) + np.array(_GREY) * line[..., None]
-        opacity = np.maximum(opacity, line)
+    thin = 0.4 * _line(tens - tens.round(), np.gradient(tens), 1.0)
+    thick = _line(loss - np.log(2), np.gradient(loss), 2.0)
+    for line in (thin, thick):  # grey over what is there
+        covered = line + opacity * (1 - line)
+        weight = (line / np.maximum(covered, 1e-9))[..., None]
+        colour, opacity = weight * np.array(_GREY) + (1 - weight) * colour, covered
     picture = np.concatenate([colour, 255 * opacity[..., None]], -1)
     return picture.round().clip(0, 255).astype(np.uint8)[::-1]
 
@@ -46,10 +46,13 @@ def terrain_png(land: Landscape) -> bytes:
     return file.getvalue()
 
 
-def _line(value: np.ndarray, slopes: Sequence[np.ndarray] | None, width: float) -> np.ndarray:
-    """How much of each pixel a line of that width covers that runs where ``value`` is zero, (H, W) in [0, 1]."""
-    down, right = slopes if slopes is not None else np.gradient(value)
-    distance = np.abs(value) / np.maximum(np.hypot(down, right), 1e-9)
+def _line(value: np.ndarray, slopes: Sequence[np.ndarray], width: float) -> np.ndarray:
+    """How much of each pixel is covered by a line of that width where ``value`` is zero, (H, W) in [0, 1].
+
+    Args:
+        slopes: how much the value changes from pixel to pixel, down and to the right, (H, W) each.
+    """
+    distance = np.abs(value) / np.maximum(np.hypot(*slopes), 1e-9)
     return np.clip(0.5 + width / 2 - distance, 0, 1)
 
 
@@ -71,10 +74,10 @@ def plane_chart(land: Landscape, picture: str, height: int = 440) -> go.Figure:
     shared = {"showgrid": False, "zeroline": False, "fixedrange": True, "constrain": "domain", "nticks": 6}
     figure.update_layout(
         height=height,
-        margin={"l": 4, "r": 4, "t": 8, "b": 4},
+        margin={"l": 4, "r": 4, "t": 32, "b": 4},
         xaxis={**shared, "range": [left, right], "title": "left pixel x₁"},
         yaxis={**shared, "range": [bottom, top], "title": "right pixel x₂", "scaleanchor": "x"},
-        showlegend=False,
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False},
         dragmode=False,
         hovermode="closest",
     )
@@ -88,7 +91,7 @@ def add_points(figure: go.Figure, x: np.ndarray, y: np.ndarray) -> None:
     for label, symbol in enumerate(("circle", "square")):
         some = x[y == label]
         figure.add_scatter(
-            x=some[:, 0], y=some[:, 1], mode="markers", hoverinfo="skip", name=f"class {label}",
+            x=some[:, 0], y=some[:, 1], mode="markers", hoverinfo="skip", showlegend=False,
             marker={"symbol": symbol, "size": 5, "color": CLASSES[label], "line": {"width": 0.5, "color": INK}},
         )  # fmt: skip
 
@@ -96,9 +99,9 @@ def add_points(figure: go.Figure, x: np.ndarray, y: np.ndarray) -> None:
 def add_line(
     figure: go.Figure, points: np.ndarray, colour: str, *, name: str = "", width: float = 2, dash: str = "solid"
 ) -> None:
-    """A line through points (M, 2)."""
+    """A line through points (M, 2); in the legend, if it has a name."""
     figure.add_scatter(
-        x=points[:, 0], y=points[:, 1], mode="lines", name=name, hoverinfo="skip",
+        x=points[:, 0], y=points[:, 1], mode="lines", name=name, showlegend=bool(name), hoverinfo="skip",
         line={"color": colour, "width": width, "dash": dash},
     )  # fmt: skip
 
@@ -108,19 +111,16 @@ def add_arrow(figure: go.Figure, start: np.ndarray, end: np.ndarray, colour: str
     if np.abs(end - start).max() < 1e-9:
         return
     figure.add_scatter(
-        x=[start[0], end[0]], y=[start[1], end[1]], mode="lines+markers", hoverinfo="skip",
+        x=[start[0], end[0]], y=[start[1], end[1]], mode="lines+markers", hoverinfo="skip", showlegend=False,
         line={"color": colour, "width": width},
         marker={"symbol": "arrow", "size": [0, 14], "angleref": "previous", "color": colour, "opacity": 1},
     )  # fmt: skip
 
 
-def add_mark(figure: go.Figure, point: np.ndarray, symbol: str, colour: str, text: str, size: int = 13) -> None:
-    """One point (2,) with a word beside it, which stays inside the chart."""
-    left, right = figure.layout.xaxis.range
-    side = "left" if point[0] > (left + right) / 2 else "right"
+def add_mark(figure: go.Figure, point: np.ndarray, symbol: str, colour: str, name: str, size: int = 13) -> None:
+    """One point (2,), named in the legend."""
     figure.add_scatter(
-        x=[point[0]], y=[point[1]], mode="markers+text", text=[text], textposition=f"middle {side}", hoverinfo="skip",
-        textfont={"size": 14}, cliponaxis=False,
+        x=[point[0]], y=[point[1]], mode="markers", name=name, showlegend=True, hoverinfo="skip", cliponaxis=False,
         marker={"symbol": symbol, "size": size, "color": colour, "line": {"width": 2, "color": "white"}},
     )  # fmt: skip
 
@@ -132,7 +132,7 @@ def add_grid(figure: go.Figure, land: Landscape, count: int = 41) -> None:
     loss = land.loss[np.ix_(pick, pick)]
     figure.add_scatter(
         x=xs.ravel().astype(np.float32), y=ys.ravel().astype(np.float32), customdata=loss.ravel().astype(np.float32),
-        mode="markers", name="", hovertemplate="x₁ %{x:.2f}, x₂ %{y:.2f}<br>loss %{customdata:.2g}",
+        mode="markers", name="", showlegend=False, hovertemplate="x₁ %{x:.2f}, x₂ %{y:.2f}<br>loss %{customdata:.2g}",
         marker={"size": 9, "opacity": 0, "color": INK},
         selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
     )  # fmt: skip
@@ -255,14 +255,14 @@ def _rounded(values: np.ndarray) -> list[Any]:
 
 
 def _start(way: Path) -> str:
-    return f"Start at x. Loss {short(way.losses[0])}, p(y) = {_share(way.probabilities[0])}."
+    return f"Start at x. Loss {short(way.losses[0])}, p(y) {_share(way.probabilities[0])}."
 
 
 def _phases(way: Path, step: int, symbol: str) -> tuple[str, str, str]:
     gradient, went = way.gradients[step], way.moved[step] - way.points[step]
     angle = turn(gradient, went)
     turned = f", turned by {angle:.0f}° from ∇L" if angle >= 0.5 else ""
-    now = f"Loss {short(way.losses[step + 1])}, p(y) = {_share(way.probabilities[step + 1])}."
+    now = f"Loss {short(way.losses[step + 1])}, p(y) {_share(way.probabilities[step + 1])}."
     if way.projects(step):
         after = "Outside the ball: back to its nearest point"
     elif way.projected == "last" and step < way.steps - 1:
@@ -294,4 +294,4 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def _share(p: float) -> str:
     if p < 0.0005:
         return "< 0.1 %"
-    return "> 99.9 %" if p > 0.9995 else f"{100 * p:.1f} %"
+    return "> 99.9 %" if p > 0.9995 else f"= {100 * p:.1f} %"

@@ -65,7 +65,7 @@ from pages.widgets.verdict import percent
 
 MODELS = {"network": "a small network", "linear": "a linear classifier"}
 BALLS = {"linf": "L∞", "l2": "L2"}
-PROJECTED = {"each": "after each step", "last": "only at the end"}
+PROJECTED = {"each": "each step", "last": "the last step"}
 VIEWS = {"contour": "from above", "surface": "as a landscape"}
 # Factors for a raw gradient, half a power of ten apart.
 FACTORS = tuple(f"{d}e{power}" for power in range(9) for d in (1, 3))
@@ -266,13 +266,13 @@ def show_hill() -> Scene:
 def from_above(now: Scene) -> None:
     settings = now.settings
     land, picture = hill(settings.model, now.label)
-    figure = plane_chart(land, picture, 460)
+    figure = plane_chart(land, picture, 450)
     add_points(figure, data().x.numpy(), data().y.numpy())
     add_line(figure, now.edge, INK, name="ball", width=3)
-    add_line(figure, now.way.points, STEP, name="PGD", width=3)
+    add_line(figure, now.way.points, STEP, width=3)
     add_grid(figure, land)
-    add_mark(figure, now.fgsm, "x", ONE_STEP, "FGSM")
-    add_mark(figure, now.way.points[-1], "star", STEP, "PGD", 16)
+    add_mark(figure, now.fgsm, "x", ONE_STEP, "FGSM, one step")
+    add_mark(figure, now.way.points[-1], "star", STEP, "PGD, 40 steps", 16)
     add_mark(figure, now.x.numpy(), "circle", "#16202a", "x")
     chart(
         figure,
@@ -316,8 +316,10 @@ def show_ends(now: Scene) -> None:
     for name, point in ends.items():
         label, p, loss = now.says(point)
         said = f"**class {label}**" if label != now.label else f"class {label}"
-        rows.append((name, pair(point), short(loss), percent(p), said))
-        pictures.append((two_pixels(point), f"{name}: {said}", f"Two grey pixels: {name}, classified as {label}"))
+        rows.append((name, short(loss), percent(p), said))
+        pictures.append(
+            (two_pixels(point), f"{name}  \n{pair(point)}", f"Two grey pixels: {name}, classified as {label}")
+        )
     one, many = now.says(now.fgsm), now.says(now.way.points[-1])
     if one[0] == now.label != many[0]:
         text = "**One step misses, many steps hit.** FGSM walks past the place where the hill is high; PGD turns."
@@ -328,7 +330,7 @@ def show_ends(now: Scene) -> None:
     else:
         text = "**Both fool it.** PGD still gets higher than FGSM."
     st.info(text, icon=":material/hiking:")
-    table(("", "point", "loss", f"p({now.label})", "it says"), rows)
+    table(("", "loss", f"p({now.label})", "it says"), rows)
     with st.container(horizontal=True, gap="small"):
         for picture, caption, alt in pictures:
             with st.container(width=128):
@@ -348,14 +350,14 @@ def show_steps(now: Scene) -> None:
         "the ball, **project**: go back to the nearest point of the ball. Then again. Left, the step is α times the "
         "gradient as it is; right, the gradient is first given a fixed length."
     )
-    columns = st.columns(4, gap="medium")
+    columns = st.columns([3, 3, 3, 4], gap="medium")
     with columns[0]:
         page.control(
             "raw", st.select_slider, "α, raw gradient", FACTORS, format_func=factor_text, help="A plain factor."
         )
     with columns[1]:
         page.control(
-            "alpha", st.slider, "α, normalised", 0.005, 0.6, step=0.005, format="%.3f", help="In brightness, like ε."
+            "alpha", st.slider, "α, normalised", 0.005, 0.6, step=0.005, format="%g", help="In brightness, like ε."
         )
     with columns[2]:
         page.control("steps", st.slider, "Steps", 1, 20)
@@ -363,7 +365,7 @@ def show_steps(now: Scene) -> None:
         page.control(
             "projected",
             st.segmented_control,
-            "Project",
+            "Project after",
             list(PROJECTED),
             format_func=PROJECTED.__getitem__,
             required=True,
@@ -396,10 +398,12 @@ def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
     norm = r"\infty" if settings.ball == "linf" else "2"
     st.markdown("**The formula that just ran**")
     if settings.projected == "each":
-        st.latex(rf"\delta \leftarrow P\big(\delta + \alpha\,{step}\big), \qquad P: \text{{nearest in }} ")
-        st.latex(rf"\Delta = \{{\delta : \|\delta\|_{{{norm}}} \le {settings.eps:g},\ 0 \le x+\delta \le 1\}}")
+        st.latex(rf"\delta \leftarrow P\big(\delta + \alpha\,{step}\big)")
     else:
-        st.latex(rf"\delta \leftarrow \delta + \alpha\,{step}, \qquad \text{{at the end }} \delta \leftarrow P(\delta)")
+        st.latex(rf"\delta \leftarrow \delta + \alpha\,{step}")
+        st.latex(r"\text{and at the end}\quad \delta \leftarrow P(\delta)")
+    st.markdown("with P(δ) the point nearest to δ in")
+    st.latex(rf"\Delta = \{{\delta : \|\delta\|_{{{norm}}} \le {settings.eps:g},\ 0 \le x+\delta \le 1\}}")
     first = even.moved[0] - even.points[0]
     angle = turn(now.gradient, first)
     if settings.ball == "linf":
@@ -418,7 +422,7 @@ def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
         [
             (f"raw gradient, α = {factor_text(settings.raw)}", short(raw.losses[-1]), percent(raw.probabilities[-1])),
             *(
-                (f"normalised, projected {PROJECTED[way]}", short(run.losses[-1]), percent(run.probabilities[-1]))
+                (f"normalised, projected after {PROJECTED[way]}", short(run.losses[-1]), percent(run.probabilities[-1]))
                 for way, run in sorted(both.items())
             ),
         ],
@@ -471,12 +475,12 @@ def show_limit(now: Scene) -> None:
     with left:
         figure = plane_chart(land, picture, 400)
         add_line(figure, now.edge, INK, name="ball", width=2)
-        add_line(figure, slid, BACK, name="where the step lands", width=6)
+        add_line(figure, slid, BACK, width=6)
         add_arrow(figure, x, x + went, STEP)
         if np.abs(x + went - landed).max() > 1e-6:
             add_line(figure, np.stack([x + went, landed]), BACK, dash="dash", width=2)
         add_mark(figure, now.fgsm, "x", ONE_STEP, "FGSM")
-        add_mark(figure, landed, "circle", BACK, "")
+        add_mark(figure, landed, "circle", BACK, "where it lands")
         add_mark(figure, x, "circle", "#16202a", "x")
         apart = float(np.linalg.norm(landed - now.fgsm))
         chart(
@@ -679,8 +683,8 @@ def main() -> None:
         page,
         "Which way is up?",
         "Every attack of this course climbs a hill, the loss, inside a small ball. With two pixels you can see the "
-        "whole hill, and each step on it: the gradient, the sign, the projection; and why many steps (PGD) find what one "
-        "step (FGSM) misses.",
+        "whole hill, and each step on it: the gradient, the sign, the projection; and why many steps (PGD) find what "
+        "one step (FGSM) misses.",
     )
     with st.sidebar:
         presenting(page)
