@@ -56,89 +56,60 @@ def _line(value: np.ndarray, slopes: Sequence[np.ndarray], width: float) -> np.n
     return np.clip(0.5 + width / 2 - distance, 0, 1)
 
 
-# -------------------------------------------------------------------------------------------------------- plotly charts
+# ------------------------------------------------------------------------------------------- the plane, as plain data
 
 
-def plane_chart(land: Landscape, picture: str, height: int = 440) -> go.Figure:
-    """The terrain on axes that stay where they are; `add_...` puts things on it.
+def scene(land: Landscape, picture: str, x: np.ndarray, shapes: Sequence[dict[str, Any]], alt: str) -> dict[str, Any]:
+    """The plane for a browser to draw.
 
     Args:
         picture: `terrain` as a data address.
+        x: the point (2,) that it is about.
+        shapes: from `line`, `arrow`, `mark` and `dots`, in the order in which they are drawn.
+        alt: what there is to see, in words.
     """
-    left, right, bottom, top = land.window
-    figure = go.Figure()
-    figure.add_layout_image(
-        source=picture, xref="x", yref="y", x=left, y=top, sizex=right - left, sizey=top - bottom, sizing="stretch",
-        layer="below",
-    )  # fmt: skip
-    shared = {"showgrid": False, "zeroline": False, "fixedrange": True, "constrain": "domain", "nticks": 6}
-    figure.update_layout(
-        height=height,
-        margin={"l": 4, "r": 4, "t": 32, "b": 4},
-        xaxis={**shared, "range": [left, right], "title": "left pixel x₁"},
-        yaxis={**shared, "range": [bottom, top], "title": "right pixel x₂", "scaleanchor": "x"},
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False},
-        dragmode=False,
-        hovermode="closest",
-    )
-    if (left, right, bottom, top) != (0, 1, 0, 1):
-        figure.add_shape(type="rect", x0=0, x1=1, y0=0, y1=1, line={"color": INK, "width": 1})
-    return figure
+    return {
+        "window": list(land.window),
+        "picture": picture,
+        "point": _rounded(x),
+        "shapes": list(shapes),
+        "names": ["left pixel x₁", "right pixel x₂"],
+        "alt": alt,
+    }
 
 
-def add_points(figure: go.Figure, x: np.ndarray, y: np.ndarray) -> None:
-    """The data: circles are class 0, squares class 1."""
-    for label, symbol in enumerate(("circle", "square")):
-        some = x[y == label]
-        figure.add_scatter(
-            x=some[:, 0], y=some[:, 1], mode="markers", hoverinfo="skip", showlegend=False,
-            marker={"symbol": symbol, "size": 5, "color": CLASSES[label], "line": {"width": 0.5, "color": INK}},
-        )  # fmt: skip
+def line(
+    points: np.ndarray, colour: str, width: float = 2.5, *, dashes: str = "", name: str = "", follows: bool = False
+) -> dict[str, Any]:
+    """A line through points (M, 2).
+
+    Args:
+        name: for the legend.
+        follows: whether it moves together with x while x is dragged.
+    """
+    kind = {"kind": "line", "points": _rounded(points), "colour": colour, "width": width}
+    return {**kind, "dashes": dashes, "name": name, "follows": follows}
 
 
-def add_line(
-    figure: go.Figure, points: np.ndarray, colour: str, *, name: str = "", width: float = 2, dash: str = "solid"
-) -> None:
-    """A line through points (M, 2); in the legend, if it has a name."""
-    figure.add_scatter(
-        x=points[:, 0], y=points[:, 1], mode="lines", name=name, showlegend=bool(name), hoverinfo="skip",
-        line={"color": colour, "width": width, "dash": dash},
-    )  # fmt: skip
+def arrow(start: np.ndarray, end: np.ndarray, colour: str, width: float = 4) -> dict[str, Any]:
+    """From point to point, each (2,)."""
+    return {"kind": "arrow", "points": _rounded(np.stack([start, end])), "colour": colour, "width": width}
 
 
-def add_arrow(figure: go.Figure, start: np.ndarray, end: np.ndarray, colour: str, *, width: float = 3) -> None:
-    """An arrow from point to point, each (2,); none where they are the same."""
-    if np.abs(end - start).max() < 1e-9:
-        return
-    figure.add_scatter(
-        x=[start[0], end[0]], y=[start[1], end[1]], mode="lines+markers", hoverinfo="skip", showlegend=False,
-        line={"color": colour, "width": width},
-        marker={"symbol": "arrow", "size": [0, 14], "angleref": "previous", "color": colour, "opacity": 1},
-    )  # fmt: skip
+def mark(point: np.ndarray, symbol: str, colour: str, name: str = "") -> dict[str, Any]:
+    """One point (2,) as a "circle", a "cross" or a "star"."""
+    return {"kind": "mark", "points": _rounded(point[None]), "symbol": symbol, "colour": colour, "name": name}
 
 
-def add_mark(figure: go.Figure, point: np.ndarray, symbol: str, colour: str, name: str, size: int = 13) -> None:
-    """One point (2,), named in the legend."""
-    figure.add_scatter(
-        x=[point[0]], y=[point[1]], mode="markers", name=name, showlegend=True, hoverinfo="skip", cliponaxis=False,
-        marker={"symbol": symbol, "size": size, "color": colour, "line": {"width": 2, "color": "white"}},
-    )  # fmt: skip
+def dots(x: np.ndarray, y: np.ndarray) -> list[dict[str, Any]]:
+    """The data, points (N, 2) of labels (N,): circles are class 0, squares class 1."""
+    return [
+        {"kind": "dots", "points": _rounded(x[y == label], 3), "symbol": symbol, "colour": CLASSES[label]}
+        for label, symbol in enumerate(("circle", "square"))
+    ]
 
 
-def add_grid(figure: go.Figure, land: Landscape, count: int = 41) -> None:
-    """An invisible grid of points to click on, which tells the loss of what it lies over."""
-    pick = np.linspace(0, len(land.xs) - 1, count).round().astype(int)
-    xs, ys = np.meshgrid(land.xs[pick].round(4), land.ys[pick].round(4))
-    loss = land.loss[np.ix_(pick, pick)]
-    figure.add_scatter(
-        x=xs.ravel().astype(np.float32), y=ys.ravel().astype(np.float32), customdata=loss.ravel().astype(np.float32),
-        mode="markers", name="", showlegend=False, hovertemplate="x₁ %{x:.2f}, x₂ %{y:.2f}<br>loss %{customdata:.2g}",
-        marker={"size": 9, "opacity": 0, "color": INK},
-        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
-    )  # fmt: skip
-    for trace in figure.data[:-1]:  # a click on the grid must not make the rest fade
-        if "markers" in (trace.mode or ""):
-            trace.unselected = {"marker": {"opacity": 1}}
+# -------------------------------------------------------------------------------------------------------------- charts
 
 
 def surface_chart(land: Landscape, edge: np.ndarray, edge_loss: np.ndarray, marks: Sequence[Any]) -> go.Figure:
@@ -183,29 +154,30 @@ def surface_chart(land: Landscape, edge: np.ndarray, edge_loss: np.ndarray, mark
     return figure
 
 
-def confidence_chart(doubt: np.ndarray, norms: np.ndarray, here: tuple[float, float], height: int = 320) -> go.Figure:
-    """‖∂L/∂x‖₂ against 1 - p(y), both logarithmic: (N,) each for the data, and one marked point."""
-    figure = go.Figure()
-    figure.add_scatter(
-        x=doubt, y=norms, mode="markers", name="the data",
-        marker={"size": 6, "color": STEP, "opacity": 0.6},
-        hovertemplate="1 − p(y) = %{x:.1e}<br>‖∇L‖₂ = %{y:.1e}<extra></extra>",
-    )  # fmt: skip
-    figure.add_scatter(
-        x=[here[0]], y=[here[1]], mode="markers", name="your x",
-        marker={"size": 15, "symbol": "diamond", "color": PALETTE[1], "line": {"width": 2, "color": "white"}},
-        hovertemplate="your x: 1 − p(y) = %{x:.1e}<br>‖∇L‖₂ = %{y:.1e}<extra></extra>",
-    )  # fmt: skip
-    axis = {"type": "log", "exponentformat": "power", "dtick": 2, "fixedrange": True}
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 24, "b": 8},
-        xaxis={**axis, "title": "1 − p(y): how far from sure"},
-        yaxis={**axis, "title": "‖∇L‖₂"},
-        legend={"orientation": "h", "y": 1.15, "x": 0},
-        dragmode=False,
-    )
-    return figure
+def confidence_chart(doubt: np.ndarray, norms: np.ndarray, here: tuple[float, float]) -> dict[str, Any]:
+    """‖∂L/∂x‖₂ against 1 - p(y), both logarithmic, as a Vega-Lite specification: (N,) each for the data; one mark."""
+
+    def rows(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
+        return {"values": [{"doubt": float(f"{a:.4g}"), "norm": float(f"{b:.4g}")} for a, b in pairs if a > 0 < b]}
+
+    def axis(field: str, title: str) -> dict[str, Any]:
+        ticks = {"format": ".0e", "tickCount": 5, "labelOverlap": True}
+        return {"field": field, "type": "quantitative", "scale": {"type": "log"}, "title": title, "axis": ticks}
+
+    tooltip = [
+        {"field": "doubt", "title": "1 − p(y)", "format": ".1e"},
+        {"field": "norm", "title": "‖∇L‖₂", "format": ".1e"},
+    ]
+    encoding = {"x": axis("doubt", "1 − p(y): how far from sure"), "y": axis("norm", "‖∇L‖₂"), "tooltip": tooltip}
+    data = {"type": "point", "filled": True, "size": 35, "color": PALETTE[5], "opacity": 0.8}
+    own = {"type": "point", "filled": True, "shape": "diamond", "size": 320, "color": PALETTE[1], "stroke": "white"}
+    return {
+        "encoding": encoding,
+        "layer": [
+            {"data": rows(list(zip(doubt, norms, strict=True))), "mark": data},
+            {"data": rows([here]), "mark": {**own, "opacity": 1}},
+        ],
+    }
 
 
 def _css(colour: tuple[int, int, int], opacity: float) -> str:
@@ -249,8 +221,8 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return vector / max(float(np.linalg.norm(vector)), 1e-300)
 
 
-def _rounded(values: np.ndarray) -> list[Any]:
-    listed: list[Any] = np.round(values, 5).tolist()
+def _rounded(values: np.ndarray, digits: int = 5) -> list[Any]:
+    listed: list[Any] = np.round(values, digits).tolist()
     return listed
 
 

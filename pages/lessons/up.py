@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
@@ -19,14 +18,13 @@ from adv_core.figures_2d import (
     INK,
     ONE_STEP,
     STEP,
-    add_arrow,
-    add_grid,
-    add_line,
-    add_mark,
-    add_points,
+    arrow,
     confidence_chart,
+    dots,
+    line,
+    mark,
     panel,
-    plane_chart,
+    scene,
     short,
     surface_chart,
     terrain_png,
@@ -57,6 +55,7 @@ from adv_core.plane import (
 )
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
+from pages.widgets.plane import plane
 from pages.widgets.player import player
 from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, forget_guess, guess, quiz
@@ -77,7 +76,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "A straight hill": {"model": "linear", "ball": "linf", "x1": 0.5, "x2": 0.68, "eps": 0.15},
 }
 PLAIN = {"displayModeBar": False}
-CLICKED = "up_clicked"
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,6 @@ class Settings:
 
 
 page = Controls("up", Settings)
-state = st.session_state
 
 
 # ------------------------------------------------------------------------- what is computed, once for all visitors
@@ -157,7 +154,7 @@ class Scene:
         return path(self.classifier, self.x, delta_set, self.label, **(asked | changes))
 
 
-def scene(settings: Settings) -> Scene:
+def attacked(settings: Settings) -> Scene:
     classifier, x = trained(settings.model), torch.tensor([settings.x1, settings.x2], dtype=torch.float64)
     # Nobody has told what the point is meant to be: the attack leads away from what the classifier says.
     label = int(classifier(x[None]).argmax())
@@ -179,14 +176,10 @@ def scene(settings: Settings) -> Scene:
 @st.cache_resource(show_spinner=False)
 def fixed_cases() -> tuple[Scene, Scene]:
     """What the questions are about, whatever the controls say."""
-    return scene(Settings()), scene(replace(Settings(), **PRESETS["A straight hill"]))
+    return attacked(Settings()), attacked(replace(Settings(), **PRESETS["A straight hill"]))
 
 
 # ------------------------------------------------------------------------------------------------- small things to draw
-
-
-def chart(figure: go.Figure, key: str, alt: str, **options: Any) -> None:
-    st.plotly_chart(figure, config=PLAIN, key=key, alt=alt, **options)
 
 
 def two_pixels(point: np.ndarray) -> str:
@@ -219,11 +212,9 @@ def step_symbol(settings: Settings) -> str:
 # ----------------------------------------------------------------------------------------------------------- the story
 
 
-def clicked() -> None:
-    """A click on the plane moves x. A second click on the same point takes the selection back; x stays there."""
-    points = state[CLICKED].selection.points if CLICKED in state else []
-    if points:
-        page.set(x1=round(float(points[-1]["x"]), 2), x2=round(float(points[-1]["y"]), 2))
+def put(x1: float, x2: float) -> None:
+    """Somebody has put x there."""
+    page.set(x1=round(x1, 2), x2=round(x2, 2))
 
 
 def choose() -> None:
@@ -249,7 +240,7 @@ def show_hill() -> Scene:
         page.control(
             "view", st.segmented_control, "Look at it", list(VIEWS), format_func=VIEWS.__getitem__, required=True
         )
-    now = scene(page.value)
+    now = attacked(page.value)
     with left, st.container(key="hill"):
         if page.value.view == "contour":
             from_above(now)
@@ -264,29 +255,24 @@ def show_hill() -> Scene:
 
 
 def from_above(now: Scene) -> None:
-    settings = now.settings
-    land, picture = hill(settings.model, now.label)
-    figure = plane_chart(land, picture, 450)
-    add_points(figure, data().x.numpy(), data().y.numpy())
-    add_line(figure, now.edge, INK, name="ball", width=3)
-    add_line(figure, now.way.points, STEP, width=3)
-    add_grid(figure, land)
-    add_mark(figure, now.fgsm, "x", ONE_STEP, "FGSM, one step")
-    add_mark(figure, now.way.points[-1], "star", STEP, "PGD, 40 steps", 16)
-    add_mark(figure, now.x.numpy(), "circle", "#16202a", "x")
-    chart(
-        figure,
-        CLICKED,
-        f"The loss over the square of all two-pixel pictures. x at {pair(now.x.numpy())}, loss "
-        f"{short(now.way.losses[0])}; FGSM ends at {pair(now.fgsm)}, PGD at {pair(now.way.points[-1])}, loss "
-        f"{short(now.way.losses[-1])}",
-        on_select=clicked,
-        selection_mode="points",
+    land, picture = hill(now.settings.model, now.label)
+    x, end = now.x.numpy(), now.way.points[-1]
+    shapes = [
+        *dots(data().x.numpy(), data().y.numpy()),
+        line(now.edge, INK, name="ball", follows=True),
+        line(now.way.points, STEP, 3),
+        mark(now.fgsm, "cross", ONE_STEP, "FGSM, one step"),
+        mark(end, "star", STEP, "PGD, 40 steps"),
+    ]
+    alt = (
+        f"The loss over the square of all two-pixel pictures. x at {pair(x)}, loss {short(now.way.losses[0])}; FGSM "
+        f"ends at {pair(now.fgsm)}, PGD at {pair(end)}, loss {short(now.way.losses[-1])}"
     )
+    plane("hill_plane", scene(land, picture, x, shapes, alt), moved=put)
     st.caption(
-        f"**Click anywhere to put x there.** Loss of class {now.label}, which the classifier gives to x. Thin lines: "
-        "equal loss, a factor of ten from one to the next. Thick line: the decision boundary, p(y) = ½. Small circles "
-        "and squares: the data it was trained on."
+        f"**Drag x, or click where it shall go.** Loss of class {now.label}, which the classifier gives to x. Thin "
+        "lines: equal loss, a factor of ten from one to the next. Thick line: the decision boundary, p(y) = ½. Small "
+        "circles and squares: the data it was trained on."
     )
 
 
@@ -298,7 +284,10 @@ def as_landscape(now: Scene) -> None:
         (ends, now.losses(ends), ONE_STEP, "FGSM"),
     ]
     figure = surface_chart(land, now.edge, now.losses(now.edge), marks)
-    chart(figure, "surface", f"The loss as a landscape: a plain, and a slope up to {short(float(land.loss.max()))}")
+    top = short(float(land.loss.max()))
+    st.plotly_chart(
+        figure, config=PLAIN, key="surface", alt=f"The loss as a landscape: a plain, and a slope up to {top}"
+    )
     st.caption(
         "**Drag to turn it.** The plain around the data of class "
         f"{now.label} is where the classifier is sure. Heights above 20 are cut off."
@@ -380,7 +369,7 @@ def show_steps(now: Scene) -> None:
     _, picture = hill(settings.model, now.label, window, 181)
     symbol = step_symbol(settings)
     player(
-        "up_player",
+        "steps_player",
         [
             panel(f"Raw: α·∇L, α = {factor_text(settings.raw)}", raw, window, picture, now.edge, "α·∇L"),
             panel(f"Normalised: {symbol}, α = {settings.alpha:g}", even, window, picture, now.edge, symbol),
@@ -473,22 +462,24 @@ def show_limit(now: Scene) -> None:
         1.0, 4 * settings.eps / max(float(np.abs(went).max()), 1e-300)
     )  # beyond the frame, enough is enough
     with left:
-        figure = plane_chart(land, picture, 400)
-        add_line(figure, now.edge, INK, name="ball", width=2)
-        add_line(figure, slid, BACK, width=6)
-        add_arrow(figure, x, x + went, STEP)
-        if np.abs(x + went - landed).max() > 1e-6:
-            add_line(figure, np.stack([x + went, landed]), BACK, dash="dash", width=2)
-        add_mark(figure, now.fgsm, "x", ONE_STEP, "FGSM")
-        add_mark(figure, landed, "circle", BACK, "where it lands")
-        add_mark(figure, x, "circle", "#16202a", "x")
         apart = float(np.linalg.norm(landed - now.fgsm))
-        chart(
-            figure,
-            "limit_chart",
+        shapes = [
+            line(now.edge, INK, name="ball"),
+            line(slid, BACK, 6),
+            arrow(x, x + went, STEP),
+            *(
+                [line(np.stack([x + went, landed]), BACK, dashes="6 5")]
+                if np.abs(x + went - landed).max() > 1e-6
+                else []
+            ),
+            mark(now.fgsm, "cross", ONE_STEP, "FGSM"),
+            mark(landed, "circle", BACK, "where the step lands"),
+        ]
+        alt = (
             f"One raw step with α = {factor_text(settings.limit)} lands at {pair(landed)}, {short(apart)} from FGSM's "
-            f"point {pair(now.fgsm)}",
+            f"point {pair(now.fgsm)}"
         )
+        plane("limit_plane", scene(land, picture, x, shapes, alt))
     with right:
         st.metric("Distance to FGSM's point", short(apart) if apart > 1e-6 else "0", border=True)
         touch, land_at = enough(now.gradient, settings.eps, settings.ball)
@@ -557,10 +548,11 @@ def show_naive(now: Scene) -> None:
     touch, _ = enough(now.gradient, settings.eps, settings.ball)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        chart(
+        st.vega_lite_chart(
             confidence_chart(doubt, norms, here),
-            "confidence_chart",
-            f"Length of the gradient against 1 − p(y), both logarithmic: a rising band. Your x: 1 − p(y) = "
+            width="stretch",
+            height=300,
+            alt=f"Length of the gradient against 1 − p(y), both logarithmic: a rising band. Your x: 1 − p(y) = "
             f"{short(here[0])}, length {short(here[1])}",
         )
     with right:

@@ -1,8 +1,6 @@
-// The browser's half of player.py: draws one phase of each run, and walks through the phases.
+// The browser's half of player.py: draws one phase of each run, and walks through the phases. Comes after drawing.js.
 
-const SIDE = 400 // of a scene, in the drawing's own units
 const PHASES = ["the gradient", "the step α", "the projection"]
-const SVG = "http://www.w3.org/2000/svg"
 
 const players = new WeakMap() // player element -> Player
 
@@ -87,22 +85,18 @@ class Panel {
     const title = this.figure.appendChild(element("div", "title"))
     title.textContent = panel.title
     const scene = this.figure.appendChild(element("div", "scene"))
-    const picture = scene.appendChild(element("img"))
-    picture.alt = ""
-    picture.src = panel.picture
     this.svg = scene.appendChild(shape("svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img" }))
     const still = this.svg.appendChild(shape("g"))
+    still.append(terrain(panel.picture))
     this.moving = this.svg.appendChild(shape("g"))
     const [low, high] = [this.place([0, 1]), this.place([1, 0])]
     const box = { class: "box", x: low[0], y: low[1], width: high[0] - low[0], height: high[1] - low[1] }
-    still.append(shape("rect", box))
-    still.append(shape("polyline", { class: "edge", points: panel.edge.map(point => this.place(point)).join(" ") }))
+    still.append(shape("rect", box), line(panel.edge.map(point => this.place(point)), { class: "edge" }))
     this.text = this.figure.appendChild(element("div", "text"))
   }
 
-  place([x, y]) {
-    const [left, right, bottom, top] = this.panel.window
-    return [(SIDE * (x - left)) / (right - left), (SIDE * (top - y)) / (top - bottom)]
+  place(point) {
+    return place(point, this.panel.window)
   }
 
   show(index) {
@@ -114,9 +108,8 @@ class Panel {
     const parts = []
     const trail = points.slice(0, step + (phase === 2 ? 2 : 1)).map(point => this.place(point))
     if (trail.length > 1) {
-      parts.push(shape("polyline", { class: "halo", points: trail.join(" "), fill: "none", "stroke-width": 5 }))
-      const line = { points: trail.join(" "), fill: "none", stroke: this.colours.step, "stroke-width": 2.5 }
-      parts.push(shape("polyline", line))
+      parts.push(line(trail, { class: "halo", "stroke-width": 5 }))
+      parts.push(line(trail, { stroke: this.colours.step, "stroke-width": 2.5 }))
       for (const [x, y] of trail.slice(1)) parts.push(shape("circle", { cx: x, cy: y, r: 3.5, fill: this.colours.step }))
     }
     const at = this.place(from)
@@ -144,35 +137,4 @@ class Panel {
     this.text.textContent = texts[index]
     this.svg.setAttribute("aria-label", `${title}. ${texts[index]}`)
   }
-}
-
-function element(name, kind) {
-  const made = document.createElement(name)
-  if (kind) made.className = kind
-  return made
-}
-
-function shape(name, attributes = {}) {
-  const made = document.createElementNS(SVG, name)
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value)
-  return made
-}
-
-// A line with a head at its end, on a halo that keeps it visible on any ground. Too short for a head: nothing.
-function arrow([x0, y0], [x1, y1], colour, width, dashes) {
-  const length = Math.hypot(x1 - x0, y1 - y0)
-  if (length < 1) return []
-  const [ux, uy] = [(x1 - x0) / length, (y1 - y0) / length]
-  const head = Math.min(4 + 2.5 * width, length)
-  const [bx, by] = [x1 - head * ux, y1 - head * uy]
-  const side = head * 0.45
-  const corners = [[x1, y1], [bx - side * uy, by + side * ux], [bx + side * uy, by - side * ux]].join(" ")
-  const ends = { x1: x0, y1: y0, x2: bx, y2: by }
-  const line = { ...ends, stroke: colour, "stroke-width": width }
-  if (dashes) line["stroke-dasharray"] = dashes
-  return [
-    shape("line", { ...ends, class: "halo", "stroke-width": width + 2.5 }),
-    shape("line", line),
-    shape("polygon", { points: corners, fill: colour }),
-  ]
 }

@@ -4,10 +4,11 @@ All of it happens in the browser: a class that plays and steps asks nothing of t
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
+
+from pages.widgets.plane import DRAWING_CSS, script
 
 HTML = """
 <div class="player" role="group">
@@ -21,15 +22,16 @@ HTML = """
   </div>
 </div>
 """
-CSS = """
+CSS = (
+    DRAWING_CSS
+    + """
 .player {font-family: var(--st-font); color: var(--st-text-color)}
 .panels {display: flex; flex-wrap: wrap; gap: 1rem}
 figure {margin: 0; flex: 1 1 300px; min-width: 0; max-width: 520px}
 .title {font-weight: 600; margin-bottom: .25rem}
-/* An HTML picture below a transparent drawing. */
 .scene {position: relative; aspect-ratio: 1; overflow: hidden; border-radius: var(--st-base-radius);
   box-shadow: inset 0 0 0 1px var(--st-border-color)}
-.scene img, .scene svg {position: absolute; inset: 0; width: 100%; height: 100%; display: block}
+.scene svg {position: absolute; inset: 0; width: 100%; height: 100%}
 /* Room for the longest text from the first moment. */
 .text {font-size: .875rem; line-height: 1.35; min-height: 4.1em; margin-top: .35rem; font-variant-numeric: tabular-nums}
 .bar {display: flex; flex-wrap: wrap; align-items: center; gap: .5rem; margin-top: .25rem}
@@ -43,18 +45,9 @@ button:focus-visible, input:focus-visible {outline: 3px solid var(--st-primary-c
 button:disabled {opacity: .4; cursor: default; color: inherit; border-color: var(--st-border-color)}
 input {flex: 1 1 9rem; min-width: 7rem; accent-color: var(--st-primary-color); min-height: 2.5rem}
 .where {font-size: .875rem; min-width: 11.5rem; font-variant-numeric: tabular-nums}
-.box {fill: none; stroke: var(--st-text-color); stroke-opacity: .5}
-.edge {fill: none; stroke: var(--st-text-color); stroke-width: 2}
-.halo {stroke: var(--st-background-color)}
-.dot {fill: var(--st-text-color); stroke: var(--st-background-color); stroke-width: 2}
-.dot.start {fill: var(--st-background-color); stroke: var(--st-text-color)}
-.dot.moved {fill: none; stroke-width: 2.5}
-svg text {fill: var(--st-text-color); font-size: 16px; font-weight: 600; paint-order: stroke;
-  stroke: var(--st-background-color); stroke-width: 4px}
 """
-_player = st.components.v2.component(
-    "plane_player", html=HTML, css=CSS, js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 )
+_player = st.components.v2.component("plane_player", html=HTML, css=CSS, js=script("drawing.js", "player.js"))
 
 
 def player(key: str, panels: Sequence[dict[str, Any]], colours: dict[str, str], steps: int) -> None:
