@@ -227,14 +227,14 @@ def _rounded(values: np.ndarray, digits: int = 5) -> list[Any]:
 
 
 def _start(way: Path) -> str:
-    return f"Start at x. Loss {short(way.losses[0])}, p(y) {_share(way.probabilities[0])}."
+    return f"Start at x. Loss {short(way.losses[0])}, p(y)\u00a0{_share(way.probabilities[0])}."
 
 
 def _phases(way: Path, step: int, symbol: str) -> tuple[str, str, str]:
     gradient, went = way.gradients[step], way.moved[step] - way.points[step]
     angle = turn(gradient, went)
     turned = f", turned by {angle:.0f}° from ∇L" if angle >= 0.5 else ""
-    now = f"Loss {short(way.losses[step + 1])}, p(y) {_share(way.probabilities[step + 1])}."
+    now = f"Loss {short(way.losses[step + 1])}, p(y)\u00a0{_share(way.probabilities[step + 1])}."
     if way.projects(step):
         after = "Outside the ball: back to its nearest point"
     elif way.projected == "last" and step < way.steps - 1:
@@ -257,13 +257,14 @@ def short(value: float) -> str:
         rounded = float(f"{value:.3g}")
         return (f"{rounded:.0f}" if size >= 1000 else f"{rounded:g}").replace("-", "−")
     digits, power = f"{value:.1e}".split("e")
-    return f"{digits}·10{str(int(power)).translate(_RAISED)}".replace("-", "−")
+    ten = f"10{str(int(power)).translate(_RAISED)}"
+    return ten if digits == "1.0" else f"{digits}·{ten}".replace("-", "−")
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _share(p: float) -> str:
-    if p < 0.0005:
-        return "< 0.1 %"
-    return "> 99.9 %" if p > 0.9995 else f"= {100 * p:.1f} %"
+    """A probability behind its "p(y)"; the spaces do not break."""
+    text = "< 0.1 %" if p < 0.0005 else "> 99.9 %" if p > 0.9995 else f"= {100 * p:.1f} %"
+    return text.replace(" ", "\u00a0")

@@ -304,7 +304,8 @@ def show_ends(now: Scene) -> None:
     }
     for name, point in ends.items():
         label, p, loss = now.says(point)
-        said = f"**class {label}**" if label != now.label else f"class {label}"
+        name_of = f"class\u00a0{label}"
+        said = f"**{name_of}**" if label != now.label else name_of
         rows.append((name, short(loss), percent(p), said))
         pictures.append(
             (two_pixels(point), f"{name}  \n{pair(point)}", f"Two grey pixels: {name}, classified as {label}")
@@ -402,7 +403,7 @@ def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
         )
     else:
         st.markdown(
-            f"In L2 the normalised step keeps the direction (turned by {angle:.0f}°): only its length is set to α."
+            "In L2 the normalised step keeps the direction of ∇L: only its length is set to α. Nothing is thrown away."
         )
     other = "last" if settings.projected == "each" else "each"
     both = {settings.projected: even, other: now.run(projected=other)}
@@ -494,8 +495,8 @@ def show_limit(now: Scene) -> None:
             )
         )
         st.caption(
-            f"Green: where the step lands, for every α. ∞ is computed as α = {short(UNLIMITED)}; away from the edge of "
-            "the frame (pixels stay in [0, 1])."
+            f"Green: where the step lands, for every α. ∞ is computed as α = {short(UNLIMITED)}. The α above are for a "
+            "ball that the edge of the square does not cut (pixels stay in [0, 1])."
         )
     show_tally(now)
 
@@ -694,7 +695,7 @@ def main() -> None:
         "1. Open the link: x sits deep in its own class. FGSM's cross is on the wrong side of the bend, PGD's star is "
         "not. Ask why, before you go on.\n"
         "2. Section 2: press *Next*, phase by phase, and let the room say what comes: gradient, step, back into the "
-        "ball. Then look left: nothing has moved.\n"
+        "ball. Then look left: hardly anything has moved.\n"
         "3. Raise the raw α until it moves. Section 3: up to ∞; the step comes back in FGSM's corner.\n"
         "4. *A straight hill*: on a linear classifier, one step is all. That is the next lesson.",
         "- “The gradient points to the maximum.” It points up *here*; the thin lines show how soon that changes.\n"

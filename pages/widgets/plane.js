@@ -166,11 +166,11 @@ function symbol(kind, [x, y], colour) {
     const strokes = `M${x - 6} ${y - 6}l12 12M${x - 6} ${y + 6}l12 -12`
     const drawn = { d: strokes, "stroke-linecap": "round", fill: "none" }
     return [
-      shape("path", { ...drawn, class: "halo", "stroke-width": 8 }),
+      shape("path", { ...drawn, stroke: "#fff", "stroke-width": 8 }),
       shape("path", { ...drawn, stroke: colour, "stroke-width": 4.5 }),
     ]
   }
-  const rim = { class: "halo", fill: colour, "stroke-width": 2 }
+  const rim = { fill: colour, stroke: "#fff", "stroke-width": 2 }
   if (kind === "star") {
     const corner = k => {
       const [radius, angle] = [k % 2 ? 4.5 : 10, (Math.PI * k) / 5 - Math.PI / 2]
