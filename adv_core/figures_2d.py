@@ -257,8 +257,7 @@ def short(value: float) -> str:
         rounded = float(f"{value:.3g}")
         return (f"{rounded:.0f}" if size >= 1000 else f"{rounded:g}").replace("-", "−")
     digits, power = f"{value:.1e}".split("e")
-    ten = f"10{str(int(power)).translate(_RAISED)}"
-    return ten if digits == "1.0" else f"{digits}·{ten}".replace("-", "−")
+    return f"{digits}·10{str(int(power)).translate(_RAISED)}".replace("1.0·", "").replace("-", "−")
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -35,7 +35,7 @@ def test_terrain_is_orange_where_the_loss_is_high_and_clear_where_it_is_low() ->
     assert top[0] > 190 and top[2] < 40 and top[3] > 190
     assert picture[2:-2, 50, 3].min() == 0 and middle[3] < 140
     boundary = 100 - int(np.argmin(np.abs(slope().loss[:, 0] - np.log(2))))
-    red, green, blue, opacity = picture[boundary, 50].astype(int)
+    red, _, blue, opacity = picture[boundary, 50].astype(int)
     assert opacity > 180 and abs(red - blue) < 40  # grey, and nearly opaque
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(terrain_png(slope())))), picture)
 
