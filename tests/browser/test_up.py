@@ -2,11 +2,22 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import LIMIT
 
 HILL = ".st-key-hill .plane > svg"
+
+
+@pytest.fixture(scope="module")
+def visited(browser: Browser, address: str) -> str:
+    """The address of a server that has had a visitor; see the first test for why this matters."""
+    page = browser.new_page()
+    page.goto(f"{address}/up")
+    expect(page.get_by_role("heading", name="Which way is up?")).to_be_visible(timeout=LIMIT)
+    page.close()
+    return address
 
 
 def spot(page: Page, x1: float, x2: float) -> tuple[float, float]:
@@ -16,8 +27,20 @@ def spot(page: Page, x1: float, x2: float) -> tuple[float, float]:
     return frame["x"] + x1 * frame["width"], frame["y"] + (1 - x2) * frame["height"]
 
 
-def test_the_point_is_dragged_and_clicked(page: Page, address: str) -> None:
-    page.goto(f"{address}/up?eps=0.1")
+@pytest.mark.xfail(
+    strict=True,
+    reason="Streamlit looks for page files directly in pages/ until app.py has run once, and tells the first visitor "
+    "of a cold server that a page it then shows does not exist. So it is with every lesson.",
+)
+def test_deep_link_on_a_cold_server(page: Page, address: str) -> None:
+    page.goto(f"{address}/up")
+    expect(page.get_by_role("heading", name="Which way is up?")).to_be_visible(timeout=LIMIT)
+    expect(page.locator(".player .where")).to_contain_text("Step 10 of 10", timeout=LIMIT)
+    expect(page.get_by_text("Page not found")).to_have_count(0, timeout=1)
+
+
+def test_the_point_is_dragged_and_clicked(page: Page, visited: str) -> None:
+    page.goto(f"{visited}/up?eps=0.1")
     hill = page.get_by_role("img", name=re.compile("The loss over the square"))
     expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.38, 0\.73\)"), timeout=LIMIT)
     hill.scroll_into_view_if_needed()
@@ -39,8 +62,8 @@ def test_the_point_is_dragged_and_clicked(page: Page, address: str) -> None:
     assert page.locator("[data-testid=stException]").count() == 0
 
 
-def test_next_back_play_and_pause(page: Page, address: str) -> None:
-    page.goto(f"{address}/up?steps=4")
+def test_next_back_play_and_pause(page: Page, visited: str) -> None:
+    page.goto(f"{visited}/up?steps=4")
     where = page.locator(".player .where")
     expect(where).to_have_text("Step 4 of 4: the projection", timeout=LIMIT)
     expect(page.get_by_role("button", name="Next", exact=True)).to_be_disabled()
@@ -61,10 +84,10 @@ def test_next_back_play_and_pause(page: Page, address: str) -> None:
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
 
 
-def test_phone(browser: Browser, address: str) -> None:
+def test_phone(browser: Browser, visited: str) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
     page = context.new_page()
-    page.goto(f"{address}/up?ball=l2&raw=1e3")
+    page.goto(f"{visited}/up?ball=l2&raw=1e3")
     expect(page.locator(".player .where")).to_contain_text("Step 10 of 10", timeout=LIMIT)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     panels = page.locator(".player figure").evaluate_all("all => all.map(f => f.getBoundingClientRect().toJSON())")
