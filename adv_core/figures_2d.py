@@ -59,17 +59,17 @@ def _line(value: np.ndarray, slopes: Sequence[np.ndarray], width: float) -> np.n
 # ------------------------------------------------------------------------------------------- the plane, as plain data
 
 
-def scene(land: Landscape, picture: str, x: np.ndarray, shapes: Sequence[dict[str, Any]], alt: str) -> dict[str, Any]:
+def scene(window: Window, picture: str, x: np.ndarray, shapes: Sequence[dict[str, Any]], alt: str) -> dict[str, Any]:
     """The plane for a browser to draw.
 
     Args:
-        picture: `terrain` as a data address.
+        picture: `terrain` of that window, as a data address.
         x: the point (2,) that it is about.
         shapes: from `line`, `arrow`, `mark` and `dots`, in the order in which they are drawn.
         alt: what there is to see, in words.
     """
     return {
-        "window": list(land.window),
+        "window": list(window),
         "picture": picture,
         "point": _rounded(x),
         "shapes": list(shapes),

@@ -33,7 +33,6 @@ from adv_core.objectives import Untargeted
 from adv_core.plane import (
     SQUARE,
     UNLIMITED,
-    Landscape,
     Path,
     PlaneClassifier,
     Points,
@@ -72,7 +71,7 @@ UNENDING = "inf"
 PRESETS: dict[str, dict[str, Any]] = {
     "One step is not enough": {"model": "network", "ball": "linf", "x1": 0.38, "x2": 0.73, "eps": 0.15},
     "A flat place": {"model": "network", "ball": "linf", "x1": 0.56, "x2": 0.71, "eps": 0.15},
-    "On a steep slope": {"model": "network", "ball": "l2", "x1": 0.58, "x2": 0.56, "eps": 0.12},
+    "The wrong summit": {"model": "network", "ball": "l2", "x1": 0.58, "x2": 0.56, "eps": 0.12},
     "A straight hill": {"model": "linear", "ball": "linf", "x1": 0.5, "x2": 0.68, "eps": 0.15},
 }
 PLAIN = {"displayModeBar": False}
@@ -114,10 +113,10 @@ def trained(model: str) -> PlaneClassifier:
 
 
 @st.cache_data(show_spinner=False, max_entries=300)
-def hill(model: str, label: int, window: Window = SQUARE, count: int = 221) -> tuple[Landscape, str]:
-    """The loss over a window, and its picture as a data address."""
-    land = landscape(trained(model), label, window, count)
-    return land, "data:image/png;base64," + base64.b64encode(terrain_png(land)).decode()
+def hill(model: str, label: int, window: Window = SQUARE, count: int = 221) -> str:
+    """The picture of the loss over a window, as a data address."""
+    picture = terrain_png(landscape(trained(model), label, window, count))
+    return "data:image/png;base64," + base64.b64encode(picture).decode()
 
 
 @st.cache_data(show_spinner=False, max_entries=300)
@@ -255,7 +254,6 @@ def show_hill() -> Scene:
 
 
 def from_above(now: Scene) -> None:
-    land, picture = hill(now.settings.model, now.label)
     x, end = now.x.numpy(), now.way.points[-1]
     shapes = [
         *dots(data().x.numpy(), data().y.numpy()),
@@ -268,7 +266,8 @@ def from_above(now: Scene) -> None:
         f"The loss over the square of all two-pixel pictures. x at {pair(x)}, loss {short(now.way.losses[0])}; FGSM "
         f"ends at {pair(now.fgsm)}, PGD at {pair(end)}, loss {short(now.way.losses[-1])}"
     )
-    plane("hill_plane", scene(land, picture, x, shapes, alt), moved=put)
+    picture = hill(now.settings.model, now.label)
+    plane("hill_plane", scene(SQUARE, picture, x, shapes, alt), moved=put)
     st.caption(
         f"**Drag x, or click where it shall go.** Loss of class {now.label}, which the classifier gives to x. Thin "
         "lines: equal loss, a factor of ten from one to the next. Thick line: the decision boundary, p(y) = ½. Small "
@@ -277,7 +276,7 @@ def from_above(now: Scene) -> None:
 
 
 def as_landscape(now: Scene) -> None:
-    land, _ = hill(now.settings.model, now.label, SQUARE, 71)
+    land = landscape(now.classifier, now.label, count=71)
     ends = np.stack([now.x.numpy(), now.fgsm])
     marks = [
         (now.way.points, now.way.losses, STEP, "PGD"),
@@ -313,8 +312,15 @@ def show_ends(now: Scene) -> None:
     one, many = now.says(now.fgsm), now.says(now.way.points[-1])
     if one[0] == now.label != many[0]:
         text = "**One step misses, many steps hit.** FGSM walks past the place where the hill is high; PGD turns."
+    elif many[0] == now.label != one[0]:
+        text = "**One step hits, many steps miss.** FGSM's long jump was lucky; PGD ends on a summit that is lower."
+    elif many[0] == now.label != now.says(now.worst)[0]:
+        text = (
+            "**Both miss.** Somewhere in the ball the classifier is fooled (last row), but from x, up leads elsewhere: "
+            "PGD ends on a summit that is not the highest. Another start may find it."
+        )
     elif many[0] == now.label:
-        text = "**Nothing found.** In this ball, neither attack changes the classifier's mind."
+        text = "**Nothing to find.** In this ball, no point that was looked at changes the classifier's mind."
     elif one[2] >= many[2] - 0.005:
         text = "**One step is enough.** Here FGSM gets as high as PGD."
     else:
@@ -361,13 +367,13 @@ def show_steps(now: Scene) -> None:
             required=True,
         )
     settings = page.value
-    now = Scene(**(vars(now) | {"settings": settings}))
+    now = replace(now, settings=settings)
     raw = now.run(step_size=float(settings.raw), step="gradient")
     even = now.run()
     # One window for both: the ball, what a normalised step leaves it by, and where an unprojected walk gets to.
     strayed = float(np.abs(even.points - now.x.numpy()).max())
     window = window_around(now.x, min(max(1.5 * settings.eps, settings.eps + 1.2 * settings.alpha, 1.1 * strayed), 0.6))
-    _, picture = hill(settings.model, now.label, window, 181)
+    picture = hill(settings.model, now.label, window, 181)
     symbol = step_symbol(settings)
     player(
         "steps_player",
@@ -399,7 +405,7 @@ def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
     if settings.ball == "linf":
         st.markdown(
             f"The sign throws away how large each component is: at x it turns the direction by **{angle:.0f}°**. "
-            "That is the price for a step that uses the whole square: of all steps with ‖·‖∞ ≤ α, it gains the most."
+            "What it buys: of all steps that move no pixel by more than α, it promises the most, as far as ∇L can see."
         )
     else:
         st.markdown(
@@ -457,7 +463,6 @@ def show_limit(now: Scene) -> None:
     alpha = factor(settings.limit)
     landed = first_steps(now.classifier, now.x, delta_set, now.label, [alpha])[0]
     x, window = now.x.numpy(), window_around(now.x, 1.6 * settings.eps)
-    land, picture = hill(settings.model, now.label, window, 181)
     went = alpha * now.gradient
     went = went * min(
         1.0, 4 * settings.eps / max(float(np.abs(went).max()), 1e-300)
@@ -480,7 +485,8 @@ def show_limit(now: Scene) -> None:
             f"One raw step with α = {factor_text(settings.limit)} lands at {pair(landed)}, {short(apart)} from FGSM's "
             f"point {pair(now.fgsm)}"
         )
-        plane("limit_plane", scene(land, picture, x, shapes, alt))
+        picture = hill(settings.model, now.label, window, 181)
+        plane("limit_plane", scene(window, picture, x, shapes, alt))
     with right:
         st.metric("Distance to FGSM's point", short(apart) if apart > 1e-6 else "0", border=True)
         touch, land_at = enough(now.gradient, settings.eps, settings.ball)

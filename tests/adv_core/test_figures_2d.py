@@ -19,7 +19,7 @@ from adv_core.figures_2d import (
     terrain,
     terrain_png,
 )
-from adv_core.plane import Landscape, Path, ball, landscape, outline, path, train, two_moons, window_around
+from adv_core.plane import Landscape, Path, ball, outline, path, train, two_moons, window_around
 
 
 def slope() -> Landscape:
@@ -82,7 +82,7 @@ def test_a_step_that_goes_very_far_keeps_its_direction_in_the_picture() -> None:
 
 
 def test_a_scene_can_be_sent() -> None:
-    land, data = landscape(train(two_moons()), 0, count=5), two_moons(20)
+    data = two_moons(20)
     points = np.array([[0.1, 0.2], [0.3, 0.4]])
     shapes = [
         *dots(data.x.numpy(), data.y.numpy()),
@@ -90,7 +90,7 @@ def test_a_scene_can_be_sent() -> None:
         arrow(points[0], points[1], "#000"),
         mark(points[0], "star", "#000", "end"),
     ]
-    sent = json.loads(json.dumps(scene(land, "data:,", points[0], shapes, "words"), allow_nan=False))
+    sent = json.loads(json.dumps(scene((0, 1, 0, 1), "data:,", points[0], shapes, "words"), allow_nan=False))
     assert [each["kind"] for each in sent["shapes"]] == ["dots", "dots", "line", "arrow", "mark"]
     assert sent["window"] == [0, 1, 0, 1] and sent["point"] == [0.1, 0.2] and sent["alt"] == "words"
     assert sum(len(each["points"]) for each in sent["shapes"][:2]) == 20

@@ -122,12 +122,18 @@ def test_views(view: str) -> None:
     [
         ("One step is not enough", "One step misses"),
         ("A flat place", "One step misses"),
+        ("The wrong summit", "Both miss"),
         ("A straight hill", "One step is enough"),
     ],
 )
 def test_presets_show_what_they_promise(preset: str, says: str) -> None:
     at = button(lesson(x1="0.1", x2="0.1"), preset)
     assert says in at.info[0].value
+
+
+def test_what_nobody_finds_is_not_called_missed() -> None:
+    at = lesson(eps="0.01")
+    assert "Nothing to find" in at.info[0].value and "**class" not in "".join(row(at, "the worst there is"))
 
 
 def test_predict_then_run() -> None:
