@@ -24,6 +24,7 @@ from adv_core.perturbation_sets import PerturbationSet, per_row
 
 Classifier = Callable[[Tensor], Tensor]
 StepRule = Literal["steepest", "gradient"]
+ProjectionRule = Literal["each", "last"]
 Seed = int | Sequence[int]
 
 
@@ -172,11 +173,12 @@ class Rule(ABC):
 
 @dataclass
 class SteepestAscent(Rule):
-    """δ ← P(δ + α·step(g)), with the steepest step of the set, or with g itself."""
+    """δ ← P(δ + α·step(g)), with the steepest step of the set, or with g itself; P each time, or at the end alone."""
 
     delta_set: PerturbationSet
     step_size: float | Tensor
     step: StepRule = "steepest"
+    projected: ProjectionRule = "each"
     _project: Callable[[Tensor], Tensor] | None = None
 
     def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
@@ -187,7 +189,10 @@ class SteepestAscent(Rule):
             moved = per_row(self.step_size, x) * here.gradient + delta
         else:
             raise ValueError(f"step is 'steepest' or 'gradient', not {self.step!r}")
-        return self._project(moved)
+        return self._project(moved) if self.projected == "each" else moved
+
+    def last(self, delta: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
+        return delta if self.projected == "each" or self._project is None else self._project(delta)
 
 
 @dataclass
@@ -384,6 +389,7 @@ def pgd(
     steps: int = 40,
     step_size: float | Tensor | None = None,
     step: StepRule = "steepest",
+    projected: ProjectionRule = "each",
     random_start: bool = False,
     restarts: int = 1,
     seed: Seed = 0,
@@ -399,6 +405,8 @@ def pgd(
         step_size: α, in pixel units for a steepest step, a plain factor for a gradient step; a number or one a row.
             None: `default_step_size`.
         step: "steepest" (sign in L∞, normalised gradient in L2) or "gradient" (α times the raw gradient).
+        projected: after "each" step, which is PGD; or after the "last" alone, for comparison. All steps before the last
+            may then lie outside the set, and x + δ outside [0, 1].
         random_start: begin at a random point of the set instead of δ = 0. Later restarts always do.
         restarts: how often to run. The last step is, row by row, the best end of all: one that reaches the objective's
             aim before one that does not, then the one with the higher objective.
@@ -409,10 +417,12 @@ def pgd(
         ``restarts · steps + 1`` steps.
 
     Raises:
-        ValueError: as for `fgsm`; a negative number of steps, no restart at all.
+        ValueError: as for `fgsm`; a negative number of steps, no restart at all, another word for ``projected``.
     """
     if restarts < 1:
         raise ValueError("an attack has to run at least once")
+    if projected not in ("each", "last"):
+        raise ValueError(f"projected is 'each' or 'last', not {projected!r}")
     alpha = default_step_size(perturbation_set.reach, steps) if step_size is None else step_size
     drawn = _random_starts(perturbation_set, seed)
     yield from _ascend(
@@ -420,7 +430,7 @@ def pgd(
         x,
         perturbation_set,
         objective,
-        lambda: SteepestAscent(perturbation_set, alpha, step),
+        lambda: SteepestAscent(perturbation_set, alpha, step, projected),
         steps=steps,
         starts=[drawn if random_start or restart else None for restart in range(restarts)],
         quantize=quantize,

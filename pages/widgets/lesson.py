@@ -13,6 +13,7 @@ LAB = "lab/attack_lab.py"
 # In the order of the lecture: (file, title, the page's name in its address).
 LESSONS = (
     ("lessons/small.py", "What is a small perturbation?", "small"),
+    ("lessons/up.py", "Which way is up?", "up"),
     ("lessons/linear.py", "The case we can solve", "linear"),
 )
 

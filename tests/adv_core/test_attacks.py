@@ -529,3 +529,30 @@ def test_a_gpu_agrees(name: str) -> None:
     solver = everything(L2(0.5))[name]
     here, there = run(solver(model, x)), run(solver(model.cuda(), x.cuda()))
     torch.testing.assert_close(there.loss.cpu(), here.loss, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("delta_set", [Linf(0.1), L2(0.15)])
+@pytest.mark.parametrize(("step", "size"), [("steepest", 0.06), ("gradient", 0.6)])
+def test_projected_after_the_last_step_alone(delta_set: PerturbationSet, step: str, size: float) -> None:
+    x, model, aim = torch.full((2, 8), 0.5, dtype=torch.float64), Linear(torch.float64), Untargeted(0)
+
+    def attack(allowed: PerturbationSet, projected: str) -> list[Step]:
+        options = {"steps": 6, "step_size": size, "step": step, "projected": projected, "quantize": False}
+        return run(pgd(model, x, allowed, aim, **options)).steps  # type: ignore[arg-type]
+
+    free, delta = attack(delta_set, "last"), torch.zeros_like(x)
+    for each in free[:-1]:
+        torch.testing.assert_close(each.delta, delta)
+        gradient = input_gradient(model, x, aim, delta=delta).gradient
+        delta = delta + (delta_set.steepest(gradient, size) if step == "steepest" else size * gradient)
+    torch.testing.assert_close(free[-1].delta, delta_set.project(delta, x))
+    assert bool((delta_set.norm(free[-2].delta) > 1.1 * delta_set.radius).all())
+    # where nothing leaves the set, there is no difference
+    torch.testing.assert_close(attack(Linf(0.5), "last")[-1].delta, attack(Linf(0.5), "each")[-1].delta)
+
+
+def test_projected_has_two_words_and_no_steps_are_no_projection() -> None:
+    x, model = torch.full((1, 8), 0.5), Linear()
+    assert not run(pgd(model, x, Linf(0.1), Untargeted(0), steps=0, projected="last")).delta.any()
+    with pytest.raises(ValueError, match="projected"):
+        next(pgd(model, x, Linf(0.1), Untargeted(0), projected="never"))  # type: ignore[arg-type]

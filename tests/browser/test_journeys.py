@@ -1,75 +1,16 @@
 """The main journeys in a real browser, against the real server."""
 
-import contextlib
 import io
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import LIMIT, serving
 from tests.conftest import ROOT
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-if not CHROMIUM and not os.environ.get("REQUIRE_BROWSER"):
-    pytest.skip("no Chromium on this machine", allow_module_level=True)
-
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
-
-LIMIT = 90_000
 FAST = "?image=pig&target=106&eps=2&steps=10"
-
-
-@contextlib.contextmanager
-def serving() -> Iterator[str]:
-    """The app as a process of its own; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless=true"]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    base = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(base + "/_stcore/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield base
-    finally:
-        server.terminate()
-        server.wait()
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with serving() as base:
-        yield base
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-    context.set_default_timeout(LIMIT)
-    yield context.new_page()
-    context.close()
 
 
 def fooled(page: Page, name: str) -> None:
@@ -231,7 +172,7 @@ def test_a_drawn_mask(page: Page, address: str) -> None:
     expect(page.get_by_text("Paint something first", exact=False)).to_be_visible(timeout=LIMIT)
 
 
-@pytest.mark.parametrize("path", ["/small?eps=1", "/linear?seed=1", "/?image=pig&steps=2"])
+@pytest.mark.parametrize("path", ["/small?eps=1", "/up?steps=3", "/linear?seed=1", "/?image=pig&steps=2"])
 def test_a_link_to_any_page_opens_on_a_cold_server(page: Page, path: str) -> None:
     with serving() as base:
         page.goto(base + path)

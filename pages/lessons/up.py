@@ -1,0 +1,738 @@
+"""Lesson: which way is up? FGSM, PGD and the projection, in a plane where every step can be seen."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+from streamlit.delta_generator import DeltaGenerator
+from torch import Tensor
+
+from adv_core.attacks import evaluate, input_gradient
+from adv_core.figures import PALETTE
+from adv_core.figures_2d import (
+    BACK,
+    INK,
+    ONE_STEP,
+    STEP,
+    arrow,
+    confidence_chart,
+    dots,
+    line,
+    mark,
+    panel,
+    scene,
+    short,
+    surface_chart,
+    terrain_png,
+)
+from adv_core.objectives import Untargeted
+from adv_core.plane import (
+    SQUARE,
+    UNLIMITED,
+    Path,
+    PlaneClassifier,
+    Points,
+    Tally,
+    Window,
+    ball,
+    enough,
+    first_steps,
+    landscape,
+    one_step,
+    outline,
+    path,
+    tally,
+    train,
+    turn,
+    two_moons,
+    window_around,
+    worst_on_grid,
+)
+from pages.widgets.controls import Controls
+from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
+from pages.widgets.plane import plane
+from pages.widgets.player import player
+from pages.widgets.query import number, solved, word
+from pages.widgets.quiz import Choice, Number, guess, quiz
+from pages.widgets.stage import picture_uri
+from pages.widgets.verdict import percent
+
+MODELS = {"network": "a small network", "linear": "a linear classifier"}
+BALLS = {"linf": "L∞", "l2": "L2"}
+PROJECTED = {"each": "each step", "last": "the last step"}
+VIEWS = {"contour": "from above", "surface": "as a landscape"}
+# Factors for a raw gradient, half a power of ten apart.
+FACTORS = tuple(f"{d}e{power}" for power in range(9) for d in (1, 3))
+UNENDING = "inf"
+PRESETS: dict[str, dict[str, Any]] = {
+    "One step is not enough": {"model": "network", "ball": "linf", "x1": 0.38, "x2": 0.73, "eps": 0.15},
+    "A flat place": {"model": "network", "ball": "linf", "x1": 0.56, "x2": 0.71, "eps": 0.15},
+    "The wrong summit": {"model": "network", "ball": "l2", "x1": 0.58, "x2": 0.56, "eps": 0.12},
+    "A straight hill": {"model": "linear", "ball": "linf", "x1": 0.5, "x2": 0.68, "eps": 0.15},
+}
+PLAIN = {"displayModeBar": False}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every control of the page. Points and ε are in brightness: 0 is black, 1 is white."""
+
+    model: str = word("network", MODELS)
+    ball: str = word("linf", BALLS)
+    x1: float = number(0.38, 0, 1)
+    x2: float = number(0.73, 0, 1)
+    eps: float = number(0.15, 0.01, 0.3)
+    view: str = word("contour", VIEWS)
+    steps: int = number(10, 1, 20)
+    alpha: float = number(0.04, 0.005, 0.6)
+    raw: str = word("1e1", FACTORS)
+    projected: str = word("each", PROJECTED)
+    limit: str = word("1e3", (*FACTORS, UNENDING))
+    guess: int = number(-1, -1, 300)
+    done: str = solved("abcde")
+    present: bool = False
+
+
+page = Controls("up", Settings)
+
+
+# ------------------------------------------------------------------------- what is computed, once for all visitors
+
+
+@st.cache_resource(show_spinner=False)
+def data() -> Points:
+    return two_moons()
+
+
+@st.cache_resource(show_spinner=False)
+def trained(model: str) -> PlaneClassifier:
+    return train(data(), (16, 16) if model == "network" else ())
+
+
+@st.cache_data(show_spinner=False, max_entries=300)
+def hill(model: str, label: int, window: Window = SQUARE, count: int = 221) -> str:
+    """The picture of the loss over a window, as a data address."""
+    picture = terrain_png(landscape(trained(model), label, window, count))
+    return "data:image/png;base64," + base64.b64encode(picture).decode()
+
+
+@st.cache_data(show_spinner=False, max_entries=300)
+def tallied(model: str, norm: str, eps: float) -> Tally:
+    return tally(trained(model), data(), ball(norm, eps))
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What the controls describe, and what the attacks make of it."""
+
+    settings: Settings
+    classifier: PlaneClassifier
+    x: Tensor
+    label: int
+    gradient: np.ndarray
+    fgsm: np.ndarray
+    way: Path
+    worst: np.ndarray
+    edge: np.ndarray
+
+    def losses(self, points: np.ndarray) -> np.ndarray:
+        return evaluate(self.classifier, torch.from_numpy(points), Untargeted(self.label))[1].numpy()
+
+    def says(self, point: np.ndarray) -> tuple[int, float, float]:
+        """(class, p(y), loss of y) at a point (2,)."""
+        logits, loss = evaluate(self.classifier, torch.from_numpy(point[None]), Untargeted(self.label))
+        return int(logits.argmax()), float(logits.softmax(1)[0, self.label]), float(loss)
+
+    def run(self, **changes: Any) -> Path:
+        """PGD as the controls say, but for the changes."""
+        asked = {"step_size": self.settings.alpha, "steps": self.settings.steps, "projected": self.settings.projected}
+        delta_set = ball(self.settings.ball, self.settings.eps)
+        return path(self.classifier, self.x, delta_set, self.label, **(asked | changes))
+
+
+def attacked(settings: Settings) -> Scene:
+    classifier, x = trained(settings.model), torch.tensor([settings.x1, settings.x2], dtype=torch.float64)
+    # Nobody has told what the point is meant to be: the attack leads away from what the classifier says.
+    label = int(classifier(x[None]).argmax())
+    delta_set = ball(settings.ball, settings.eps)
+    worst, _ = worst_on_grid(classifier, x[None], torch.tensor([label]), delta_set, count=101)
+    return Scene(
+        settings,
+        classifier,
+        x,
+        label,
+        input_gradient(classifier, x[None], Untargeted(label)).gradient[0].numpy(),
+        one_step(classifier, x, delta_set, label),
+        path(classifier, x, delta_set, label, steps=40, step_size=settings.eps / 8),
+        worst[0].numpy(),
+        outline(settings.ball, x, settings.eps),
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def fixed_cases() -> tuple[Scene, Scene]:
+    """What the questions are about, whatever the controls say."""
+    return attacked(Settings()), attacked(replace(Settings(), **PRESETS["A straight hill"]))
+
+
+# ------------------------------------------------------------------------------------------------- small things to draw
+
+
+def two_pixels(point: np.ndarray) -> str:
+    """The point as the picture that it is."""
+    levels = np.round(255 * point).astype(np.uint8)
+    return picture_uri(np.repeat(levels.repeat(60)[None, :, None].repeat(60, 0), 3, 2))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], slot: DeltaGenerator | None = None) -> None:
+    lines = [head, ["---"] * len(head), *rows]
+    (slot or st).markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def pair(point: np.ndarray) -> str:
+    return f"({point[0]:.2f}, {point[1]:.2f})"
+
+
+def factor_text(factor: str) -> str:
+    return "∞" if factor == UNENDING else short(float(factor))
+
+
+def factor(word: str) -> float:
+    return UNLIMITED if word == UNENDING else float(word)
+
+
+def step_symbol(settings: Settings) -> str:
+    return "α·sign(∇L)" if settings.ball == "linf" else "α·∇L/‖∇L‖₂"
+
+
+# ----------------------------------------------------------------------------------------------------------- the story
+
+
+def put(x1: float, x2: float) -> None:
+    """Somebody has put x there."""
+    page.set(x1=round(x1, 2), x2=round(x2, 2))
+
+
+def choose() -> None:
+    page.control(
+        "model", st.segmented_control, "Classifier", list(MODELS), format_func=MODELS.__getitem__, required=True
+    )
+    page.control("ball", st.segmented_control, "Ball", list(BALLS), format_func=BALLS.__getitem__, required=True)
+    page.control("eps", st.slider, "ε, the ball's radius", 0.01, 0.3, step=0.01)
+    page.control("x1", st.slider, "x₁, brightness of the left pixel", 0.0, 1.0, step=0.01)
+    page.control("x2", st.slider, "x₂, brightness of the right pixel", 0.0, 1.0, step=0.01)
+
+
+def show_hill() -> Scene:
+    st.subheader("1 · The hill", anchor=False)
+    st.markdown(
+        "A picture of two pixels is a point in a square: how bright is the left one, how bright the right one? "
+        "So the loss of *every* picture can be drawn: the more orange, the higher. The attack starts at **x**, must "
+        "stay in the **ball** around it, and wants to get as high as it can."
+    )
+    left, right = st.columns([3, 2], gap="medium")
+    with right:
+        choose()
+        page.control(
+            "view", st.segmented_control, "Look at it", list(VIEWS), format_func=VIEWS.__getitem__, required=True
+        )
+    now = attacked(page.value)
+    with left, st.container(key="hill"):
+        if page.value.view == "contour":
+            from_above(now)
+        else:
+            as_landscape(now)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Places to try:", width="content")
+        for name, changes in PRESETS.items():
+            st.button(name, on_click=page.set, kwargs=changes, key=f"preset_{name}")
+    show_ends(now)
+    return now
+
+
+def from_above(now: Scene) -> None:
+    x, end = now.x.numpy(), now.way.points[-1]
+    shapes = [
+        *dots(data().x.numpy(), data().y.numpy()),
+        line(now.edge, INK, name="ball", follows=True),
+        line(now.way.points, STEP, 3),
+        mark(now.fgsm, "cross", ONE_STEP, "FGSM, one step"),
+        mark(end, "star", STEP, "PGD, 40 steps"),
+    ]
+    alt = (
+        f"The loss over the square of all two-pixel pictures. x at {pair(x)}, loss {short(now.way.losses[0])}; FGSM "
+        f"ends at {pair(now.fgsm)}, PGD at {pair(end)}, loss {short(now.way.losses[-1])}"
+    )
+    picture = hill(now.settings.model, now.label)
+    plane("hill_plane", scene(SQUARE, picture, x, shapes, alt), moved=put)
+    st.caption(
+        f"**Drag x, or click where it shall go.** Loss of class {now.label}, which the classifier gives to x. Thin "
+        "lines: equal loss, a factor of ten from one to the next. Thick line: the decision boundary, p(y) = ½. Small "
+        "circles and squares: the data it was trained on."
+    )
+
+
+def as_landscape(now: Scene) -> None:
+    land = landscape(now.classifier, now.label, count=71)
+    ends = np.stack([now.x.numpy(), now.fgsm])
+    marks = [
+        (now.way.points, now.way.losses, STEP, "PGD"),
+        (ends, now.losses(ends), ONE_STEP, "FGSM"),
+    ]
+    figure = surface_chart(land, now.edge, now.losses(now.edge), marks)
+    top = short(float(land.loss.max()))
+    st.plotly_chart(
+        figure, config=PLAIN, key="surface", alt=f"The loss as a landscape: a plain, and a slope up to {top}"
+    )
+    st.caption(
+        "**Drag to turn it.** The plain around the data of class "
+        f"{now.label} is where the classifier is sure. Heights above 20 are cut off."
+    )
+
+
+def show_ends(now: Scene) -> None:
+    rows, pictures = [], []
+    ends = {
+        "x": now.x.numpy(),
+        "FGSM, one step": now.fgsm,
+        "PGD, 40 steps": now.way.points[-1],
+        "the worst there is": now.worst,
+    }
+    for name, point in ends.items():
+        label, p, loss = now.says(point)
+        name_of = f"class\u00a0{label}"
+        said = f"**{name_of}**" if label != now.label else name_of
+        rows.append((name, short(loss), percent(p), said))
+        pictures.append(
+            (two_pixels(point), f"{name}  \n{pair(point)}", f"Two grey pixels: {name}, classified as {label}")
+        )
+    one, many = now.says(now.fgsm), now.says(now.way.points[-1])
+    if one[0] == now.label != many[0]:
+        text = "**One step misses, many steps hit.** FGSM walks past the place where the hill is high; PGD turns."
+    elif many[0] == now.label != one[0]:
+        text = "**One step hits, many steps miss.** FGSM's long jump was lucky; PGD ends on a summit that is lower."
+    elif many[0] == now.label != now.says(now.worst)[0]:
+        text = (
+            "**Both miss.** Somewhere in the ball the classifier is fooled (last row), but from x, up leads elsewhere: "
+            "PGD ends on a summit that is not the highest. Another start may find it."
+        )
+    elif many[0] == now.label:
+        text = "**Nothing to find.** In this ball, no point that was looked at changes the classifier's mind."
+    elif one[2] >= many[2] - 0.005:
+        text = "**One step is enough.** Here FGSM gets as high as PGD."
+    else:
+        text = "**Both fool it.** PGD still gets higher than FGSM."
+    st.info(text, icon=":material/hiking:")
+    table(("", "loss", f"p({now.label})", "it says"), rows)
+    with st.container(horizontal=True, gap="small"):
+        for picture, caption, alt in pictures:
+            with st.container(width=128):
+                st.image(picture, width="stretch", alt=alt)
+                st.caption(caption)
+    st.caption(
+        "PGD here: normalised steps of ε/8. “The worst there is” was found by looking at 101 × 101 points of the "
+        "ball: with two pixels you can, with 150528 you cannot."
+    )
+
+
+def show_steps(now: Scene) -> None:
+    settings = now.settings
+    st.subheader("2 · Step by step", anchor=False)
+    st.markdown(
+        "The **gradient** ∇L points where the loss rises fastest. Take a **step** of size α, and if it leads out of "
+        "the ball, **project**: go back to the nearest point of the ball. Then again. Left, the step is α times the "
+        "gradient as it is; right, the gradient is first given a fixed length."
+    )
+    columns = st.columns([3, 3, 3, 4], gap="medium")
+    with columns[0]:
+        page.control(
+            "raw", st.select_slider, "α, raw gradient", FACTORS, format_func=factor_text, help="A plain factor."
+        )
+    with columns[1]:
+        page.control(
+            "alpha", st.slider, "α, normalised", 0.005, 0.6, step=0.005, format="%g", help="In brightness, like ε."
+        )
+    with columns[2]:
+        page.control("steps", st.slider, "Steps", 1, 20)
+    with columns[3]:
+        page.control(
+            "projected",
+            st.segmented_control,
+            "Project after",
+            list(PROJECTED),
+            format_func=PROJECTED.__getitem__,
+            required=True,
+        )
+    settings = page.value
+    now = replace(now, settings=settings)
+    raw = now.run(step_size=float(settings.raw), step="gradient")
+    even = now.run()
+    # One window for both: the ball, what a normalised step leaves it by, and where an unprojected walk gets to.
+    strayed = float(np.abs(even.points - now.x.numpy()).max())
+    window = window_around(now.x, min(max(1.5 * settings.eps, settings.eps + 1.2 * settings.alpha, 1.1 * strayed), 0.6))
+    picture = hill(settings.model, now.label, window, 181)
+    symbol = step_symbol(settings)
+    player(
+        "steps_player",
+        [
+            panel(f"Raw: α·∇L, α = {factor_text(settings.raw)}", raw, window, picture, now.edge, "α·∇L"),
+            panel(f"Normalised: {symbol}, α = {settings.alpha:g}", even, window, picture, now.edge, symbol),
+        ],
+        {"gradient": PALETTE[7], "step": STEP, "back": BACK},
+        settings.steps,
+    )
+    st.caption("Grey: the direction of ∇L, drawn at one length. Blue: the step. Green, dashed: the projection.")
+    show_what_ran(now, raw, even)
+
+
+def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
+    settings = now.settings
+    step = r"\operatorname{sign}(\nabla L)" if settings.ball == "linf" else r"\frac{\nabla L}{\|\nabla L\|_2}"
+    norm = r"\infty" if settings.ball == "linf" else "2"
+    st.markdown("**The formula that just ran**")
+    if settings.projected == "each":
+        st.latex(rf"\delta \leftarrow P\big(\delta + \alpha\,{step}\big)")
+    else:
+        st.latex(rf"\delta \leftarrow \delta + \alpha\,{step}")
+        st.latex(r"\text{and at the end}\quad \delta \leftarrow P(\delta)")
+    st.markdown("with P(δ) the point nearest to δ in")
+    st.latex(rf"\Delta = \{{\delta : \|\delta\|_{{{norm}}} \le {settings.eps:g},\ 0 \le x+\delta \le 1\}}")
+    first = even.moved[0] - even.points[0]
+    angle = turn(now.gradient, first)
+    if settings.ball == "linf":
+        st.markdown(
+            f"The sign throws away how large each component is: at x it turns the direction by **{angle:.0f}°**. "
+            "What it buys: of all steps that move no pixel by more than α, it promises the most, as far as ∇L can see."
+        )
+    else:
+        st.markdown(
+            "In L2 the normalised step keeps the direction of ∇L: only its length is set to α. Nothing is thrown away."
+        )
+    other = "last" if settings.projected == "each" else "each"
+    both = {settings.projected: even, other: now.run(projected=other)}
+    table(
+        ("after " + str(settings.steps) + " steps", "loss", f"p({now.label})"),
+        [
+            (f"raw gradient, α = {factor_text(settings.raw)}", short(raw.losses[-1]), percent(raw.probabilities[-1])),
+            *(
+                (f"normalised, projected after {PROJECTED[way]}", short(run.losses[-1]), percent(run.probabilities[-1]))
+                for way, run in sorted(both.items())
+            ),
+        ],
+    )
+    if abs(raw.points[-1] - raw.points[0]).max() < 0.05 * settings.eps:
+        st.warning(
+            f"The raw run has moved by {short(float(abs(raw.points[-1] - raw.points[0]).max()))} in all: its gradient "
+            "is tiny. Raise its α, and keep going.",
+            icon=":material/zoom_in:",
+        )
+    gap = float(both["each"].losses[-1] - both["last"].losses[-1])
+    st.caption(
+        "Walking freely and projecting at the end "
+        + (
+            "ends lower: it climbed outside the ball, where the slope is another one."
+            if gap > 0.01
+            else "ends higher here, by luck: out there it saw a slope that the others did not."
+            if gap < -0.01
+            else "ends in the same place here. Try a larger α, or more steps."
+        )
+    )
+
+
+def show_limit(now: Scene) -> None:
+    settings = now.settings
+    st.subheader("3 · FGSM is where α = ∞ leads", anchor=False)
+    corner = "a corner of the square" if settings.ball == "linf" else "the point of the circle that ∇L points to"
+    st.markdown(
+        "Take a single raw step, α·∇L, and project. Turn α up, and watch where the step comes back to the ball: it "
+        f"slides along the edge and stops at {corner}. That point needs no α. It is **FGSM**, the fast gradient sign "
+        "method: δ = ε·sign(∇L)" + (", here its L2 form, δ = ε·∇L/‖∇L‖₂." if settings.ball == "l2" else ".")
+    )
+    left, right = st.columns([3, 2], gap="medium")
+    options = (*FACTORS, UNENDING)
+    with right:
+        page.control("limit", st.select_slider, "α of the single raw step", options, format_func=factor_text)
+        st.button("α = ∞", on_click=page.set, kwargs={"limit": UNENDING}, key="unending")
+    settings = page.value
+    delta_set = ball(settings.ball, settings.eps)
+    fine = 10 ** np.linspace(-1, 12, 300)
+    slid = first_steps(now.classifier, now.x, delta_set, now.label, fine.tolist())
+    alpha = factor(settings.limit)
+    landed = first_steps(now.classifier, now.x, delta_set, now.label, [alpha])[0]
+    x, window = now.x.numpy(), window_around(now.x, 1.6 * settings.eps)
+    went = alpha * now.gradient
+    went = went * min(
+        1.0, 4 * settings.eps / max(float(np.abs(went).max()), 1e-300)
+    )  # beyond the frame, enough is enough
+    with left:
+        apart = float(np.linalg.norm(landed - now.fgsm))
+        shapes = [
+            line(now.edge, INK, name="ball"),
+            line(slid, BACK, 6),
+            arrow(x, x + went, STEP),
+            *(
+                [line(np.stack([x + went, landed]), BACK, dashes="6 5")]
+                if np.abs(x + went - landed).max() > 1e-6
+                else []
+            ),
+            mark(now.fgsm, "cross", ONE_STEP, "FGSM"),
+            mark(landed, "circle", BACK, "where the step lands"),
+        ]
+        alt = (
+            f"One raw step with α = {factor_text(settings.limit)} lands at {pair(landed)}, {short(apart)} from FGSM's "
+            f"point {pair(now.fgsm)}"
+        )
+        picture = hill(settings.model, now.label, window, 181)
+        plane("limit_plane", scene(window, picture, x, shapes, alt))
+    with right:
+        st.metric("Distance to FGSM's point", short(apart) if apart > 1e-6 else "0", border=True)
+        touch, land_at = enough(now.gradient, settings.eps, settings.ball)
+        st.markdown(
+            f"∇L at x = ({short(now.gradient[0])}, {short(now.gradient[1])}). The step reaches the edge with α = ε / "
+            + ("the larger component" if settings.ball == "linf" else "‖∇L‖₂")
+            + f" = **{short(touch)}**"
+            + (
+                f", and FGSM's corner with α = ε / the smaller one = **{short(land_at)}**."
+                if settings.ball == "linf"
+                else ", and there it is FGSM's point already."
+            )
+        )
+        st.caption(
+            f"Green: where the step lands, for every α. ∞ is computed as α = {short(UNLIMITED)}. The α above are for a "
+            "ball that the edge of the square does not cut (pixels stay in [0, 1])."
+        )
+    show_tally(now)
+
+
+def show_tally(now: Scene) -> None:
+    settings = now.settings
+    counts = tallied(settings.model, settings.ball, settings.eps)
+    st.markdown(
+        f"**And for all the data?** The classifier is right about {counts.right} of its {len(data().y)} points. With "
+        f"ε = {settings.eps:g} in {BALLS[settings.ball]}, FGSM changes its mind about **{counts.one_step}** of them."
+    )
+    guessed = guess(
+        page, "guess", "Predict, then run: how many does PGD turn, with 40 steps?", min(counts.one_step, counts.right)
+    )
+    if guessed is None:
+        return
+    table(
+        ("attack", f"points turned, of {counts.right}"),
+        [
+            ("FGSM, one step", str(counts.one_step)),
+            ("**PGD, 40 steps**", f"**{counts.many_steps}**"),
+            ("looking everywhere (31 × 31 points of each ball)", str(counts.anywhere)),
+        ],
+    )
+    gained = counts.many_steps - counts.one_step
+    if counts.one_step == counts.many_steps == counts.anywhere:
+        why = "one step finds all there is" + (": the gradient points the same way everywhere." * linear(settings))
+    elif gained:
+        why = f"many steps find {gained} more. PGD is no proof either: compare the last row."
+    else:
+        why = "many steps find no more than one."
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"You said {guessed}: {why}", width="content")
+        st.button("Guess again", on_click=page.set, kwargs={"guess": -1}, type="tertiary", key="guess_again")
+
+
+def linear(settings: Settings) -> bool:
+    return settings.model == "linear"
+
+
+def show_naive(now: Scene) -> None:
+    settings = now.settings
+    st.subheader("4 · Why the raw gradient is a poor guide", anchor=False)
+    points = data()
+    seen = input_gradient(now.classifier, points.x, Untargeted(points.y))
+    others = 1 - points.y
+    doubt = seen.logits.softmax(1).gather(1, others[:, None])[:, 0].numpy()
+    norms = seen.norm.numpy()
+    here = seen_at(now)
+    touch, _ = enough(now.gradient, settings.eps, settings.ball)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        st.vega_lite_chart(
+            confidence_chart(doubt, norms, here),
+            width="stretch",
+            height=300,
+            alt=f"Length of the gradient against 1 − p(y), both logarithmic: a rising band. Your x: 1 − p(y) = "
+            f"{short(here[0])}, length {short(here[1])}",
+        )
+    with right:
+        st.metric("‖∇L‖₂ at your x", short(here[1]), border=True)
+        st.metric(f"α for one raw step to the edge, ε = {settings.eps:g}", short(touch), border=True)
+    st.markdown("For two classes, with z the logits, the chain rule says why:")
+    st.latex(r"\nabla_x L = \big(1 - p(y)\big)\;\nabla_x \big(z_{\text{other}} - z_y\big)")
+    low, high = float(norms.min()), float(norms.max())
+    st.markdown(
+        "The surer the classifier, the shorter the gradient: a *good* classifier hides the way up. Over the data its "
+        f"length goes from {short(low)} to {short(high)}. No α suits every point, nor every step of one run: tiny at "
+        "the start, huge at the boundary. Kolter & Madry take α = 10⁴ for their MNIST network (chapter 3). A "
+        "normalised step has a length that you choose, in the unit of ε."
+    )
+
+
+def seen_at(now: Scene) -> tuple[float, float]:
+    """(1 − p(y), ‖∇L‖₂) at x."""
+    logits = now.classifier(now.x[None])[0]
+    return float(logits.softmax(0)[1 - now.label]), float(np.linalg.norm(now.gradient))
+
+
+def questions() -> list[Choice | Number]:
+    """About fixed cases, whatever the controls say; every number is computed here."""
+    first, straight = fixed_cases()
+    g, eps = first.gradient, first.settings.eps
+    shown = [float(f"{value:.1e}") for value in g]
+    alpha = eps / min(map(abs, shown))
+    early = eps / max(map(abs, shown))
+    one, many = straight.says(straight.fgsm), straight.says(straight.way.points[-1])
+    return [
+        Choice(
+            "a",
+            "Predict, then run it (*A straight hill* under 1): the classifier is linear. Which attack ends with the "
+            "higher loss?",
+            (
+                (
+                    "PGD: 40 steps are better than one.",
+                    "Run it: both end in the same corner. There is no bend to turn.",
+                ),
+                (
+                    "Neither: FGSM and PGD end in the same corner.",
+                    f"Yes: loss {short(one[2])} by FGSM, {short(many[2])} by PGD. The gradient of a linear "
+                    "classifier has the same direction everywhere, so every step is the first step again.",
+                ),
+                ("FGSM: it goes the whole way at once.", "It does, but PGD gets there as well, a little later."),
+            ),
+            1,
+        ),
+        Number(
+            "b",
+            f"At x = {pair(first.x.numpy())} the network's gradient is ∇L = ({short(shown[0])}, {short(shown[1])}). "
+            "How large must α be, at least, so that *one raw* step and the projection end in FGSM's corner? L∞, "
+            f"ε = {eps:g}.",
+            alpha,
+            0.05 * alpha,
+            f"Yes: ε divided by the smaller component, {eps:g} / {short(min(map(abs, shown)))} ≈ {alpha:.0f}.",
+            lambda given: (
+                "With this α the step only *reaches the edge*, by its larger component. The smaller one has to get "
+                "to ε, too."
+                if abs(given - early) <= 0.05 * early
+                else f"That is ε/‖∇L‖₂: right for an L2 ball. Here each component has to reach {eps:g}."
+                if abs(given - eps / float(np.hypot(*shown))) <= 0.05 * given
+                else "The sign throws sizes away. By sizes alone, how large must α be?"
+                if given <= 1
+                else f"Each component of α·∇L has to reach at least {eps:g}. Which one is last?"
+            ),
+        ),
+        Choice(
+            "c",
+            "In two dimensions, by how much can sign(∇L) turn away from ∇L at most?",
+            (
+                ("45°", "Yes: when ∇L lies almost along one axis, the sign still moves both pixels."),
+                ("90°", "Then it would gain nothing. The sign always gains: sign(∇L)·∇L = ‖∇L‖₁ > 0."),
+                ("180°", "That would be downhill. Each component keeps its sign."),
+            ),
+            0,
+        ),
+        Choice(
+            "d",
+            "L∞, normalised steps, α = 2ε. What does the run look like? (Try it under 2: ε = 0.15, α = 0.3.)",
+            (
+                (
+                    "It converges faster, since its steps are longer.",
+                    "Every component lands on +ε or −ε, so the points between are never seen.",
+                ),
+                (
+                    "It jumps from corner to corner of the square.",
+                    "Yes. A step of 2ε takes each pixel from anywhere to one of its two limits. The best point may "
+                    "lie between.",
+                ),
+                ("It leaves the ball for good.", "The projection brings it back after each step."),
+            ),
+            1,
+        ),
+        Choice(
+            "e",
+            "A raw gradient of length 10⁻⁸ at a point: what does it tell you about the classifier there?",
+            (
+                (
+                    "It is robust there: the loss hardly rises.",
+                    "See *A flat place* under 1: the gradient is that short, and PGD fools the network inside the "
+                    "ball. The gradient describes the surroundings of one point, not the ball.",
+                ),
+                (
+                    "Only that it is very sure at that point.",
+                    "Yes: ∇L carries the factor 1 − p(y). A defence that only flattens the loss at the data looks "
+                    "robust to raw steps, and to FGSM at times, and is not.",
+                ),
+                ("Its training has failed.", "On the contrary: at well-fitted data the loss is flat."),
+            ),
+            1,
+        ),
+    ]
+
+
+def main() -> None:
+    page.start()
+    opening(
+        page,
+        "Which way is up?",
+        "Every attack of this course climbs a hill, the loss, inside a small ball. With two pixels you can see the "
+        "whole hill, and each step on it: the gradient, the sign, the projection; and why many steps (PGD) find what "
+        "one step (FGSM) misses.",
+    )
+    with st.sidebar:
+        presenting(page)
+    page.into_address()
+    now = show_hill()
+    page.into_address()
+    show_steps(now)
+    page.into_address()
+    show_limit(now)
+    page.into_address()
+    show_naive(now)
+    quiz(page, questions())
+    for_the_lecturer(
+        page,
+        "1. Open the link: x sits deep in its own class. FGSM's cross is on the wrong side of the bend, PGD's star is "
+        "not. Ask why, before you go on.\n"
+        "2. Section 2: press *Next*, phase by phase, and let the room say what comes: gradient, step, back into the "
+        "ball. Then look left: hardly anything has moved.\n"
+        "3. Raise the raw α until it moves. Section 3: up to ∞; the step comes back in FGSM's corner.\n"
+        "4. *A straight hill*: on a linear classifier, one step is all. That is the next lesson.",
+        "- “The gradient points to the maximum.” It points up *here*; the thin lines show how soon that changes.\n"
+        "- The two α are not the same thing: one is a factor, the other a length.\n"
+        "- In two dimensions the sign turns by 45° at most. In n dimensions it can be nearly 90°.\n"
+        "- Students blame the projection when PGD misses the top. Halve α first.",
+    )
+    closing(
+        page,
+        (
+            (
+                "Goodfellow, Shlens & Szegedy, *Explaining and harnessing adversarial examples* (FGSM), ICLR 2015",
+                "https://arxiv.org/abs/1412.6572",
+            ),
+            (
+                "Madry, Makelov, Schmidt, Tsipras & Vladu, *Towards deep learning models resistant to adversarial "
+                "attacks* (PGD), ICLR 2018",
+                "https://arxiv.org/abs/1706.06083",
+            ),
+            (
+                "Kurakin, Goodfellow & Bengio, *Adversarial examples in the physical world* (many sign steps), 2017",
+                "https://arxiv.org/abs/1607.02533",
+            ),
+            (
+                "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 3: solving the inner "
+                "maximization",
+                "https://adversarial-ml-tutorial.org/adversarial_examples/",
+            ),
+        ),
+    )
+
+
+main()
