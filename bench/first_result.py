@@ -26,7 +26,7 @@ PAGES = (
     ("/", "[data-testid=stImage] img[alt^='Perturbed picture, classified as']"),
     ("/small", "img[alt^='The photograph with the worst']"),
     ("/up", "[data-testid=stMetric], [data-testid=stAlert]"),
-    ("/linear", "[data-testid=stMetric]"),
+    ("/linear", "[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg"),
 )
 
 

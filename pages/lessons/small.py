@@ -166,10 +166,12 @@ def show_balls(base: Request, clean: np.ndarray) -> list[Filled]:
     page.into_address()
     base = replace(base, label=int(clean.argmax()))
     with st.container(key="balls"):
-        found = list(matched(base, page.value.eps / 255))
+        found = []
         with st.container(key="stage_balls"):
-            for each, column in zip(found, st.columns(3), strict=True):
+            columns = st.columns(3)
+            for column, each in zip(columns, matched(base, page.value.eps / 255), strict=True):
                 show_ball(each, column, clean)
+                found.append(each)
     show_sizes(found)
     return found
 
