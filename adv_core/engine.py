@@ -28,13 +28,15 @@ import threading
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from adv_core import metrics
-from adv_core.attacks import InputGradient, Step, fgsm, input_gradient, pgd, random_noise
+from adv_core.attacks import InputGradient, Step, evaluate, fgsm, input_gradient, pgd, random_noise
 from adv_core.classifiers import DEFAULT, Classifier, ClassifierError, info_of, load_classifier, pick_device
 from adv_core.images import from_pixels
 from adv_core.landscape import decision_slice
@@ -42,6 +44,7 @@ from adv_core.limits import LIMITS, Limits
 from adv_core.memory import set_aside_what_stays
 from adv_core.objectives import Objective
 from adv_core.request import Frame, Request, ball_of, frames_of, labels_of, objective_of
+from adv_core.transforms import CAMERA, Transformed
 
 MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every tenth
 MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures on the way; so does one of large pictures
@@ -532,13 +535,38 @@ class _Models:
             options = dict(first.options)
             if "seed" in options:
                 options["seed"] = seeds if info.batches else first.seed
-            yield from info.solver(classifier, x, *(places[name] for name in info.arguments), **options)
+            arguments = [places[name] for name in info.arguments]
+            if first.views:
+                yield from self._in_views(first, classifier, x, objective, arguments, options)
+            else:
+                yield from info.solver(classifier, x, *arguments, **options)
         elif first.attack == "noise":
             yield from random_noise(classifier, x, delta_set, objective, draws=first.draws, seed=seeds)
+        elif first.attack == "views":
+            generator = torch.Generator().manual_seed(first.seed)
+            seen = x
+            for transform in CAMERA:
+                seen = transform(seen, generator)
+            yield Step(0, x, seen - x, lambda: evaluate(classifier, seen, objective), final=True)
         elif first.attack == "slice":
             yield from decision_slice(classifier, x, objective, reach=first.eps[0], seed=first.seed)
         else:
             yield from pgd(classifier, x, delta_set, objective, steps=0)
+
+    @staticmethod
+    def _in_views(
+        request: Request,
+        classifier: Classifier,
+        x: Tensor,
+        objective: Objective,
+        arguments: list[object],
+        options: dict[str, object],
+    ) -> Iterator[Step]:
+        """Climb the average over random views; each step tells what the classifier says of the picture itself."""
+        seen = Transformed(classifier, CAMERA, samples=request.views, seed=request.seed)
+        assert request.info is not None
+        for step in request.info.solver(seen, x, *arguments, **options):
+            yield replace(step, evaluate=partial(evaluate, classifier, step.adversarial, objective))
 
     def _gradient(
         self, requests: list[Request], classifier: Classifier, x: Tensor, objective: Objective

@@ -7,6 +7,7 @@ written down; see `outline`.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -48,8 +49,7 @@ def decision_slice(
     places = torch.linspace(-reach, reach, side, dtype=torch.float64).to(x)
     for index, line in enumerate(line_order(side)):
         delta = (x + places.reshape(-1, 1, 1, 1) * u + places[line] * v).clamp_(0, 1) - x
-        point = x + delta
-        yield Step(index, x, delta, lambda point=point: evaluate(classifier, point, objective))  # type: ignore[misc]
+        yield Step(index, x, delta, partial(evaluate, classifier, x + delta, objective))
 
 
 def orthogonal_signs(u: Tensor, seed: int = 0) -> Tensor:

@@ -20,6 +20,7 @@ from adv_core.perturbation_sets import L0, L1, L2, Ball, Linf, Masked, Perturbat
 
 SHOWN_SIDE = 512  # a larger picture is thinned out on the way
 MAX_SIDE = 41  # of a slice
+MAX_VIEWS = 16
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,17 @@ class Request:
             network's is attacked as it is, through the network's own resizing.
         classifier: a name from the registry.
         attack: a name from the catalogue; "none" only looks at the picture; "noise" is random noise of the same size;
-            "slice" looks at a plane through the picture, a line of it a step (`adv_core.landscape`), out to ε.
+            "slice" looks at a plane through the picture, a line of it a step (`adv_core.landscape`), out to ε;
+            "views" looks at random views of the picture.
         norm, eps: the ball; several radii make several rows, attacked side by side (the ε sweep). Attacks that look
             for the smallest δ do not ask for ε.
         objective: cross-entropy, the lecture's difference, the margin, or the logits ratio.
         label: the present class; target: the wanted one, None for "anything else".
         step_size: None takes the default that follows from ε and steps.
         steps, step, random_start, restarts, queries, seed: options of the solvers that know them.
-        draws: how many random δ "noise" tries, one after the other.
+        draws: how many random δ "noise" tries, one after the other; how many views "views" takes.
+        views: random views (`transforms.CAMERA`) over which PGD's objective is averaged in every step; 0 for none. The
+            frames tell what the classifier says of the picture itself.
         side: points along each side of a slice.
         mask: where δ may live, as packed bits, row by row (see `with_mask`); empty for everywhere.
         pictures: whether the frames carry pictures, or only what the classifier says.
@@ -62,6 +66,7 @@ class Request:
     queries: int = 500
     seed: int = 0
     draws: int = 1
+    views: int = 0
     side: int = 25
     mask: bytes = field(default=b"", repr=False)
     pictures: bool = True
@@ -81,7 +86,7 @@ class Request:
         """The index of the last step, if the attack does not end earlier."""
         info, options = self.info, self.options
         if info is None:
-            return {"none": 0, "noise": self.draws, "slice": self.side - 1}[self.attack]
+            return {"none": 0, "noise": self.draws, "slice": self.side - 1, "views": 0}[self.attack]
         if "queries" in options:
             return self.queries - 1
         if "steps" not in options:
@@ -96,7 +101,7 @@ class Request:
     @property
     def rows(self) -> int:
         """How many pictures are looked at in one step."""
-        return self.side if self.attack == "slice" else len(self.eps)
+        return {"slice": self.side, "views": self.draws}.get(self.attack, len(self.eps))
 
     @property
     def allowed(self) -> np.ndarray:
@@ -120,7 +125,7 @@ class Request:
         Raises:
             ValueError: too much work, an unknown word, or a picture whose bytes do not fit its size.
         """
-        if self.attack not in ("none", "noise", "slice") and self.info is None:
+        if self.attack not in ("none", "noise", "slice", "views") and self.info is None:
             raise ValueError(f"there is no attack {self.attack!r}")
         if self.norm not in _BALLS or (self.info and self.norm not in self.info.norms):
             raise ValueError(f"{self.attack} does not know the norm {self.norm!r}")
@@ -135,12 +140,16 @@ class Request:
             raise ValueError(f"restarts have to lie in 1 ... {limits.max_restarts}")
         if "queries" in asked and not 1 <= self.queries <= limits.max_queries:
             raise ValueError(f"queries have to lie in 1 ... {limits.max_queries}")
-        if self.attack == "noise" and not 1 <= self.draws <= limits.max_steps:
+        if self.attack in ("noise", "views") and not 1 <= self.draws <= limits.max_steps:
             raise ValueError(f"draws have to lie in 1 ... {limits.max_steps}")
         if not 0 <= self.seed < 2**62:
             raise ValueError("a seed is a whole number, zero or more, of 62 bits at most")
         if self.attack == "slice" and (self.pictures or len(self.eps) != 1 or not 3 <= self.side <= MAX_SIDE):
             raise ValueError(f"a slice has one ε, a side of 3 ... {MAX_SIDE}, and no pictures")
+        if self.attack == "views" and (self.pictures or len(self.eps) != 1):
+            raise ValueError("views are told without pictures, for one ε")
+        if self.views and (self.attack not in ("pgd", "targeted") or not 0 < self.views <= MAX_VIEWS):
+            raise ValueError(f"only PGD knows views, {MAX_VIEWS} at most")
         if self.mask and len(self.mask) != -(-self.height * self.width // 8):
             raise ValueError("the mask does not fit the picture's size")
         if not 1 <= len(self.eps) <= limits.max_rows:
@@ -151,7 +160,7 @@ class Request:
             raise ValueError("the step size has to be a finite number")
         if len(self.image) != self.height * self.width * 3 or not self.image:
             raise ValueError("the picture's bytes do not fit its size")
-        if self.rows * self.height * self.width > limits.max_pixels:
+        if self.rows * max(self.views, 1) * self.height * self.width > limits.max_pixels:
             raise ValueError(
                 f"pictures of more than {limits.max_pixels / 1e6:g} megapixels have to be made smaller first"
             )
@@ -163,7 +172,7 @@ class Request:
         ε, the classes and the seed may differ, row by row; the mask may not. Attacks whose end depends on all rows of
         the batch, or that draw for all of them at once, go alone.
         """
-        if self.attack == "slice" or (self.info is not None and not self.info.batches):
+        if self.attack in ("slice", "views") or self.views or (self.info is not None and not self.info.batches):
             return None
         target = None if self.target is None else 0
         return replace(self, image=b"", eps=(), label=0, target=target, seed=0)

@@ -601,3 +601,14 @@ def _through_blocks(plane: Tensor, table: Tensor) -> Tensor:
     coefficients = _round(cosine @ blocks @ cosine.T / table) * table
     samples = _round(cosine.T @ coefficients @ cosine)
     return samples.transpose(3, 4).flatten(4, 5).flatten(2, 3)
+
+
+# What happens to a picture between a printer or a screen and a camera, all of it at once and a little of each.
+CAMERA: tuple[Transform, ...] = (
+    Rotation(15),
+    Scale(0.9, 1.1),
+    Crop(0.9),
+    Brightness(0.1),
+    Blur(0, 0.7),
+    Jpeg(60, 95),
+)

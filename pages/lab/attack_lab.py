@@ -38,6 +38,7 @@ SWEEP = {
     "l1": (10.0, 20.0, 40.0, 80.0, 160.0),
     "l0": (50.0, 100.0, 200.0, 400.0, 800.0),
 }
+VIEWS, SEEN = 8, 32  # random views in each step of an attack that is to survive them; how many judge it
 UNITS = {"linf": "ε in 1/255", "l2": "ε (L2)", "l1": "ε (L1)", "l0": "ε in pixels"}
 state = st.session_state
 page = Controls("lab", Settings)
@@ -144,6 +145,8 @@ def sidebar() -> None:
             "alpha", st.number_input, "Step size α (0 = automatic)", 0.0, 1000.0, step=0.5, disabled=not _pgd()
         )
         st.caption("In levels of 255; for the raw gradient a plain factor. Automatic: 5·ε/steps.")
+        page.control("views", st.toggle, "Survive the camera", disabled=not _pgd() or page.value.whole)
+        st.caption("Averages the loss over eight random views in every step (EOT): eight times the work.")
         page.control("random", st.toggle, "Random start", disabled="random_start" not in knows)
         st.caption("Begins somewhere in the ball instead of at the picture.")
         page.control("restarts", st.slider, "Restarts", 1, LIMITS.max_restarts, disabled="restarts" not in knows)
@@ -293,7 +296,8 @@ def attack_request(settings: Settings, base: Request, label: int) -> Request:
         "queries": settings.queries,
         "seed": settings.seed,
     }
-    if "random_start" in info.options and not settings.random and settings.restarts == 1:
+    views = VIEWS if settings.views and settings.attack in ("pgd", "targeted") and not settings.whole else 0
+    if "random_start" in info.options and not settings.random and settings.restarts == 1 and not views:
         del chosen["seed"]
     return replace(
         base,
@@ -303,6 +307,7 @@ def attack_request(settings: Settings, base: Request, label: int) -> Request:
         objective=objective,
         label=label,
         target=settings.target if settings.targeted else None,
+        views=views,
         **{name: value for name, value in chosen.items() if name in info.options},
     )
 
@@ -318,6 +323,9 @@ def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: i
     st.subheader("How much ε does it take?")
     if request.info is None or "queries" in request.info.options:
         st.caption("A black-box attack asks too many questions for a whole curve: move ε by hand.")
+        return
+    if request.views:
+        st.caption("With random views in every step, a whole curve would take too long: move ε by hand.")
         return
     scale = 255 if settings.ball == "linf" else 1
     values = sorted({e for e in SWEEP[settings.ball]} | {settings.radius * scale} - {0.0})
@@ -357,6 +365,22 @@ def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: i
         )
 
 
+def show_views(base: Request, last: Frame, label: int) -> None:
+    """How often the network is fooled when the picture is turned, scaled, blurred and compressed."""
+    assert last.pixels is not None
+    look = replace(base, attack="views", draws=SEEN, label=label, seed=page.value.seed + 1, pictures=False)
+    found = follow(job_for("views", look.with_pixels(last.pixels[0])))
+    if found is None:
+        return
+    classes = found[-1].logits.argmax(1)
+    fooled = int((classes == page.value.target if page.value.targeted else classes != label).sum())
+    aim = f"says {categories()[page.value.target]}" if page.value.targeted else "is fooled"
+    st.caption(
+        f"In {SEEN} new random views (turned by up to 15°, scaled, cropped, lighter or darker, blurred, JPEG) of this "
+        f"picture the network {aim} in **{fooled}**."
+    )
+
+
 def show_formula(settings: Settings, request: Request, label: int) -> None:
     st.subheader("The formula that just ran")
     info = request.info
@@ -369,7 +393,7 @@ def show_formula(settings: Settings, request: Request, label: int) -> None:
         "l1": f"{settings.eps1:g}",
         "l0": f"{settings.eps0}",
     }[request.norm]
-    z = "f(x+\\delta)"
+    z = r"f(t(x+\delta))" if request.views else r"f(x+\delta)"
     loss, short = {
         ("ce", False): (rf"L({z},\ {y})", "L_y"),
         ("ce", True): (rf"-L({z},\ {t})", "(-L_t)"),
@@ -385,7 +409,8 @@ def show_formula(settings: Settings, request: Request, label: int) -> None:
             wish = rf"f(x+\delta)\ \text{{is not {categories()[label]}}}"
         st.latex(rf"\delta^* = \operatorname*{{argmin}}\ \|\delta\|_{{{norm}}}\quad \text{{such that}}\quad {wish}")
     else:
-        st.latex(rf"\delta^* = \operatorname*{{argmax}}_{{\|\delta\|_{{{norm}}}\,\le\,{eps}}}\ {loss}")
+        mean = r"\mathbb{E}_t\," if request.views else ""
+        st.latex(rf"\delta^* = \operatorname*{{argmax}}_{{\|\delta\|_{{{norm}}}\,\le\,{eps}}}\ {mean}{loss}")
     if not _pgd() and info.name != "fgsm":
         st.latex(info.formula)
         st.caption(f"{info.idea} {info.paper}.")
@@ -615,6 +640,8 @@ def main() -> None:
             args=(name, enough),
         )
 
+    if request.views:
+        show_views(base, last, label)
     st.subheader("Is it just noise?")
     room = float(last.size[0]) if info.minimal else settings.radius
     noise = replace(base, attack="noise", norm=settings.ball, eps=(room,), label=label, seed=settings.seed, steps=1)

@@ -82,6 +82,7 @@ class Settings:
     steps: int = number(min(40, LIMITS.max_steps), 1, min(100, LIMITS.max_steps))
     rule: str = word("steepest", STEP_RULES)
     alpha: float = number(0.0, 0, 1000)
+    views: bool = False
     random: bool = False
     restarts: int = number(1, 1, LIMITS.max_restarts)
     queries: int = number(min(500, LIMITS.max_queries), 1, LIMITS.max_queries)

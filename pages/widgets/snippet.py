@@ -22,7 +22,8 @@ def snippet(request: Request, photo: str, *, whole: bool = False, device: str = 
     objective = _objective(request)
     eps = "math.inf" if info.minimal else _number(request.eps[0], request.norm)
     places = {"set": f"{_SETS[request.norm]}({eps})", "objective": objective, "y": "y"}
-    arguments = ["clf", "x", *(places[name] for name in info.arguments)]
+    seen = f"Transformed(clf, CAMERA, samples={request.views}, seed={request.seed})" if request.views else "clf"
+    arguments = [seen, "x", *(places[name] for name in info.arguments)]
     defaults = inspect.signature(info.solver).parameters
     for name, value in request.options.items():
         if value != defaults[name].default:
@@ -38,7 +39,7 @@ import adv_core  # before torch: it sets how torch's threads wait
 import torch
 from adv_core import {", ".join(sorted(names, key=str.lower))}
 from adv_core.images import to_pixels, to_png
-
+{"from adv_core.transforms import CAMERA, Transformed" + chr(10) if request.views else ""}
 torch.set_num_threads({threads})
 clf = load_classifier("{request.classifier}", device="{device}")
 x = clf.{"prepare_whole" if whole else "prepare"}(open_image(Path("{file}").read_bytes()))

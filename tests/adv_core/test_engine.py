@@ -639,3 +639,24 @@ def test_a_slice_comes_line_by_line(slow: Slow) -> None:
 def test_what_makes_no_sense_is_refused(slow: Slow, changes: dict[str, object], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         LocalEngine("cpu").submit(request_for(**changes))
+
+
+def test_a_run_that_averages_over_views_tells_of_the_picture_itself(
+    classifier: Classifier, photo: Callable[[str], Tensor]
+) -> None:
+    request = Request(b"", 0, 0, "efficientnet_lite0", "targeted", eps=(4 / 255,), target=106, steps=4, views=2)
+    request = request.with_pixels(to_pixels(photo("pig")))
+    engine = LocalEngine("cpu")
+    frames = engine.compute(request)
+    pixels = frames[-1].pixels
+    assert pixels is not None and len(frames) == 5
+    np.testing.assert_allclose(frames[-1].logits, classifier(from_pixels(pixels[0])), atol=1e-3)
+    plain = engine.compute(replace(request, views=0))[-1].pixels
+    assert plain is not None and not np.array_equal(pixels, plain)
+    look = Request(b"", 0, 0, "efficientnet_lite0", "views", draws=6, seed=1, pictures=False).with_pixels(pixels[0])
+    seen = engine.compute(look)[-1].logits
+    assert seen.shape == (6, 1000) and np.ptp(seen[:, 106]) > 0.1
+    np.testing.assert_allclose(LocalEngine("cpu").compute(look)[-1].logits, seen, atol=1e-3)
+    for changes in ({"attack": "fgsm"}, {"views": 10**6}, {"views": -1}):
+        with pytest.raises(ValueError, match="views"):
+            engine.submit(replace(request, **changes))  # type: ignore[arg-type]

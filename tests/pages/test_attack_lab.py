@@ -213,3 +213,14 @@ def test_a_large_photograph_is_made_smaller_and_that_is_said() -> None:
 def test_a_norm_that_an_attack_does_not_know(attack: str, norm: str) -> None:
     at = lab(**FAST | {"attack": attack, "norm": norm, "queries": "5", "steps": "2"})
     assert any("is measured in" in c.value for c in at.caption)
+
+
+def test_surviving_the_camera() -> None:
+    at = lab(image="pig", target="106", eps="4", steps="3", views="1")
+    said = next(c.value for c in at.caption if c.value.startswith("In 32 new random views"))
+    assert "the network says wombat in **" in said
+    assert any("E}_t" in e.value for e in at.latex)
+    assert any("a whole curve would take too long" in c.value for c in at.caption)
+    assert not any(
+        c.value.startswith("In 32 new") for c in lab(image="pig", steps="2", views="1", attack="fgsm").caption
+    )

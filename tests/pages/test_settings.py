@@ -28,6 +28,7 @@ def test_round_trip_of_every_control() -> None:
         steps=11,
         rule="gradient",
         alpha=2.5,
+        views=True,
         random=True,
         restarts=3,
         queries=77,

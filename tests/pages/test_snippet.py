@@ -36,6 +36,7 @@ BASE = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), label=341
         {"attack": "smallest", "eps": (0.0,)},
         {"attack": "deepfool", "eps": (0.0,)},
         {"attack": "square", "queries": 4, "steps": 40},
+        {"attack": "targeted", "target": 106, "steps": 2, "views": 2, "seed": 7},
         {"whole": True},
     ],
     ids=lambda changes: "-".join(map(str, changes.values())),
