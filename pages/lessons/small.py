@@ -13,7 +13,7 @@ from adv_core.figures_perturbation import decision_map, draws_chart, staircase_c
 from adv_core.images import amplify, fit
 from adv_core.landscape import line_order, outline
 from adv_core.request import Frame, Request
-from adv_core.staircase import LONGEST, Staircase
+from adv_core.staircase import LEVELS, LONGEST, Staircase
 from adv_core.visibility import visibility
 from pages.widgets.canvas import canvas
 from pages.widgets.controls import Controls
@@ -260,7 +260,7 @@ def show_mask(base: Request, clean: np.ndarray) -> None:
             background=picture_uri(base.pixels),
         )
         drawn = None if small is None else small.repeat(2, 0).repeat(2, 1)
-        st.caption("A link cannot carry your drawing.")
+        st.caption("A link cannot carry your drawing, and it is gone when you choose another mask or leave the page.")
     mask = allowed(settings.place, drawn)
     if not mask.any():
         st.info("Paint something first: where nothing may change, nothing happens.", icon=":material/draw:")
@@ -293,15 +293,23 @@ def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> int
     """How many of the random δ fooled the network; None before the reveal."""
     st.subheader("3 · Random against worst case", anchor=False)
     label = int(clean.argmax())
-    page.control("ball", st.segmented_control, "Which ball", list(NORMS), format_func=NORMS.get, required=True)
+    page.control(
+        "ball",
+        st.segmented_control,
+        "Which ball",
+        list(NORMS),
+        format_func=NORMS.get,
+        required=True,
+        on_change=_ask_anew,
+    )
     ball = next(each for each in found if each.norm == page.value.ball)
     size = f"{ball.radius * 255:.3g}/255" if ball.norm == "linf" else f"{ball.radius:.3g}"
     told = guess(
         page,
         "guess",
-        f"Here are {DRAWS} random δ, all of norm ‖δ‖ = ε = {size} ({NORMS[ball.norm]}), and one adversarial δ of the "
-        f"same norm. **How many of the {DRAWS} random ones make the network say something else than "
-        f"“{categories()[label]}”?**",
+        f"Here are {DRAWS} random δ of norm ‖δ‖ = ε = {size} ({NORMS[ball.norm]}; rounding to 8 bits may make them a "
+        f"little shorter), and one adversarial δ from the same ball. **How many of the {DRAWS} random ones make the "
+        f"network say something else than “{categories()[label]}”?**",
         start=DRAWS // 2,
     )
     page.into_address()
@@ -354,6 +362,10 @@ def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> int
     return fooled
 
 
+def _ask_anew() -> None:
+    page.set(guess=-1)
+
+
 def _fooled(frames: Sequence[Frame], label: int) -> int:
     return sum(int(frame.logits[0].argmax()) != label for frame in frames[1:])
 
@@ -391,7 +403,7 @@ def show_test(base: Request, clean: np.ndarray) -> None:
         if not settings.answers
         else f"Trial {len(settings.answers)}: {'right' if settings.answers[-1] == '1' else 'wrong'}."
     )
-    st.progress(test.progress, f"{last} About {'twenty' if not settings.answers else 'one minute'} in all.")
+    st.progress(test.progress, f"{last} {LONGEST} trials at most.")
     if settings.answers:
         st.button("Start over", on_click=page.set, kwargs={"answers": ""}, type="tertiary", key="restart_test")
 
@@ -406,13 +418,23 @@ def show_threshold(base: Request, clean: np.ndarray, test: Staircase) -> None:
     network = float(last.size[0]) * 255 if fooled else None
     you = test.threshold
     assert you is not None
-    st.markdown(
+    inside = LEVELS[0] * 1.1 < you < LEVELS[-1] / 1.1
+    seen = (
         f"**You see it from ε = {you:.1f}/255** (where you would be right in 71 % of the trials). "
+        if inside
+        else f"**You see it at ε = {LEVELS[0]}/255 already**, the least that this test can show. "
+        if you < LEVELS[-1] / 2
+        else f"**You did not find it at ε = {LEVELS[-1]}/255**, the most that this test shows. "
+    )
+    st.markdown(
+        seen
         + (f"**The network is fooled from ε = {network:.2f}/255**: " if network else "The network was not fooled. ")
         + (
             f"there is a factor of {you / network:.0f} between them."
-            if network and you > 2 * network
-            else "hardly less than what you see, on this photograph."
+            if network and inside and you > 2 * network
+            else "about where you see it, on this photograph."
+            if network and inside
+            else "on this photograph."
             if network
             else ""
         )
@@ -516,7 +538,7 @@ def questions(found: Sequence[Filled]) -> list[Choice | Number]:
             (
                 (
                     "Random δ are smaller.",
-                    "Their norm is the same to the last level: look at the caption under the histogram.",
+                    "All of them use the whole ball, up to the rounding to 8 bits.",
                 ),
                 (
                     "The loss changes by about ⟨gradient, δ⟩. For random signs the terms cancel out, for "
@@ -574,6 +596,9 @@ def questions(found: Sequence[Filled]) -> list[Choice | Number]:
 def main() -> None:
     page.start()
     needs_own(page, Settings.image)
+    if state.setdefault("small_shown", page.value.image) != page.value.image:  # guesses and answers were about another
+        state.small_shown = page.value.image
+        page.set(guess=-1, answers="")
     opening(
         page,
         "What is a small perturbation?",
@@ -617,7 +642,7 @@ def main() -> None:
         "- “L1 looks worse than L∞!” Its ε was matched by one crude number; the threshold of an eye depends on "
         "distance, screen and texture. That is section 4.\n"
         "- Projectors swallow small contrasts: let students look at their own screens.\n"
-        "- A photograph whose class is unsure is fooled by noise, too. Try the koala beside the cat.",
+        "- A photograph of which the network is unsure is fooled by noise, too: try the astronaut.",
         guess=-1,
         answers="",
     )

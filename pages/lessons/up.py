@@ -312,7 +312,7 @@ def show_ends(now: Scene) -> None:
         )
     one, many = now.says(now.fgsm), now.says(now.way.points[-1])
     if one[0] == now.label != many[0]:
-        text = "**One step misses, many steps hit.** FGSM walks past the place where the hill is high; PGD turns."
+        text = "**One step misses, many steps hit.** FGSM ends where the hill is still low; PGD turns."
     elif many[0] == now.label != one[0]:
         text = "**One step hits, many steps miss.** FGSM's long jump was lucky; PGD ends on a summit that is lower."
     elif many[0] == now.label != now.says(now.worst)[0]:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,3 +130,18 @@ def test_quiz(opened: AppTest) -> None:
         at.radio(key=f"small_answer_{letter}").set_value(right).run()
     assert not at.exception and link(at)["done"] == "abcde"
     assert any(h.value.startswith("Check yourself (5 of 5)") for h in at.subheader)
+
+
+@pytest.mark.parametrize(("answers", "said"), [("1" * 30, "already"), ("0" * 30, "did not find it")])
+def test_nobody_is_told_a_threshold_at_the_ends_of_the_scale(answers: str, said: str) -> None:
+    text = words(lesson(answers=answers))
+    assert said in text and "a factor of" not in text
+
+
+def test_another_photograph_or_ball_asks_anew() -> None:
+    at = lesson(answers="11", guess="5", image="koala")
+    at.segmented_control(key="small_ball").set_value("l2").run()
+    assert "It was **" not in words(at) and link(at)["answers"] == "11"
+    at.session_state["small"] = replace(at.session_state["small"], image="hens", guess=3)
+    at.run()
+    assert not at.exception and "answers" not in link(at) and "guess" not in link(at)
