@@ -438,7 +438,7 @@ def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
             if gap > 0.01
             else "ends higher here, by luck: out there it saw a slope that the others did not."
             if gap < -0.01
-            else "ends in the same place here. Try a larger α, or more steps."
+            else "comes out as high here. Try a larger α, or more steps."
         )
     )
 
