@@ -30,7 +30,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -45,6 +45,7 @@ from adv_core.memory import set_aside_what_stays
 from adv_core.objectives import Objective
 from adv_core.request import Frame, Request, ball_of, frames_of, labels_of, objective_of
 from adv_core.transforms import CAMERA, Transformed
+from adv_core.work import Record, Task, Work
 
 MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every tenth
 MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures on the way; so does one of large pictures
@@ -54,6 +55,9 @@ _INTERRUPTED = "The computation was interrupted. Please try again."
 _NO_MEMORY = "There is not enough memory for this just now. Please try again, or choose a smaller network."
 
 
+R = TypeVar("R", bound=Record)
+
+
 class EngineBusy(RuntimeError):
     """Too many learners wait already. The message is for people."""
 
@@ -61,15 +65,15 @@ class EngineBusy(RuntimeError):
 class Run:
     """One computation, and all the jobs that wait for it."""
 
-    def __init__(self, request: Request, session: str = "") -> None:
+    def __init__(self, request: Work[Any], session: str = "") -> None:
         self.request = request
         self.session = session
         self.key = request.key()
         self.error: str | None = None
         self.done = False
         self.started = False
-        self.frames: list[Frame] = []
-        self.jobs: list[Job] = []
+        self.frames: list[Any] = []
+        self.jobs: list[Job[Any]] = []
         self.news = threading.Condition()
         self.submitted = time.monotonic()
 
@@ -80,8 +84,8 @@ class Run:
 
     @property
     def behind(self) -> bool:
-        """Asked for without pictures: a curve below the page's first screen, which can wait for what people look at."""
-        return not self.request.pictures
+        """It can wait for what people look at."""
+        return self.request.behind
 
     def wanted(self, lease: float) -> bool:
         """Whether anybody still looks."""
@@ -92,7 +96,7 @@ class Run:
         now = time.monotonic()
         return {job.session for job in self.jobs if not job.cancelled and now - job.seen <= lease}
 
-    def add(self, frame: Frame) -> None:
+    def add(self, frame: Record) -> None:
         with self.news:
             self.frames.append(frame)
             self.news.notify_all()
@@ -109,11 +113,11 @@ class Run:
             self.news.notify_all()
 
 
-class Job:
+class Job(Generic[R]):
     """What a submitted request gives back: a look at its run. Frames appear while it runs; `wait` sleeps meanwhile."""
 
     def __init__(
-        self, request: Request, run: Run, position: Callable[[Run], tuple[int, float]], session: str = ""
+        self, request: Work[R], run: Run, position: Callable[[Run], tuple[int, float]], session: str = ""
     ) -> None:
         self.request, self.session = request, session
         self.cancelled = False
@@ -122,8 +126,8 @@ class Job:
         self._position = position
 
     @property
-    def frames(self) -> list[Frame]:
-        """The frames so far (a copy)."""
+    def frames(self) -> list[R]:
+        """The frames, or a task's records, so far (a copy)."""
         self.seen = time.monotonic()
         with self._run.news:
             return list(self._run.frames)
@@ -163,7 +167,7 @@ class Job:
         with self._run.news:
             return self._run.news.wait_for(lambda: self.done or len(self._run.frames) > seen, timeout)
 
-    def result(self, timeout: float | None = None) -> list[Frame]:
+    def result(self, timeout: float | None = None) -> list[R]:
         """Wait for the end; all frames.
 
         Raises:
@@ -190,7 +194,7 @@ class Engine(Protocol):
     def threads(self) -> int:
         """How many threads torch uses for one operation."""
 
-    def submit(self, request: Request, session: str = "") -> Job:
+    def submit(self, request: Work[R], session: str = "") -> Job[R]:
         """Queue a request; returns at once. A result that is known already is there at once, too.
 
         Raises:
@@ -198,14 +202,14 @@ class Engine(Protocol):
             EngineBusy: the queue is full.
         """
 
-    def compute(self, request: Request, timeout: float = 120.0) -> list[Frame]:
+    def compute(self, request: Work[R], timeout: float = 120.0) -> list[R]:
         """Submit and wait for the end."""
 
 
 class _Batch:
     """Runs that advance together, one step at a time."""
 
-    def __init__(self, runs: list[Run], steps: Iterator[Step]) -> None:
+    def __init__(self, runs: list[Run], steps: Iterator[Step | Record]) -> None:
         self.runs, self.steps = runs, steps
         self.left = runs[0].request.length + 1
         self.age = 0
@@ -218,6 +222,12 @@ class _Batch:
     @property
     def rows(self) -> int:
         return sum(run.request.rows for run in self.runs)
+
+    def shown(self, step: Step | Record | None) -> list[Any]:
+        """What of this step goes to the runs, one each; nothing for a step between two that are shown."""
+        if isinstance(step, Step):
+            return _frames(step, self.runs) if step.final or step.index % self.stride == 0 else []
+        return [] if step is None else [step]
 
 
 class LocalEngine:
@@ -234,7 +244,7 @@ class LocalEngine:
         self._waiting: deque[Run] = deque()
         self._batches: list[_Batch] = []
         self._runs: dict[tuple[object, ...], Run] = {}
-        self._results: OrderedDict[tuple[object, ...], list[Frame]] = OrderedDict()
+        self._results: OrderedDict[tuple[object, ...], list[Any]] = OrderedDict()
         self._models = _Models(device)
         self._row_seconds = 0.05  # one row, one step: a first guess, then measured
         self._turn = 0
@@ -248,7 +258,7 @@ class LocalEngine:
     def threads(self) -> int:
         return torch.get_num_threads()
 
-    def submit(self, request: Request, session: str = "") -> Job:
+    def submit(self, request: Work[R], session: str = "") -> Job[R]:
         request.check(self._limits)
         key = request.key()
         with self._work:
@@ -286,10 +296,10 @@ class LocalEngine:
             self._workers = min(2, os.cpu_count() or 1) if self.device == "cpu" else 1
         return self._workers
 
-    def compute(self, request: Request, timeout: float = 120.0) -> list[Frame]:
+    def compute(self, request: Work[R], timeout: float = 120.0) -> list[R]:
         return self.submit(request).result(timeout)
 
-    def _job(self, request: Request, run: Run, session: str) -> Job:
+    def _job(self, request: Work[R], run: Run, session: str) -> Job[R]:
         job = Job(request, run, self._place, session)
         if not run.done:
             run.jobs.append(job)
@@ -401,7 +411,7 @@ class LocalEngine:
                 more = other.request.rows
                 if other is first or other.started or other.request.together != kind:
                     continue
-                small = (rows + more) * first.request.height * first.request.width <= self._limits.max_pixels
+                small = (rows + more) * first.request.row_pixels <= self._limits.max_pixels
                 if may(other) and small and rows + more <= self._limits.max_batch:
                     runs.append(other)
                     rows += more
@@ -417,7 +427,7 @@ class LocalEngine:
             run.started = True
             metrics.waited.observe(now - run.submitted)
         metrics.batch_rows.observe(sum(run.request.rows for run in runs))
-        self._batches.append(_Batch(runs, self._models.steps([run.request for run in runs])))
+        self._batches.append(_Batch(runs, self._models.begin([run.request for run in runs])))
 
     def _next(self) -> _Batch | None:
         free = [batch for batch in self._batches if not batch.busy]
@@ -441,9 +451,7 @@ class LocalEngine:
         start = time.monotonic()
         try:
             step = next(batch.steps, None)
-            frames = []
-            if step is not None and (step.final or step.index % batch.stride == 0):
-                frames = frames_of(step, [run.request for run in batch.runs])
+            frames = batch.shown(step)
         except Exception as error:  # the worker must outlive every request
             self._failed(batch, error)
             return
@@ -518,8 +526,17 @@ class _Models:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def steps(self, requests: list[Request]) -> Iterator[Step]:
-        """The solver for these requests together, begun when its first step is asked for."""
+    @property
+    def device(self) -> torch.device:
+        return pick_device(self._device)
+
+    def begin(self, works: list[Work[Any]]) -> Iterator[Step | Record]:
+        """What computes them together, begun when its first step is asked for."""
+        if isinstance(works[0], Task):
+            return works[0].records(self)
+        return self._steps([work for work in works if isinstance(work, Request)])
+
+    def _steps(self, requests: list[Request]) -> Iterator[Step]:
         first = requests[0]
         classifier = self.classifier(first.classifier)
         pictures = [from_pixels(r.pixels).expand(r.rows, -1, -1, -1) for r in requests]
@@ -620,34 +637,39 @@ class NaiveEngine:
     def threads(self) -> int:
         return torch.get_num_threads()
 
-    def submit(self, request: Request, session: str = "") -> Job:
+    def submit(self, request: Work[R], session: str = "") -> Job[R]:
         request.check(self._limits)
         run = Run(request, session)
         run.started = True
-        job = _NaiveJob(request, run, lambda _: (0, 0.0))
+        job: _NaiveJob[R] = _NaiveJob(request, run, lambda _: (0, 0.0))
         run.jobs.append(job)
-        self._models.classifier(request.classifier)
-        job.steps = self._models.steps([request])
+        if isinstance(request, Request):
+            self._models.classifier(request.classifier)
+        job.steps = self._models.begin([request])
         return job
 
-    def compute(self, request: Request, timeout: float = 120.0) -> list[Frame]:
+    def compute(self, request: Work[R], timeout: float = 120.0) -> list[R]:
         return self.submit(request).result(timeout)
 
 
-class _NaiveJob(Job):
-    steps: Iterator[Step]
+class _NaiveJob(Job[R]):
+    steps: Iterator[Step | Record]
 
     def wait(self, seen: int, timeout: float) -> bool:
         step = next(self.steps, None)
         if step is None:
             self._run.end()
         else:
-            self._run.add(frames_of(step, [self.request])[0])
+            self._run.add(_frames(step, [self._run])[0] if isinstance(step, Step) else step)
         return True
 
 
-def _size(frames: list[Frame]) -> int:
-    return sum(f.logits.nbytes + (f.pixels.nbytes if f.pixels is not None else 0) for f in frames)
+def _frames(step: Step, runs: list[Run]) -> list[Frame]:
+    return frames_of(step, [run.request for run in runs if isinstance(run.request, Request)])
+
+
+def _size(records: list[Record]) -> int:
+    return sum(record.nbytes for record in records)
 
 
 _engine: Engine | None = None

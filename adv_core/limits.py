@@ -7,6 +7,7 @@
 | `ADV_MAX_QUERIES` | 2000 | questions of a black-box attack |
 | `ADV_MAX_ROWS` | 16 | values of ε side by side |
 | `ADV_MAX_PIXELS` | 3000000 | pixels of one request, all its rows together |
+| `ADV_MAX_TRAINING` | 4000000 | gradients of one training, counted by digits |
 | `ADV_MAX_QUEUE` | 256 | requests that wait; one more is refused with a sentence |
 | `ADV_MAX_SESSION` | 1 | long runs of one session (browser tab) that advance at a time; one more may wait |
 | `ADV_MAX_BATCH` | 8 | rows of several learners that are computed together |
@@ -29,6 +30,7 @@ class Limits:
     max_rows: int = 16
     # A PNG of 3 million pixels is below the 10 MB that can be uploaded, even where it cannot be compressed at all.
     max_pixels: int = 3_000_000
+    max_training: int = 4_000_000
     max_queue: int = 256
     max_session: int = 1
     max_batch: int = 8

@@ -17,6 +17,7 @@ from adv_core.catalogue import ATTACKS, AttackInfo, Norm
 from adv_core.limits import LIMITS, Limits
 from adv_core.objectives import LogitsRatio, Margin, Objective, Targeted, TargetedDifference, Untargeted
 from adv_core.perturbation_sets import L0, L1, L2, Ball, Linf, Masked, PerturbationSet, per_row
+from adv_core.work import Work
 
 SHOWN_SIDE = 512  # a larger picture is thinned out on the way
 MAX_SIDE = 41  # of a slice
@@ -24,7 +25,7 @@ MAX_VIEWS = 16
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(Work["Frame"]):
     """One attack on one picture, as data. Equal requests have equal results, and are computed once.
 
     Attributes:
@@ -178,6 +179,15 @@ class Request:
         return replace(self, image=b"", eps=(), label=0, target=target, seed=0)
 
     @property
+    def behind(self) -> bool:
+        """What is asked for without pictures is a curve below the page's first screen."""
+        return not self.pictures
+
+    @property
+    def row_pixels(self) -> int:
+        return self.height * self.width
+
+    @property
     def frame_bytes(self) -> int:
         """The size of one frame's pictures on the way."""
         if not self.pictures:
@@ -214,6 +224,11 @@ class Frame:
     gradient_norm: np.ndarray | None
     size: np.ndarray
     norms: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        """About its size, in bytes."""
+        return self.logits.nbytes + (0 if self.pixels is None else self.pixels.nbytes)
 
     @property
     def probabilities(self) -> np.ndarray:

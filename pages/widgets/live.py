@@ -13,21 +13,23 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from adv_core.engine import EngineBusy, Job, default_engine
-from adv_core.request import Frame, Request
+from adv_core.work import Record, Work
 
 state = st.session_state
+R = TypeVar("R", bound=Record)
 
 
-def job_for(slot: str, request: Request) -> Job:
+def job_for(slot: str, request: Work[R]) -> Job[R]:
     """The job of that slot: the present one if it is for the same request; otherwise it stops and a new one starts.
 
     Where the engine takes no more, the page says so and ends here.
     """
-    jobs: dict[str, Job] = state.setdefault("jobs", {})
+    jobs: dict[str, Job[Any]] = state.setdefault("jobs", {})
     current = jobs.get(slot)
     if current is not None and current.request == request and (current.finished or not current.done):
         return current
@@ -41,25 +43,25 @@ def job_for(slot: str, request: Request) -> Job:
 
 def drop_jobs(*slots: str) -> None:
     """Stop the jobs of these slots."""
-    jobs: dict[str, Job] = state.setdefault("jobs", {})
+    jobs: dict[str, Job[Any]] = state.setdefault("jobs", {})
     for slot in slots:
         if slot in jobs:
             jobs.pop(slot).cancel()
 
 
-def request_of(slot: str) -> Request | None:
+def request_of(slot: str) -> Work[Any] | None:
     """What the slot's job was asked."""
-    job: Job | None = state.setdefault("jobs", {}).get(slot)
+    job: Job[Any] | None = state.setdefault("jobs", {}).get(slot)
     return None if job is None else job.request
 
 
 def follow(
-    job: Job,
-    draw: Callable[[list[Frame]], None] = lambda frames: None,
+    job: Job[R],
+    draw: Callable[[list[R]], None] = lambda frames: None,
     waiting: Callable[[str], object] = lambda text: None,
     interval: float = 0.12,
     end: bool = True,
-) -> list[Frame] | None:
+) -> list[R] | None:
     """Draw a job's frames as they come; its whole run, or None with the reason on the page.
 
     Args:
@@ -78,7 +80,7 @@ def follow(
 
 
 def _follow(
-    job: Job, draw: Callable[[list[Frame]], None], waiting: Callable[[str], object], interval: float, end: bool
+    job: Job[R], draw: Callable[[list[R]], None], waiting: Callable[[str], object], interval: float, end: bool
 ) -> None:
     drawn, last, told = 0, 0.0, ""
     while True:
