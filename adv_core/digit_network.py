@@ -7,15 +7,15 @@ trained before one's eyes on a laptop, and large enough to be made robust at ε 
 """
 
 import json
+import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 CHECKPOINTS = Path(__file__).parents[1] / "assets" / "digits"
 
@@ -40,3 +40,78 @@ class DigitNetwork(nn.Sequential):
                 nn.ReLU(),
                 nn.Linear(100, 10),
             )
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+class Checkpoint(NamedTuple):
+    """A network that was trained beforehand.
+
+    Attributes:
+        network: in eval mode, its parameters without gradients; of all who load it the same one: do not train it.
+        figures: what the script printed when it made it: recipe, errors, seconds, the command itself.
+    """
+
+    network: DigitNetwork
+    figures: Mapping[str, Any]
+
+
+def names(folder: Path = CHECKPOINTS) -> list[str]:
+    """The checkpoints that are there."""
+    return sorted(file.stem for file in folder.glob("*.npz"))
+
+
+@cache
+def checkpoint(name: str, device: str = "cpu") -> Checkpoint:
+    """A shipped network and its figures, read once; see `read`."""
+    return read(name, device)
+
+
+def read(name: str, device: str = "cpu", folder: Path = CHECKPOINTS) -> Checkpoint:
+    """The network and the figures of a checkpoint.
+
+    Raises:
+        ValueError: no such checkpoint, or one that is damaged.
+    """
+    if name not in names(folder):
+        raise ValueError(f"there is no checkpoint {name!r}; there are {', '.join(names(folder))}")
+    network = DigitNetwork()
+    try:
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as stored:
+            network.load_state_dict({key: torch.from_numpy(stored[key].astype(np.float32)) for key in stored.files})
+        figures = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"the checkpoint {name!r} is damaged ({type(error).__name__})") from error
+    return Checkpoint(network.to(device).eval().requires_grad_(False), figures)
+
+
+def save(network: DigitNetwork, figures: Mapping[str, Any], name: str, folder: Path = CHECKPOINTS) -> None:
+    """Write a checkpoint, with weights of 16 bits: judge it as it is read again, not as it was trained."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {key: value.cpu().numpy().astype(np.float16) for key, value in network.state_dict().items()}
+    np.savez_compressed(folder / f"{name}.npz", **weights)
+    (folder / f"{name}.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def pack(network: nn.Module) -> bytes:
+    """The weights, 16 bits each, one after the other: how a network travels that has no name (0.3 MB)."""
+    flat = torch.cat([value.detach().flatten() for value in network.state_dict().values()])
+    return flat.cpu().numpy().astype(np.float16).tobytes()
+
+
+def unpack(weights: bytes, device: str = "cpu") -> DigitNetwork:
+    """The network of `pack`, in eval mode, its parameters without gradients.
+
+    Raises:
+        ValueError: not as many weights as a `DigitNetwork` has.
+    """
+    flat = torch.from_numpy(np.frombuffer(weights, np.float16).astype(np.float32))
+    network = DigitNetwork()
+    state = network.state_dict()
+    if len(flat) != sum(value.numel() for value in state.values()):
+        raise ValueError("these are not the weights of a DigitNetwork")
+    parts = flat.split([value.numel() for value in state.values()])
+    network.load_state_dict({key: part.view_as(state[key]) for key, part in zip(state, parts, strict=True)})
+    return network.to(device).eval().requires_grad_(False)

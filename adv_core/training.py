@@ -1,0 +1,447 @@
+"""min over θ: training against the worst case, as a generator of progress records.
+
+    min over θ of the mean over (x, y) of  max over δ ∈ Δ of L(y, f_θ(x + δ))
+
+(Madry et al., ICLR 2018, arXiv:1706.06083.) The inner maximum is any solver of `adv_core`; outside stands a plain
+gradient step. By Danskin's theorem the slope of a maximum is the slope at the maximum: find δ*, hold it fast, and
+differentiate the loss at x + δ* in θ. δ* is only nearly the maximum here, so the slope is only nearly right, and it
+works well enough.
+
+    python -m adv_core.training --help     # trains and judges the checkpoints of `assets/digits`
+"""
+
+import argparse
+import io
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from adv_core.attacks import Step, pgd, run
+from adv_core.classifiers import pick_device
+from adv_core.datasets import mnist
+from adv_core.digit_network import CHECKPOINTS, DigitNetwork, read, save
+from adv_core.intervals import worst_logits
+from adv_core.linear import LinearClassifier, worst_case
+from adv_core.objectives import Margin, Untargeted
+from adv_core.perturbation_sets import Linf
+
+Inner = Literal["none", "fgsm", "pgd", "noise", "interval"]
+# (network, x, labels, size of Δ, seed) -> the losses (N,) that the outer step makes smaller, the logits there (N, K)
+Worst = Callable[[nn.Module, Tensor, Tensor, float, int], tuple[Tensor, Tensor]]
+# (network, x, labels, size of Δ, seed) -> a solver under way
+Solver = Callable[[nn.Module, Tensor, Tensor, float, int], Iterator[Step]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained, as data: on the same machine, equal recipes give equal weights.
+
+    Attributes:
+        inner: what stands in the place of the inner maximum. "none" is ordinary training. "fgsm" is one step from a
+            random start, with 1.25·ε (Wong, Rice & Kolter, ICLR 2020, arXiv:2001.03994). "pgd" is ``steps`` steps from
+            a random start. "noise" is no maximum at all, but Gaussian noise of deviation ε, which makes networks fit
+            for randomised smoothing (Cohen et al., ICML 2019). "interval" is an upper bound of the maximum (Gowal et
+            al., 2018, arXiv:1810.12715).
+        eps: radius of the L∞ ball, in pixel units; the deviation of the noise.
+        steps: of PGD.
+        epochs: passes over the data.
+        batch: digits of one step.
+        rate: the largest step size of Adam. It rises over the first tenth of the training and falls to zero.
+        ramp: the part of the training in which ε grows from 0. Against a large ε from the start, a network may learn
+            nothing at all.
+        seed: of the first weights, the order of the data and the random starts.
+    """
+
+    inner: Inner = "pgd"
+    eps: float = 0.1
+    steps: int = 7
+    epochs: int = 5
+    batch: int = 100
+    rate: float = 2e-3
+    ramp: float = 0.2
+    seed: int = 0
+
+    @property
+    def gradients(self) -> int:
+        """Gradients in x for each digit: what the inner maximum costs beside the outer step's one."""
+        return {"fgsm": 1, "pgd": self.steps}.get(self.inner, 0)
+
+    def check(self) -> None:
+        """Refuse what makes no sense.
+
+        Raises:
+            ValueError: an unknown inner maximum, or a number out of its range.
+        """
+        if self.inner not in get_args(Inner):
+            raise ValueError(f"there is no inner maximum {self.inner!r}")
+        if not (0 <= self.eps <= 1 and 0 <= self.ramp <= 1 and 0 < self.rate <= 1):
+            raise ValueError("ε, the ramp and the rate lie between 0 and 1")
+        if not (1 <= self.steps <= 100 and 1 <= self.epochs <= 1000 and 1 <= self.batch <= 10_000 and self.seed >= 0):
+            raise ValueError("steps, epochs, batch or seed out of range")
+
+    def size_at(self, share: float) -> float:
+        """ε when that share of the training is done."""
+        return self.eps * min(share / self.ramp, 1.0) if self.ramp else self.eps
+
+    def rate_at(self, share: float) -> float:
+        """Adam's step size when that share of the training is done."""
+        return self.rate * min(share / 0.1, (1 - share) / 0.9)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Where a training stands: all that is needed to go on as if it had never stopped.
+
+    Attributes:
+        step: minibatches that are done.
+        weights: the network's state.
+        optimizer: Adam's state.
+    """
+
+    step: int
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Any]
+
+    def to_bytes(self) -> bytes:
+        """For a file, or a journey to another process (three times the weights)."""
+        buffer = io.BytesIO()
+        torch.save(vars(self), buffer)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "State":
+        """The state of `to_bytes`. Only tensors and numbers are read: such a file cannot run a program.
+
+        Raises:
+            ValueError: something else.
+        """
+        try:
+            return cls(**torch.load(io.BytesIO(data), weights_only=True))
+        except Exception as error:  # rubbish fails in many ways
+            raise ValueError("this is not the state of a training") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """One minibatch.
+
+    Attributes:
+        step: minibatches that are done, from 1; of: all that there will be.
+        epoch: passes over the data that are done, with the begun one's part.
+        loss: the mean loss that the step made smaller, at x + δ*.
+        error: the share of the minibatch that was wrong at x + δ*, before the step.
+        seconds: what the minibatch took.
+        network: the network itself. It changes with the next minibatch.
+    """
+
+    step: int
+    of: int
+    epoch: float
+    loss: float
+    error: float
+    seconds: float
+    network: nn.Module = field(repr=False)
+    _optimizer: torch.optim.Optimizer = field(repr=False)
+
+    @property
+    def ends_epoch(self) -> bool:
+        return self.epoch == int(self.epoch)
+
+    def state(self) -> State:
+        """A copy of where the training stands: ask before you ask for the next minibatch."""
+        weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        return State(self.step, weights, _copied(self._optimizer.state_dict()))
+
+
+def train(
+    network: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    recipe: Recipe,
+    *,
+    worst: Worst | None = None,
+    resume: State | None = None,
+) -> Iterator[Progress]:
+    """The lecture's loop. Stopping is not asking for the next minibatch.
+
+    Args:
+        network: pixels (N, ...) -> logits (N, K). It is trained in place, on the device where it is. Its mode
+            (train or eval) is left as it is.
+        x: pixels in [0, 1], (N, ...); labels: (N,) long. Each minibatch is moved to the network's device.
+        recipe: everything else.
+        worst: the inner maximum; None takes the recipe's. `worst_of` makes one of any solver.
+        resume: go on from here. The records that follow, and the weights, are those of a training that never
+            stopped.
+
+    Yields:
+        One record a minibatch. What is left over of an epoch, less than a minibatch, is left out of it.
+
+    Raises:
+        ValueError: no whole minibatch; a loss that is not a number.
+    """
+    per_epoch = len(x) // recipe.batch
+    if not per_epoch:
+        raise ValueError(f"{len(x)} images are less than one minibatch of {recipe.batch}")
+    worst = worst or inner_maximum(recipe)
+    device = next(network.parameters()).device
+    optimizer = torch.optim.Adam(network.parameters(), recipe.rate)
+    done, of = 0, recipe.epochs * per_epoch
+    if resume is not None:
+        network.load_state_dict(resume.weights)
+        optimizer.load_state_dict(resume.optimizer)
+        done = resume.step
+    for step in range(done, of):
+        start = time.perf_counter()
+        # Draws depend on the place alone, not on what was drawn before: that is what makes a training resumable.
+        order = np.random.default_rng([recipe.seed, step // per_epoch]).permutation(len(x))
+        rows = torch.from_numpy(order[step % per_epoch * recipe.batch :][: recipe.batch])
+        images, y = x[rows].to(device), labels[rows].to(device)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate_at((step + 1) / of)
+        with torch.enable_grad():
+            losses, logits = worst(network, images, y, recipe.size_at((step + 1) / of), recipe.seed * 1_000_003 + step)
+            loss = losses.mean()
+            optimizer.zero_grad()
+            loss.backward()
+        if not math.isfinite(value := float(loss.detach())):
+            raise ValueError(f"the loss is {value} after {step} minibatches: the training has diverged")
+        optimizer.step()
+        error = float((logits.argmax(1) != y).float().mean())
+        seconds = time.perf_counter() - start
+        yield Progress(step + 1, of, (step + 1) / per_epoch, value, error, seconds, network, optimizer)
+
+
+# ---------------------------------------------------------------------------------------------------- the inner maximum
+
+
+def inner_maximum(recipe: Recipe) -> Worst:
+    """What the recipe puts inside."""
+    if recipe.inner == "none":
+        return lambda network, x, y, eps, seed: _losses(network(x), y)
+    if recipe.inner == "noise":
+        return _in_noise
+    if recipe.inner == "interval":
+        return _in_interval
+    return worst_of(solver(recipe))
+
+
+def solver(recipe: Recipe) -> Solver:
+    """The recipe's attack, ready to be run on a minibatch: for whoever wants to watch it."""
+    steps = 1 if recipe.inner == "fgsm" else recipe.steps
+    # From a random start one step shall be able to cross the ball, and several shall reach its edge from anywhere.
+    factor = 1.25 if steps == 1 else 2.5 / steps
+
+    def attack(network: nn.Module, x: Tensor, y: Tensor, eps: float, seed: int) -> Iterator[Step]:
+        ball, objective = Linf(eps), Untargeted(y)
+        alpha = factor * eps
+        start: dict[str, int | bool] = {"steps": steps, "random_start": True, "seed": seed, "quantize": False}
+        return pgd(network, x, ball, objective, step_size=alpha, **start)  # type: ignore[arg-type]
+
+    return attack
+
+
+def worst_of(attack: Solver) -> Worst:
+    """Danskin: run the solver, hold its δ* fast, and look there."""
+
+    def worst(network: nn.Module, x: Tensor, y: Tensor, eps: float, seed: int) -> tuple[Tensor, Tensor]:
+        with frozen(network):
+            delta = run(attack(network, x, y, eps, seed), keep_steps=False).delta
+        return _losses(network(x + delta), y)
+
+    return worst
+
+
+def _losses(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    return F.cross_entropy(logits, y, reduction="none"), logits
+
+
+def exact_worst(network: nn.Module, x: Tensor, y: Tensor, eps: float, seed: int) -> tuple[Tensor, Tensor]:
+    """The inner maximum of a `LogisticRegression`, by formula: the one case that can be solved (`adv_core.linear`)."""
+    assert isinstance(network, LogisticRegression)
+    return _losses(network(x + worst_case(network.theta.detach(), y, eps, x)), y)
+
+
+def _in_noise(network: nn.Module, x: Tensor, y: Tensor, eps: float, seed: int) -> tuple[Tensor, Tensor]:
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
+    return _losses(network(x + eps * noise), y)  # not clipped: smoothing does not clip either
+
+
+def _in_interval(network: nn.Module, x: Tensor, y: Tensor, eps: float, seed: int) -> tuple[Tensor, Tensor]:
+    if not isinstance(network, nn.Sequential):
+        raise ValueError("interval training needs a network of layers in a row")
+    bound, logits = _losses(worst_logits(network, x, y, eps), y)
+    return (bound + _losses(network(x), y)[0]) / 2, logits  # the bound alone would rather learn nothing
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Inside, no parameter asks for a gradient: an attack needs the input's alone."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
+class LogisticRegression(nn.Module):
+    """h(x) = θᵀx + b with weights that can be trained; pixels (N, ...) -> logits (N, 2) = (0, h(x))."""
+
+    def __init__(self, size: int, seed: int = 0) -> None:
+        super().__init__()
+        generator, reach = torch.Generator().manual_seed(seed), 1 / math.sqrt(size)
+        self.theta = nn.Parameter((2 * torch.rand(size, generator=generator) - 1) * reach)
+        self.bias = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.flatten(1) @ self.theta + self.bias
+        return torch.stack([torch.zeros_like(h), h], 1)
+
+    def solved(self) -> LinearClassifier:
+        """As the classifier of which `adv_core.linear` knows the exact error."""
+        return LinearClassifier(self.theta, self.bias)
+
+
+# -------------------------------------------------------------------------------------------------------------- judging
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The attack by which a network is judged: stronger than any that it was trained against.
+
+    PGD from x itself first, then from random points; a digit that one run has fooled is not attacked again. Every
+    second restart climbs the margin, where cross-entropy may have no slope left. δ is not rounded to 8 bits: these ε
+    are no whole levels, and the attacker shall have all of them.
+
+    Attributes:
+        eps: radius of the L∞ ball.
+        steps, restarts: of PGD; the step size is 2.5·ε/steps.
+        seed: of the random points.
+    """
+
+    eps: float = 0.1
+    steps: int = 40
+    restarts: int = 1
+    seed: int = 0
+
+    def runs(self, network: nn.Module, x: Tensor, labels: Tensor, *, batch: int = 500) -> Iterator[Tensor]:
+        """Yields, after no attack and then after each restart, which digits are wrong: (N,) bool, on the CPU."""
+        device = next(network.parameters()).device
+        parts = zip(x.split(batch), labels.split(batch), strict=True)
+        wrong = torch.cat([wrong_at(network, images.to(device), y.to(device)) for images, y in parts])
+        yield wrong.clone()
+        for restart in range(self.restarts):
+            objective = Margin if restart % 2 else Untargeted
+            for rows in (~wrong).nonzero()[:, 0].split(batch):
+                images, y = x[rows].to(device), labels[rows].to(device)
+                attack = pgd(
+                    network,
+                    images,
+                    Linf(self.eps),
+                    objective(y),
+                    steps=self.steps,
+                    step_size=2.5 * self.eps / self.steps,
+                    random_start=restart > 0,
+                    seed=self.seed * 1000 + restart,
+                    quantize=False,
+                )
+                with frozen(network):
+                    found = run(attack, keep_steps=False).adversarial
+                wrong[rows] = wrong_at(network, found, y)
+            yield wrong.clone()
+
+    def error(self, network: nn.Module, x: Tensor, labels: Tensor) -> tuple[float, float]:
+        """(untouched, attacked): the share of wrong digits."""
+        clean, *_, attacked = [*self.runs(network, x, labels)]
+        return float(clean.float().mean()), float(attacked.float().mean())
+
+
+@torch.no_grad()
+def wrong_at(network: Callable[[Tensor], Tensor], x: Tensor, labels: Tensor) -> Tensor:
+    """Which rows are misread, (N,) bool, on the CPU."""
+    return (network(x).argmax(1) != labels).cpu()
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_copied(each) for each in value]
+    return value
+
+
+# --------------------------------------------------------------------------------------------- the shipped checkpoints
+
+# name -> how it is trained, and the attacks by which it is judged
+SHIPPED: dict[str, tuple[Recipe, tuple[Judge, ...]]] = {
+    "standard": (Recipe("none", epochs=15), (Judge(0.1, 40, 10),)),
+    "robust_01": (Recipe("pgd", 0.1, epochs=20, rate=4e-3), (Judge(0.1, 40, 10),)),
+    "robust_03": (Recipe("pgd", 0.3, epochs=20, rate=4e-3), (Judge(0.1, 40, 10), Judge(0.3, 100, 10))),
+    "noise_025": (Recipe("noise", 0.25, epochs=15), (Judge(0.1, 40, 10),)),
+    "interval_01": (Recipe("interval", 0.1, epochs=40, rate=4e-3, ramp=0.5), (Judge(0.1, 40, 10),)),
+}
+
+
+def ship(name: str, folder: Path = CHECKPOINTS, say: Callable[[str], object] = print) -> None:
+    """Train one of `SHIPPED` on all 60 000 digits and write it down, with the figures of `judge_shipped`."""
+    recipe, _ = SHIPPED[name]
+    data = mnist("train", range(10))
+    network, seconds, losses = DigitNetwork(recipe.seed).to(pick_device()), 0.0, []
+    for now in train(network, data.images, data.labels, recipe):
+        seconds += now.seconds
+        losses.append(now.loss)
+        if now.ends_epoch:
+            say(f"{name}: epoch {now.epoch:.0f} of {recipe.epochs}, loss {np.mean(losses):.4f}, {seconds:.0f} s")
+            losses.clear()
+    save(network, {"recipe": asdict(recipe)}, name, folder)
+    judge_shipped(name, folder, say)
+
+
+def judge_shipped(name: str, folder: Path = CHECKPOINTS, say: Callable[[str], object] = print) -> None:
+    """Judge a checkpoint on all 10 000 test digits, and write its figures beside it."""
+    network, made = read(name, str(pick_device()), folder)
+    test, judged = mnist("test", range(10)), []
+    for judge in SHIPPED[name][1]:
+        untouched, *_, wrong = judge.runs(network, test.images, test.labels)
+        errors = {"untouched": _share(untouched), "attacked": _share(wrong)}
+        first = {"first 1000, untouched": _share(untouched[:1000]), "first 1000, attacked": _share(wrong[:1000])}
+        judged.append({**asdict(judge), **errors, **first})
+        say(f"{name}: errors {errors} under PGD-{judge.steps} with {judge.restarts} restarts at ε = {judge.eps}")
+    command = f"python -m adv_core.training {name}"
+    save(network, {**made, "command": command, "judged": judged}, name, folder)
+
+
+def _share(wrong: Tensor) -> float:
+    return round(float(wrong.float().mean()), 4)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line: names of checkpoints to make."""
+    parser = argparse.ArgumentParser(
+        prog="python -m adv_core.training", description="Train and judge the checkpoints of assets/digits."
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SHIPPED)}; all, where none is given")
+    parser.add_argument("--judge", action="store_true", help="judge them as they are, without training")
+    parser.add_argument("--folder", type=Path, default=CHECKPOINTS, help="where they lie")
+    asked = parser.parse_args(arguments)
+    for name in asked.names or SHIPPED:
+        if name not in SHIPPED:
+            parser.error(f"there is no recipe for {name!r}")
+        (judge_shipped if asked.judge else ship)(name, asked.folder)
+
+
+if __name__ == "__main__":
+    main()

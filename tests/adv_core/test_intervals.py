@@ -1,0 +1,92 @@
+"""Interval bounds: they hold for every point that anybody can find, and are exact where they can be."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from adv_core import Linf, Margin, pgd, run
+from adv_core.datasets import Digits, mnist
+from adv_core.digit_network import DigitNetwork, checkpoint
+from adv_core.intervals import bounds, verified, verified_radius, worst_logits
+from adv_core.linear import LinearClassifier, worst_margin
+
+
+@pytest.fixture(scope="module")
+def test() -> Digits:
+    return mnist("test", range(10))
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31), eps=st.floats(0, 0.5))
+def test_every_point_of_the_box_lies_between_the_bounds(seed: int, eps: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    network = DigitNetwork(seed)
+    x = torch.rand(1, 1, 28, 28, generator=generator)
+    low, high = (x - eps).clamp_min(0), (x + eps).clamp_max(1)
+    inside = low + (high - low) * torch.rand(50, 1, 28, 28, generator=generator).round()
+    least, most = bounds(network, low, high)
+    logits = network(inside)
+    assert bool((logits >= least - 1e-5).all()) and bool((logits <= most + 1e-5).all())
+    labels = torch.randint(0, 10, (1,), generator=generator)
+    worst = worst_logits(network, x, labels, eps)
+    differences = logits - logits[:, labels]
+    assert bool((differences <= worst + 1e-5).all()) and float(worst[0, labels].detach()) == 0
+    assert bool((worst <= most - least[:, labels] + 1e-4).all())  # merging the last layer only helps
+
+
+@pytest.mark.parametrize("eps", [0.0, 0.1, 0.3])
+def test_one_linear_layer_is_exact(eps: float) -> None:
+    generator = torch.Generator().manual_seed(1)
+    theta, bias = torch.randn(20, generator=generator), torch.randn((), generator=generator)
+    layer = nn.Linear(20, 2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.stack([torch.zeros(20), theta]))
+        layer.bias.copy_(torch.stack([torch.zeros(()), bias]))
+    x, labels = torch.rand(8, 20, generator=generator), torch.randint(0, 2, (8,), generator=generator)
+    model = LinearClassifier(theta, bias)
+    exact = worst_margin(model.theta, model.bias, x, labels, eps, box=True)
+    worst = worst_logits(nn.Sequential(layer), x, labels, eps)
+    assert torch.allclose(-worst.gather(1, 1 - labels[:, None])[:, 0], exact, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["interval_01", "robust_01", "standard"])
+def test_no_attack_beats_a_verified_digit(name: str, test: Digits) -> None:
+    network, x, labels = checkpoint(name).network, test.images[:200], test.labels[:200]
+    for eps in (0.01, 0.1):
+        holds = verified(network, x, labels, eps)
+        attack = pgd(network, x, Linf(eps), Margin(labels), steps=20, step_size=eps / 8, quantize=False)
+        fallen = run(attack, keep_steps=False).logits.argmax(1) != labels
+        assert not bool((holds & fallen).any())
+
+
+def test_training_with_bounds_makes_them_tight(test: Digits) -> None:
+    x, labels = test.images[:500], test.labels[:500]
+    share = {
+        name: float(verified(checkpoint(name).network, x, labels, 0.1).float().mean())
+        for name in ("interval_01", "robust_01")
+    }
+    assert share["interval_01"] > 0.85 and share["robust_01"] < 0.05
+
+
+def test_the_radius_is_where_verification_ends(test: Digits) -> None:
+    network, x, labels = checkpoint("interval_01").network, test.images[:50], test.labels[:50]
+    radius = verified_radius(network, x, labels)
+    some = radius > 0
+    assert bool(verified(network, x, labels, radius)[some].all())
+    assert not bool(verified(network, x, labels, radius + 0.5 / 2048).any())
+    one = verified_radius(network, x[:1], labels[:1])
+    assert float(one) == float(radius[0])
+
+
+def test_what_is_wrong_already_has_no_radius(test: Digits) -> None:
+    network, x = checkpoint("standard").network, test.images[:5]
+    assert verified_radius(network, x, (test.labels[:5] + 1) % 10).tolist() == [0] * 5
+
+
+def test_another_layer_is_refused() -> None:
+    with pytest.raises(ValueError, match="Sigmoid"):
+        bounds(nn.Sequential(nn.Sigmoid()), torch.zeros(1, 3), torch.ones(1, 3))
+    with pytest.raises(ValueError, match="linear"):
+        worst_logits(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), torch.zeros(1, 3), torch.tensor([0]), 0.1)
