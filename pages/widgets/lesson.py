@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.widgets.controls import Controls
 from pages.widgets.stage import CSS, PRESENT_CSS
@@ -15,6 +16,7 @@ LESSONS = (
     ("lessons/small.py", "What is a small perturbation?", "small"),
     ("lessons/up.py", "Which way is up?", "up"),
     ("lessons/linear.py", "The case we can solve", "linear"),
+    ("lessons/robust.py", "Train against the worst case", "robust"),
 )
 
 
@@ -36,6 +38,12 @@ def presenting(page: Controls[Any]) -> None:
     """The switch for the projector, for the page's sidebar."""
     page.control("present", st.toggle, "Presentation mode")
     st.caption("Hides this bar and enlarges everything, for a projector.")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], slot: DeltaGenerator | None = None) -> None:
+    """A small table of markdown cells."""
+    lines = [head, ["---"] * len(head), *rows]
+    (slot or st).markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
 def for_the_lecturer(page: Controls[Any], script: str, pitfalls: str, **settings: object) -> None:

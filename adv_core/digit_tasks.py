@@ -1,0 +1,520 @@
+"""What the lessons on training ask of the engine: to train a network on digits, and to judge one."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from adv_core import linear
+from adv_core.attacks import input_gradient, pgd, run
+from adv_core.datasets import Digits, Split, mnist
+from adv_core.digit_network import DigitNetwork, checkpoint, names, pack, unpack
+from adv_core.landscape import decision_slice, line_order
+from adv_core.limits import LIMITS, Limits
+from adv_core.minimum_norm import smallest_epsilon
+from adv_core.objectives import Margin, Untargeted
+from adv_core.perturbation_sets import L2, Linf
+from adv_core.training import Judge, LogisticRegression, Recipe, State, exact_worst, solver, train, wrong_at
+from adv_core.work import Networks, Task
+
+CHUNK = 4  # minibatches of one record
+HELD_OUT = 300  # test digits that are looked at after every epoch
+MAX_CURVE = 1000  # test digits of one curve
+
+_BALLS = {"linf": Linf, "l2": L2}
+# A checkpoint by its name, or the packed weights of a network that was trained here.
+Model = str | bytes
+
+
+@cache
+def digits(split: Split) -> Digits:
+    """All ten of them."""
+    return mnist(split, range(10))
+
+
+def network_of(model: Model, device: str = "cpu") -> DigitNetwork:
+    """The network, ready to be attacked.
+
+    Raises:
+        ValueError: no such checkpoint, or no weights of such a network.
+    """
+    return unpack(model, device) if isinstance(model, bytes) else checkpoint(model, device).network
+
+
+@dataclass(frozen=True)
+class TrainRecord:
+    """Where a training stands.
+
+    Attributes:
+        step, of: minibatches done, and all of them.
+        epoch: passes over the data.
+        loss, error: means over the minibatches since the last record, at x + δ*.
+        seconds: of training so far: computation alone, without judging and without waiting for others.
+        clean, attacked: after an epoch, the errors on `HELD_OUT` test digits, untouched and under PGD-20 in the ball
+            of the recipe; None between.
+        weights: after an epoch, the network (see `digit_network.pack`); empty between.
+        state: now and then, all that `Train.resume` needs; empty between.
+    """
+
+    step: int
+    of: int
+    epoch: float
+    loss: float
+    error: float
+    seconds: float
+    clean: float | None = None
+    attacked: float | None = None
+    weights: bytes = field(default=b"", repr=False)
+    state: bytes = field(default=b"", repr=False)
+
+    @property
+    def nbytes(self) -> int:
+        return 100 + len(self.weights) + len(self.state)
+
+
+@dataclass(frozen=True)
+class Train(Task[TrainRecord]):
+    """Train a `DigitNetwork`.
+
+    Attributes:
+        recipe: how.
+        images: the first so many digits of MNIST's training data.
+        resume: the state of a record to go on from; empty for the beginning. ``seconds`` then begin at zero again.
+    """
+
+    recipe: Recipe
+    images: int = 10_000
+    resume: bytes = field(default=b"", repr=False)
+
+    @property
+    def length(self) -> int:
+        minibatches = self.recipe.epochs * (self.images // self.recipe.batch)
+        return -(-minibatches // CHUNK) + self.recipe.epochs
+
+    @property
+    def rows(self) -> int:
+        return 2
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        recipe = self.recipe
+        recipe.check()
+        if not recipe.batch <= self.images <= len(digits("train")):
+            raise ValueError("there are no such images to train on")
+        if self.images * recipe.epochs * (recipe.gradients + 1) > limits.max_training:
+            raise ValueError("That training takes too long for this machine: fewer epochs, or fewer steps.")
+        if self.resume:
+            State.from_bytes(self.resume)
+
+    def records(self, networks: Networks) -> Iterator[TrainRecord]:
+        data, held, recipe = digits("train"), digits("test"), self.recipe
+        network = DigitNetwork(recipe.seed).to(networks.device)
+        resume = State.from_bytes(self.resume) if self.resume else None
+        judge = Judge(eps=recipe.eps, steps=20)
+        every = -(-recipe.epochs // 4)  # epochs from one state to the next: each is as large as three networks
+        seconds, losses, errors = 0.0, [], []
+        for now in train(network, data.images[: self.images], data.labels[: self.images], recipe, resume=resume):
+            seconds += now.seconds
+            losses.append(now.loss)
+            errors.append(now.error)
+            if now.step % CHUNK and not now.ends_epoch:
+                continue
+            mean = (sum(losses) / len(losses), sum(errors) / len(errors))
+            record = TrainRecord(now.step, now.of, now.epoch, *mean, seconds)
+            losses, errors = [], []
+            if now.ends_epoch:
+                state = now.state().to_bytes() if now.epoch % every == 0 else b""
+                # What is judged, and shown later, is the network as it is kept.
+                weights = pack(network)
+                clean, attacked = judge.error(
+                    unpack(weights, str(networks.device)), held.images[:HELD_OUT], held.labels[:HELD_OUT]
+                )
+                record = replace(record, clean=clean, attacked=attacked, weights=weights, state=state)
+            yield record
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One point of an error curve: the share of digits that are wrong under the attack with that ε."""
+
+    eps: float
+    error: float
+    nbytes: int = 16
+
+
+@dataclass(frozen=True)
+class ErrorCurve(Task[CurvePoint]):
+    """The error of a network against ε.
+
+    A digit that falls at one ε counts as fallen at every larger one: the smaller ball lies in the larger. δ is not
+    rounded to 8 bits, as in `training.Judge`.
+
+    Attributes:
+        model: the network.
+        eps: radii, rising; the first may be 0.
+        norm: of the ball, "linf" or "l2".
+        steps: of PGD, from x itself with cross-entropy; step size 2.5·ε/steps.
+        images: the first so many digits of MNIST's test data.
+    """
+
+    model: Model = field(repr=False)
+    eps: tuple[float, ...]
+    norm: str = "linf"
+    steps: int = 40
+    images: int = 300
+
+    @property
+    def length(self) -> int:
+        return len(self.eps)
+
+    @property
+    def behind(self) -> bool:
+        return True
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        _check_model(self.model)
+        if self.norm not in _BALLS:
+            raise ValueError(f"no curve for the norm {self.norm!r}")
+        if not 1 <= self.images <= MAX_CURVE or not 0 <= self.steps <= limits.max_steps or len(self.eps) > 40:
+            raise ValueError("that curve is too long")
+        if any(not 0 <= eps < 1e3 for eps in self.eps) or list(self.eps) != sorted(self.eps):
+            raise ValueError("a curve goes from a small ε to a large one")
+
+    def records(self, networks: Networks) -> Iterator[CurvePoint]:
+        network = network_of(self.model, str(networks.device))
+        held = digits("test")
+        x, labels = held.images[: self.images].to(networks.device), held.labels[: self.images].to(networks.device)
+        wrong = wrong_at(network, x, labels)
+        for eps in self.eps:
+            left = (~wrong).nonzero()[:, 0]
+            if eps and len(left):
+                wrong[left] = self._fooled(network, x[left], labels[left], eps)
+            yield CurvePoint(eps, float(wrong.float().mean()))
+
+    def _fooled(self, network: DigitNetwork, x: Tensor, labels: Tensor, eps: float) -> Tensor:
+        ball, alpha = _BALLS[self.norm](eps), 2.5 * eps / max(self.steps, 1)
+        attack = pgd(network, x, ball, Untargeted(labels), steps=self.steps, step_size=alpha, quantize=False)
+        return wrong_at(network, run(attack, keep_steps=False).adversarial, labels)
+
+
+# ----------------------------------------------------------------------------------------- one digit, and one minibatch
+
+
+@dataclass(frozen=True)
+class Digit:
+    """A digit as data: what a request can carry.
+
+    Attributes:
+        pixels: 28 · 28 bytes, row by row; ink is 255.
+        label: what it is, or is taken for.
+    """
+
+    pixels: bytes = field(repr=False)
+    label: int
+
+    @classmethod
+    def of(cls, image: Tensor, label: int) -> "Digit":
+        """From an image (..., 28, 28) in [0, 1]."""
+        return cls(bytes((image.flatten() * 255).round().to(torch.uint8).tolist()), label)
+
+    def check(self) -> None:
+        """Refuse what is no digit.
+
+        Raises:
+            ValueError: not as many bytes as pixels, or another label than 0 ... 9.
+        """
+        if len(self.pixels) != 28 * 28 or not 0 <= self.label <= 9:
+            raise ValueError("this is no picture of a digit")
+
+    @property
+    def levels(self) -> np.ndarray:
+        """(28, 28) uint8."""
+        return np.frombuffer(self.pixels, np.uint8).reshape(28, 28)
+
+    def tensor(self, device: torch.device) -> Tensor:
+        """(1, 1, 28, 28) in [0, 1]."""
+        return (torch.from_numpy(self.levels.astype(np.float32)) / 255)[None, None].to(device)
+
+
+@dataclass(frozen=True, eq=False)
+class Attacked:
+    """One digit under attack, at every ε of a sweep.
+
+    Attributes:
+        pixels: x + δ, (E, 28, 28) uint8: what was judged.
+        probabilities: (E, 10), of exactly these pictures.
+        smallest: the least ε that was found to change the network's mind, in pixel units; None where none was found.
+            0 where it misreads the digit anyway.
+    """
+
+    pixels: np.ndarray
+    probabilities: np.ndarray
+    smallest: float | None
+
+    @property
+    def nbytes(self) -> int:
+        return self.pixels.nbytes + self.probabilities.nbytes
+
+
+@dataclass(frozen=True)
+class Sweep(Task[Attacked]):
+    """Attack one digit at many ε side by side (PGD, away from the label), and look for the least ε (FMN).
+
+    All pictures are rounded to 8 bits before they are judged: they are what the page shows.
+    """
+
+    model: Model = field(repr=False)
+    digit: Digit
+    eps: tuple[float, ...]
+    steps: int = 40
+
+    @property
+    def length(self) -> int:
+        return 0
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.digit.check()
+        _check_model(self.model)
+        if not 1 <= len(self.eps) <= 64 or not all(0 <= eps <= 1 for eps in self.eps) or not 0 < self.steps <= 50:
+            raise ValueError("that sweep is too long")
+
+    def records(self, networks: Networks) -> Iterator[Attacked]:
+        network = network_of(self.model, str(networks.device))
+        x, eps = self.digit.tensor(networks.device), torch.tensor(self.eps, dtype=torch.float64)
+        labels = [self.digit.label]
+        rows, objective = x.expand(len(eps), -1, -1, -1), Untargeted(labels * len(eps))
+        alpha = 2.5 * eps / self.steps
+        found = run(pgd(network, rows, Linf(eps), objective, steps=self.steps, step_size=alpha), keep_steps=False)
+        least = run(smallest_epsilon(network, x, Linf(1.0), Untargeted(labels), steps=60), keep_steps=False)
+        smallest = float(Linf(1.0).norm(least.delta)) if int(least.logits.argmax()) != self.digit.label else None
+        pixels = (found.adversarial[:, 0] * 255).round().to(torch.uint8)
+        yield Attacked(pixels.cpu().numpy(), found.logits.softmax(1).cpu().numpy(), smallest)
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """What a network makes of the surroundings of one digit.
+
+    Attributes:
+        gradient: (28, 28), of the margin, the nearest other class's logit less the label's: how much a little ink in
+            each pixel helps to mislead. The loss itself has hardly any slope where the network is sure.
+        loss: (S, S), the cross-entropy at x + a·u + b·v, line b, column a: u is the sign of that gradient, v has
+            random signs (see `landscape.decision_slice`).
+        places: (S,), the values of a and b, in pixel units.
+    """
+
+    gradient: np.ndarray
+    loss: np.ndarray
+    places: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        return self.gradient.nbytes + self.loss.nbytes
+
+
+@dataclass(frozen=True)
+class Explore(Task[Neighbourhood]):
+    """The gradient in the input, and the loss on a plane through it."""
+
+    model: Model = field(repr=False)
+    digit: Digit
+    reach: float
+    side: int = 25
+    seed: int = 0
+
+    @property
+    def length(self) -> int:
+        return 0
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.digit.check()
+        _check_model(self.model)
+        if not 3 <= self.side <= 41 or not 0 < self.reach <= 1:
+            raise ValueError("that neighbourhood is too large")
+
+    def records(self, networks: Networks) -> Iterator[Neighbourhood]:
+        network = network_of(self.model, str(networks.device))
+        x = self.digit.tensor(networks.device)
+        labels = torch.tensor([self.digit.label] * self.side, device=networks.device)
+        gradient = input_gradient(network, x, Margin(labels[:1])).gradient[0, 0]
+        rows = x.expand(self.side, -1, -1, -1)
+        loss = np.empty((self.side, self.side), np.float32)
+        for step in decision_slice(network, rows, Margin(labels), reach=self.reach, seed=self.seed):
+            losses = F.cross_entropy(step.logits, labels, reduction="none")
+            loss[line_order(self.side)[step.index]] = losses.cpu().numpy()
+        places = np.linspace(-self.reach, self.reach, self.side)
+        yield Neighbourhood(gradient.cpu().numpy(), loss, places)
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """One minibatch of adversarial training, taken apart.
+
+    Attributes:
+        images: x, (N, 28, 28) in [0, 1]; labels: (N,).
+        deltas: δ after every step of the inner maximum, (K + 1, N, 28, 28); the last is δ*.
+        losses: the mean loss at x + each of them, (K + 1,).
+        untouched: the mean loss at x.
+        wrong: which digits are misread at x + δ*, before the update, (N,) bool.
+        filters: the first layer, (16, 4, 4), before; slope: its gradient at x + δ*.
+        moved: the loss at the same x + δ* after the update; remaximised: after δ* was searched anew.
+        slope_norm: ‖∇θ‖₂ over all weights.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    deltas: np.ndarray
+    losses: np.ndarray
+    untouched: float
+    wrong: np.ndarray
+    filters: np.ndarray
+    slope: np.ndarray
+    slope_norm: float
+    moved: float
+    remaximised: float
+
+    @property
+    def nbytes(self) -> int:
+        return self.deltas.nbytes + self.images.nbytes
+
+
+@dataclass(frozen=True)
+class Walk(Task[Update]):
+    """One step of the min-max loop, slowly: a small minibatch, and plain gradient descent in θ.
+
+    Attributes:
+        model: θ before.
+        first, count: which training digits.
+        recipe: the inner maximum and its ε.
+        rate: the step size in θ.
+    """
+
+    model: Model = field(repr=False)
+    first: int
+    recipe: Recipe
+    count: int = 8
+    rate: float = 0.05
+
+    @property
+    def length(self) -> int:
+        return 0
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        _check_model(self.model)
+        self.recipe.check()
+        if self.recipe.inner not in ("fgsm", "pgd") or self.recipe.steps > 40 or not 1 <= self.count <= 16:
+            raise ValueError("that minibatch cannot be walked through")
+        if not 0 <= self.first <= len(digits("train")) - self.count or not 0 < self.rate <= 1:
+            raise ValueError("there are no such digits")
+
+    def records(self, networks: Networks) -> Iterator[Update]:
+        network = copy.deepcopy(network_of(self.model, str(networks.device)))
+        data, rows = digits("train"), slice(self.first, self.first + self.count)
+        x, labels = data.images[rows].to(networks.device), data.labels[rows].to(networks.device)
+        attack = solver(self.recipe)
+        steps = [*attack(network, x, labels, self.recipe.eps, self.recipe.seed)]
+        losses = np.array([float(step.loss.mean()) for step in steps])  # asked for before θ moves
+        wrong = (steps[-1].logits.argmax(1) != labels).cpu().numpy()
+        untouched = float(F.cross_entropy(network(x), labels))
+        weights = list(network.requires_grad_(True).parameters())
+        filters = weights[0][:, 0].detach().clone()
+        with torch.enable_grad():
+            slopes = torch.autograd.grad(F.cross_entropy(network(steps[-1].adversarial), labels), weights)
+        network.requires_grad_(False)
+        for weight, slope in zip(weights, slopes, strict=True):
+            weight.sub_(self.rate * slope)
+        again = run(attack(network, x, labels, self.recipe.eps, self.recipe.seed), keep_steps=False)
+        yield Update(
+            images=x[:, 0].cpu().numpy(),
+            labels=labels.cpu().numpy(),
+            deltas=torch.stack([step.delta[:, 0] for step in steps]).cpu().numpy(),
+            losses=losses,
+            untouched=untouched,
+            wrong=wrong,
+            filters=filters.cpu().numpy(),
+            slope=slopes[0][:, 0].cpu().numpy(),
+            slope_norm=float(torch.cat([slope.flatten() for slope in slopes]).norm()),
+            moved=float(F.cross_entropy(network(steps[-1].adversarial), labels)),
+            remaximised=float(again.loss.mean()),
+        )
+
+
+@dataclass(frozen=True)
+class TwoWays:
+    """Robust logistic regression, 0 against 1, trained side by side with the formula inside and with PGD inside.
+
+    Attributes:
+        step, of: minibatches.
+        by_formula, by_pgd: the mean losses of the last minibatches, at x + δ*.
+        apart: the largest difference of two weights.
+        errors: at the end, the exact errors on the test digits under δ* in the box: (of the first, of the second).
+        seconds: (for the first, for the second), so far.
+    """
+
+    step: int
+    of: int
+    by_formula: float
+    by_pgd: float
+    apart: float
+    seconds: tuple[float, float]
+    errors: tuple[float, float] | None = None
+    nbytes: int = 100
+
+
+@dataclass(frozen=True)
+class SolvedCase(Task[TwoWays]):
+    """The one case in which the inner maximum can be computed: the same loop, with the formula and with PGD inside."""
+
+    recipe: Recipe
+
+    @property
+    def length(self) -> int:
+        return -(-self.recipe.epochs * (len(pair("train")) // self.recipe.batch) // 10)
+
+    @property
+    def behind(self) -> bool:
+        return True
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.recipe.check()
+        if self.recipe.inner != "pgd" or len(pair("train")) * self.recipe.epochs * self.recipe.steps > 1_000_000:
+            raise ValueError("that training takes too long")
+
+    def records(self, networks: Networks) -> Iterator[TwoWays]:
+        data, test, recipe = pair("train"), pair("test"), self.recipe
+        one, other = LogisticRegression(28 * 28, recipe.seed), LogisticRegression(28 * 28, recipe.seed)
+        loops = (train(one, *_xy(data), recipe, worst=exact_worst), train(other, *_xy(data), recipe))
+        seconds = [0.0, 0.0]
+        for by_formula, by_pgd in zip(*loops, strict=True):
+            seconds = [seconds[0] + by_formula.seconds, seconds[1] + by_pgd.seconds]
+            ended = by_pgd.step == by_pgd.of
+            if by_pgd.step % 10 and not ended:
+                continue
+            apart = float((one.theta - other.theta).detach().abs().max())
+            record = TwoWays(by_pgd.step, by_pgd.of, by_formula.loss, by_pgd.loss, apart, (seconds[0], seconds[1]))
+            if ended:
+                errors = [linear.error(each.solved(), *_xy(test), recipe.eps, box=True) for each in (one, other)]
+                record = replace(record, errors=(errors[0], errors[1]))
+            yield record
+
+
+@cache
+def pair(split: Split) -> Digits:
+    """Zeros and ones."""
+    return mnist(split, (0, 1))
+
+
+def _xy(data: Digits) -> tuple[Tensor, Tensor]:
+    return data.images, data.labels
+
+
+def _check_model(model: Model) -> None:
+    if isinstance(model, str):
+        if model not in names():
+            raise ValueError(f"there is no network {model!r}")
+    else:
+        unpack(model)

@@ -1,0 +1,213 @@
+"""Charts about training against the worst case: numbers in, Vega-Lite specifications or plotly figures out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from adv_core.figures import PALETTE
+
+# One colour a network, on every chart of the lesson.
+STANDARD, ROBUST, STRONGER, OWN = PALETTE[1], PALETTE[0], PALETTE[2], PALETTE[3]
+
+
+def course_chart(courses: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], epochs: int) -> dict[str, Any]:
+    """Training losses while they come, on fixed axes: nothing moves while they grow.
+
+    Args:
+        courses: (name, colour, (epoch, mean loss at x + δ*) of each record).
+    """
+    values = [{"epoch": epoch, "loss": loss, "network": name} for name, _, points in courses for epoch, loss in points]
+    return {
+        "data": {"values": values},
+        "mark": {"type": "line", "strokeWidth": 2.5, "clip": True},
+        "encoding": {
+            "x": _epochs(epochs),
+            "y": {
+                "field": "loss",
+                "type": "quantitative",
+                "title": "loss at x + δ*",
+                "scale": {"type": "log", "domain": [0.01, 3], "clamp": True},
+                "axis": {"tickCount": 4, "format": "~g"},
+            },
+            "color": _networks([(name, colour) for name, colour, _ in courses]),
+            "tooltip": [{"field": "network"}, {"field": "epoch", "format": ".2f"}, {"field": "loss", "format": ".3f"}],
+        },
+    }
+
+
+def judged_chart(
+    courses: Sequence[tuple[str, str, Sequence[tuple[float, float, float]]]], epochs: int
+) -> dict[str, Any]:
+    """Errors on held-out digits after every epoch: untouched dashed, attacked solid.
+
+    Args:
+        courses: (name, colour, (epoch, error untouched, error attacked) after each epoch).
+    """
+    values = [
+        {"epoch": epoch, "error": error, "network": name, "digits": kind}
+        for name, _, points in courses
+        for epoch, *errors in points
+        for kind, error in zip(("untouched", "attacked"), errors, strict=True)
+    ]
+    dash = {"domain": ["attacked", "untouched"], "range": [[1, 0], [5, 4]]}
+    return {
+        "data": {"values": values},
+        "mark": {"type": "line", "strokeWidth": 2.5, "point": {"size": 40}, "clip": True},
+        "encoding": {
+            "x": _epochs(epochs),
+            "y": {
+                "field": "error",
+                "type": "quantitative",
+                "title": "error (dashed: untouched)",
+                "scale": {"domain": [0, 1]},
+                "axis": {"format": "%", "tickCount": 5},
+            },
+            "color": _networks([(name, colour) for name, colour, _ in courses]),
+            "strokeDash": {
+                "field": "digits",
+                "type": "nominal",
+                "scale": dash,
+                "legend": None,
+            },
+            "tooltip": [
+                {"field": "network"},
+                {"field": "digits"},
+                {"field": "epoch"},
+                {"field": "error", "format": ".1%"},
+            ],
+        },
+    }
+
+
+def error_curves(
+    curves: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], *, mark: float, longest: float, title: str
+) -> dict[str, Any]:
+    """Error against ε, one line a network.
+
+    Args:
+        curves: (name, colour, (ε, error) so far).
+        mark: an ε to draw a dotted line at; longest: where the axis ends; title: of that axis.
+    """
+    values = [{"eps": eps, "error": error, "network": name} for name, _, points in curves for eps, error in points]
+    return {
+        "layer": [
+            {
+                "data": {"values": values},
+                "mark": {"type": "line", "strokeWidth": 3, "point": {"size": 50}},
+                "encoding": {
+                    "x": {
+                        "field": "eps",
+                        "type": "quantitative",
+                        "title": title,
+                        "scale": {"domain": [0, longest]},
+                        "axis": {"tickCount": 8},
+                    },
+                    "y": {
+                        "field": "error",
+                        "type": "quantitative",
+                        "title": "error on test digits",
+                        "scale": {"domain": [0, 1]},
+                        "axis": {"format": "%", "tickCount": 5},
+                    },
+                    "color": _networks([(name, colour) for name, colour, _ in curves]),
+                    "tooltip": [
+                        {"field": "network"},
+                        {"field": "eps", "format": ".3g"},
+                        {"field": "error", "format": ".1%"},
+                    ],
+                },
+            },
+            {
+                "data": {"values": [{}]},
+                "mark": {"type": "rule", "strokeDash": [4, 4], "color": "#888888"},
+                "encoding": {"x": {"datum": mark, "type": "quantitative"}},
+            },
+        ]
+    }
+
+
+def ascent_chart(losses: Sequence[float], untouched: float) -> dict[str, Any]:
+    """The mean loss of a minibatch after every step of the inner maximum, with the loss at x as a dashed line."""
+    points = [{"step": step, "loss": loss} for step, loss in enumerate(losses)]
+    x = {"field": "step", "type": "quantitative", "title": "step of the attack", "axis": {"tickMinStep": 1}}
+    y = {"field": "loss", "type": "quantitative", "title": "mean loss", "scale": {"zero": True}}
+    return {
+        "layer": [
+            {
+                "data": {"values": points},
+                "mark": {"type": "line", "point": {"size": 60}, "color": PALETTE[1], "strokeWidth": 3},
+                "encoding": {"x": x, "y": y, "tooltip": [{"field": "step"}, {"field": "loss", "format": ".3f"}]},
+            },
+            {
+                "data": {"values": [{}]},
+                "mark": {"type": "rule", "strokeDash": [5, 4], "color": "#888888"},
+                "encoding": {"y": {"datum": untouched, "type": "quantitative"}},
+            },
+        ]
+    }
+
+
+def surfaces(panels: Sequence[tuple[str, np.ndarray]], places: np.ndarray, height: int = 360) -> go.Figure:
+    """Loss surfaces side by side, on the same scale of height and colour.
+
+    Args:
+        panels: (title, loss (S, S), line b, column a) each.
+        places: the values of a and b, (S,).
+    """
+    top = max(float(loss.max()) for _, loss in panels)
+    figure = go.Figure()
+    axis = {"title": "", "nticks": 3, "showspikes": False}
+    for index, (title, loss) in enumerate(panels):
+        scene = f"scene{index + 1 if index else ''}"
+        left, right = index / len(panels), (index + 1) / len(panels)
+        figure.add_surface(
+            x=places,
+            y=places,
+            z=loss,
+            scene=scene,
+            cmin=0,
+            cmax=top,
+            colorscale="Cividis",
+            showscale=False,
+            name=title,
+            hovertemplate="a %{x:.2f}, b %{y:.2f}: loss %{z:.2f}<extra></extra>",
+        )
+        figure.update_layout(
+            {
+                scene: {
+                    "domain": {"x": [left, right], "y": [0, 0.92]},
+                    "xaxis": {**axis, "title": "a: uphill"},
+                    "yaxis": {**axis, "title": "b: random"},
+                    "zaxis": {**axis, "title": "loss", "range": [0, top]},
+                    "camera": {"eye": {"x": -1.5, "y": -1.5, "z": 0.9}},
+                    "aspectmode": "cube",
+                }
+            }
+        )
+        figure.add_annotation(
+            text=f"<b>{title}</b>", x=(left + right) / 2, y=1, xref="paper", yref="paper", showarrow=False
+        )
+    figure.update_layout(height=height, margin={"l": 0, "r": 0, "t": 10, "b": 0})
+    return figure
+
+
+def _epochs(epochs: int) -> dict[str, Any]:
+    return {
+        "field": "epoch",
+        "type": "quantitative",
+        "title": "epoch (one pass over the digits)",
+        "scale": {"domain": [0, epochs]},
+        "axis": {"tickMinStep": 1},
+    }
+
+
+def _networks(networks: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    names, colours = [name for name, _ in networks], [colour for _, colour in networks]
+    return {
+        "field": "network",
+        "type": "nominal",
+        "scale": {"domain": names, "range": colours},
+        "legend": {"title": None, "orient": "top", "columns": 2, "labelLimit": 160},
+    }
