@@ -176,7 +176,7 @@ class ErrorCurve(Task[CurvePoint]):
         return True
 
     def check(self, limits: Limits = LIMITS) -> None:
-        _check_model(self.model)
+        check_model(self.model)
         if self.norm not in _BALLS:
             raise ValueError(f"no curve for the norm {self.norm!r}")
         if not 1 <= self.images <= MAX_CURVE or not 0 <= self.steps <= limits.max_steps or len(self.eps) > 40:
@@ -278,7 +278,7 @@ class Sweep(Task[Attacked]):
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.digit.check()
-        _check_model(self.model)
+        check_model(self.model)
         if not 1 <= len(self.eps) <= 64 or not all(0 <= eps <= 1 for eps in self.eps) or not 0 < self.steps <= 50:
             raise ValueError("that sweep is too long")
 
@@ -332,7 +332,7 @@ class Explore(Task[Neighbourhood]):
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.digit.check()
-        _check_model(self.model)
+        check_model(self.model)
         if not 3 <= self.side <= 41 or not 0 < self.reach <= 1:
             raise ValueError("that neighbourhood is too large")
 
@@ -404,7 +404,7 @@ class Walk(Task[Update]):
         return 0
 
     def check(self, limits: Limits = LIMITS) -> None:
-        _check_model(self.model)
+        check_model(self.model)
         self.recipe.check()
         if self.recipe.inner not in ("fgsm", "pgd") or self.recipe.steps > 40 or not 1 <= self.count <= 16:
             raise ValueError("that minibatch cannot be walked through")
@@ -512,7 +512,12 @@ def _xy(data: Digits) -> tuple[Tensor, Tensor]:
     return data.images, data.labels
 
 
-def _check_model(model: Model) -> None:
+def check_model(model: Model) -> None:
+    """Refuse what is no network.
+
+    Raises:
+        ValueError: an unknown checkpoint, or bytes that are no weights.
+    """
     if isinstance(model, str):
         if model not in names():
             raise ValueError(f"there is no network {model!r}")

@@ -17,6 +17,7 @@ LESSONS = (
     ("lessons/up.py", "Which way is up?", "up"),
     ("lessons/linear.py", "The case we can solve", "linear"),
     ("lessons/robust.py", "Train against the worst case", "robust"),
+    ("lessons/judge.py", "Is it really robust?", "judge"),
 )
 
 

@@ -1,0 +1,342 @@
+"""What the lesson on judging defences asks of the engine: a series of attacks, other threat models, certificates."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adv_core.attacks import pgd, run
+from adv_core.digit_network import DigitNetwork
+from adv_core.digit_tasks import Digit, Model, check_model, digits, network_of
+from adv_core.intervals import verified
+from adv_core.limits import LIMITS, Limits
+from adv_core.masking import (
+    QUERIES,
+    SERIES,
+    STEPS,
+    Defence,
+    answers,
+    errors_when_turned,
+    quantized,
+    saturated,
+    undefended,
+    without_slope,
+)
+from adv_core.minimum_norm import smallest_epsilon
+from adv_core.objectives import Margin, Untargeted
+from adv_core.perturbation_sets import L2, Linf
+from adv_core.smoothing import SoftVote, certificate, votes
+from adv_core.transforms import ExpectedUntargeted
+from adv_core.work import Networks, Task
+
+MAX_IMAGES = 300
+_KINDS = ("none", "saturated", "quantized")
+
+
+def defence_of(kind: str, network: DigitNetwork, levels: int) -> Defence:
+    """The network behind that defence."""
+    if kind == "saturated":
+        return saturated(network)
+    return quantized(network, levels) if kind == "quantized" else undefended(network)
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """How one attack of the series fared, so far.
+
+    Attributes:
+        key: of the attack; "clean" before any, "any" for PGD with ε = 1 on the cross-entropy.
+        done: how much of it is done, 0 ... 1.
+        error: the share of digits that are wrong at its end; until then, at its present point.
+        together: the share that this or an earlier attack has fooled.
+        flat: for "clean": the share of digits without any slope. NaN otherwise.
+        pixels: the first ten digits at its end, (10, 28, 28) uint8; wrong: which of them are misread. Empty before.
+    """
+
+    key: str
+    done: float
+    error: float
+    together: float
+    flat: float
+    pixels: np.ndarray
+    wrong: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        return 64 + self.pixels.nbytes
+
+
+@dataclass(frozen=True)
+class Series(Task[Judged]):
+    """All attacks of `masking.SERIES` on one defence, one after the other.
+
+    Attributes:
+        model: the network; defence: "none", "saturated" or "quantized"; levels: of the last.
+        other: the network of which perturbations are borrowed.
+        eps: of the L∞ ball.
+        images: the first so many test digits.
+        seed: of noise, random starts and squares.
+    """
+
+    model: Model = field(repr=False)
+    defence: str
+    eps: float
+    levels: int = 8
+    other: str = "noise_025"
+    images: int = 100
+    seed: int = 0
+
+    @property
+    def length(self) -> int:
+        # the attacks' own steps, a record for every tenth of them
+        return 2 * (len(SERIES) + 2) + (3 * STEPS + 2 * 5 * STEPS + STEPS + STEPS + QUERIES) // 10
+
+    @property
+    def rows(self) -> int:
+        return 2
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        check_model(self.model)
+        check_model(self.other)
+        if self.defence not in _KINDS or not 2 <= self.levels <= 256:
+            raise ValueError("there is no such defence")
+        if not 1 <= self.images <= MAX_IMAGES or not 0 <= self.eps <= 1 or not 0 <= self.seed < 2**31:
+            raise ValueError("that series cannot be run")
+
+    def records(self, networks: Networks) -> Iterator[Judged]:
+        device = str(networks.device)
+        defence = defence_of(self.defence, network_of(self.model, device), self.levels)
+        other = network_of(self.other, device)
+        held = digits("test")
+        x, labels = held.images[: self.images].to(networks.device), held.labels[: self.images].to(networks.device)
+        truth = labels.cpu()
+        fooled = answers(defence.classifier, x) != truth
+
+        def judged(key: str, done: float, points: Tensor, flat: float = float("nan")) -> Judged:
+            nonlocal fooled
+            wrong = answers(defence.classifier, points) != truth
+            if done == 1 and key != "any":
+                fooled = fooled | wrong
+            shown = (points[:10, 0] * 255).round().to(torch.uint8).cpu().numpy() if done == 1 else np.empty(0, np.uint8)
+            share = float(wrong.float().mean())
+            return Judged(key, done, share, float(fooled.float().mean()), flat, shown, wrong[:10].numpy())
+
+        yield judged("clean", 1, x, without_slope(defence.classifier, x, labels))
+        for each in SERIES:
+            ball, last = Linf(self.eps), x
+            expected = {"more": 2 * 5 * STEPS, "square": QUERIES, "noise": 1, "fgsm": 1}.get(each.key, STEPS)
+            for step in each.launch(defence, other, x, labels, ball, self.seed):
+                last = step.adversarial
+                if step.index % 10 == 0 and not step.final and expected > 1:
+                    yield judged(each.key, min(step.index / expected, 0.99), last)
+            yield judged(each.key, 1, last)
+        anywhere = pgd(
+            defence.classifier, x, Linf(1.0), Untargeted(labels), steps=STEPS, step_size=2.5 / STEPS, quantize=False
+        )
+        yield judged("any", 1, run(anywhere, keep_steps=False).adversarial)
+
+
+@dataclass(frozen=True)
+class Turned:
+    """The error of a network when every digit is turned by one angle, and so far at the worst angle of each digit."""
+
+    angle: float
+    error: float
+    worst: float
+    nbytes: int = 24
+
+
+@dataclass(frozen=True)
+class Rotations(Task[Turned]):
+    """A threat model without any ε: test digits, turned. Angles in degrees, from the middle outwards."""
+
+    model: Model = field(repr=False)
+    angles: tuple[float, ...]
+    images: int = 300
+
+    @property
+    def length(self) -> int:
+        return len(self.angles)
+
+    @property
+    def behind(self) -> bool:
+        return True
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        check_model(self.model)
+        if not 1 <= len(self.angles) <= 61 or not all(-180 <= angle <= 180 for angle in self.angles):
+            raise ValueError("those angles cannot be tried")
+        if not 1 <= self.images <= MAX_IMAGES:
+            raise ValueError("so many digits cannot be turned")
+
+    def records(self, networks: Networks) -> Iterator[Turned]:
+        network, held = network_of(self.model, str(networks.device)), digits("test")
+        x, labels = held.images[: self.images].to(networks.device), held.labels[: self.images]
+        ever = torch.zeros(self.images, dtype=torch.bool)
+        for angle, wrong in zip(self.angles, errors_when_turned(network, x, labels, self.angles), strict=True):
+            ever |= wrong
+            yield Turned(angle, float(wrong.float().mean()), float(ever.float().mean()))
+
+
+# --------------------------------------------------------------------------------------------------------- certificates
+
+
+@dataclass(frozen=True)
+class Vote:
+    """The votes of noisy copies of one digit.
+
+    Attributes:
+        counts: so far, one a class.
+        label, radius, p: the certificate, at the end; label is None before, and where it abstains.
+        ended: whether it is the end.
+        attacked: counts for the digit after an attack on the vote inside the radius, as long as it is; None before, and
+            where there is no radius.
+        length: ‖δ‖₂ of that attack.
+        single: the least ‖δ‖₂ that was found to change the answer of the network itself, without any noise; None where
+            none was found.
+    """
+
+    counts: tuple[int, ...]
+    label: int | None = None
+    radius: float = 0.0
+    p: float = 0.0
+    ended: bool = False
+    attacked: tuple[int, ...] | None = None
+    length: float = 0.0
+    single: float | None = None
+    nbytes: int = 300
+
+
+@dataclass(frozen=True)
+class Certify(Task[Vote]):
+    """Certify one digit by randomised smoothing, and attack it inside the radius that was promised.
+
+    Attributes:
+        sigma: deviation of the noise, in pixel units.
+        samples: noisy copies that judge; a tenth as many, drawn before, choose the class.
+        seed: of the noise.
+    """
+
+    model: Model = field(repr=False)
+    digit: Digit
+    sigma: float = 0.25
+    samples: int = 10_000
+    seed: int = 0
+
+    @property
+    def length(self) -> int:
+        return self.samples // 500 + 1
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        check_model(self.model)
+        self.digit.check()
+        if not 0.01 <= self.sigma <= 2 or not 100 <= self.samples <= 20_000 or not 0 <= self.seed < 2**31:
+            raise ValueError("that vote cannot be taken")
+
+    def records(self, networks: Networks) -> Iterator[Vote]:
+        network, x = network_of(self.model, str(networks.device)), self.digit.tensor(networks.device)
+        *_, first = votes(network, x, self.sigma, self.samples // 10, seed=2 * self.seed)
+        for counts in votes(network, x, self.sigma, self.samples, seed=2 * self.seed + 1):
+            yield Vote(_tuple(counts))
+        promise = certificate(first, counts, self.sigma)
+        attacked, length = None, 0.0
+        if promise.label is not None:
+            soft, ball = SoftVote(network, self.sigma, 64, self.seed), L2(promise.radius * (1 - 1e-4))
+            attack = pgd(soft, x, ball, ExpectedUntargeted([promise.label]), steps=10, quantize=False)
+            last = run(attack, keep_steps=False)
+            *_, after = votes(network, last.adversarial, self.sigma, 1000, seed=2 * self.seed + 1)
+            attacked, length = _tuple(after), float(ball.norm(last.delta))
+        label = int(network(x).argmax())
+        least = run(smallest_epsilon(network, x, L2(50.0), Untargeted([label]), steps=60), keep_steps=False)
+        single = float(L2(1.0).norm(least.delta)) if int(least.logits.argmax()) != label else None
+        yield Vote(_tuple(counts), promise.label, promise.radius, promise.p, True, attacked, length, single)
+
+
+@dataclass(frozen=True)
+class Promised:
+    """Of one test digit: the certified radius in L2; -1 where the vote abstains or names another class."""
+
+    place: int
+    radius: float
+    nbytes: int = 16
+
+
+@dataclass(frozen=True)
+class CertifiedDigits(Task[Promised]):
+    """Certify the first test digits, one after the other."""
+
+    model: Model = field(repr=False)
+    sigma: float = 0.25
+    images: int = 60
+    samples: int = 1000
+    seed: int = 0
+
+    @property
+    def length(self) -> int:
+        return self.images
+
+    @property
+    def behind(self) -> bool:
+        return True
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        check_model(self.model)
+        if not 0.01 <= self.sigma <= 2 or not 1 <= self.images <= MAX_IMAGES or not 100 <= self.samples <= 2000:
+            raise ValueError("that many votes cannot be taken")
+
+    def records(self, networks: Networks) -> Iterator[Promised]:
+        network, held = network_of(self.model, str(networks.device)), digits("test")
+        for place in range(self.images):
+            x, seed = held.images[place, None].to(networks.device), self.seed + 2 * place
+            *_, first = votes(network, x, self.sigma, self.samples // 10, seed=seed)
+            *_, counts = votes(network, x, self.sigma, self.samples, seed=seed + 1)
+            promise = certificate(first, counts, self.sigma)
+            yield Promised(place, promise.radius if promise.label == int(held.labels[place]) else -1.0)
+
+
+@dataclass(frozen=True)
+class Between:
+    """At one ε: the share of digits for which intervals promise the answer, and the share that an attack has fooled or
+    that are wrong anyway. What is left is unknown."""
+
+    eps: float
+    safe: float
+    fallen: float
+    nbytes: int = 24
+
+
+@dataclass(frozen=True)
+class ProofAndAttack(Task[Between]):
+    """What intervals prove and what PGD finds, at the same ε, of the same test digits."""
+
+    model: Model = field(repr=False)
+    eps: tuple[float, ...]
+    images: int = 200
+
+    @property
+    def length(self) -> int:
+        return len(self.eps)
+
+    @property
+    def behind(self) -> bool:
+        return True
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        check_model(self.model)
+        if not 1 <= len(self.eps) <= 40 or not all(0 <= eps <= 1 for eps in self.eps) or not 1 <= self.images <= 300:
+            raise ValueError("that curve is too long")
+
+    def records(self, networks: Networks) -> Iterator[Between]:
+        network, held = network_of(self.model, str(networks.device)), digits("test")
+        x, labels = held.images[: self.images].to(networks.device), held.labels[: self.images].to(networks.device)
+        for eps in self.eps:
+            safe = verified(network, x, labels, eps).cpu()
+            attack = pgd(network, x, Linf(eps), Margin(labels), steps=20, step_size=eps / 8, quantize=False)
+            fallen = answers(network, run(attack, keep_steps=False).adversarial) != labels.cpu()
+            yield Between(eps, float(safe.float().mean()), float(fallen.float().mean()))
+
+
+def _tuple(counts: Tensor) -> tuple[int, ...]:
+    return tuple(int(count) for count in counts)

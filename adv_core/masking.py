@@ -1,0 +1,215 @@
+"""f with a defence that only looks like one, and the attacks that tell.
+
+A gradient attack follows the gradient. Take the gradient away, and it fails; the network is as wrong as before, it is
+only harder to find out. Athalye, Carlini & Wagner ("Obfuscated gradients give a false sense of security", ICML 2018,
+arXiv:1802.00420) broke seven of nine published defences with that insight. Their advice is the program here: try
+attacks that need less of the gradient, and watch for results that cannot be.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from adv_core.attacks import Classifier, Step, fgsm, input_gradient, pgd, random_noise
+from adv_core.black_box import square_attack
+from adv_core.objectives import Margin, Untargeted
+from adv_core.perturbation_sets import Linf
+from adv_core.transforms import Rotation
+
+STEPS, QUERIES = 40, 500
+
+
+class Saturated(nn.Module):
+    """Logits that are multiplied by a large number. The answers stay the same, to the last digit.
+
+    Where the gap between the largest logit and the others passes about 100, their probabilities are 0 in float32, and
+    so is the gradient of the cross-entropy: exactly. Defensive distillation hid its gradients like that (Carlini &
+    Wagner, S&P 2017, arXiv:1608.04644).
+    """
+
+    def __init__(self, classifier: nn.Module, factor: float = 20.0) -> None:
+        super().__init__()
+        self.classifier, self.factor = classifier, factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * self.classifier(x)
+
+
+class Quantized(nn.Module):
+    """Pixels that are rounded to a few levels before the network sees them. A step function has slope 0 everywhere.
+
+    Args:
+        levels: ≥ 2; 0 and 1 are among them.
+        straight_through: the gradient passes as if nothing had been rounded (the attack of Athalye et al., BPDA): on
+            the way forward nothing changes.
+    """
+
+    def __init__(self, classifier: nn.Module, levels: int = 8, *, straight_through: bool = False) -> None:
+        super().__init__()
+        if levels < 2:
+            raise ValueError("two levels are the least")
+        self.classifier, self.levels, self.straight_through = classifier, levels, straight_through
+
+    def forward(self, x: Tensor) -> Tensor:
+        rounded = (x * (self.levels - 1)).round() / (self.levels - 1)
+        return self.classifier(x + (rounded - x).detach() if self.straight_through else rounded)
+
+
+@dataclass(frozen=True, eq=False)
+class Defence:
+    """A classifier, and what its attacker knows beside it.
+
+    Attributes:
+        classifier: what is to be fooled.
+        twin: what the attacker puts in its place where it hides its gradient: the same answers, or nearly, and a slope.
+    """
+
+    classifier: nn.Module
+    twin: nn.Module
+
+
+def saturated(network: nn.Module) -> Defence:
+    """Defended by large logits; the twin leaves the factor out."""
+    return Defence(Saturated(network), network)
+
+
+def quantized(network: nn.Module, levels: int = 8) -> Defence:
+    """Defended by rounding; the twin rounds, and lets the gradient through."""
+    return Defence(Quantized(network, levels), Quantized(network, levels, straight_through=True))
+
+
+def undefended(network: nn.Module) -> Defence:
+    """The network by itself."""
+    return Defence(network, network)
+
+
+# (defence, another network, x, labels, ball, seed) -> a solver under way
+Launch = Callable[[Defence, nn.Module, Tensor, Tensor, Linf, int], Iterator[Step]]
+
+
+@dataclass(frozen=True)
+class Try:
+    """One attack of the series.
+
+    Attributes:
+        key: its name in data; title: for people.
+        sees: what of the defence it needs: "nothing", "gradient", "twin", "another network", "answers".
+        launch: begins it.
+    """
+
+    key: str
+    title: str
+    sees: str
+    launch: Launch
+
+
+def _alpha(ball: Linf, steps: int) -> float:
+    return 2.5 * float(ball.radius) / steps
+
+
+def _climb(
+    on: Callable[[Defence, nn.Module], nn.Module], objective: type, steps: int = STEPS, restarts: int = 1
+) -> Launch:
+    def launch(defence: Defence, other: nn.Module, x: Tensor, y: Tensor, ball: Linf, seed: int) -> Iterator[Step]:
+        return pgd(
+            on(defence, other),
+            x,
+            ball,
+            objective(y),
+            steps=steps,
+            step_size=_alpha(ball, steps),
+            restarts=restarts,
+            random_start=restarts > 1,
+            seed=seed,
+            quantize=False,
+        )
+
+    return launch
+
+
+# In the order in which one should lose one's confidence.
+SERIES = (
+    Try(
+        "noise",
+        "random noise",
+        "nothing",
+        lambda defence, _, x, y, ball, seed: random_noise(
+            defence.classifier, x, ball, Untargeted(y), seed=seed, quantize=False
+        ),
+    ),
+    Try(
+        "fgsm",
+        "FGSM",
+        "gradient",
+        lambda defence, _, x, y, ball, seed: fgsm(defence.classifier, x, ball, Untargeted(y), quantize=False),
+    ),
+    Try("pgd", f"PGD, {STEPS} steps", "gradient", _climb(lambda defence, _: defence.classifier, Untargeted)),
+    Try(
+        "more",
+        f"PGD, {5 * STEPS} steps, random start",
+        "gradient",
+        _climb(lambda defence, _: defence.classifier, Untargeted, 5 * STEPS, 2),
+    ),
+    Try("margin", "PGD on the margin", "gradient", _climb(lambda defence, _: defence.classifier, Margin)),
+    Try("twin", "PGD on the twin", "twin", _climb(lambda defence, _: defence.twin, Margin)),
+    Try("transfer", "transfer from another network", "another network", _climb(lambda _, other: other, Margin)),
+    Try(
+        "square",
+        f"Square Attack, {QUERIES} queries",
+        "answers",
+        lambda defence, _, x, y, ball, seed: square_attack(
+            defence.classifier, x, ball, Margin(y), queries=QUERIES, seed=seed, quantize=False
+        ),
+    ),
+)
+
+
+@torch.no_grad()
+def answers(classifier: Classifier, x: Tensor) -> Tensor:
+    """The classes that it sees, (N,), on the CPU."""
+    return classifier(x).argmax(1).cpu()
+
+
+def without_slope(classifier: Classifier, x: Tensor, labels: Tensor) -> float:
+    """The share of pictures at which the gradient of the cross-entropy is exactly zero: nowhere to climb."""
+    gradient = input_gradient(classifier, x, Untargeted(labels)).gradient
+    return float((gradient.flatten(1).abs().amax(1) == 0).float().mean())
+
+
+def symptoms(errors: dict[str, float], at_any: float | None = None) -> list[str]:
+    """What cannot be, if the gradient tells the truth (Athalye et al., section 3.1). Sentences, for people.
+
+    Args:
+        errors: of the attacks of `SERIES` that have ended, by key.
+        at_any: the error under PGD with ε = 1, where any picture may become any other.
+    """
+    found = []
+
+    def more(stronger: str, weaker: str) -> bool:
+        return stronger in errors and weaker in errors and errors[stronger] < errors[weaker] - 0.01
+
+    if more("pgd", "fgsm"):
+        found.append("One step does better than many.")
+    if more("pgd", "noise"):
+        found.append("Random noise does better than the gradient.")
+    if more("pgd", "transfer"):
+        found.append("An attack on another network does better than one on this network.")
+    if more("pgd", "square"):
+        found.append("An attack that only asks does better than one that sees the gradient.")
+    if more("pgd", "margin"):
+        found.append("Another loss does much better than cross-entropy, on the same network.")
+    if at_any is not None and at_any < 0.9:
+        found.append("Even with ε = 1, where every picture can become any other, the gradient attack fails.")
+    return found
+
+
+def errors_when_turned(classifier: Classifier, x: Tensor, labels: Tensor, angles: Sequence[float]) -> Iterator[Tensor]:
+    """Which rows are wrong at each of those angles (degrees), (N,) bool each.
+
+    Another threat model, without any ε: a grid over all angles is the strongest attack there is for a single parameter
+    (Engstrom et al., ICML 2019, arXiv:1712.02779).
+    """
+    for angle in angles:
+        yield answers(classifier, Rotation(180).at(x, angle)) != labels.cpu()

@@ -1,0 +1,130 @@
+"""A promise by chance: randomised smoothing (Cohen, Rosenfeld & Kolter, ICML 2019, arXiv:1902.02918).
+
+Ask a classifier about many noisy copies of x and take the vote:
+
+    g(x) = argmax over k of P(f(x + z) = k),   z ~ N(0, σ²)
+
+If the winner has probability p > 1/2, then g answers the same at every x + δ with
+
+    ‖δ‖₂ < σ · Φ⁻¹(p)
+
+whatever f is, and whoever chose δ. p is not known, but a lower bound of it is, from counting: so the promise itself
+holds with probability 1 - α only, over the noise that was drawn.
+
+Noisy copies are not cut to [0, 1]: the theorem is about noise that is Gaussian to the end.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from adv_core.attacks import Classifier
+
+ALPHA = 0.001
+
+
+@torch.no_grad()
+def votes(
+    classifier: Classifier, x: Tensor, sigma: float, samples: int, *, seed: int = 0, chunk: int = 500
+) -> Iterator[Tensor]:
+    """Counts of the answers to noisy copies of one picture, so far: (K,) long each, the last one of all ``samples``.
+
+    Args:
+        x: (1, ...).
+        seed: of the noise; the same seed draws the same noise, however large the chunks are.
+    """
+    generator, counts = torch.Generator().manual_seed(seed), None
+    for start in range(0, samples, chunk):
+        size = (min(chunk, samples - start), *x.shape[1:])
+        # Row by row, so that a row's noise does not depend on the size of its chunk.
+        noise = torch.stack([torch.randn(size[1:], generator=generator) for _ in range(size[0])]).to(x)
+        logits = classifier(x + sigma * noise)
+        new = torch.bincount(logits.argmax(1).cpu(), minlength=logits.shape[1])
+        counts = new if counts is None else counts + new
+        yield counts
+
+
+def lower_bound(successes: int, samples: int, alpha: float = ALPHA) -> float:
+    """The lower end of the one-sided confidence interval of a probability (Clopper & Pearson, Biometrika 1934).
+
+    Whatever the true p, the bound lies above it in at most a share α of all experiments.
+
+    Raises:
+        ValueError: not 0 ≤ successes ≤ samples, or α outside (0, 1).
+    """
+    if not 0 <= successes <= samples or not samples or not 0 < alpha < 1:
+        raise ValueError("so many successes out of so many samples cannot be")
+    if successes == 0:
+        return 0.0
+    # The p at which so many successes, or more, have probability α. In logarithms: 10 000 out of 20 000 would overflow.
+    counts = np.arange(successes, samples + 1)
+    log_choices = np.array(
+        [math.lgamma(samples + 1) - math.lgamma(k + 1) - math.lgamma(samples - k + 1) for k in counts]
+    )
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        p = (low + high) / 2
+        terms = log_choices + counts * math.log(p) + (samples - counts) * math.log1p(-p)
+        top = terms.max()
+        if top + math.log(np.exp(terms - top).sum()) < math.log(alpha):
+            low = p
+        else:
+            high = p
+    return low
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What counting allows to promise about one picture.
+
+    Attributes:
+        label: the class that g answers within the radius, with probability 1 - α; None is an abstention: no class is
+            surely above one half.
+        radius: in L2, in pixel units; 0 with an abstention.
+        p: the lower bound of the winner's probability.
+    """
+
+    label: int | None
+    radius: float
+    p: float
+
+
+def certificate(first: Tensor, counts: Tensor, sigma: float, alpha: float = ALPHA) -> Certificate:
+    """CERTIFY of the paper.
+
+    Args:
+        first: counts of a few noisy copies, (K,), that choose the class.
+        counts: counts of many other copies, that judge it. Both numbers have to be fixed beforehand: whoever looks at
+            the votes, and stops when they please, promises too much.
+    """
+    winner = int(first.argmax())
+    p = lower_bound(int(counts[winner]), int(counts.sum()), alpha)
+    if p <= 0.5:
+        return Certificate(None, 0.0, p)
+    return Certificate(winner, sigma * NormalDist().inv_cdf(p), p)
+
+
+class SoftVote(nn.Module):
+    """log of the mean probabilities over a fixed set of noisy copies: what an attacker of g climbs (Salman et al.,
+    NeurIPS 2019, arXiv:1906.04584).
+
+    Pixels (N, ...) -> (N, K). Every row sees the same noise, drawn once.
+    """
+
+    def __init__(self, classifier: Classifier, sigma: float, samples: int = 64, seed: int = 0) -> None:
+        super().__init__()
+        self.classifier, self.sigma, self.samples, self.seed = classifier, sigma, samples, seed
+        self._noise: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self._noise is None or self._noise.shape[1:] != x.shape[1:]:
+            shape = (self.samples, *x.shape[1:])
+            self._noise = torch.randn(shape, generator=torch.Generator().manual_seed(self.seed)).to(x)
+        copies = (x[:, None] + self.sigma * self._noise[None]).flatten(0, 1)
+        logs = self.classifier(copies).log_softmax(1).unflatten(0, (len(x), self.samples))
+        return logs.logsumexp(1) - math.log(self.samples)
