@@ -553,37 +553,20 @@ class _Models:
             if "seed" in options:
                 options["seed"] = seeds if info.batches else first.seed
             arguments = [places[name] for name in info.arguments]
-            if first.views:
-                yield from self._in_views(first, classifier, x, objective, arguments, options)
-            else:
-                yield from info.solver(classifier, x, *arguments, **options)
+            seen = Transformed(classifier, CAMERA, samples=first.views, seed=first.seed) if first.views else classifier
+            steps = info.solver(seen, x, *arguments, **options)
+            if first.views:  # it climbs the average over the views; each step tells of the picture itself
+                steps = (replace(s, evaluate=partial(evaluate, classifier, s.adversarial, objective)) for s in steps)
+            yield from steps
         elif first.attack == "noise":
             yield from random_noise(classifier, x, delta_set, objective, draws=first.draws, seed=seeds)
         elif first.attack == "views":
-            generator = torch.Generator().manual_seed(first.seed)
-            seen = x
-            for transform in CAMERA:
-                seen = transform(seen, generator)
-            yield Step(0, x, seen - x, lambda: evaluate(classifier, seen, objective), final=True)
+            views = Transformed(classifier, CAMERA).views(x[:1], len(x), first.seed)[:, 0]
+            yield Step(0, x, views - x, partial(evaluate, classifier, views, objective), final=True)
         elif first.attack == "slice":
             yield from decision_slice(classifier, x, objective, reach=first.eps[0], seed=first.seed)
         else:
             yield from pgd(classifier, x, delta_set, objective, steps=0)
-
-    @staticmethod
-    def _in_views(
-        request: Request,
-        classifier: Classifier,
-        x: Tensor,
-        objective: Objective,
-        arguments: list[object],
-        options: dict[str, object],
-    ) -> Iterator[Step]:
-        """Climb the average over random views; each step tells what the classifier says of the picture itself."""
-        seen = Transformed(classifier, CAMERA, samples=request.views, seed=request.seed)
-        assert request.info is not None
-        for step in request.info.solver(seen, x, *arguments, **options):
-            yield replace(step, evaluate=partial(evaluate, classifier, step.adversarial, objective))
 
     def _gradient(
         self, requests: list[Request], classifier: Classifier, x: Tensor, objective: Objective

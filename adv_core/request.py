@@ -149,7 +149,7 @@ class Request(Work["Frame"]):
             raise ValueError(f"a slice has one ε, a side of 3 ... {MAX_SIDE}, and no pictures")
         if self.attack == "views" and (self.pictures or len(self.eps) != 1):
             raise ValueError("views are told without pictures, for one ε")
-        if self.views and (self.attack not in ("pgd", "targeted") or not 0 < self.views <= MAX_VIEWS):
+        if self.views and ("step_size" not in asked or not 0 < self.views <= MAX_VIEWS):
             raise ValueError(f"only PGD knows views, {MAX_VIEWS} at most")
         if self.mask and len(self.mask) != -(-self.height * self.width // 8):
             raise ValueError("the mask does not fit the picture's size")

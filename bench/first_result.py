@@ -6,21 +6,15 @@
 "Running": the same link in a fresh browser window afterwards. Medians of three servers.
 """
 
-import contextlib
 import os
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-ROOT = Path(__file__).parents[1]
+from bench.classroom import Server
+
 # (link, what stands for the first result)
 PAGES = (
     ("/", "[data-testid=stImage] img[alt^='Perturbed picture, classified as']"),
@@ -28,27 +22,6 @@ PAGES = (
     ("/up", "[data-testid=stMetric], [data-testid=stAlert]"),
     ("/linear", "[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg"),
 )
-
-
-@contextlib.contextmanager
-def server() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
-    process = subprocess.Popen(
-        [*command, "--server.port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
-                break
-            time.sleep(0.05)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def seconds(browser: Browser, link: str, result: str) -> float:
@@ -70,8 +43,12 @@ def main() -> None:
         for path, result in PAGES:
             times = []
             for _ in range(3):
-                with server() as address:
-                    times.append([seconds(browser, address + path, result) for _ in range(2)])
+                server = Server("local")
+                try:
+                    link = f"http://127.0.0.1:{server.port}{path}"
+                    times.append([seconds(browser, link, result) for _ in range(2)])
+                finally:
+                    server.stop()
             first, again = (statistics.median(each) for each in zip(*times, strict=True))
             print(f"| `{path}` | {first:.1f} | {again:.1f} |", flush=True)
         browser.close()

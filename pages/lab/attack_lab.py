@@ -18,6 +18,7 @@ from adv_core.limits import LIMITS
 from adv_core.request import SHOWN_SIDE, Frame, Request, thin
 from pages.widgets import settings as lab
 from pages.widgets.controls import Controls
+from pages.widgets.lesson import presenting
 from pages.widgets.live import drop_jobs, follow, job_for, request_of
 from pages.widgets.photograph import gallery, needs_own, own_picture, photograph
 from pages.widgets.query import limits
@@ -155,8 +156,7 @@ def sidebar() -> None:
         st.caption("The same seed gives the same start and the same noise.")
         page.control("amp", st.slider, "Amplification of the perturbation", 1, 100)
         st.caption("Only how the middle picture is drawn: 0.5 + k·δ.")
-    page.control("present", st.toggle, "Presentation mode")
-    st.caption("Hides this bar and enlarges everything, for a projector.")
+    presenting(page)
     st.button("Reset everything", on_click=page.reset, width="stretch")
 
 
@@ -296,7 +296,7 @@ def attack_request(settings: Settings, base: Request, label: int) -> Request:
         "queries": settings.queries,
         "seed": settings.seed,
     }
-    views = VIEWS if settings.views and settings.attack in ("pgd", "targeted") and not settings.whole else 0
+    views = VIEWS if settings.views and "step_size" in info.options and not settings.whole else 0
     if "random_start" in info.options and not settings.random and settings.restarts == 1 and not views:
         del chosen["seed"]
     return replace(

@@ -1,10 +1,8 @@
 """Lesson: the case we can solve. For a linear classifier, the worst δ and the robust model can be written down."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
@@ -29,7 +27,7 @@ from adv_core.linear import (
 )
 from pages.widgets.canvas import canvas
 from pages.widgets.controls import Controls
-from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
+from pages.widgets.lesson import chart, closing, for_the_lecturer, opening, pictures, presenting, table
 from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, quiz
 from pages.widgets.remembered import Remembered
@@ -41,7 +39,6 @@ LECTURE_EPS = 0.2
 SEEDS = (0, 1, 2)
 SAMPLE, FITTED, QUERIES = 100, 2000, 200
 STANDARD, ROBUST = PALETTE[1], PALETTE[0]
-PLAIN = {"displayModeBar": False}
 
 
 @dataclass(frozen=True)
@@ -173,15 +170,6 @@ def watch(
     return epoch
 
 
-def pictures(*shown: tuple[np.ndarray, str, str]) -> None:
-    """Small pictures side by side: (pixels, what stands below, text alternative)."""
-    with st.container(horizontal=True, gap="small"):
-        for pixels, caption, alt in shown:
-            with st.container(width=150):
-                st.image(picture_uri(pixels), width="stretch", alt=alt)
-                st.caption(caption)
-
-
 def square(values: Tensor) -> np.ndarray:
     return values.detach().reshape(28, 28).numpy()
 
@@ -198,10 +186,6 @@ def minus(value: float) -> str:
 
 def measured_now(text: str) -> None:
     st.markdown(f":material/check_circle: **Measured just now.** {text}")
-
-
-def chart(figure: go.Figure, key: str, alt: str) -> None:
-    st.plotly_chart(figure, config=PLAIN, key=key, alt=alt)
 
 
 # ----------------------------------------------------------------------------------------------------------- the story
@@ -461,11 +445,6 @@ def show_robust(settings: Settings, standard: LinearClassifier) -> LinearClassif
         f"Error against ε: at {eps:g} the standard model has {rows[0][2]:.3f}, the robust one {rows[1][2]:.3f}",
     )
     return robust
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], slot: DeltaGenerator | None = None) -> None:
-    lines = [head, ["---"] * len(head), *rows]
-    (slot or st).markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
 def show_lecture(settings: Settings) -> None:

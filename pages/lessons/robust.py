@@ -48,7 +48,7 @@ from adv_core.training import Recipe
 from adv_core.work import Record, Work
 from pages.widgets.canvas import canvas
 from pages.widgets.controls import Controls
-from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table
+from pages.widgets.lesson import chart, closing, for_the_lecturer, opening, presenting, table
 from pages.widgets.live import drop_jobs, follow, job_for
 from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, quiz
@@ -622,11 +622,10 @@ def show_insides(digit: Digit | None, model: Model) -> None:
         f"on one scale: the standard network's loss climbs to {standard.loss.max():.1f}, the robust one's to "
         f"{robust.loss.max():.2g}."
     )
-    st.plotly_chart(
+    chart(
         surfaces([("standard", standard.loss), ("robust", robust.loss)], standard.places),
-        config={"displayModeBar": False},
-        key="surfaces",
-        alt=f"Loss surfaces: the standard network's rises to {standard.loss.max():.1f}, the robust one's to "
+        "surfaces",
+        f"Loss surfaces: the standard network's rises to {standard.loss.max():.1f}, the robust one's to "
         f"{robust.loss.max():.1f}, as far as 0.3 from x",
     )
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.catalogue import Norm
 from adv_core.classifiers import DEFAULT, categories, info_of
@@ -17,7 +19,7 @@ from adv_core.staircase import LEVELS, LONGEST, Staircase
 from adv_core.visibility import visibility
 from pages.widgets.canvas import canvas
 from pages.widgets.controls import Controls
-from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
+from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import gallery, needs_own, own_picture, photograph
 from pages.widgets.query import number, sequence, solved, word
@@ -70,7 +72,7 @@ class Filled:
     after: np.ndarray
     probabilities: np.ndarray
 
-    @property
+    @cached_property
     def delta(self) -> np.ndarray:
         """In levels of 255, whole numbers, (H, W, 3)."""
         return self.after.astype(np.int64) - self.before
@@ -80,6 +82,11 @@ class Filled:
         return int(self.probabilities.argmax())
 
     @property
+    def radius_text(self) -> str:
+        """The radius for people: "8/255" or "3.04"."""
+        return f"{self.radius * 255:.3g}/255" if self.norm == "linf" else f"{self.radius:.3g}"
+
+    @cached_property
     def sizes(self) -> dict[Norm, float]:
         """‖δ‖ in each norm, in pixel units."""
         flat = self.delta.ravel() / 255
@@ -89,7 +96,7 @@ class Filled:
             "l1": float(np.abs(flat).sum()),
         }
 
-    @property
+    @cached_property
     def seen(self) -> float:
         """How much a viewer notices, in levels."""
         return visibility(self.before, self.after)
@@ -142,8 +149,7 @@ def allowed(place: str, drawn: np.ndarray | None = None) -> np.ndarray:
     if place == "background":
         return np.asarray(((x - 0.5) / 0.4) ** 2 + ((y - 0.52) / 0.44) ** 2 > 1)
     if place == "own":
-        cut = np.zeros((SIZE, SIZE), bool) if drawn is None else drawn >= 0.5
-        return cut
+        return np.zeros((SIZE, SIZE), bool) if drawn is None else drawn >= 0.5
     return np.ones((SIZE, SIZE), bool)
 
 
@@ -155,7 +161,7 @@ def says(probabilities: np.ndarray) -> str:
     return f"**{categories()[label]}** ({percent(float(probabilities[label]))})"
 
 
-def show_balls(base: Request, clean: np.ndarray) -> list[Filled]:
+def show_balls(base: Request) -> list[Filled]:
     st.subheader("1 · Three ways to be small", anchor=False)
     st.markdown(
         "An attacker may change a picture x into x + δ, but only by a *small* δ. How small, and small in which sense, "
@@ -164,22 +170,20 @@ def show_balls(base: Request, clean: np.ndarray) -> list[Filled]:
     st.latex(r"\Delta = \{\delta : \|\delta\|_\infty \le \varepsilon\},\qquad \|\delta\|_\infty = \max_i |\delta_i|")
     page.control("eps", st.slider, "ε: how far each colour value may move, in 1/255", 0, 32)
     page.into_address()
-    base = replace(base, label=int(clean.argmax()))
     with st.container(key="balls"):
         found = []
         with st.container(key="stage_balls"):
             columns = st.columns(3)
             for column, each in zip(columns, matched(base, page.value.eps / 255), strict=True):
-                show_ball(each, column, clean)
+                show_ball(each, column, base.label)
                 found.append(each)
     show_sizes(found)
     return found
 
 
-def show_ball(each: Filled, column: st.delta_generator.DeltaGenerator, clean: np.ndarray) -> None:
+def show_ball(each: Filled, column: DeltaGenerator, label: int) -> None:
     name = categories()[each.label]
-    size = f"{each.radius * 255:.3g}/255" if each.norm == "linf" else f"{each.radius:.3g}"
-    column.markdown(f"**{NORMS[each.norm]}**, ε = {size}")
+    column.markdown(f"**{NORMS[each.norm]}**, ε = {each.radius_text}")
     column.image(
         picture_uri(each.after),
         width="stretch",
@@ -190,8 +194,7 @@ def show_ball(each: Filled, column: st.delta_generator.DeltaGenerator, clean: np
         width="stretch",
         alt=f"That δ, amplified ten times: {_texture[each.norm]}",
     )
-    fooled = each.label != int(clean.argmax())
-    column.markdown(f"{':material/bolt: ' if fooled else ''}{says(each.probabilities)}")
+    column.markdown(f"{':material/bolt: ' if each.label != label else ''}{says(each.probabilities)}")
 
 
 _texture = {
@@ -235,11 +238,7 @@ def show_sizes(found: Sequence[Filled]) -> None:
     )
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    st.markdown("\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *rows]))
-
-
-def show_mask(base: Request, clean: np.ndarray) -> None:
+def show_mask(base: Request) -> None:
     st.subheader("2 · Only here: Δ(x)", anchor=False)
     st.markdown(
         "The set may depend on the picture: a sticker on a sign, glasses on a face, everything but the animal. Outside "
@@ -265,7 +264,7 @@ def show_mask(base: Request, clean: np.ndarray) -> None:
     if not mask.any():
         st.info("Paint something first: where nothing may change, nothing happens.", icon=":material/draw:")
         return
-    request = replace(base, attack="pgd", eps=(settings.room / 255,), steps=20, label=int(clean.argmax()))
+    request = replace(base, attack="pgd", eps=(settings.room / 255,), steps=20)
     frames = follow(job_for("mask", request if mask.all() else request.with_mask(mask)))
     if frames is None:
         return
@@ -289,10 +288,9 @@ def show_mask(base: Request, clean: np.ndarray) -> None:
     st.latex(r"\Delta(x) = \{\delta : \|\delta\|_\infty \le \varepsilon,\ \delta_{\notin M(x)} = 0\}")
 
 
-def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> int | None:
-    """How many of the random δ fooled the network; None before the reveal."""
+def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> None:
     st.subheader("3 · Random against worst case", anchor=False)
-    label = int(clean.argmax())
+    label = base.label
     page.control(
         "ball",
         st.segmented_control,
@@ -303,24 +301,22 @@ def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> int
         on_change=_ask_anew,
     )
     ball = next(each for each in found if each.norm == page.value.ball)
-    size = f"{ball.radius * 255:.3g}/255" if ball.norm == "linf" else f"{ball.radius:.3g}"
     told = guess(
         page,
         "guess",
-        f"Here are {DRAWS} random δ of norm ‖δ‖ = ε = {size} ({NORMS[ball.norm]}; rounding to 8 bits may make them a "
-        f"little shorter), and one adversarial δ from the same ball. **How many of the {DRAWS} random ones make the "
-        f"network say something else than “{categories()[label]}”?**",
+        f"Here are {DRAWS} random δ of norm ‖δ‖ = ε = {ball.radius_text} ({NORMS[ball.norm]}; rounding to 8 bits may "
+        f"make them a little shorter), and one adversarial δ from the same ball. **How many of the {DRAWS} random ones "
+        f"make the network say something else than “{categories()[label]}”?**",
         start=DRAWS // 2,
     )
     page.into_address()
     if told is None:
-        return None
+        return
     request = replace(
         base,
         attack="noise",
         norm=ball.norm,
         eps=(ball.radius,),
-        label=label,
         seed=page.value.seed,
         draws=DRAWS,
         pictures=False,
@@ -342,7 +338,7 @@ def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> int
 
     frames = follow(job_for("draws", request), draw, note.info)
     if frames is None:
-        return None
+        return
     fooled = _fooled(frames, label)
     mean = float(np.mean([frame.probabilities[0, label] for frame in frames[1:]]))
     note.markdown(
@@ -351,7 +347,7 @@ def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> int
         f"{percent(float(ball.probabilities[label]))}, and says {says(ball.probabilities)}."
     )
     with st.container(horizontal=True):
-        st.button("Guess again", on_click=page.set, kwargs={"guess": -1}, key="guess_again")
+        st.button("Guess again", on_click=_ask_anew, key="guess_again")
         other = {"seed": (page.value.seed + DRAWS) % 10000}
         st.button(f"Another {DRAWS} δ", on_click=page.set, kwargs=other, key="other_draws")
     st.caption(
@@ -359,7 +355,6 @@ def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> int
         "L2 the direction is random on the sphere; in L1 a random hundredth of the values moves. Each δ is rounded to "
         "8 bits, and then judged."
     )
-    return fooled
 
 
 def _ask_anew() -> None:
@@ -370,18 +365,18 @@ def _fooled(frames: Sequence[Frame], label: int) -> int:
     return sum(int(frame.logits[0].argmax()) != label for frame in frames[1:])
 
 
-def show_test(base: Request, clean: np.ndarray) -> None:
+def show_test(base: Request) -> None:
     st.subheader("4 · Can you see it?", anchor=False)
     settings = page.value
     test = Staircase(settings.answers)
     if test.done:
-        show_threshold(base, clean, test)
+        show_threshold(base, test)
         return
     st.markdown(
         "One of these two is untouched, the other one is x + δ. **Which one was changed?** When you are right twice, ε "
         "shrinks; when you are wrong, it grows. Look as you would look at any photograph, without zooming."
     )
-    request = replace(base, attack="fgsm", eps=(test.level / 255,), label=int(clean.argmax()))
+    request = replace(base, attack="fgsm", eps=(test.level / 255,))
     frames = follow(job_for("trial", request))
     if frames is None:
         return
@@ -408,13 +403,13 @@ def show_test(base: Request, clean: np.ndarray) -> None:
         st.button("Start over", on_click=page.set, kwargs={"answers": ""}, type="tertiary", key="restart_test")
 
 
-def show_threshold(base: Request, clean: np.ndarray, test: Staircase) -> None:
-    request = replace(base, attack="smallest", eps=(0.0,), steps=30, label=int(clean.argmax()))
+def show_threshold(base: Request, test: Staircase) -> None:
+    request = replace(base, attack="smallest", eps=(0.0,), steps=30)
     frames = follow(job_for("trial", request))
     if frames is None:
         return
     last = frames[-1]
-    fooled = int(last.logits[0].argmax()) != int(clean.argmax())
+    fooled = int(last.logits[0].argmax()) != base.label
     network = float(last.size[0]) * 255 if fooled else None
     you = test.threshold
     assert you is not None
@@ -453,9 +448,8 @@ def show_threshold(base: Request, clean: np.ndarray, test: Staircase) -> None:
     st.button("Start over", on_click=page.set, kwargs={"answers": ""}, key="restart_test")
 
 
-def show_map(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> None:
-    label = int(clean.argmax())
-    eps = page.value.eps
+def show_map(base: Request, found: Sequence[Filled]) -> None:
+    label, eps = base.label, page.value.eps
     reach = max(2 * eps, 8)
     places = np.linspace(-reach, reach, SIDE).tolist()
     order = line_order(SIDE)
@@ -463,7 +457,6 @@ def show_map(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> None:
         base,
         attack="slice",
         eps=(reach / 255,),
-        label=label,
         seed=page.value.seed,
         side=SIDE,
         pictures=False,
@@ -619,11 +612,12 @@ def main() -> None:
     if looked is None:
         st.stop()
     clean = looked[-1].probabilities[0]
+    base = replace(base, label=int(clean.argmax()))
     st.markdown(f"Untouched, {info_of(DEFAULT).title} sees this photograph as {says(clean)}.")
-    found = show_balls(base, clean)
-    show_mask(base, clean)
+    found = show_balls(base)
+    show_mask(base)
     show_draws(base, clean, found)
-    show_test(base, clean)
+    show_test(base)
     page.into_address()
     st.subheader("5 · A map of the neighbourhood", anchor=False)
     st.markdown(
@@ -677,7 +671,7 @@ def main() -> None:
         ),
     )
     with map_area:
-        show_map(base, clean, found)
+        show_map(base, found)
 
 
 main()

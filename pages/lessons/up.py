@@ -1,14 +1,12 @@
 """Lesson: which way is up? FGSM, PGD and the projection, in a plane where every step can be seen."""
 
 import base64
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import streamlit as st
 import torch
-from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from adv_core.attacks import evaluate, input_gradient
@@ -53,12 +51,11 @@ from adv_core.plane import (
     worst_on_grid,
 )
 from pages.widgets.controls import Controls
-from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
+from pages.widgets.lesson import chart, closing, for_the_lecturer, opening, pictures, presenting, table
 from pages.widgets.plane import plane
 from pages.widgets.player import player
 from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, guess, quiz
-from pages.widgets.stage import picture_uri
 from pages.widgets.verdict import percent
 
 MODELS = {"network": "a small network", "linear": "a linear classifier"}
@@ -74,7 +71,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "The wrong summit": {"model": "network", "ball": "l2", "x1": 0.58, "x2": 0.56, "eps": 0.12},
     "A straight hill": {"model": "linear", "ball": "linf", "x1": 0.5, "x2": 0.68, "eps": 0.15},
 }
-PLAIN = {"displayModeBar": False}
 
 
 @dataclass(frozen=True)
@@ -182,15 +178,10 @@ def fixed_cases() -> tuple[Scene, Scene]:
 # ------------------------------------------------------------------------------------------------- small things to draw
 
 
-def two_pixels(point: np.ndarray) -> str:
+def two_pixels(point: np.ndarray) -> np.ndarray:
     """The point as the picture that it is."""
     levels = np.round(255 * point).astype(np.uint8)
-    return picture_uri(np.repeat(levels.repeat(60)[None, :, None].repeat(60, 0), 3, 2))
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], slot: DeltaGenerator | None = None) -> None:
-    lines = [head, ["---"] * len(head), *rows]
-    (slot or st).markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    return np.repeat(levels.repeat(60)[None, :, None].repeat(60, 0), 3, 2)
 
 
 def pair(point: np.ndarray) -> str:
@@ -285,9 +276,7 @@ def as_landscape(now: Scene) -> None:
     ]
     figure = surface_chart(land, now.edge, now.losses(now.edge), marks)
     top = short(float(land.loss.max()))
-    st.plotly_chart(
-        figure, config=PLAIN, key="surface", alt=f"The loss as a landscape: a plain, and a slope up to {top}"
-    )
+    chart(figure, "surface", f"The loss as a landscape: a plain, and a slope up to {top}")
     st.caption(
         "**Drag to turn it.** The plain around the data of class "
         f"{now.label} is where the classifier is sure. Heights above 20 are cut off."
@@ -295,7 +284,7 @@ def as_landscape(now: Scene) -> None:
 
 
 def show_ends(now: Scene) -> None:
-    rows, pictures = [], []
+    rows, panels = [], []
     ends = {
         "x": now.x.numpy(),
         "FGSM, one step": now.fgsm,
@@ -307,7 +296,7 @@ def show_ends(now: Scene) -> None:
         name_of = f"class\u00a0{label}"
         said = f"**{name_of}**" if label != now.label else name_of
         rows.append((name, short(loss), percent(p), said))
-        pictures.append(
+        panels.append(
             (two_pixels(point), f"{name}  \n{pair(point)}", f"Two grey pixels: {name}, classified as {label}")
         )
     one, many = now.says(now.fgsm), now.says(now.way.points[-1])
@@ -328,11 +317,7 @@ def show_ends(now: Scene) -> None:
         text = "**Both fool it.** PGD still gets higher than FGSM."
     st.info(text, icon=":material/hiking:")
     table(("", "loss", f"p({now.label})", "it says"), rows)
-    with st.container(horizontal=True, gap="small"):
-        for picture, caption, alt in pictures:
-            with st.container(width=128):
-                st.image(picture, width="stretch", alt=alt)
-                st.caption(caption)
+    pictures(*panels, width=128)
     st.caption(
         "PGD here: normalised steps of ε/8. “The worst there is” was found by looking at 101 × 101 points of the "
         "ball: with two pixels you can, with 150528 you cannot."

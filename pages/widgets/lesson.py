@@ -1,13 +1,16 @@
-"""What every lesson has around its story: an opening, a word for the lecturer, references, a link, the next lesson."""
+"""What every lesson has around its story: an opening, a word for the lecturer, references, a link, the next lesson;
+and what lessons draw in it: tables, charts, rows of small pictures."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.widgets.controls import Controls
-from pages.widgets.stage import CSS, PRESENT_CSS
+from pages.widgets.stage import CSS, PRESENT_CSS, picture_uri
 
 # Files are named as seen from the main script.
 LAB = "lab/attack_lab.py"
@@ -42,9 +45,27 @@ def presenting(page: Controls[Any]) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], slot: DeltaGenerator | None = None) -> None:
-    """A small table of markdown cells."""
+    """A table whose cells are markdown.
+
+    Args:
+        slot: where to draw it, for one that is drawn again while its rows come.
+    """
     lines = [head, ["---"] * len(head), *rows]
     (slot or st).markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def chart(figure: go.Figure, key: str, alt: str) -> None:
+    """A plotly figure without the bar of tools over it."""
+    st.plotly_chart(figure, config={"displayModeBar": False}, key=key, alt=alt)
+
+
+def pictures(*shown: tuple[np.ndarray, str, str], width: int = 150) -> None:
+    """Small pictures side by side: ((H, W, 3) uint8, what stands below, text alternative), that many pixels wide."""
+    with st.container(horizontal=True, gap="small"):
+        for pixels, caption, alt in shown:
+            with st.container(width=width):
+                st.image(picture_uri(pixels), width="stretch", alt=alt)
+                st.caption(caption)
 
 
 def for_the_lecturer(page: Controls[Any], script: str, pitfalls: str, **settings: object) -> None:

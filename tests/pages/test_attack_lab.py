@@ -1,7 +1,5 @@
 """The page's logic, driven through Streamlit's AppTest, from the entry script."""
 
-import base64
-import io
 from collections.abc import Callable
 
 import numpy as np
@@ -14,34 +12,19 @@ from adv_core import Classifier, open_image
 from adv_core import classifiers as classifiers_module
 from adv_core.catalogue import ATTACKS
 from adv_core.images import to_pixels, to_png
-from tests.conftest import ROOT
+from tests.pages.visit import button, link, picture, pictures, visit
 
 FAST = {"image": "pig", "target": "106", "eps": "2", "steps": "4"}
 
 
 def lab(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "switchboard.py"), default_timeout=120)
-    at.query_params.update(query or FAST)
-    at.run()
-    assert not at.exception
-    return at
-
-
-def pictures(at: AppTest) -> list[tuple[str, np.ndarray]]:
-    """(text alternative, pixels) of the stage and the noise, without the thumbnails."""
-    shown = []
-    for element in at.get("image"):
-        image = element.proto.imgs[0]
-        if image.alt.startswith(("Original", "Perturb", "Noisy")):
-            data = base64.b64decode(image.url.split(",", 1)[1])
-            shown.append((image.alt, np.asarray(Image.open(io.BytesIO(data)))))
-    return shown
+    return visit(**query or FAST)
 
 
 def test_opens_with_a_result_that_is_true(classifier: Classifier, photo: Callable[[str], Tensor]) -> None:
     at = lab()
     assert "wombat" in at.success[0].value
-    (_, original), (_, _), (alt, fooled), (noisy_alt, noisy) = pictures(at)
+    (_, original), (_, _), (alt, fooled), (noisy_alt, noisy) = pictures(at).items()
     assert np.array_equal(original, to_pixels(photo("pig")))
     assert np.abs(fooled.astype(int) - original).max() == 2 == np.abs(noisy.astype(int) - original).max()
     from adv_core.images import from_pixels
@@ -53,9 +36,9 @@ def test_opens_with_a_result_that_is_true(classifier: Classifier, photo: Callabl
 def test_controls_go_into_the_link_and_back() -> None:
     at = lab()
     at.slider(key="lab_eps").set_value(3).run()
-    assert at.query_params["eps"] == "3" or at.query_params["eps"] == ["3"]
+    assert link(at)["eps"] == "3"
     at.segmented_control(key="lab_attack").set_value("fgsm").run()
-    again = lab(**{k: v if isinstance(v, str) else v[0] for k, v in dict(at.query_params).items()})
+    again = lab(**link(at))
     assert again.slider(key="lab_eps").value == 3
     assert again.segmented_control(key="lab_attack").value == "fgsm"
 
@@ -68,18 +51,17 @@ def test_a_mad_link_is_repaired_with_a_word() -> None:
 
 def test_presets_set_everything() -> None:
     at = lab(attack="fgsm", eps="1", norm="l2")
-    next(b for b in at.button if b.label == "pig → wombat").click().run()
-    assert not at.exception and "wombat" in at.success[0].value
+    at = button(at, "pig → wombat")
+    assert "wombat" in at.success[0].value
     assert at.slider(key="lab_eps").value == 2 and at.slider(key="lab_steps").value == 10
 
 
 def test_surprise_and_reset() -> None:
     at = lab()
-    next(b for b in at.button if b.label == "surprise me").click().run()
-    assert not at.exception and pictures(at)
+    assert pictures(button(at, "surprise me"))
     at.slider(key="lab_steps").set_value(2).run()
-    next(b for b in at.button if b.label == "Reset everything").click().run()
-    assert at.slider(key="lab_steps").value == 40 and not dict(at.query_params)
+    at = button(at, "Reset everything")
+    assert at.slider(key="lab_steps").value == 40 and not link(at)
 
 
 @pytest.mark.parametrize(
@@ -93,27 +75,27 @@ def test_failures_have_reasons(query: dict[str, str], words: str) -> None:
 
 def test_upload_and_the_saved_picture_is_still_fooled() -> None:
     at = lab()
-    fooled = next(p for alt, p in pictures(at) if alt.startswith("Perturbed"))
+    fooled = picture(at, "Perturbed")
     at.file_uploader(key="upload").upload("adversarial.png", to_png(fooled)).run()
     assert not at.exception
-    alt, original = pictures(at)[0]
+    alt, original = next(iter(pictures(at).items()))
     assert "wombat" in alt and np.array_equal(original, fooled)
 
 
 def test_a_bad_upload_is_explained_and_nothing_is_lost() -> None:
     at = lab()
-    before = pictures(at)[0][1]
+    before = picture(at, "Original")
     at.file_uploader(key="upload").upload("broken.png", b"\x89PNG\r\n\x1a\n rubbish").run()
     assert not at.exception and len(at.error) == 1
-    assert np.array_equal(pictures(at)[0][1], before)
+    assert np.array_equal(picture(at, "Original"), before)
 
 
 def test_the_scrubber_replays_what_it_shows(classifier: Classifier) -> None:
     at = lab()
     scrubber = next(s for s in at.select_slider if s.label.startswith("Replay"))
     scrubber.set_value(0).run()
-    alt, start = next((a, p) for a, p in pictures(at) if a.startswith("Perturbed"))
-    assert "hog" in alt and np.array_equal(start, pictures(at)[0][1])
+    alt, start = next((a, p) for a, p in pictures(at).items() if a.startswith("Perturbed"))
+    assert "hog" in alt and np.array_equal(start, picture(at, "Original"))
 
 
 def test_missing_weights_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,9 +110,8 @@ def test_missing_weights_without_a_network(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_presentation_mode() -> None:
-    at = lab(**FAST, present="1")
-    next(b for b in at.button if b.label == "Leave presentation mode").click().run()
-    assert not at.exception and "present" not in dict(at.query_params)
+    at = button(lab(**FAST, present="1"), "Leave presentation mode")
+    assert "present" not in link(at)
 
 
 @pytest.mark.parametrize("query", [{"norm": "l2", "eps2": "1.5"}, {"loss": "difference"}, {"rule": "gradient"}])
@@ -169,7 +150,7 @@ def test_every_attack_runs_and_is_explained(attack: str) -> None:
 @pytest.mark.parametrize("norm", ["l2", "l1", "l0"])
 def test_every_norm(norm: str) -> None:
     at = lab(**FAST | {"attack": "pgd", "norm": norm, "eps0": "50"})
-    (_, original), _, (_, fooled), _ = pictures(at)
+    original, _, fooled, _ = pictures(at).values()
     changed = (fooled.astype(int) - original) / 255
     size = {
         "l2": np.sqrt(np.square(changed).sum()) / 3.0,
@@ -191,7 +172,7 @@ def test_the_smallest_epsilon_and_on_with_it() -> None:
 
 def test_the_photograph_at_its_own_size_fools_when_it_is_opened_anew(classifier: Classifier) -> None:
     at = lab(**FAST | {"whole": "1", "image": "red_panda", "attack": "pgd", "eps": "4", "steps": "10"})
-    fooled = next(p for alt, p in pictures(at) if alt.startswith("Perturbed"))
+    fooled = picture(at, "Perturbed")
     assert fooled.shape == (288, 512, 3)
     again = open_image(to_png(fooled))
     own, network = classifier.prepare_whole(again), classifier.prepare(again)
@@ -206,7 +187,7 @@ def test_a_large_photograph_is_made_smaller_and_that_is_said() -> None:
     at.file_uploader(key="upload").upload("big.png", to_png(np.asarray(big))).run()
     assert not at.exception and any("made smaller from 2400 × 1800" in c.value for c in at.caption)
     assert any("too large for a curve" in c.value for c in at.caption)
-    assert all(max(p.shape) <= 512 for _, p in pictures(at))  # what the browser gets; the saved file has it all
+    assert all(max(p.shape) <= 512 for p in pictures(at).values())  # what the browser gets; the saved file has it all
 
 
 @pytest.mark.parametrize(("attack", "norm"), [("carlini_wagner", "linf"), ("square", "l1")])

@@ -1,42 +1,16 @@
 """The lesson on linear models, driven through Streamlit's AppTest, from the entry script."""
 
-import base64
-import io
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from adv_core.datasets import mnist
 from adv_core.linear import error, train, worst_case
-from tests.conftest import ROOT
+from tests.pages.visit import button, link, picture, row, visit, words
 
-PAGE = "lessons/linear.py"
-
-
-def lesson(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "switchboard.py"), default_timeout=120)
-    at.query_params.update(query)
-    at.switch_page(PAGE).run()
-    assert not at.exception
-    return at
-
-
-def words(at: AppTest) -> str:
-    return "\n".join(e.value for e in (*at.markdown, *at.warning, *at.info, *at.caption, *at.success, *at.error))
-
-
-def button(at: AppTest, label: str) -> AppTest:
-    pressed = next(b for b in at.button if b.label == label).click().run()
-    assert not pressed.exception
-    return pressed
-
-
-def picture(at: AppTest, alt: str) -> np.ndarray:
-    image = next(e.proto.imgs[0] for e in at.get("image") if e.proto.imgs[0].alt.startswith(alt))
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(image.url.split(",", 1)[1]))))
+lesson = partial(visit, "lessons/linear.py")
 
 
 def test_opens_with_a_result_that_is_true() -> None:
@@ -58,9 +32,8 @@ def test_epsilon_and_the_box_are_in_the_link() -> None:
     at.slider(key="linear_eps").set_value(0.1).run()
     at.toggle(key="linear_box").set_value(True).run()
     assert not at.exception and "ε = 0.1" in at.info[0].value
-    link = {name: value if isinstance(value, str) else value[0] for name, value in dict(at.query_params).items()}
-    assert link == {"eps": "0.1", "box": "1"}
-    again = lesson(**link)
+    assert link(at) == {"eps": "0.1", "box": "1"}
+    again = lesson(**link(at))
     assert again.slider(key="linear_eps").value == 0.1 and again.toggle(key="linear_box").value
     assert again.info[0].value == at.info[0].value
 
@@ -98,8 +71,7 @@ def test_the_lectures_figures_stand_beside_ours() -> None:
     shown = next(m.value for m in at.markdown if "the lecture" in m.value)
     assert "0.0004 | 0.845 | 0.025" in shown
     for seed in (0, 1, 2, 7):
-        row = next(line for line in shown.splitlines() if line.startswith(f"| seed {seed} "))
-        clean, attacked, robust = (float(cell) for cell in row.split("|")[2:5])
+        clean, attacked, robust = (float(cell) for cell in row(at, f"seed {seed} ")[1:])
         assert clean < 0.002 and 0.78 < attacked < 0.88 and 0.02 < robust < 0.03
 
 
@@ -140,7 +112,7 @@ def test_every_answer_of_the_quiz_is_explained(letter: str) -> None:
         at.radio(key=f"linear_answer_{letter}").set_value(answer).run()
         assert not at.exception and len(at.success) + len(at.error) == 1
         assert bool(at.success) == (answer == RIGHT[letter])
-    assert letter in str(dict(at.query_params)["done"])
+    assert letter in link(at)["done"]
 
 
 def test_the_number_that_is_asked_for_is_computed() -> None:
@@ -163,4 +135,4 @@ def test_a_mad_link_is_repaired_with_a_word() -> None:
 
 def test_presentation_mode() -> None:
     at = button(lesson(present="1", line="2"), "Leave presentation mode")
-    assert "present" not in dict(at.query_params) and "line" in dict(at.query_params)
+    assert "present" not in link(at) and "line" in link(at)

@@ -7,10 +7,9 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from adv_core import Untargeted
 from adv_core.digit_network import checkpoint
 from adv_core.digit_tasks import digits
-from tests.pages.visit import button, link, pictures, visit, words
+from tests.pages.visit import button, link, picture, pictures, row, visit, words
 
 PAGE = "lessons/robust.py"
 
@@ -18,11 +17,6 @@ PAGE = "lessons/robust.py"
 @pytest.fixture(scope="module")
 def opened() -> AppTest:
     return visit(PAGE)
-
-
-def row(at: AppTest, start: str) -> list[str]:
-    lines = [line for m in at.markdown for line in m.value.splitlines() if line.startswith(f"| {start}")]
-    return [cell.strip() for cell in lines[0].strip("|").split("|")]
 
 
 def test_opens_with_the_figures_of_the_script(opened: AppTest) -> None:
@@ -35,10 +29,8 @@ def test_opens_with_the_figures_of_the_script(opened: AppTest) -> None:
 def test_what_is_said_of_the_pictures_is_true_of_the_pictures(opened: AppTest) -> None:
     shown = pictures(opened)
     for name, model in (("standard", "standard"), ("robust", "robust_01")):
-        alt, picture = next(
-            (a, p) for a, p in shown.items() if a.startswith(f"The digit after the attack on the {name}")
-        )
-        x = torch.from_numpy(picture[::8, ::8, 0].astype(np.float32) / 255)[None, None]
+        alt, shot = next((a, p) for a, p in shown.items() if a.startswith(f"The digit after the attack on the {name}"))
+        x = torch.from_numpy(shot[::8, ::8, 0].astype(np.float32) / 255)[None, None]
         says = int(checkpoint(model).network(x).argmax())
         assert alt.endswith(f"reads it as {says}")
         x0 = digits("test").images[17, None]
@@ -72,11 +64,7 @@ def test_the_loop_is_walked_term_by_term() -> None:
 
 
 def test_the_input_gradients_are_those_of_the_networks(opened: AppTest) -> None:
-    shown = pictures(opened)
-    noise, strokes = (
-        next(p for a, p in shown.items() if a.startswith(f"Input gradient of the {name}"))
-        for name in ("standard", "robust")
-    )
+    noise, strokes = (picture(opened, f"Input gradient of the {name}") for name in ("standard", "robust"))
     white = [float((p.min(2) > 245).mean()) for p in (noise, strokes)]
     assert white[1] > 0.6 > white[0]  # the robust one's lives on the strokes alone
 
@@ -133,4 +121,3 @@ def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
 
 def test_the_formula_lights_up_nothing_at_first(opened: AppTest) -> None:
     assert not any("D55E00" in latex.value for latex in opened.latex)
-    assert Untargeted is not None

@@ -1,44 +1,16 @@
 """The lesson on small perturbations, driven through Streamlit's AppTest, from the entry script."""
 
-import base64
-import io
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from adv_core.staircase import Staircase
-from tests.conftest import ROOT
+from tests.pages.visit import link, pictures, visit, words
 
-PAGE = "lessons/small.py"
-
-
-def lesson(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "switchboard.py"), default_timeout=120)
-    at.query_params.update(query)
-    at.switch_page(PAGE).run()
-    assert not at.exception
-    return at
-
-
-def words(at: AppTest) -> str:
-    return "\n".join(e.value for e in (*at.markdown, *at.info, *at.caption, *at.success, *at.error))
-
-
-def link(at: AppTest) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else value[0] for name, value in dict(at.query_params).items()}
-
-
-def pictures(at: AppTest) -> dict[str, np.ndarray]:
-    """By text alternative."""
-    shown = [e.proto.imgs[0] for e in at.get("image")]
-    return {
-        each.alt: np.asarray(Image.open(io.BytesIO(base64.b64decode(each.url.split(",", 1)[1]))))
-        for each in shown
-        if each.url.startswith("data:")
-    }
+lesson = partial(visit, "lessons/small.py")
 
 
 @pytest.fixture(scope="module")

@@ -1,52 +1,18 @@
 """The lesson "Which way is up?", driven through Streamlit's AppTest, from the entry script."""
 
-import json
+from functools import partial
 
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
 from adv_core import Linf, Untargeted, fgsm, pgd, run
 from adv_core.attacks import input_gradient
 from adv_core.figures_2d import short
 from adv_core.plane import ball, tally, train, two_moons
-from tests.conftest import ROOT
+from tests.pages.visit import button, link, row, sent, visit, words
 
-PAGE = "lessons/up.py"
+lesson = partial(visit, "lessons/up.py")
 X = torch.tensor([[0.38, 0.73]], dtype=torch.float64)
-
-
-def lesson(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "switchboard.py"), default_timeout=120)
-    at.query_params.update(query)
-    at.switch_page(PAGE).run()
-    assert not at.exception
-    return at
-
-
-def words(at: AppTest) -> str:
-    return "\n".join(e.value for e in (*at.markdown, *at.warning, *at.info, *at.caption, *at.success, *at.error))
-
-
-def button(at: AppTest, label: str) -> AppTest:
-    pressed = next(b for b in at.button if b.label == label).click().run()
-    assert not pressed.exception
-    return pressed
-
-
-def link(at: AppTest) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else value[0] for name, value in dict(at.query_params).items()}
-
-
-def sent(at: AppTest, holding: str) -> dict:
-    """What a component was given: the one whose data has that key."""
-    given = [json.loads(e.proto.json) for e in at.get("bidi_component") if e.proto.json]
-    return next(each for each in given if holding in each)
-
-
-def row(at: AppTest, start: str) -> list[str]:
-    lines = [line for m in at.markdown for line in m.value.splitlines() if line.startswith(f"| {start}")]
-    return [cell.strip() for cell in lines[0].strip("|").split("|")]
 
 
 def test_opens_with_a_result_that_is_true() -> None:
