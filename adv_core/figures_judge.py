@@ -17,7 +17,7 @@ def series_chart(bars: Sequence[tuple[str, float | None, str]]) -> dict[str, Any
     """
     order = [name for name, *_ in bars]
     values = [{"attack": name, "error": error, "sees": sees} for name, error, sees in bars if error is not None]
-    kinds = ["nothing", "gradient", "twin", "another network", "answers"]
+    kinds = ["nothing", "gradient", "twin", "other network", "answers"]
     colours = [_GREY, PALETTE[0], PALETTE[1], PALETTE[2], PALETTE[3]]
     y = {
         "field": "attack",
@@ -46,7 +46,7 @@ def series_chart(bars: Sequence[tuple[str, float | None, str]]) -> dict[str, Any
                         "field": "sees",
                         "type": "nominal",
                         "scale": {"domain": kinds, "range": colours},
-                        "legend": {"title": "it needs", "orient": "bottom", "columns": 3},
+                        "legend": {"title": "it needs", "orient": "bottom", "columns": 2, "labelLimit": 120},
                     },
                     "tooltip": [{"field": "attack"}, {"field": "error", "format": ".1%"}, {"field": "sees"}],
                 },

@@ -95,7 +95,7 @@ class Try:
 
     Attributes:
         key: its name in data; title: for people.
-        sees: what of the defence it needs: "nothing", "gradient", "twin", "another network", "answers".
+        sees: what of the defence it needs: "nothing", "gradient", "twin", "other network", "answers".
         launch: begins it.
     """
 
@@ -154,7 +154,7 @@ SERIES = (
     ),
     Try("margin", "PGD on the margin", "gradient", _climb(lambda defence, _: defence.classifier, Margin)),
     Try("twin", "PGD on the twin", "twin", _climb(lambda defence, _: defence.twin, Margin)),
-    Try("transfer", "transfer from another network", "another network", _climb(lambda _, other: other, Margin)),
+    Try("transfer", "transfer from another network", "other network", _climb(lambda _, other: other, Margin)),
     Try(
         "square",
         f"Square Attack, {QUERIES} queries",

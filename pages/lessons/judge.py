@@ -3,7 +3,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import streamlit as st
@@ -28,7 +27,6 @@ from adv_core.judge_tasks import (
 )
 from adv_core.masking import QUERIES, SERIES, symptoms
 from adv_core.smoothing import ALPHA
-from adv_core.work import Record
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table
 from pages.widgets.live import follow, job_for
@@ -36,7 +34,6 @@ from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, quiz
 from pages.widgets.stage import picture_uri
 
-R = TypeVar("R", bound=Record)
 IMAGES = 100
 # What stands on the page first: a network, and what is put before or behind it.
 DEFENCES = {
@@ -101,12 +98,12 @@ def series() -> Series:
     return Series(model, defence, settings.eps, settings.levels, images=IMAGES, seed=settings.seed)
 
 
-def show_series() -> None:
+def show_series() -> tuple[DeltaGenerator, ...]:
     st.subheader("1 · The same defence, eight attacks", anchor=False)
+    page.control(
+        "defence", st.segmented_control, "Defended by", list(DEFENCES), format_func=DEFENCES.get, required=True
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        page.control(
-            "defence", st.segmented_control, "Defended by", list(DEFENCES), format_func=DEFENCES.get, required=True
-        )
         page.control("eps", st.slider, "ε of the L∞ ball", 0.02, 0.3, step=0.02, width=220)
         if page.value.defence == "quantized":
             page.control("levels", st.slider, "Levels of a pixel", 2, 32, width=220)
@@ -114,7 +111,12 @@ def show_series() -> None:
     st.markdown(STORY[page.value.defence])
     with st.container(key="judge_metrics"):
         slots = [column.empty() for column in st.columns(3)]
-    chart, note, below = st.empty(), st.empty(), st.empty()
+    with st.container(key="judge_series"):
+        return *slots, st.empty(), st.empty(), st.empty()
+
+
+def follow_series(places: tuple[DeltaGenerator, ...]) -> None:
+    *slots, chart, note, below = places
 
     def draw(records: list[Judged]) -> None:
         last = {record.key: record for record in records}
@@ -132,7 +134,7 @@ def show_series() -> None:
 
     records = follow(job_for("series", series()), draw, note.info, interval=0.25)
     if records is None:
-        st.stop()
+        return
     ended = {record.key: record for record in records if record.done == 1}
     note.caption(
         f"The first {IMAGES} test digits, ε = {page.value.eps:g}, pixels kept in [0, 1], judged on the defended "
@@ -272,7 +274,7 @@ def _ends(what: str, lines: Sequence[tuple[str, str, Sequence[tuple[float, float
 # ------------------------------------------------------------------------------------------------------ 3. certificates
 
 
-def show_smoothing() -> tuple[DeltaGenerator, DeltaGenerator]:
+def show_smoothing() -> tuple[Certify, Digit, tuple[DeltaGenerator, ...]]:
     st.subheader("3 · A promise: the vote of noisy copies", anchor=False)
     st.markdown(
         "An attack that finds nothing proves nothing. A **certificate** does: it says that *no* δ in a ball changes "
@@ -301,8 +303,12 @@ def show_smoothing() -> tuple[DeltaGenerator, DeltaGenerator]:
         st.caption("x and three of its copies. What lies below 0 or above 1 is drawn black or white.")
     with right:
         chart, told = st.empty(), st.empty()
+    st.markdown("**For many digits, and every σ**")
     work = Certify("noise_025", digit, sigma, seed=page.value.seed)
+    return work, digit, (chart, told, st.empty(), st.empty())
 
+
+def follow_vote(work: Certify, digit: Digit, chart: DeltaGenerator, told: DeltaGenerator) -> None:
     def draw(records: list[Vote]) -> None:
         last = records[-1]
         cast = sum(last.counts)
@@ -312,15 +318,12 @@ def show_smoothing() -> tuple[DeltaGenerator, DeltaGenerator]:
             height=240,
             alt=f"{cast} votes, {max(last.counts)} of them for {int(np.argmax(last.counts))}",
         )
-        told.caption(f"{cast:,} of {work.samples:,} noisy copies …".replace(",", "\u202f"))
+        told.caption(f"{cast} of {work.samples} noisy copies …")
 
     records = follow(job_for("vote", work), draw, told.info, interval=0.2)
-    if records is None:
-        st.stop()
-    with told.container():
-        _promise(records[-1], digit)
-    st.markdown("**For many digits, and every σ**")
-    return st.empty(), st.empty()
+    if records is not None:
+        with told.container():
+            _promise(records[-1], digit)
 
 
 def _promise(vote: Vote, digit: Digit) -> None:
@@ -524,9 +527,9 @@ def main() -> None:
     with st.sidebar:
         presenting(page)
     page.into_address()
-    show_series()
+    attacks = show_series()
     threats = show_threats()
-    certified = show_smoothing()
+    work, digit, (votes, told, *certified) = show_smoothing()
     intervals = show_intervals()
     show_rule()
     quiz(page, questions())
@@ -578,7 +581,9 @@ def main() -> None:
             ),
         ),
     )
-    # What takes longer comes last: everything else is on the page by then.
+    # What is computed comes last: everything else is on the page by then, and the first result comes first.
+    follow_series(attacks)
+    follow_vote(work, digit, votes, told)
     follow_threats(threats)
     follow_intervals(*intervals)
     follow_certified(*certified)

@@ -442,7 +442,7 @@ def show_training() -> tuple[DeltaGenerator, ...]:
         page.control("epochs", st.slider, "Epochs", 1, 15, width=180)
         page.control("seed", st.number_input, "Seed", 0, 99, width=120)
     with st.container(horizontal=True, vertical_alignment="center"):
-        offer(st.empty())
+        offer()
         if stopped() and not page.value.train:
             st.caption("Stopped. It goes on from where its state was last put aside, to the same weights.")
     bar = st.empty()
@@ -456,17 +456,18 @@ def stopped() -> bool:
     return any(courses().get(recipe) and not complete(courses()[recipe]) for recipe in recipes())
 
 
-def offer(slot: DeltaGenerator) -> None:
+def offer() -> None:
     """The one button of the training: what it does depends on how far that is."""
+    key = "training_button"  # one name for all three, or the former would stay beside the present one for a while
     ended = all(complete(courses().get(recipe, [])) for recipe in recipes())
     if ended and page.value.train:
         another = {"seed": (page.value.seed + 1) % 100}
-        slot.button("Again, other seed", on_click=page.set, kwargs=another, icon=":material/refresh:", key="again")
+        st.button("Again, other seed", on_click=page.set, kwargs=another, icon=":material/refresh:", key=key)
     elif page.value.train:
-        slot.button("Stop", on_click=stop, icon=":material/stop:", key="stop_training")
+        st.button("Stop", on_click=stop, icon=":material/stop:", key=key)
     else:
-        label = "Go on" if stopped() else "Train both"
-        slot.button(label, on_click=page.set, kwargs={"train": True}, type="primary", key="start_training")
+        label, start = "Go on" if stopped() else "Train both", {"train": True}
+        st.button(label, on_click=page.set, kwargs=start, icon=":material/play_arrow:", key=key)
 
 
 def follow_training(places: tuple[DeltaGenerator, ...]) -> None:
