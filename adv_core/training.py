@@ -202,8 +202,9 @@ def train(
     for step in range(done, of):
         start = time.perf_counter()
         # Draws depend on the place alone, not on what was drawn before: that is what makes a training resumable.
-        order = np.random.default_rng([recipe.seed, step // per_epoch]).permutation(len(x))
-        rows = torch.from_numpy(order[step % per_epoch * recipe.batch :][: recipe.batch])
+        if step == done or step % per_epoch == 0:
+            order = torch.from_numpy(np.random.default_rng([recipe.seed, step // per_epoch]).permutation(len(x)))
+        rows = order[step % per_epoch * recipe.batch :][: recipe.batch]
         images, y = x[rows].to(device), labels[rows].to(device)
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate_at((step + 1) / of)
