@@ -25,7 +25,7 @@ def series_chart(bars: Sequence[tuple[str, float | None, str]]) -> dict[str, Any
         "sort": order,
         "title": None,
         "scale": {"domain": order},
-        "axis": {"labelLimit": 230},
+        "axis": {"labelLimit": 230, "labelOverlap": False},
     }
     x = {
         "field": "error",

@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adv_core.attacks import Step, pgd, run
+from adv_core.attacks import Step, fgsm, pgd, run
 from adv_core.classifiers import pick_device
 from adv_core.datasets import mnist
 from adv_core.digit_network import CHECKPOINTS, DigitNetwork, read, save
@@ -34,7 +34,7 @@ from adv_core.linear import LinearClassifier, worst_case
 from adv_core.objectives import Margin, Untargeted
 from adv_core.perturbation_sets import Linf
 
-Inner = Literal["none", "fgsm", "pgd", "noise", "interval"]
+Inner = Literal["none", "fgsm", "bare_fgsm", "pgd", "noise", "interval"]
 # (network, x, labels, size of Δ, seed) -> the losses (N,) that the outer step makes smaller, the logits there (N, K)
 Worst = Callable[[nn.Module, Tensor, Tensor, float, int], tuple[Tensor, Tensor]]
 # (network, x, labels, size of Δ, seed) -> a solver under way
@@ -47,10 +47,11 @@ class Recipe:
 
     Attributes:
         inner: what stands in the place of the inner maximum. "none" is ordinary training. "fgsm" is one step from a
-            random start, with 1.25·ε (Wong, Rice & Kolter, ICLR 2020, arXiv:2001.03994). "pgd" is ``steps`` steps from
-            a random start. "noise" is no maximum at all, but Gaussian noise of deviation ε, which makes networks fit
-            for randomised smoothing (Cohen et al., ICML 2019). "interval" is an upper bound of the maximum (Gowal et
-            al., 2018, arXiv:1810.12715).
+            random start, with 1.25·ε (Wong, Rice & Kolter, ICLR 2020, arXiv:2001.03994). "bare_fgsm" is one step of ε
+            from x itself, which a network may learn to fool instead of learning to withstand it. "pgd" is ``steps``
+            steps from a random start. "noise" is no maximum at all, but Gaussian noise of deviation ε, which makes
+            networks fit for randomised smoothing (Cohen et al., ICML 2019). "interval" is an upper bound of the
+            maximum (Gowal et al., 2018, arXiv:1810.12715).
         eps: radius of the L∞ ball, in pixel units; the deviation of the noise.
         steps: of PGD.
         epochs: passes over the data.
@@ -73,7 +74,7 @@ class Recipe:
     @property
     def gradients(self) -> int:
         """Gradients in x for each digit: what the inner maximum costs beside the outer step's one."""
-        return {"fgsm": 1, "pgd": self.steps}.get(self.inner, 0)
+        return {"fgsm": 1, "bare_fgsm": 1, "pgd": self.steps}.get(self.inner, 0)
 
     def check(self) -> None:
         """Refuse what makes no sense.
@@ -237,6 +238,8 @@ def inner_maximum(recipe: Recipe) -> Worst:
 
 def solver(recipe: Recipe) -> Solver:
     """The recipe's attack, ready to be run on a minibatch: for whoever wants to watch it."""
+    if recipe.inner == "bare_fgsm":
+        return lambda network, x, y, eps, seed: fgsm(network, x, Linf(eps), Untargeted(y), quantize=False)
     steps = 1 if recipe.inner == "fgsm" else recipe.steps
     # From a random start one step shall be able to cross the ball, and several shall reach its edge from anywhere.
     factor = 1.25 if steps == 1 else 2.5 / steps
@@ -391,6 +394,7 @@ SHIPPED: dict[str, tuple[Recipe, tuple[Judge, ...]]] = {
     "standard": (Recipe("none", epochs=15), (Judge(0.1, 40, 10),)),
     "robust_01": (Recipe("pgd", 0.1, epochs=20, rate=4e-3), (Judge(0.1, 40, 10),)),
     "robust_03": (Recipe("pgd", 0.3, epochs=20, rate=4e-3), (Judge(0.1, 40, 10), Judge(0.3, 100, 10))),
+    "fgsm_03": (Recipe("bare_fgsm", 0.3, epochs=6, rate=4e-3, ramp=0), (Judge(0.1, 40, 10), Judge(0.3, 40, 10))),
     "noise_025": (Recipe("noise", 0.25, epochs=15), (Judge(0.1, 40, 10),)),
     "interval_01": (Recipe("interval", 0.1, epochs=40, rate=4e-3, ramp=0.5), (Judge(0.1, 40, 10),)),
 }

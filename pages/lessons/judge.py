@@ -39,7 +39,8 @@ IMAGES = 100
 DEFENCES = {
     "saturated": "saturation",
     "quantized": "rounding",
-    "robust": "adversarial training",
+    "fgsm": "FGSM training",
+    "robust": "PGD training",
     "none": "nothing",
 }
 STORY = {
@@ -50,6 +51,10 @@ STORY = {
     "quantized": (
         "Every pixel is rounded to a few levels before the network sees it. The network hardly minds; but a staircase "
         "is flat everywhere."
+    ),
+    "fgsm": (
+        "Trained against FGSM alone, one step from x itself with ε = 0.3. It has learnt to bend its loss so that this "
+        "one step misses."
     ),
     "robust": "Trained against PGD at ε = 0.1, as in the lesson before. It hides nothing.",
     "none": "The standard network by itself.",
@@ -64,7 +69,7 @@ REACH = 60
 ANGLES = tuple(sorted((float(a) for a in range(-REACH, REACH + 1, 5)), key=abs))
 SIGMAS = {"0.1": PALETTE[2], "0.25": PALETTE[0], "0.5": PALETTE[4], "1": PALETTE[1]}
 PROVED = {"interval_01": "trained with intervals", "robust_01": "trained with PGD", "standard": "standard"}
-PROOF = (0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2)
+PROOF = (0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.16, 0.17, 0.18, 0.2)
 
 
 @dataclass(frozen=True)
@@ -94,14 +99,26 @@ def share(part: float) -> str:
 
 def series() -> Series:
     settings = page.value
-    model, defence = ("robust_01", "none") if settings.defence == "robust" else ("standard", settings.defence)
+    trained = {"robust": "robust_01", "fgsm": "fgsm_03"}.get(settings.defence)
+    model, defence = (trained, "none") if trained else ("standard", settings.defence)
     return Series(model, defence, settings.eps, settings.levels, images=IMAGES, seed=settings.seed)
+
+
+def _suit() -> None:
+    """Another defence is met with the ε that it was made for."""
+    page.set(eps=0.3 if st.session_state[page.key("defence")] == "fgsm" else Settings.eps)
 
 
 def show_series() -> tuple[DeltaGenerator, ...]:
     st.subheader("1 · The same defence, eight attacks", anchor=False)
     page.control(
-        "defence", st.segmented_control, "Defended by", list(DEFENCES), format_func=DEFENCES.get, required=True
+        "defence",
+        st.segmented_control,
+        "Defended by",
+        list(DEFENCES),
+        format_func=DEFENCES.get,
+        required=True,
+        on_change=_suit,
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page.control("eps", st.slider, "ε of the L∞ ball", 0.02, 0.3, step=0.02, width=220)
@@ -125,7 +142,7 @@ def follow_series(places: tuple[DeltaGenerator, ...]) -> None:
         chart.vega_lite_chart(
             series_chart(bars),
             width="stretch",
-            height=330,
+            height=400,
             alt="Error under each attack: "
             + ", ".join(f"{title} {share(error)}" for title, error, _ in bars if error is not None),
         )
@@ -162,6 +179,12 @@ def show_diagnosis(ended: dict[str, Judged]) -> None:
     worst = max(SERIES, key=lambda each: errors[each.key])
     flat, everywhere = ended["clean"].flat, errors["any"]
     signs = symptoms(errors, everywhere)
+    if errors["pgd"] > errors["fgsm"] + 0.2:
+        st.info(
+            f"FGSM finds {share(errors['fgsm'])}, PGD with its many steps **{share(errors['pgd'])}**. Whoever judges "
+            "by one step alone would have believed the first.",
+            icon=":material/footprint:",
+        )
     st.markdown(
         f"At **{share(flat)}** of the digits the gradient of the cross-entropy is exactly zero. With ε = 1, where any "
         f"picture can become any other, PGD on it fools {share(everywhere)}."
@@ -538,7 +561,8 @@ def main() -> None:
         "1. Open the link and cover everything below the second number: “1 % under FGSM. Would you buy it?” Then "
         "scroll.\n"
         "2. Switch to *rounding*, then to *nothing*: the defence made it worse.\n"
-        "3. Switch to *adversarial training*: all bars agree. Then raise ε to 0.2, and look at the last bar.\n"
+        "3. *FGSM training*: strong against FGSM, helpless against a few steps. *PGD training*: all bars agree. Then "
+        "raise ε to 0.2, and look at the last bar.\n"
         "4. Section 3: let the votes come in, and ask what a unanimous vote of 10 000 promises. σ = 1: it abstains.",
         "- “So gradient attacks are useless?” No: they are the strongest there are, where the gradient tells the "
         "truth.\n"

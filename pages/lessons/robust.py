@@ -269,7 +269,7 @@ _PROBLEM = (
 )
 _STEP = (
     (r"\theta \leftarrow \theta - \eta\,", 4),
-    (r"\nabla_\theta", 3),
+    (r"\nabla_\theta\ ", 3),
     (r"L\big(y, f_\theta(x + \delta^*)\big)", None),
 )
 
@@ -648,8 +648,8 @@ def show_price() -> None:
         last = course[-1]
         name = "yours, standard" if recipe.inner == "none" else f"yours, {INNER[recipe.inner]}, ε = {recipe.eps:g}"
         cells = [share(last.attacked or 0) if abs(recipe.eps - eps) < 1e-9 else "–" for eps in (0.1, 0.3)]
-        rows.append((name, share(last.clean or 0), *cells, f"{last.seconds / recipe.epochs:.1f}"))
-    table(("network", "untouched", "ε = 0.1", "ε = 0.3", "s/epoch"), rows)
+        rows.append((name, share(last.clean or 0), *cells, f"{last.seconds / recipe.epochs:.1f}\u00a0s"))
+    table(("network", "clean", "ε = 0.1", "ε = 0.3", "an epoch"), rows)
     st.caption(
         "Errors. The shipped three learnt from 60\u202f000 digits and are judged on all 10\u202f000 test digits, by "
         "PGD with restarts, as their script printed it. Yours: "

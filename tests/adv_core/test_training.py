@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from adv_core import Linf, Untargeted, pgd
+from adv_core import Linf, Untargeted, fgsm, pgd, run
 from adv_core.datasets import Digits, mnist
 from adv_core.digit_network import DigitNetwork, checkpoint, names, read
 from adv_core.linear import error, robust_losses, slope
@@ -79,6 +79,13 @@ def test_interval_training_lowers_its_bound(data: Digits) -> None:
     before = float(bound(network, x, y, 0.02, 0)[0].mean().detach())
     list(train(network, x, y, recipe))
     assert float(bound(network, x, y, 0.02, 0)[0].mean().detach()) < before / 2
+
+
+def test_training_against_one_step_learns_to_fool_that_step(test: Digits) -> None:
+    network, x, y = checkpoint("fgsm_03").network, test.images[:200], test.labels[:200]
+    one = run(fgsm(network, x, Linf(0.3), Untargeted(y), quantize=False), keep_steps=False)
+    assert float(wrong_at(network, one.adversarial, y).float().mean()) < 0.2
+    assert Judge(0.3, steps=10).error(network, x, y)[1] > 0.8
 
 
 def test_noise_training_withstands_noise(data: Digits, test: Digits) -> None:
@@ -204,11 +211,11 @@ def test_frozen_does_not_thaw_what_was_frozen_before() -> None:
     assert not network[0].weight.requires_grad and network[2].weight.requires_grad
 
 
-@pytest.mark.parametrize(("inner", "steps"), [("fgsm", 7), ("pgd", 7), ("pgd", 1)])
+@pytest.mark.parametrize(("inner", "steps"), [("fgsm", 7), ("bare_fgsm", 7), ("pgd", 7), ("pgd", 1)])
 def test_the_inner_perturbation_stays_in_the_ball_and_the_box(data: Digits, inner: str, steps: int) -> None:
     x, y = data.images[:50], data.labels[:50]
     *_, last = solver(Recipe(inner, steps=steps))(DigitNetwork(), x, y, 0.1, 3)  # type: ignore[arg-type]
-    assert last.index == (1 if inner == "fgsm" else steps)
+    assert last.index == (steps if inner == "pgd" else 1)
     assert float(last.delta.abs().max()) <= np.float32(0.1)
     assert float(last.adversarial.min()) >= 0 and float(last.adversarial.max()) <= 1
 

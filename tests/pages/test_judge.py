@@ -58,6 +58,16 @@ def test_the_other_defences(defence: str) -> None:
     assert link(at) == {"defence": defence}
 
 
+def test_training_against_one_step_falls_to_many() -> None:
+    at = lesson()
+    at.segmented_control(key="judge_defence").set_value("fgsm").run()
+    assert not at.exception and link(at) == {"defence": "fgsm", "eps": "0.3"}
+    _, fgsm, worst = percents(at)
+    assert fgsm <= 15 and worst >= 90 and "one step alone" in words(at)
+    at.segmented_control(key="judge_defence").set_value("robust").run()
+    assert link(at) == {"defence": "robust"}
+
+
 def test_the_vote_and_its_promise(opened: AppTest) -> None:
     promise = next(s.value for s in opened.success if "The vote says" in s.value)
     said = re.search(r"says \*\*7\*\*.* < \*\*([\d.]+)\*\*", promise)
