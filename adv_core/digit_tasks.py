@@ -164,8 +164,8 @@ class ErrorCurve(Task[CurvePoint]):
     model: Model = field(repr=False)
     eps: tuple[float, ...]
     norm: str = "linf"
-    steps: int = 40
-    images: int = 300
+    steps: int = 20
+    images: int = 200
 
     @property
     def length(self) -> int:

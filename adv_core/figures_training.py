@@ -1,10 +1,10 @@
-"""Charts about training against the worst case: numbers in, Vega-Lite specifications or plotly figures out."""
+"""Charts about training against the worst case: numbers in, Vega-Lite specifications or pixels out."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
+from PIL import Image, ImageDraw
 
 from adv_core.figures import PALETTE
 
@@ -149,48 +149,41 @@ def ascent_chart(losses: Sequence[float], untouched: float) -> dict[str, Any]:
     }
 
 
-def surfaces(panels: Sequence[tuple[str, np.ndarray]], places: np.ndarray, height: int = 360) -> go.Figure:
-    """Loss surfaces side by side, on the same scale of height and colour.
+def surface(loss: np.ndarray, top: float, size: int = 480) -> np.ndarray:
+    """A loss surface seen from above the corner where the descent ends, as a picture (size, size, 3) uint8.
+
+    A picture rather than a chart to turn: it is there at once, on a phone too. The attack's direction a goes to the
+    back right, the random one b to the back left.
 
     Args:
-        panels: (title, loss (S, S), line b, column a) each.
-        places: the values of a and b, (S,).
+        loss: (S, S), line b, column a.
+        top: the loss at the upper edge, the same for all that are to be compared.
     """
-    top = max(float(loss.max()) for _, loss in panels)
-    figure = go.Figure()
-    axis = {"title": "", "nticks": 3, "showspikes": False}
-    for index, (title, loss) in enumerate(panels):
-        scene = f"scene{index + 1 if index else ''}"
-        left, right = index / len(panels), (index + 1) / len(panels)
-        figure.add_surface(
-            x=places,
-            y=places,
-            z=loss,
-            scene=scene,
-            cmin=0,
-            cmax=top,
-            colorscale="Cividis",
-            showscale=False,
-            name=title,
-            hovertemplate="a %{x:.2f}, b %{y:.2f}: loss %{z:.2f}<extra></extra>",
-        )
-        figure.update_layout(
-            {
-                scene: {
-                    "domain": {"x": [left, right], "y": [0, 0.92]},
-                    "xaxis": {**axis, "title": "a: uphill"},
-                    "yaxis": {**axis, "title": "b: random"},
-                    "zaxis": {**axis, "title": "loss", "range": [0, top]},
-                    "camera": {"eye": {"x": -1.5, "y": -1.5, "z": 0.9}},
-                    "aspectmode": "cube",
-                }
-            }
-        )
-        figure.add_annotation(
-            text=f"<b>{title}</b>", x=(left + right) / 2, y=1, xref="paper", yref="paper", showarrow=False
-        )
-    figure.update_layout(height=height, margin={"l": 0, "r": 0, "t": 10, "b": 0})
-    return figure
+    zoom = 2 * size  # drawn twice as large, then reduced: smooth edges
+    side = len(loss)
+    b, a = np.meshgrid(*[np.linspace(0, 1, side)] * 2, indexing="ij")
+    height = np.clip(loss / max(top, 1e-9), 0, 1)
+    across = zoom * (0.5 + 0.46 * (a - b))
+    down = zoom * (0.96 - 0.24 * (a + b) - 0.46 * height)
+    picture = Image.new("RGB", (zoom, zoom), "white")
+    draw = ImageDraw.Draw(picture)
+    cells = [(row, column) for row in range(side - 1) for column in range(side - 1)]
+    for row, column in sorted(cells, key=sum, reverse=True):  # the farthest first
+        corners = [(row, column), (row, column + 1), (row + 1, column + 1), (row + 1, column)]
+        colour = _cividis(float(np.mean([height[corner] for corner in corners])))
+        edge = tuple(int(0.82 * part) for part in colour)
+        draw.polygon([(across[corner], down[corner]) for corner in corners], fill=colour, outline=edge)
+    return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
+
+
+# Nuñez, Anderton & Renslow (2018): its order can be seen with any colour vision.
+_CIVIDIS = np.array([(0, 34, 78), (53, 69, 108), (102, 105, 112), (148, 142, 119), (200, 183, 102), (254, 232, 56)])
+
+
+def _cividis(share: float) -> tuple[int, int, int]:
+    places = np.linspace(0, 1, len(_CIVIDIS))
+    red, green, blue = (round(float(np.interp(share, places, _CIVIDIS[:, part]))) for part in range(3))
+    return red, green, blue
 
 
 def _epochs(epochs: int) -> dict[str, Any]:

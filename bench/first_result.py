@@ -21,6 +21,8 @@ PAGES = (
     ("/small", "img[alt^='The photograph with the worst']"),
     ("/up", "[data-testid=stMetric], [data-testid=stAlert]"),
     ("/linear", "[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg"),
+    ("/robust", "img[alt^='The digit after the attack on the robust']"),
+    ("/judge", "[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg"),
 )
 
 

@@ -275,12 +275,12 @@ def follow_threats(places: tuple[tuple[DeltaGenerator, DeltaGenerator], ...]) ->
 
         for slot, work, show, note in (
             (f"turned {key}", Rotations(key, ANGLES, 200), show_turn, right_note),
-            (f"l2 {key}", ErrorCurve(key, L2_CURVE, "l2", 30, 200), show_ball, left_note),
+            (f"l2 {key}", ErrorCurve(key, L2_CURVE, "l2"), show_ball, left_note),
         ):
             if follow(job_for(slot, work), show, note.info, interval=0.3) is None:
                 return
     left_note.caption(
-        "200 test digits, 30 steps. The dotted line: ‖δ‖₂ = 2. A δ with ‖δ‖∞ = 0.1 has at most ‖δ‖₂ = 0.1·√784 = 2.8."
+        "200 test digits, 20 steps. The dotted line: ‖δ‖₂ = 2. A δ with ‖δ‖∞ = 0.1 has at most ‖δ‖₂ = 0.1·√784 = 2.8."
     )
     right_note.caption(
         f"200 test digits, every 5° up to ±{REACH}°. Wrong at some angle: "

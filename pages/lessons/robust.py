@@ -40,7 +40,7 @@ from adv_core.figures_training import (
     course_chart,
     error_curves,
     judged_chart,
-    surfaces,
+    surface,
 )
 from adv_core.handwriting import as_digit
 from adv_core.images import ImageError, open_image
@@ -48,7 +48,7 @@ from adv_core.training import Recipe
 from adv_core.work import Record, Work
 from pages.widgets.canvas import canvas
 from pages.widgets.controls import Controls
-from pages.widgets.lesson import chart, closing, for_the_lecturer, opening, presenting, table
+from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table
 from pages.widgets.live import drop_jobs, follow, job_for
 from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, quiz
@@ -232,13 +232,13 @@ def chosen_digit() -> Digit | None:
     return Digit.of(data.images[place], label)
 
 
-def labelled(image: Tensor) -> Digit | None:
+def labelled(image: Tensor) -> Digit:
     """The learner says what the own digit is meant to be: an attack leads away from that."""
     robust = computed("look own", Sweep("robust_01", Digit.of(image, 0), (0.0,)))
     guess = int(robust.probabilities[0].argmax())
-    label = st.segmented_control("It is meant to be a", list(range(10)), default=guess, key=f"robust_label_{guess}")
+    label = st.selectbox("It is meant to be a", range(10), index=guess, key=f"robust_label_{guess}", width=220)
     st.caption("Scaled and moved as MNIST's digits are. It stays in memory and is never stored.")
-    return None if label is None else Digit.of(image, label)
+    return Digit.of(image, label)
 
 
 def photographed() -> Tensor | None:
@@ -623,12 +623,15 @@ def show_insides(digit: Digit | None, model: Model) -> None:
         f"on one scale: the standard network's loss climbs to {standard.loss.max():.1f}, the robust one's to "
         f"{robust.loss.max():.2g}."
     )
-    chart(
-        surfaces([("standard", standard.loss), ("robust", robust.loss)], standard.places),
-        "surfaces",
-        f"Loss surfaces: the standard network's rises to {standard.loss.max():.1f}, the robust one's to "
-        f"{robust.loss.max():.1f}, as far as 0.3 from x",
-    )
+    with st.container(key="stage_surfaces"):
+        top = float(max(standard.loss.max(), robust.loss.max()))
+        for column, (name, each) in zip(st.columns(2), (("standard", standard), ("robust", robust)), strict=True):
+            column.image(
+                picture_uri(surface(each.loss, top)),
+                width="stretch",
+                alt=f"Loss surface of the {name} network: it rises to {each.loss.max():.2g} within 0.3 of x",
+            )
+            column.caption(f"{name}: a to the back right, b to the back left, ±0.3 each; x in the middle")
 
 
 _texture = {"standard": "speckles all over the picture", "robust": "smooth patches along the strokes of the digit"}
