@@ -234,10 +234,12 @@ def show_threats() -> tuple[tuple[DeltaGenerator, DeltaGenerator], ...]:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**PGD in the L2 ball**")
-        first = st.empty(), st.empty()
+        with st.container(key="room_ball"):
+            first = st.empty(), st.empty()
     with right:
         st.markdown("**Just turned**")
-        second = st.empty(), st.empty()
+        with st.container(key="room_turn"):
+            second = st.empty(), st.empty()
     return first, second
 
 
@@ -324,11 +326,12 @@ def show_smoothing() -> tuple[Certify, Digit, tuple[DeltaGenerator, ...]]:
             alt=f"A {digit.label}, and three noisy copies of it",
         )
         st.caption("x and three of its copies. What lies below 0 or above 1 is drawn black or white.")
-    with right:
+    with right, st.container(key="room_vote"):
         chart, told = st.empty(), st.empty()
     st.markdown("**For many digits, and every σ**")
     work = Certify("noise_025", digit, sigma, seed=page.value.seed)
-    return work, digit, (chart, told, st.empty(), st.empty())
+    with st.container(key="room_certified"):
+        return work, digit, (chart, told, st.empty(), st.empty())
 
 
 def follow_vote(work: Certify, digit: Digit, chart: DeltaGenerator, told: DeltaGenerator) -> None:
@@ -415,7 +418,8 @@ def show_intervals() -> tuple[DeltaGenerator, DeltaGenerator]:
     )
     page.control("proved", st.segmented_control, "Which network", list(PROVED), format_func=PROVED.get, required=True)
     page.into_address()
-    return st.empty(), st.empty()
+    with st.container(key="room_between"):
+        return st.empty(), st.empty()
 
 
 def follow_intervals(slot: DeltaGenerator, note: DeltaGenerator) -> None:

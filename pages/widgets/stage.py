@@ -34,7 +34,7 @@ CSS = """
 .st-key-loss {min-height: 13.5rem}
 .st-key-judge_metrics {min-height: 7rem}
 .st-key-judge_series {min-height: 31rem}
-.st-key-error_curves {min-height: 24rem}
+.st-key-error_curves, [class*=st-key-room_] {min-height: 24rem}
 .lab-bars {display: grid; grid-template-columns: minmax(5.5rem, 10rem) 1fr; gap: .3rem .6rem; align-items: center}
 .lab-bars .n {text-align: right; line-height: 1.1; overflow-wrap: anywhere; font-size: .92rem}
 .lab-bars .t {display: flex; align-items: center; gap: .5rem; font-size: .88rem; font-variant-numeric: tabular-nums}
