@@ -15,7 +15,7 @@ Noisy copies are not cut to [0, 1]: the theorem is about noise that is Gaussian 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -61,21 +61,27 @@ def lower_bound(successes: int, samples: int, alpha: float = ALPHA) -> float:
         raise ValueError("so many successes out of so many samples cannot be")
     if successes == 0:
         return 0.0
-    # The p at which so many successes, or more, have probability α. In logarithms: 10 000 out of 20 000 would overflow.
+    log_tail = _log_tail(successes, samples)  # it rises with p; the bound is where it passes log α
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        p = (low + high) / 2
+        low, high = (p, high) if log_tail(p) < math.log(alpha) else (low, p)
+    return low
+
+
+def _log_tail(successes: int, samples: int) -> Callable[[float], float]:
+    """p -> log P(so many successes, or more). In logarithms: 10 000 out of 20 000 would overflow."""
     counts = np.arange(successes, samples + 1)
     log_choices = np.array(
         [math.lgamma(samples + 1) - math.lgamma(k + 1) - math.lgamma(samples - k + 1) for k in counts]
     )
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        p = (low + high) / 2
+
+    def log_tail(p: float) -> float:
         terms = log_choices + counts * math.log(p) + (samples - counts) * math.log1p(-p)
         top = terms.max()
-        if top + math.log(np.exp(terms - top).sum()) < math.log(alpha):
-            low = p
-        else:
-            high = p
-    return low
+        return float(top + math.log(np.exp(terms - top).sum()))
+
+    return log_tail
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,20 @@ def certificate(first: Tensor, counts: Tensor, sigma: float, alpha: float = ALPH
     if p <= 0.5:
         return Certificate(None, 0.0, p)
     return Certificate(winner, sigma * NormalDist().inv_cdf(p), p)
+
+
+def prediction(counts: Tensor, alpha: float = ALPHA) -> int | None:
+    """PREDICT of the paper: the class that g answers, or None, an abstention, where two classes are too close.
+
+    Were the first two classes equally likely, their votes would be those of a fair coin (Hung & Fithian, Annals of
+    Statistics 2019). It is wrong with probability α at most.
+
+    Args:
+        counts: votes of noisy copies, (K,), their number fixed beforehand.
+    """
+    (first, second), (winner, _) = (part.tolist() for part in counts.topk(2))
+    surprise = math.log(2) + _log_tail(first, first + second)(0.5)  # both ends of the coin
+    return winner if surprise <= math.log(alpha) else None
 
 
 class SoftVote(nn.Module):

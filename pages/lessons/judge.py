@@ -1,5 +1,5 @@
-"""Lesson: is it really robust? Defences that only look like one, other threat models, and what a certificate "
-"promises."""
+"""Lesson: is it really robust? Defences that only look like one, other threat models, and what a certificate
+promises."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ STORY = {
         "Trained against FGSM alone, one step from x itself with ε = 0.3. It has learnt to bend its loss so that this "
         "one step misses."
     ),
-    "robust": "Trained against PGD at ε = 0.1, as in the lesson before. It hides nothing.",
+    "robust": "Trained against PGD at ε = 0.1, as in the lesson before. Up to that ε it hides nothing.",
     "none": "The standard network by itself.",
 }
 NETWORKS = {
@@ -370,12 +370,11 @@ def _promise(vote: Vote, digit: Digit) -> None:
     )
     single = "" if vote.single is None else f" The network by itself, without noise, falls at ‖δ‖₂ = {vote.single:.2f}."
     tried = vote.attacked or ()
-    held = int(np.argmax(tried)) == vote.label if tried else True
     st.caption(
         f"{vote.counts[vote.label]} of {cast} copies; so p ≥ {vote.p:.4f} (orange), wrong in at most one of "
         f"{1 / ALPHA:.0f} such experiments. Tried: an attack on the vote with ‖δ‖₂ = {vote.length:.2f}; "
         f"{tried[vote.label] if tried else 0} of {sum(tried)} copies still say {vote.label}"
-        f"{'' if held else ': THE PROMISE IS BROKEN'}.{single}"
+        f"{'' if vote.held else ': THE PROMISE IS BROKEN'}.{single}"
     )
 
 
@@ -442,7 +441,7 @@ def follow_intervals(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     note.caption(
         f"The first {work.images} test digits. At ε = 0.1: {share(at.safe)} proved safe, {share(at.fallen)} fooled by "
         f"PGD or wrong anyway, {share(unknown)} unknown. A proof counts from below, an attack from above; the truth "
-        "lies in the grey. Computed in floating point, so a proof up to rounding."
+        "lies in the grey. What the computer rounds is counted in."
     )
 
 

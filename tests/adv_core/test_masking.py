@@ -60,6 +60,15 @@ def test_rounding_has_no_slope_unless_it_is_let_through(network: DigitNetwork, t
     assert torch.allclose(input_gradient(open_, x, Margin(y)).gradient, expected, atol=1e-5)
 
 
+def test_the_slope_dies_where_the_probabilities_round_to_zero() -> None:
+    """104 is where exp underflows in float32: before, the other class still pulls; beyond, nothing does."""
+    layer = torch.nn.Linear(1, 2, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[-0.5], [0.5]]))
+    one = torch.ones(1, 1), torch.tensor([1])
+    assert without_slope(Saturated(layer, 50), *one) == 0 and without_slope(Saturated(layer, 200), *one) == 1
+
+
 @pytest.mark.parametrize("levels", [2, 3, 8, 256])
 def test_it_rounds_to_that_many_levels(levels: int) -> None:
     shown = Quantized(torch.nn.Identity(), levels)(torch.linspace(0, 1, 1001)[:, None])
@@ -110,6 +119,9 @@ def test_an_attack_of_the_series_is_the_one_it_says(network: DigitNetwork, test:
         ({"fgsm": 0.3, "pgd": 0.1}, None, 1),
         ({"pgd": 0.1, "square": 0.5, "transfer": 0.3}, None, 2),
         ({"pgd": 0.5}, 0.5, 1),
+        ({"pgd": 0.1, "noise": 0.2}, None, 1),
+        ({"pgd": 0.1, "margin": 0.5}, None, 1),
+        ({"pgd": 0.66, "margin": 0.73, "fgsm": 0.68, "square": 0.67}, None, 0),  # no two attacks are quite equal
         ({}, None, 0),
     ],
 )
