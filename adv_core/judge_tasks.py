@@ -91,7 +91,7 @@ class Series(Task[Judged]):
     @property
     def length(self) -> int:
         # the attacks' own steps, a record for every tenth of them
-        return 2 * (len(SERIES) + 2) + (3 * STEPS + 2 * 5 * STEPS + STEPS + STEPS + QUERIES) // 10
+        return 2 * (len(SERIES) + 2) + (5 * STEPS + 2 * 5 * STEPS + 200 + QUERIES) // 10
 
     @property
     def rows(self) -> int:
@@ -126,7 +126,9 @@ class Series(Task[Judged]):
         yield judged("clean", 1, x, without_slope(defence.classifier, x, labels))
         for each in SERIES:
             ball, last = Linf(self.eps), x
-            expected = {"more": 2 * 5 * STEPS, "square": QUERIES, "noise": 1, "fgsm": 1}.get(each.key, STEPS)
+            expected = {"more": 2 * 5 * STEPS, "apgd": 200, "square": QUERIES, "noise": 1, "fgsm": 1}.get(
+                each.key, STEPS
+            )
             for step in each.launch(defence, other, x, labels, ball, self.seed):
                 last = step.adversarial
                 if step.index % 10 == 0 and not step.final and expected > 1:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from adv_core.attacks import Classifier, Step, fgsm, input_gradient, pgd, random_noise
+from adv_core.attacks import Classifier, Step, apgd, fgsm, input_gradient, pgd, random_noise
 from adv_core.black_box import square_attack
 from adv_core.objectives import Margin, Untargeted
 from adv_core.perturbation_sets import Linf
@@ -155,6 +155,14 @@ SERIES = (
     ),
     Try("margin", "PGD on the margin", "gradient", _climb(lambda defence, _: defence.classifier, Margin)),
     Try("twin", "PGD on the twin", "twin", _climb(lambda defence, _: defence.twin, Margin)),
+    Try(
+        "apgd",
+        "Auto-PGD on the twin",
+        "twin",
+        lambda defence, _, x, y, ball, seed: apgd(
+            defence.twin, x, ball, Margin(y), steps=100, restarts=2, seed=seed, quantize=False
+        ),
+    ),
     Try("transfer", "transfer from another network", "other network", _climb(lambda _, other: other, Margin)),
     Try(
         "square",

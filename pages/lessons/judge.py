@@ -110,7 +110,7 @@ def _suit() -> None:
 
 
 def show_series() -> tuple[DeltaGenerator, ...]:
-    st.subheader("1 · The same defence, eight attacks", anchor=False)
+    st.subheader(f"1 · The same defence, {len(SERIES)} attacks", anchor=False)
     page.control(
         "defence",
         st.segmented_control,
@@ -217,8 +217,8 @@ def show_diagnosis(ended: dict[str, Judged]) -> None:
         )
     if page.value.defence == "robust" and page.value.eps > 0.12:
         st.caption(
-            "Beyond the ε it was trained for, even this network begins to hide: where Square Attack beats PGD, the "
-            "gradient does not tell everything."
+            "Beyond the ε that it was trained for, 40 steps of PGD are not enough: Auto-PGD finds far more. Where two "
+            "attacks disagree, the better one is nearer to the truth, and may still be far from it."
         )
 
 
@@ -547,8 +547,8 @@ def main() -> None:
     opening(
         page,
         "Is it really robust?",
-        f"This network survives FGSM. Then seven other attacks try, one of them with {QUERIES} questions and no "
-        "gradient.",
+        f"This network survives FGSM. Then {len(SERIES) - 1} other attacks try, one of them with {QUERIES} questions "
+        "and no gradient.",
     )
     with st.sidebar:
         presenting(page)
