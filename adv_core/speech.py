@@ -1,0 +1,273 @@
+"""f for sound: a small network that writes down what it hears, letter by letter.
+
+Wave form in, letters out, differentiable from end to end: a log-mel front end, depthwise separable convolutions in
+time (QuartzNet: Kriman et al., ICASSP 2020, arXiv:1910.10261), and for every 20 ms a vote on each letter or none
+(CTC: Graves, Fernández, Gomez & Schmidhuber, ICML 2006).
+
+`assets/speech/` holds the trained weights, beside the figures that `python -m adv_core.speech_training` printed.
+"""
+
+import json
+import math
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from adv_core.sound import RATE
+
+CHECKPOINT = Path(__file__).parents[1] / "assets" / "speech"
+ALPHABET = " abcdefghijklmnopqrstuvwxyz'"
+BLANK = 0  # "no letter here"; letter i of the alphabet is i + 1
+LETTERS = len(ALPHABET) + 1
+HOP = RATE // 100  # 10 ms from one column of the spectrogram to the next
+STRIDE = 2  # columns of the spectrogram to one vote
+FRAME = HOP * STRIDE / RATE  # seconds
+
+_WINDOW, _BANDS = 400, 64
+
+
+class LogMel(nn.Module):
+    """Wave form (N, T) -> how loud each of 64 bands is, (N, 64, 1 + T // 160): logarithms, less their mean over time.
+
+    A sound that is twice as loud looks the same, and so does one through a microphone that favours some bands.
+    """
+
+    window: Tensor
+    bands: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("window", torch.hann_window(_WINDOW), persistent=False)
+        self.register_buffer("bands", mel_bands(_BANDS, 512), persistent=False)
+
+    def forward(self, wave_form: Tensor) -> Tensor:
+        level = wave_form.square().mean(1, keepdim=True).add(1e-10).sqrt()
+        spectrum = torch.stft(
+            wave_form / level, 512, HOP, _WINDOW, self.window, center=True, pad_mode="constant", return_complex=True
+        )
+        power = torch.view_as_real(spectrum).square().sum(-1)  # the square root would have no slope at zero
+        loud = (self.bands @ power).add(1e-2).log()
+        return loud - loud.mean(2, keepdim=True)
+
+
+def mel_bands(bands: int, size: int) -> Tensor:
+    """Triangles on the mel scale from 60 Hz to 7.6 kHz, (bands, size // 2 + 1)."""
+
+    def mel(hertz: float) -> float:
+        return 2595 * math.log10(1 + hertz / 700)
+
+    places = torch.linspace(mel(60), mel(7600), bands + 2)
+    edges = 700 * (10 ** (places / 2595) - 1)
+    hertz = torch.linspace(0, RATE / 2, size // 2 + 1)
+    rising = (hertz - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - hertz) / (edges[2:] - edges[1:-1])[:, None]
+    return torch.minimum(rising, falling).clamp_min(0)
+
+
+class Block(nn.Module):
+    """Each channel looks along time for itself, then the channels talk to each other; what comes in is added."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.along = nn.Conv1d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False)
+        self.across = nn.Conv1d(channels, channels, 1, bias=False)
+        self.norm = nn.BatchNorm1d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.norm(self.across(self.along(x))))
+
+
+class SpeechNetwork(nn.Module):
+    """Wave form (N, T) in [-1, 1], 16 000 samples a second -> logits (N, frames, 29), one frame for every 20 ms.
+
+    Class 0 is the blank, the others are the letters of `ALPHABET`.
+
+    Args:
+        width: channels.
+        kernels: of the blocks, in columns of 20 ms.
+        seed: of the first weights; the global generator is not touched.
+    """
+
+    def __init__(
+        self, width: int = 208, kernels: Sequence[int] = (7, 9, 11, 11, 13, 13, 15, 15, 17, 19), seed: int = 0
+    ) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.front = LogMel()
+            self.first = nn.Sequential(
+                nn.Conv1d(_BANDS, width, 9, STRIDE, padding=4, bias=False), nn.BatchNorm1d(width), nn.ReLU()
+            )
+            self.blocks = nn.Sequential(*[Block(width, kernel) for kernel in kernels])
+            self.vote = nn.Sequential(nn.Conv1d(width, width, 1), nn.ReLU(), nn.Dropout(0.1), nn.Conv1d(width, LETTERS, 1))
+
+    @property
+    def device(self) -> torch.device:
+        return self.vote[0].weight.device
+
+    def hear(self, loud: Tensor) -> Tensor:
+        """What follows the front end: (N, 64, columns) -> logits (N, frames, 29)."""
+        logits: Tensor = self.vote(self.blocks(self.first(loud)))
+        return logits.transpose(1, 2)
+
+    def forward(self, wave_form: Tensor) -> Tensor:
+        return self.hear(self.front(wave_form))
+
+
+# ------------------------------------------------------------------------------------------------------------ letters
+
+
+def spell(text: str) -> tuple[int, ...]:
+    """The classes of a text's letters.
+
+    Raises:
+        ValueError: a letter outside `ALPHABET`; the message is for people.
+    """
+    strange = sorted({letter for letter in text if letter not in ALPHABET})
+    if strange:
+        raise ValueError(f"The network writes the letters a to z, spaces and apostrophes only, not {strange[0]!r}.")
+    return tuple(ALPHABET.index(letter) + 1 for letter in text)
+
+
+def collapse(path: Iterable[int]) -> tuple[int, ...]:
+    """What a path of one class a frame says: repetitions are one letter, blanks none."""
+    return tuple(one for one, _ in groupby(path) if one != BLANK)
+
+
+def read(classes: Iterable[int]) -> str:
+    """The text of a row of letters' classes."""
+    return "".join(ALPHABET[one - 1] for one in classes)
+
+
+def transcripts(logits: Tensor) -> list[str]:
+    """The likeliest letter of every frame, repetitions and blanks removed: (N, frames, 29) -> N texts.
+
+    Spaces at the ends and double ones are not said: they are dropped.
+    """
+    return [" ".join(read(collapse(path)).split()) for path in logits.argmax(2).tolist()]
+
+
+def needed_frames(text: str) -> int:
+    """How many frames a text takes at least: one a letter, and a blank between two that are equal."""
+    return len(text) + sum(one == two for one, two in zip(text, text[1:], strict=False))
+
+
+class Moment(NamedTuple):
+    """One letter: which, from when to when (seconds), and how sure the network is of it (the mean over its frames)."""
+
+    letter: str
+    start: float
+    end: float
+    sure: float
+
+
+def alignment(logits: Tensor, text: str | None = None) -> list[Moment]:
+    """When each letter is heard.
+
+    Args:
+        logits: (frames, 29).
+        text: what shall have been said: its likeliest path (Viterbi). None: the likeliest letter of every frame.
+
+    Raises:
+        ValueError: a text that does not fit into so many frames.
+    """
+    chances = logits.detach().log_softmax(1).cpu()
+    path = chances.argmax(1).tolist() if text is None else _best_path(chances, spell(text))
+    moments, place = [], 0
+    for one, group in groupby(path):
+        frames = len(list(group))
+        if one != BLANK:
+            sure = float(chances[place : place + frames, one].exp().mean())
+            moments.append(Moment(ALPHABET[one - 1], place * FRAME, (place + frames) * FRAME, sure))
+        place += frames
+    return moments
+
+
+def _best_path(chances: Tensor, letters: Sequence[int]) -> list[int]:
+    """The likeliest path that says these letters (Viterbi on the letters with blanks between)."""
+    states = [BLANK, *(one for letter in letters for one in (letter, BLANK))]
+    score = np.full(len(states), -np.inf)
+    emission = chances.numpy()[:, states]
+    score[:2] = emission[0, :2]
+    skip = np.array([i >= 2 and states[i] != BLANK and states[i] != states[i - 2] for i in range(len(states))])
+    back = np.zeros(emission.shape, int)
+    for frame in range(1, len(emission)):
+        one = np.concatenate([[-np.inf], score[:-1]])
+        two = np.where(skip, np.concatenate([[-np.inf] * 2, score[:-2]])[: len(states)], -np.inf)
+        ways = np.stack([score, one, two])
+        back[frame] = ways.argmax(0)
+        score = ways.max(0) + emission[frame]
+    state = len(states) - 1 if score[-1] >= score[-2:].max() else len(states) - 2
+    if not np.isfinite(score[state]):
+        raise ValueError("so long a text does not fit into so short a sound")
+    path = [state]
+    for frame in range(len(emission) - 1, 0, -1):
+        state -= int(back[frame, state])
+        path.append(state)
+    return [states[state] for state in reversed(path)]
+
+
+def word_errors(said: str, heard: str) -> int:
+    """How many words have to be changed, put in or taken out to turn one text into the other (Levenshtein)."""
+    row = list(range(len(heard.split()) + 1))
+    for i, word in enumerate(said.split(), 1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(heard.split(), 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
+    return row[-1]
+
+
+# --------------------------------------------------------------------------------------------------------- the weights
+
+
+class Checkpoint(NamedTuple):
+    """The trained network, in eval mode, its parameters without gradients; and what the script printed of it."""
+
+    network: SpeechNetwork
+    figures: Mapping[str, Any]
+
+
+@cache
+def recogniser(device: str = "cpu") -> Checkpoint:
+    """The shipped network, read once."""
+    return load(CHECKPOINT, device)
+
+
+def load(folder: Path, device: str = "cpu") -> Checkpoint:
+    """The network and the figures that lie there.
+
+    Raises:
+        ValueError: nothing there, or something damaged.
+    """
+    try:
+        figures = json.loads((folder / "recogniser.json").read_text(encoding="utf-8"))
+        network = SpeechNetwork(figures["width"], figures["kernels"])
+        with np.load(folder / "recogniser.npz", allow_pickle=False) as stored:
+            network.load_state_dict({key: torch.from_numpy(_wide(stored[key])) for key in stored.files})
+    except (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"the speech network is missing or damaged ({type(error).__name__})") from error
+    return Checkpoint(network.to(device).eval().requires_grad_(False), figures)
+
+
+def _wide(stored: np.ndarray) -> np.ndarray:
+    return stored.astype(np.float32) if stored.dtype == np.float16 else stored
+
+
+def save(network: SpeechNetwork, figures: Mapping[str, Any], folder: Path = CHECKPOINT) -> None:
+    """Write weights of 16 bits, and what is known of them. Judge them as they are read again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {
+        key: value.cpu().numpy().astype(np.float16) if value.is_floating_point() else value.cpu().numpy()
+        for key, value in network.state_dict().items()
+    }
+    np.savez_compressed(folder / "recogniser.npz", **weights)
+    text = json.dumps(figures, indent=2, ensure_ascii=False) + "\n"
+    (folder / "recogniser.json").write_text(text, encoding="utf-8")

@@ -1,0 +1,306 @@
+"""min over θ for the recogniser: speech is synthesised, made hard to hear, and learnt from; then the network is judged.
+
+    python -m adv_core.speech_training                      # synthesise, train, judge, and write assets/speech
+    python -m adv_core.speech_training --judge              # judge it as it is
+    python -m adv_core.speech_training --recordings FOLDER  # ... and on recordings: *.wav, each beside its words in *.txt
+
+Deterministic by seed, up to the last bits of the kernels, and resumable: every minute the state is written beside the
+synthesised speech. Needs espeak-ng and flite (`speech_synthesis`).
+"""
+
+import argparse
+import json
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from adv_core.sound import RATE, Samples, open_sound
+from adv_core.speech import CHECKPOINT, SpeechNetwork, load, save, spell, transcripts, word_errors
+from adv_core.speech_synthesis import UNSEEN_FLITE, WORDS, Part, heard, line, say
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a training depends on, beside the versions of the synthesisers.
+
+    Attributes:
+        width, kernels: see `SpeechNetwork`.
+        clips: phrases that are synthesised; steps: minibatches; batch: clips in each.
+        rate: the largest step of AdamW (Loshchilov & Hutter, ICLR 2019); it rises for a tenth of the steps, then falls
+            along a cosine.
+    """
+
+    width: int = 256
+    kernels: tuple[int, ...] = (9, 11, 11, 13, 13, 15, 17, 19)
+    clips: int = 40_000
+    steps: int = 18_000
+    batch: int = 32
+    rate: float = 2e-3
+    decay: float = 1e-3
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Clips one after the other.
+
+    Attributes:
+        samples: all of them, int16; ends: where each one ends.
+        texts: what each one says.
+    """
+
+    samples: Samples = field(repr=False)
+    ends: np.ndarray = field(repr=False)
+    texts: Sequence[str] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def clip(self, index: int) -> Samples:
+        return self.samples[(self.ends[index - 1] if index else 0) : self.ends[index]]
+
+    def seconds(self, index: int) -> float:
+        return len(self.clip(index)) / RATE
+
+
+def synthesised(part: Part, clips: int, folder: Path, seed: int = 0) -> Corpus:
+    """The first clips of that part, spoken now or read from ``folder`` if they have been before."""
+    name = folder / f"{part}_{clips}_{seed}"
+    if not name.with_suffix(".json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with ProcessPoolExecutor(os.cpu_count()) as pool:
+            lines = [line(number, part, seed) for number in range(clips)]
+            spoken = list(pool.map(say, lines, chunksize=64))
+        np.save(name.with_suffix(".npy"), np.concatenate(spoken))
+        index = {"lengths": [len(clip) for clip in spoken], "texts": [each.text for each in lines]}
+        name.with_suffix(".json").write_text(json.dumps(index), encoding="utf-8")
+    index = json.loads(name.with_suffix(".json").read_text(encoding="utf-8"))
+    samples = np.load(name.with_suffix(".npy"), mmap_mode="r")
+    return Corpus(samples, np.cumsum(index["lengths"]), index["texts"])
+
+
+class Batches(Dataset[tuple[Tensor, list[str]]]):
+    """Minibatch of every step: clips of similar length, as a microphone hears them."""
+
+    def __init__(self, corpus: Corpus, recipe: Recipe) -> None:
+        self.corpus, self.recipe = corpus, recipe
+
+    def __len__(self) -> int:
+        return self.recipe.steps
+
+    def chosen(self, step: int) -> list[int]:
+        """The clips of that step. Twenty batches are drawn at a time and sorted by length, then taken in any order."""
+        batch, size = self.recipe.batch, 20 * self.recipe.batch
+        group, place = divmod(step, 20)
+        start = group * size
+        epoch = np.random.default_rng((self.recipe.seed, start // len(self.corpus))).permutation(len(self.corpus))
+        following = np.random.default_rng((self.recipe.seed, start // len(self.corpus) + 1)).permutation(
+            len(self.corpus)
+        )
+        first = start % len(self.corpus)
+        drawn = np.concatenate([epoch, following])[first : first + size]
+        drawn = np.resize(drawn, size)  # a corpus smaller than a group
+        lengths = np.diff(self.corpus.ends, prepend=0)[drawn]
+        drawn = drawn[np.argsort(lengths, kind="stable")]
+        order = np.random.default_rng((self.recipe.seed, 7, group)).permutation(20)[place]
+        return [int(index) for index in drawn[order * batch : (order + 1) * batch]]
+
+    def __getitem__(self, step: int) -> tuple[Tensor, list[str]]:
+        chosen = self.chosen(step)
+        generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + step)
+        longest = max(self.corpus.seconds(index) for index in chosen)
+        seconds = longest * 1.1 + 0.1 + 0.5 * float(torch.rand((), generator=generator))
+        clips = [self.corpus.clip(index) for index in chosen]
+        return heard(clips, seconds, generator), [self.corpus.texts[index] for index in chosen]
+
+
+def loss_of(logits: Tensor, texts: Sequence[str]) -> Tensor:
+    """CTC for each row, (N,): −log of the probability that the row's paths give its text."""
+    targets = [spell(text) for text in texts]
+    flat = torch.tensor([one for target in targets for one in target])
+    lengths = torch.tensor([len(target) for target in targets])
+    frames = torch.full((len(texts),), logits.shape[1])
+    chances = logits.log_softmax(2).transpose(0, 1)
+    return F.ctc_loss(chances, flat.to(logits.device), frames, lengths, reduction="none", zero_infinity=True)
+
+
+def masked(loud: Tensor, generator: torch.Generator) -> Tensor:
+    """SpecAugment (Park et al., Interspeech 2019, arXiv:1904.08779): two bands and two moments of each clip go dark."""
+    loud = loud.clone()
+    bands, columns = loud.shape[1:]
+    draws = torch.rand(len(loud), 8, generator=generator).tolist()
+    for row, d in zip(loud, draws, strict=True):
+        for where, size in ((d[0], d[1]), (d[2], d[3])):
+            width = int(size * 10)
+            first = int(where * (bands - width))
+            row[first : first + width] = 0
+        for where, size in ((d[4], d[5]), (d[6], d[7])):
+            width = int(size * min(12, columns / 8))
+            first = int(where * (columns - width))
+            row[:, first : first + width] = 0
+    return loud
+
+
+@dataclass(eq=False)
+class State:
+    """Where a training stands; with it, it goes on as if it had never stopped."""
+
+    step: int
+    network: dict[str, Any]
+    optimiser: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """After a minibatch: its mean loss a letter, and the seconds since the training (re)started."""
+
+    step: int
+    loss: float
+    seconds: float
+
+
+def train(
+    recipe: Recipe, corpus: Corpus, *, device: str = "cpu", state: State | None = None, workers: int = 0
+) -> Iterator[tuple[Record, SpeechNetwork, torch.optim.Optimizer]]:
+    """Train, one record a minibatch.
+
+    Args:
+        state: where to go on.
+        workers: processes that prepare minibatches; 0 is this one.
+
+    Yields:
+        The record, and the network and its optimiser as they are then (to be looked at before the next record).
+    """
+    network = SpeechNetwork(recipe.width, recipe.kernels, recipe.seed).to(device)
+    optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.decay)
+    first = 0
+    if state is not None:
+        network.load_state_dict(state.network)
+        optimiser.load_state_dict(state.optimiser)
+        first = state.step
+    network.train()
+    batches = Batches(corpus, recipe)
+    loader = DataLoader(
+        torch.utils.data.Subset(batches, range(first, recipe.steps)),
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+    )
+    began = time.monotonic()
+    for step, (sound, texts) in enumerate(loader, first):
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.rate * _warmth(step / recipe.steps)
+        # Dropout draws from the global generator: every step has its own seed, so that a resumed training is the same.
+        torch.manual_seed(recipe.seed * 1_000_003 + step)
+        with torch.no_grad():
+            loud = masked(network.front(sound.to(device)), torch.Generator().manual_seed(~step))
+        loss = loss_of(network.hear(loud), texts)
+        letters = sum(map(len, texts))
+        optimiser.zero_grad()
+        (loss.sum() / letters).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        yield Record(step + 1, float(loss.detach().sum()) / letters, time.monotonic() - began), network, optimiser
+
+
+def _warmth(done: float) -> float:
+    return done / 0.1 if done < 0.1 else 0.5 + 0.5 * math.cos(math.pi * (done - 0.1) / 0.9)
+
+
+# --------------------------------------------------------------------------------------------------------- the judge
+
+
+@torch.no_grad()
+def word_error_rate(network: SpeechNetwork, clips: Sequence[Samples], texts: Sequence[str]) -> float:
+    """Errors a word, each clip heard by itself: in this way, and no other, it is used."""
+    errors = words = 0
+    for clip, text in zip(clips, texts, strict=True):
+        sound = torch.from_numpy(np.asarray(clip, np.float32) / 32768)[None].to(network.device)
+        errors += word_errors(text, transcripts(network(sound))[0])
+        words += len(text.split())
+    return errors / max(words, 1)
+
+
+def judge(network: SpeechNetwork, folder: Path, clips: int = 500, seed: int = 1) -> dict[str, float]:
+    """Word error rates: voices of espeak-ng that were never trained on, a voice of flite that was not, phrases new."""
+    found = {}
+    for part in ("espeak", "flite"):
+        corpus = synthesised(part, clips, folder, seed)
+        found[part] = word_error_rate(network, [corpus.clip(i) for i in range(clips)], corpus.texts)
+    return found
+
+
+def recordings(folder: Path) -> tuple[list[Samples], list[str]]:
+    """Every *.wav of a folder that has its words beside it, in a *.txt."""
+    files = [file for file in sorted(folder.glob("*.wav")) if file.with_suffix(".txt").exists()]
+    texts = [file.with_suffix(".txt").read_text(encoding="utf-8").strip().lower() for file in files]
+    return [open_sound(file.read_bytes()).samples for file in files], texts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--judge", action="store_true", help="judge the shipped network instead of training one")
+    parser.add_argument("--recordings", type=Path, help="a folder of recordings to be judged on as well")
+    parser.add_argument("--work", type=Path, default=Path("speech_work"), help="where speech and states are kept")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--clips", type=int, default=Recipe.clips)
+    parser.add_argument("--seed", type=int, default=Recipe.seed)
+    given = parser.parse_args()
+    if not given.judge:
+        recipe = Recipe(steps=given.steps, clips=given.clips, seed=given.seed)
+        _train_and_save(recipe, given.work, given.device, given.workers)
+    network = load(CHECKPOINT).network
+    for part, rate in judge(network, given.work).items():
+        print(f"word error rate, {_NAMES[part]}: {rate:.4f}", flush=True)
+    if given.recordings:
+        print(f"word error rate, recordings: {word_error_rate(network, *recordings(given.recordings)):.4f}")
+
+
+_NAMES = {"espeak": "unseen voices of espeak-ng", "flite": f"unseen voice of flite ({UNSEEN_FLITE})"}
+
+
+def _train_and_save(recipe: Recipe, work: Path, device: str, workers: int) -> None:
+    corpus = synthesised("train", recipe.clips, work, recipe.seed)
+    print(f"{len(corpus)} clips, {corpus.ends[-1] / RATE / 3600:.1f} hours, {len(WORDS)} words", flush=True)
+    kept = work / f"state_{recipe.seed}_{recipe.steps}.pt"
+    state = State(**torch.load(kept, weights_only=True)) if kept.exists() else None
+    saved, seconds, mean = time.monotonic(), 0.0, 0.0
+    for record, network, optimiser in train(recipe, corpus, device=device, state=state, workers=workers):
+        mean = record.loss if mean == 0 else 0.98 * mean + 0.02 * record.loss
+        if record.step % 100 == 0:
+            print(f"step {record.step}: loss a letter {mean:.4f}, {record.seconds:.0f} s", flush=True)
+        if time.monotonic() - saved > 60 or record.step == recipe.steps:
+            saved, seconds = time.monotonic(), record.seconds
+            fresh = kept.with_suffix(".new")
+            torch.save(
+                {"step": record.step, "network": network.state_dict(), "optimiser": optimiser.state_dict()}, fresh
+            )
+            fresh.replace(kept)
+        if record.step % 2000 == 0 or record.step == recipe.steps:
+            network.eval()
+            print(f"step {record.step}: {judge(network, work, 100)}", flush=True)
+            network.train()
+    network.eval().requires_grad_(False)
+    figures = {**asdict(recipe), "words": len(WORDS), "seconds": round(seconds)}
+    save(network, figures)
+    figures["word_error_rate"] = judge(load(CHECKPOINT).network, work)
+    save(network, figures)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(max(torch.get_num_threads() - 1, 1))
+    main()
