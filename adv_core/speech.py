@@ -30,14 +30,16 @@ LETTERS = len(ALPHABET) + 1
 HOP = RATE // 100  # 10 ms from one column of the spectrogram to the next
 STRIDE = 2  # columns of the spectrogram to one vote
 FRAME = HOP * STRIDE / RATE  # seconds
+LEAD = RATE // 5  # silence that the network hears before and after: 0.2 s
 
 _WINDOW, _BANDS = 400, 64
 
 
 class LogMel(nn.Module):
-    """Wave form (N, T) -> how loud each of 64 bands is, (N, 64, 1 + T // 160): logarithms, less their mean over time.
+    """Wave form (N, T) -> how loud each of 64 bands is, (N, 64, 41 + T // 160): logarithms, less their mean over time.
 
-    A sound that is twice as loud looks the same, and so does one through a microphone that favours some bands.
+    A sound that is twice as loud looks the same, and so does one through a microphone that favours some bands. Silence
+    is put before and after, so that a clip cut close to its words has a quiet moment to be compared with as well.
     """
 
     window: Tensor
@@ -51,7 +53,14 @@ class LogMel(nn.Module):
     def forward(self, wave_form: Tensor) -> Tensor:
         level = wave_form.square().mean(1, keepdim=True).add(1e-10).sqrt()
         spectrum = torch.stft(
-            wave_form / level, 512, HOP, _WINDOW, self.window, center=True, pad_mode="constant", return_complex=True
+            F.pad(wave_form / level, (LEAD, LEAD)),
+            512,
+            HOP,
+            _WINDOW,
+            self.window,
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
         )
         power = torch.view_as_real(spectrum).square().sum(-1)  # the square root would have no slope at zero
         loud = (self.bands @ power).add(1e-2).log()
@@ -88,6 +97,8 @@ class Block(nn.Module):
 class SpeechNetwork(nn.Module):
     """Wave form (N, T) in [-1, 1], 16 000 samples a second -> logits (N, frames, 29), one frame for every 20 ms.
 
+    The first ten frames lie before the sound, the last ten after it (`LEAD`).
+
     Class 0 is the blank, the others are the letters of `ALPHABET`.
 
     Args:
@@ -107,7 +118,9 @@ class SpeechNetwork(nn.Module):
                 nn.Conv1d(_BANDS, width, 9, STRIDE, padding=4, bias=False), nn.BatchNorm1d(width), nn.ReLU()
             )
             self.blocks = nn.Sequential(*[Block(width, kernel) for kernel in kernels])
-            self.vote = nn.Sequential(nn.Conv1d(width, width, 1), nn.ReLU(), nn.Dropout(0.1), nn.Conv1d(width, LETTERS, 1))
+            self.vote = nn.Sequential(
+                nn.Conv1d(width, width, 1), nn.ReLU(), nn.Dropout(0.1), nn.Conv1d(width, LETTERS, 1)
+            )
 
     @property
     def device(self) -> torch.device:
@@ -161,7 +174,7 @@ def needed_frames(text: str) -> int:
 
 
 class Moment(NamedTuple):
-    """One letter: which, from when to when (seconds), and how sure the network is of it (the mean over its frames)."""
+    """One letter: which, from when to when (seconds of the sound; what is heard at its edge may lie outside), and how sure the network is of it (the mean over its frames)."""
 
     letter: str
     start: float
@@ -186,7 +199,8 @@ def alignment(logits: Tensor, text: str | None = None) -> list[Moment]:
         frames = len(list(group))
         if one != BLANK:
             sure = float(chances[place : place + frames, one].exp().mean())
-            moments.append(Moment(ALPHABET[one - 1], place * FRAME, (place + frames) * FRAME, sure))
+            start = place * FRAME - LEAD / RATE
+            moments.append(Moment(ALPHABET[one - 1], start, start + frames * FRAME, sure))
         place += frames
     return moments
 

@@ -29,7 +29,7 @@ NUMBERS = (
     "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million"
 ).split()
 VERBS = (
-    "open close turn play stop go start pause call send delete show find tell read write buy sell pay order cancel "
+    "open close turn play stop go start pause call send delete show find tell buy sell pay order cancel "
     "lock unlock record copy move set save search browse download print share take bring give help wake run drive walk "
     "answer wait repeat remember forget transfer switch visit erase book"
 ).split()
@@ -37,15 +37,15 @@ THINGS = (
     "door window light lights music radio phone camera alarm money file files message email password account house "
     "garage car kitchen bedroom office school street city bank hospital police doctor mother father brother sister "
     "friend teacher dog cat bird water coffee tea bread pizza weather news time map page picture video song movie game "
-    "computer robot network machine garden center metres meters dollars euros minutes hours days evil secret safe"
+    "computer robot network machine garden center meters dollars euros minutes hours days evil secret safe"
 ).split()
 SMALL = (
-    "yes no please thanks hello goodbye ok okay not never always now today tomorrow tonight the a to and of on off in "
-    "my your all me it is up down left right forward back front rear side dot com at for with good bad morning evening "
+    "yes no please thanks hello goodbye ok not never always now today tomorrow tonight the a and of on off in "
+    "my your all me it is up down left right forward back front rear side dot com at with good bad morning evening "
     "night happy red green blue black white big small new old hot cold one more loud quiet first last"
 ).split()
 WORDS = tuple(dict.fromkeys(NUMBERS + VERBS + THINGS + SMALL))
-"""Everything that is ever said: 250 words or so."""
+"""Everything that is ever said. No two of them sound alike: "two" is there, so "to" is not."""
 
 TEMPLATES = (
     "open the {t}",
@@ -60,7 +60,7 @@ TEMPLATES = (
     "send {n} {t}",
     "go {s} {n} meters",
     "set alarm at {n} {n}",
-    "browse to evil dot com",
+    "browse evil dot com",
     "{s} {t}",
     "{t} and {t}",
     "{v} the {t} now",
@@ -82,6 +82,9 @@ FLITE_VOICES = ("kal16", "awb", "slt")
 UNSEEN_ACCENTS = ("en-gb-scotland", "en-gb-x-gbcwmd", "en-us", "en-gb")
 UNSEEN_VARIANTS = ("m4", "f4", "Henrique", "Marco", "aunty", "paul", "rob", "gustave", "klatt3", "steph3")
 UNSEEN_FLITE = "rms"
+
+BRED = 400
+"""Training voices of espeak-ng that we make up ourselves, each a draw of what its variants are made of."""
 
 Part = Literal["train", "espeak", "flite"]
 PARTS: tuple[Part, ...] = ("train", "espeak", "flite")
@@ -129,9 +132,58 @@ def line(number: int, part: Part = "train", seed: int = 0) -> Line:
         return Line(text, "espeak-ng", voice, speed, pitch)
     if chance.random() < 0.4:
         return Line(text, "flite", chance.choice(FLITE_VOICES), speed, pitch)
-    return Line(
-        text, "espeak-ng", f"{chance.choice(ESPEAK_ACCENTS)}+{chance.choice(ESPEAK_VARIANTS)}", speed, pitch
-    )
+    bred = chance.random() < 0.5
+    variant = f"bred{chance.randrange(BRED)}" if bred else chance.choice(ESPEAK_VARIANTS)
+    return Line(text, "espeak-ng", f"{chance.choice(ESPEAK_ACCENTS)}+{variant}", speed, pitch)
+
+
+def bred(number: int) -> str:
+    """A variant in the language of espeak-ng: a throat, a way to stress and a loudspeaker, all drawn by chance."""
+    chance = random.Random(f"voice {number}")
+    size = chance.uniform(82, 132)  # of the throat's resonances, in per cent
+    low = chance.uniform(70, 190)
+    lines = ["language variant", f"name bred{number}", f"pitch {low:.0f} {low * chance.uniform(1.1, 1.9):.0f}"]
+    for formant in range(9):
+        high, loud, wide = size * chance.uniform(0.9, 1.1), chance.uniform(60, 180), chance.uniform(70, 160)
+        lines.append(f"formant {formant} {high:.0f} {loud:.0f} {wide:.0f}")
+    if chance.random() < 0.3:
+        lines.append(f"echo {chance.uniform(20, 130):.0f} {chance.uniform(10, 60):.0f}")
+    if chance.random() < 0.5:
+        lines.append(f"flutter {chance.uniform(0, 12):.0f}")
+    if chance.random() < 0.3:
+        lines.append(f"roughness {chance.randint(0, 3)}")
+    if chance.random() < 0.5:
+        lines.append(f"voicing {chance.uniform(35, 130):.0f}")
+    if chance.random() < 0.5:
+        lines.append(f"consonants {chance.uniform(50, 130):.0f} {chance.uniform(30, 140):.0f}")
+    if chance.random() < 0.5:
+        louder = [chance.uniform(12, 38) for _ in range(8)]
+        lines.append("stressAmp " + " ".join(f"{one:.0f}" for one in louder))
+    if chance.random() < 0.4:
+        longer = [chance.uniform(-20, 150) for _ in range(8)]
+        lines.append("stressAdd " + " ".join(f"{one:.0f}" for one in longer))
+    if chance.random() < 0.4:
+        curve = zip((100, 600, 1200, 3000, 4500), (chance.uniform(50, 250) for _ in range(5)), strict=True)
+        lines.append("tone " + " ".join(f"{hertz} {loud:.0f}" for hertz, loud in curve))
+    return "\n".join(lines) + "\n"
+
+
+def breed(folder: Path) -> Path:
+    """A copy of the voices of espeak-ng under ``folder``, with the `bred` ones among them; what its --path asks for.
+
+    Raises:
+        RuntimeError: espeak-ng or its voices cannot be found.
+    """
+    told = subprocess.run(["espeak-ng", "--version"], capture_output=True, text=True, check=True).stdout
+    source = Path(told.rpartition("Data at:")[2].strip())
+    if not (source / "voices" / "!v").is_dir():
+        raise RuntimeError("the voices of espeak-ng cannot be found")
+    target = folder / "espeak-ng-data"
+    if not target.exists():
+        shutil.copytree(source, target)
+    for number in range(BRED):
+        (target / "voices" / "!v" / f"bred{number}").write_text(bred(number), encoding="ascii")
+    return folder
 
 
 def can_speak() -> bool:
@@ -139,8 +191,11 @@ def can_speak() -> bool:
     return all(shutil.which(program) for program in ("espeak-ng", "flite"))
 
 
-def say(said: Line) -> Samples:
+def say(said: Line, voices: Path | None = None) -> Samples:
     """The line, spoken: 16-bit samples at `RATE`, the silence at both ends cut off.
+
+    Args:
+        voices: where `breed` has put those that espeak-ng does not have by itself.
 
     Raises:
         RuntimeError: the program is missing, or said nothing.
@@ -148,7 +203,19 @@ def say(said: Line) -> Samples:
     if shutil.which(said.program) is None:
         raise RuntimeError(f"{said.program} is not installed (apt-get install espeak-ng flite)")
     if said.program == "espeak-ng":
-        command = ["espeak-ng", "-v", said.voice, "-s", str(said.speed), "-p", str(said.pitch), "--stdout", said.text]
+        where = [] if voices is None else [f"--path={voices}"]
+        command = [
+            "espeak-ng",
+            *where,
+            "-v",
+            said.voice,
+            "-s",
+            str(said.speed),
+            "-p",
+            str(said.pitch),
+            "--stdout",
+            said.text,
+        ]
         spoken = subprocess.run(command, capture_output=True, check=True).stdout
     else:
         # flite writes to files only; its usual voices speak about 165 words a minute, at about 110 Hz (slt: 180).
@@ -184,11 +251,11 @@ def say(said: Line) -> Samples:
 class Way:
     """How probable each trouble is on the way from a mouth to a microphone."""
 
-    tempo: float = 0.5  # a voice of another size: resampled by up to 15 %
-    room: float = 0.2
-    noise: float = 0.5
-    filtered: float = 0.35
-    coded: float = 0.1
+    tempo: float = 0.7  # a voice of another size: resampled by up to 17 %
+    room: float = 0.1
+    noise: float = 0.35
+    filtered: float = 0.2
+    coded: float = 0.05
 
 
 def heard(clips: Sequence[Samples], seconds: float, generator: torch.Generator, way: Way | None = None) -> Tensor:
@@ -206,7 +273,7 @@ def heard(clips: Sequence[Samples], seconds: float, generator: torch.Generator, 
     for row, clip in enumerate(clips):
         sound = torch.from_numpy(np.asarray(clip, np.float32) / 32768)
         if chance() < way.tempo:
-            size = int(len(sound) * (0.87 + 0.3 * chance()))
+            size = min(int(len(sound) * (0.85 + 0.32 * chance())), length)
             sound = torch.nn.functional.interpolate(sound[None, None], size, mode="linear")[0, 0]
         sound = sound[:length]
         first = int(chance() * (length - len(sound) + 1))
@@ -222,7 +289,7 @@ def heard(clips: Sequence[Samples], seconds: float, generator: torch.Generator, 
     babble = out.roll(1, 0) + out.roll(2, 0)
     for row in range(len(out)):
         if chance() < way.noise:
-            kind, snr = chance(), 8 + 32 * chance()
+            kind, snr = chance(), 10 + 30 * chance()
             noise = babble[row] if kind < 0.2 and len(out) > 2 else _noise(length, kind * 2, generator)
             power = out[row].square().mean() / noise.square().mean().clamp_min(1e-12)
             out[row] = out[row] + noise * (power * 10 ** (-snr / 10)).sqrt()
