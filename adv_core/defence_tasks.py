@@ -1,10 +1,10 @@
 """Defences that a user might put before a network, and two attackers: one who knows of them and one who does not.
 
 A defence is a transform g of the picture; the network then answers f(g(x)). The attacker who does not know climbs
-L(f(x + δ), y), the one who knows climbs L(f(g(x + δ)), y). That is one more classifier: `Transformed` with one transform.
-Where g rounds, its gradient is that of not rounding (straight-through: Athalye, Carlini & Wagner, ICML 2018); where g
-is random, the gradient is averaged over draws (expectation over transformation: Athalye, Engstrom, Ilyas & Kwok, ICML
-2018).
+L(f(x + δ), y), the one who knows climbs L(f(g(x + δ)), y). That is one more classifier: `Transformed` with one
+transform. Where g rounds, its gradient is that of not rounding (straight-through: Athalye, Carlini & Wagner, ICML
+2018); where g is random, the gradient is averaged over draws (expectation over transformation: Athalye, Engstrom,
+Ilyas & Kwok, ICML 2018).
 
 - JPEG: Dziugaite, Ghahramani & Roy 2016, arXiv:1608.00853; Guo et al., ICLR 2018, arXiv:1711.00117
 - fewer bits, smoothing: Xu, Evans & Qi, NDSS 2018, arXiv:1704.01155; Guo et al.

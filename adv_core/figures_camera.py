@@ -89,10 +89,10 @@ def contest_chart(rows: Sequence[tuple[str, str, int | None]], pictures: int) ->
     order = list(dict.fromkeys(name for name, *_ in rows))
     names = [name for name, _ in ATTACKS.values()]
     values = [{"defence": d, "attack": ATTACKS[key][0], "right": right} for d, key, right in rows if right is not None]
-    y = {"field": "defence", "type": "nominal", "title": None, "scale": {"domain": order}}
+    y: dict[str, Any] = {"field": "defence", "type": "nominal", "title": None, "scale": {"domain": order}}
     y |= {"axis": {"labelLimit": 110, "ticks": False}}
-    offset = {"field": "attack", "scale": {"domain": names, "paddingInner": 0.1}}
-    x = {"field": "right", "type": "quantitative", "title": f"answers kept, of {pictures}"}
+    offset: dict[str, Any] = {"field": "attack", "scale": {"domain": names, "paddingInner": 0.1}}
+    x: dict[str, Any] = {"field": "right", "type": "quantitative", "title": f"answers kept, of {pictures}"}
     x |= {"scale": {"domain": [0, pictures]}, "axis": {"tickMinStep": 1, "tickCount": 4}}
     shared = {"x": x, "y": y, "yOffset": offset}
     return {

@@ -56,7 +56,7 @@ state = st.session_state
 class Settings:
     """Every control of the page. ε in levels of 255, the smaller picture's side in pixels, the window's in per cent."""
 
-    image: str = word("german_shepherd", {*PHOTOS, OWN})
+    image: str = word("koala", {*PHOTOS, OWN})
     defence: Kind = word("jpeg", KINDS)
     eps: int = number(2, 0, 16)
     steps: int = number(10, 1, 40)
@@ -118,8 +118,8 @@ class Place:
 TITLES = {
     "x": "untouched",
     "plain": "attacked, no defence",
-    "defended": "the same, defended",
-    "aware": "the attack that knows, defended",
+    "defended": "the same, behind it",
+    "aware": "attacked through it",
 }
 
 
