@@ -143,6 +143,41 @@ class Translation(Transform):
         return _window(x, torch.ones_like(down), -down, -right)
 
 
+@dataclass(frozen=True)
+class Resize(Transform):
+    """Made smaller, and back to its old size: what fits into fewer pixels stays. The sides of the small picture are a
+    fraction in ``low`` ... ``high`` of the picture's, above 0 and up to 1."""
+
+    low: float = 0.5
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_range("the fraction", self.low, self.high, *_FRACTIONS)
+
+    def sample(self, n: int, generator: torch.Generator) -> Draws:
+        return (_uniform(n, self.low, self.high, generator),)
+
+    def at(self, x: Tensor, fraction: Parameter) -> Tensor:
+        """Through a picture whose sides are that fraction of x's, in whole pixels. Bilinear; making smaller averages
+        (antialiased)."""
+        x, fraction = _rows(x, _parameter("the fraction", fraction, *_FRACTIONS))
+        size = list(x.shape[-2:])
+
+        def through(rows: Tensor, part: float) -> Tensor:
+            small = [max(round(side * part), 1) for side in size]
+            if small == size:
+                return rows
+            thumbnail = F.interpolate(rows, small, mode="bilinear", antialias=True, align_corners=False)
+            return F.interpolate(thumbnail, size, mode="bilinear", align_corners=False)
+
+        parts = fraction.tolist()
+        if len(set(parts)) == 1:  # one call for the whole batch
+            seen = through(x, parts[0])
+        else:
+            seen = torch.cat([through(row, part) for row, part in zip(x.split(1), parts, strict=True)])
+        return _pass_through(seen, seen.clamp(0, 1))
+
+
 # --------------------------------------------------------------------------------------------- what light and lens do
 
 
