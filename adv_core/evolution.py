@@ -46,9 +46,10 @@ class Tiles:
         return cls(torch.rand(3, tiles, tiles, generator=generator))
 
     def child(self, generator: torch.Generator) -> "Tiles":
-        """A tenth of the tiles at most, often far fewer, get colours near their old ones."""
+        """A tenth of the tiles, often far fewer, get colours near their old ones; one of them always does."""
         share = 10 ** (-1 - 2 * float(torch.rand((), generator=generator)))
-        chosen = torch.rand(self.colours.shape[1:], generator=generator) < share
+        lots = torch.rand(self.colours.shape[1:], generator=generator)
+        chosen = (lots < share) | (lots == lots.min())
         change = torch.randn(self.colours.shape, generator=generator) * 0.5
         return Tiles((self.colours + chosen * change).clamp(0, 1))
 

@@ -123,8 +123,8 @@ def climb() -> Climb:
 def show_climb() -> tuple[DeltaGenerator, ...]:
     st.subheader("1 · Climb from nothing", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        page.control("target", st.selectbox, "It shall see a …", range(1000), format_func=named, width=280)
-        st.button("Any other", on_click=_any_class, key="any_class", icon=":material/casino:")
+        page.control("target", st.selectbox, "What it shall see", range(1000), format_func=named, width=280)
+        st.button("Another class", on_click=_any_class, key="any_class", icon=":material/casino:")
     page.control(
         "start", st.segmented_control, "Begin with", list(STARTS), format_func=START_NAMES.__getitem__, required=True
     )
@@ -204,7 +204,8 @@ def show_verdict(records: Sequence[Wall], work: Climb) -> None:
     reached = next((record.index for record in records if record.wanted[0, 0] >= SURE), None)
     shown = START_NAMES[p.start]
     if wanted >= SURE:
-        text = f"You see {shown}. The network sees a **{target}**, and is **{percent(wanted)}** sure of it."
+        texture = "" if p.start == "noise" else " and some texture"
+        text = f"You see {shown}{texture}. The network sees **{target}**, and is **{percent(wanted)}** sure of it."
         late = f" It was more than 99 % sure after {reached} steps." if reached is not None else ""
         st.success(text + late, icon=":material/visibility_off:")
     elif int(last.seen[0, 0]) == work.targets[0]:
@@ -233,10 +234,9 @@ def show_formula() -> None:
         "It is the attack that you know, with one word changed. There is no photograph that must stay what it is, so "
         f"there is no ε: Δ holds *every* picture. Only the box is left, values from 0 to 1. With t = {named(p.target)}:"
     )
-    st.latex(rf"x_0 = \text{{{START_NAMES[p.start]}}},\qquad k = 0 \dots {p.steps - 1}")
+    st.latex(rf"x_0 = \text{{{START_NAMES[p.start]}}},\qquad g_k = \nabla_{{\!x}} \log p_\theta(t \mid x_k)")
     st.latex(
-        rf"x_{{k+1}} = \mathrm{{clip}}_{{[0,1]}}\!\left(x_k + \tfrac{{{p.alpha}}}{{255}}\,\mathrm{{sign}}\,"
-        r"\nabla_{\!x} \log p_\theta(t \mid x_k)\right)"
+        rf"x_{{k+1}} = \mathrm{{clip}}_{{[0,1]}}\!\left(x_k + \tfrac{{{p.alpha}}}{{255}}\,\mathrm{{sign}}\, g_k\right)"
     )
 
 
@@ -355,11 +355,11 @@ def show_opinions(tiles: Tiles, note: DeltaGenerator, last: Wall, work: Climb) -
             f"{who} at least 99 % sure of **{reached} of {EIGHT}**. Asked afterwards, {_sees(agree)}: {others}."
         )
         st.caption(
-            "What was climbed is one network's habits, not what the class looks like. A picture that two networks "
-            "agree on is harder to find, and still shows nothing; whether it convinces a third one is luck."
+            "Two networks agree, and still the picture shows nothing. What was climbed is the habits of these two; a "
+            "third one has its own."
             if page.value.both
-            else "The others have never heard of it. What was climbed is one network's habits, not what the class "
-            "looks like. Then climb two of them together."
+            else "What was climbed is one network's habits, not what the class looks like. Is it safe to ask two? "
+            "Climb both of them together."
         )
 
 
@@ -406,8 +406,8 @@ def follow_accept(slots: tuple[DeltaGenerator, DeltaGenerator], fooling: np.ndar
     with note.container():
         st.markdown(
             f"Accepted: **{let_in} of {len(PHOTOS)} photographs** and **{slipped} of {EIGHT} fooling images**. The "
-            f"network is at most {percent(surest)} sure of a photograph; of {sum(p > surest for _, p in groups[1])} of "
-            "these pictures it is surer than that."
+            f"network is at most {percent(surest)} sure of a photograph, and surer than that of "
+            f"**{sum(p > surest for _, p in groups[1])}** of the {EIGHT}."
         )
         st.caption(
             f"Before the softmax: the largest logit of a photograph lies between {real.logits.max(1).min():.1f} and "
@@ -449,7 +449,7 @@ def show_evolution() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator, De
             st.button("Again, other seed", on_click=page.set, kwargs=other, key="breed")
             st.button("Stop", on_click=_stop_breeding, key="stop_breeding", type="tertiary")
         else:
-            label = f"Breed a {named(page.value.target)}"
+            label = f"Breed: {named(page.value.target)}"
             st.button(label, on_click=page.set, kwargs={"bred": True}, key="breed", type="primary")
     page.into_address()
     st.caption(
@@ -643,15 +643,13 @@ def questions() -> list[Choice | Number]:
 
 
 def main() -> None:
-    came = page.start()
+    page.start()
     opening(
         page,
         "Fooling images",
         "You will see noise. The network will see whatever you like, and be sure of it.",
     )
     st.html(STYLE)
-    if came:
-        drop_jobs("evolution")
     with st.sidebar:
         presenting(page)
     page.into_address()
