@@ -58,6 +58,11 @@ class Tiles:
         return self.colours[:, place][:, :, place]
 
 
+def _between(low: float, high: float, generator: torch.Generator, *shape: int) -> Tensor:
+    """Drawn such that every order of magnitude is as likely."""
+    return low * (high / low) ** torch.rand(shape, generator=generator)
+
+
 # What a hidden unit of a CPPN may do to what it gets: repeat it, round it off, step, fold it, pass it on.
 _ACTIVATIONS: tuple[Callable[[Tensor], Tensor], ...] = (
     torch.sin,
@@ -86,21 +91,29 @@ class Cppn:
 
     @classmethod
     def newborn(cls, generator: torch.Generator, hidden: int = 12, depth: int = 3) -> "Cppn":
-        """Weights drawn from a normal distribution, kinds uniformly."""
+        """Weights drawn from a normal distribution, kinds uniformly.
+
+        Every unit of the first layer sees the picture at a scale of its own; contrast differs from picture to picture,
+        and so does how much colour there is.
+        """
         sizes = [3, *[hidden] * depth, 3]
-        layers = [
+        first, *middle, last = (
             torch.randn(wide, narrow + 1, generator=generator) * (3 / (narrow + 1)) ** 0.5
             for narrow, wide in pairwise(sizes)
-        ]
+        )
+        first[:, :-1] *= _between(1, 20, generator, hidden, 1)
+        colour = float(torch.rand((), generator=generator))
+        grey = last.mean(0, keepdim=True) * 3**0.5  # as strong as one of its three
+        last = (colour * last + (1 - colour) * grey) * _between(0.2, 1.5, generator)
         kinds = [torch.randint(len(_ACTIVATIONS), (hidden,), generator=generator) for _ in range(depth)]
-        return cls(tuple(layers), tuple(kinds))
+        return cls((first, *middle, last), tuple(kinds))
 
     def child(self, generator: torch.Generator) -> "Cppn":
-        """Some weights move, by much or by little; now and then a unit becomes one of another kind."""
-        strength = 10 ** (-1.5 * float(torch.rand((), generator=generator)))
+        """Some weights move, many or few, by much or by little; now and then a unit becomes one of another kind."""
+        share, strength = (float(_between(least, 1, generator)) for least in (0.01, 0.03))
         layers = []
         for layer in self.layers:
-            chosen = torch.rand(layer.shape, generator=generator) < 0.15
+            chosen = torch.rand(layer.shape, generator=generator) < share
             layers.append(layer + chosen * torch.randn(layer.shape, generator=generator) * strength)
         kinds = []
         for kind in self.kinds:
@@ -111,7 +124,7 @@ class Cppn:
     def picture(self, side: int) -> Tensor:
         place = (torch.arange(side, dtype=torch.float32) + 0.5) / side * 2 - 1
         y, x = torch.meshgrid(place, place, indexing="ij")
-        values = torch.stack([x, y, (x.square() + y.square()).sqrt()]).flatten(1) * 3
+        values = torch.stack([x, y, (x.square() + y.square()).sqrt()]).flatten(1)
         for depth, layer in enumerate(self.layers):
             values = torch.addmm(layer[:, -1:], layer[:, :-1], values)
             if depth < len(self.kinds):
