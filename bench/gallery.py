@@ -79,8 +79,8 @@ def fooling_breeding(here: Here, classes: tuple[int, ...]) -> None:
     print("|---|---|---|---|---|---|---|")
     for encoding, queries in (("pattern", 1000), ("pattern", 2000), ("tiles", 2000)):
         ends, caught, shown, agree = [], [], 0, 0
-        for target in classes:
-            *_, last = Evolution(target, encoding, queries).records(here)
+        for seed, target in enumerate(classes):
+            *_, last = Evolution(target, encoding, queries, seed).records(here)
             ends.append(last.wanted)
             caught.append(last.sure)
             rows = [row for row, p in enumerate(last.certainty) if p > 0.5]

@@ -88,7 +88,7 @@ class Settings:
     accept: int = number(90, 0, 100)
     bred: bool = False
     encoding: str = word("pattern", ENCODED)
-    queries: int = number(min(1000, MOST_QUERIES), min(200, MOST_QUERIES), MOST_QUERIES)
+    queries: int = number(MOST_QUERIES, min(200, MOST_QUERIES), MOST_QUERIES)
     brood: int = number(0, 0, 9999)
     done: str = solved("abcde")
     present: bool = False
@@ -272,8 +272,8 @@ def show_wall() -> tuple[Tiles, DeltaGenerator]:
     st.subheader("2 · Eight at once, and a second opinion", anchor=False)
     st.markdown(
         f"The same start, {EIGHT} classes drawn at random. And then the question that a person would ask first: does "
-        "*another* network see it, too? Lite1 and Lite2 are its sisters: the same design and the same photographs to "
-        "learn from, trained anew."
+        "*another* network see it, too? Lite1 and Lite2 are its sisters: the same design a little larger, and the same "
+        "photographs to learn from."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         other = {"eight": (page.value.eight + 1) % 10000}
