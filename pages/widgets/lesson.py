@@ -21,6 +21,7 @@ LESSONS = (
     ("lessons/linear.py", "The case we can solve", "linear"),
     ("lessons/robust.py", "Train against the worst case", "robust"),
     ("lessons/judge.py", "Is it really robust?", "judge"),
+    ("lessons/fooling.py", "Fooling images", "fooling"),
     ("lessons/camera.py", "It survives the camera", "camera"),
     ("lessons/defences.py", "Defences you might try", "defences"),
 )
