@@ -220,6 +220,35 @@ class Contrast(Transform):
 
 
 @dataclass(frozen=True)
+class Hue(Transform):
+    """Every colour turned on the colour wheel by an angle in ±``degrees``, 0 ... 180; brightness stays, nothing moves.
+
+    Hosseini & Poovendran, "Semantic Adversarial Examples", CVPR Workshops 2018, arXiv:1804.00499, turn the hue too.
+    """
+
+    degrees: float = 30.0
+
+    def __post_init__(self) -> None:
+        _check_range("the angle", 0, self.degrees, 0, 180)
+
+    def sample(self, n: int, generator: torch.Generator) -> Draws:
+        return (_uniform(n, -self.degrees, self.degrees, generator),)
+
+    def at(self, x: Tensor, degrees: Parameter) -> Tensor:
+        """Turned by that many degrees in the plane of JPEG's two colour differences; 0 leaves x to the bit."""
+        x, angle = _rows(x, _parameter("the angle", degrees))
+        if x.shape[1] != 3:
+            raise ValueError(f"hue needs three colours: x has {x.shape[1]} channels")
+        to_ycc = torch.tensor(_TO_YCC, dtype=torch.float64)
+        change = torch.zeros(len(x), 3, 3, dtype=torch.float64)
+        change[:, 1, 1] = change[:, 2, 2] = angle.deg2rad().cos() - 1
+        change[:, 2, 1] = angle.deg2rad().sin()
+        change[:, 1, 2] = -change[:, 2, 1]
+        change = to_ycc.inverse() @ change @ to_ycc
+        return (x + torch.einsum("nkc,nchw->nkhw", change.to(x), x)).clamp(0, 1)
+
+
+@dataclass(frozen=True)
 class Blur(Transform):
     """Out of focus: a Gaussian of σ in ``low`` ... ``high`` pixels (of the picture as it is given), 0 or more."""
 
