@@ -23,6 +23,7 @@ LESSONS = (
     ("lessons/judge.py", "Is it really robust?", "judge"),
     ("lessons/fooling.py", "Fooling images", "fooling"),
     ("lessons/camera.py", "It survives the camera", "camera"),
+    ("lessons/blackbox.py", "Without opening the box", "blackbox"),
     ("lessons/unrestricted.py", "No noise at all", "unrestricted"),
     ("lessons/defences.py", "Defences you might try", "defences"),
 )
