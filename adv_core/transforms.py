@@ -81,7 +81,7 @@ class Rotation(Transform):
         down = torch.arange(height, dtype=torch.float64)[:, None] - (height - 1) / 2
         right = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
         cos, sin = angle.deg2rad().cos()[:, None, None], angle.deg2rad().sin()[:, None, None]
-        return _bilinear(x, cos * down + sin * right + (height - 1) / 2, cos * right - sin * down + (width - 1) / 2)
+        return bilinear(x, cos * down + sin * right + (height - 1) / 2, cos * right - sin * down + (width - 1) / 2)
 
 
 @dataclass(frozen=True)
@@ -575,15 +575,16 @@ def _to_levels(x: Tensor, levels: Tensor) -> Tensor:
 # ------------------------------------------------------------------------------------------------------- interpolation
 
 
-def _bilinear(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """x at those places, (N, H, W) each, in pixels from the middle of the first one."""
+def bilinear(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """x at those places, in pixels from the middle of the first one: (N, C, H', W') for places (N, H', W')."""
     height, width = x.shape[-2:]
     top, left = down.floor(), right.floor()
-    flat, seen = x.flatten(2), torch.zeros_like(x)
+    index_shape = down.shape[1:]
+    flat, seen = x.flatten(2), torch.zeros((), dtype=x.dtype, device=x.device)
     for row, row_weight in ((top, top + 1 - down), (top + 1, down - top)):
         for column, column_weight in ((left, left + 1 - right), (left + 1, right - left)):
             index = (_mirrored(row, height) * width + _mirrored(column, width)).long().flatten(1)[:, None]
-            corner = flat.gather(2, index.to(x.device).expand(-1, x.shape[1], -1)).view_as(x)
+            corner = flat.gather(2, index.to(x.device).expand(-1, x.shape[1], -1)).unflatten(2, index_shape)
             seen = seen + corner * (row_weight * column_weight)[:, None].to(x.dtype).to(x.device)
     return _pass_through(seen, seen.clamp(0, 1))
 

@@ -22,6 +22,7 @@ LESSONS = (
     ("lessons/robust.py", "Train against the worst case", "robust"),
     ("lessons/judge.py", "Is it really robust?", "judge"),
     ("lessons/fooling.py", "Fooling images", "fooling"),
+    ("lessons/patches.py", "Glasses and patches", "patches"),
     ("lessons/camera.py", "It survives the camera", "camera"),
     ("lessons/blackbox.py", "Without opening the box", "blackbox"),
     ("lessons/unrestricted.py", "No noise at all", "unrestricted"),
