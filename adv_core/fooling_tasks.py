@@ -306,7 +306,7 @@ class Opinion:
 
 
 @dataclass(frozen=True)
-class Look(Task[Opinion]):
+class SecondOpinion(Task[Opinion]):
     """A network looks at some pictures of one size; where it wants another size, it resizes them itself.
 
     Attributes:
@@ -318,7 +318,7 @@ class Look(Task[Opinion]):
     classifier: str
 
     @classmethod
-    def at(cls, pixels: Pixels, classifier: str) -> "Look":
+    def at(cls, pixels: Pixels, classifier: str) -> "SecondOpinion":
         """From pixels (N, side, side, 3) uint8."""
         return cls(pixels.tobytes(), pixels.shape[1], classifier)
 

@@ -19,8 +19,8 @@ from adv_core.fooling_tasks import (
     Bred,
     Climb,
     Evolution,
-    Look,
     Opinion,
+    SecondOpinion,
     Start,
     Wall,
     some_classes,
@@ -324,7 +324,7 @@ def _own(last: Wall, row: int, work: Climb) -> list[str]:
 
 def opinions(slot: str, pixels: bytes, name: str) -> Opinion | None:
     """What that network says of those pictures of the default's size."""
-    found = follow(job_for(slot, Look(pixels, SIZE, name)), end=False)
+    found = follow(job_for(slot, SecondOpinion(pixels, SIZE, name)), end=False)
     return None if found is None else found[0]
 
 

@@ -13,7 +13,7 @@ from adv_core.fooling_tasks import (
     Bred,
     Climb,
     Evolution,
-    Look,
+    SecondOpinion,
     Wall,
     some_classes,
     start_picture,
@@ -119,15 +119,15 @@ def test_evolution_shows_its_by_catch_now_and_then() -> None:
 def test_a_look_is_what_the_network_says() -> None:
     pixels = np.stack([start_picture(start, 224) for start in STARTS])
     for name in (LITE0, LITE1):
-        (opinion,) = records(Look(pixels.tobytes(), 224, name))
+        (opinion,) = records(SecondOpinion(pixels.tobytes(), 224, name))
         np.testing.assert_allclose(opinion.probabilities, says(pixels, name), atol=1e-5)
 
 
 def test_looks_are_equal_by_content() -> None:
     grey, noise = (start_picture(start, 32).tobytes() for start in ("grey", "noise"))
-    assert Look(grey, 32, LITE0).key() == Look(bytes(bytearray(grey)), 32, LITE0).key()
-    assert Look(grey, 32, LITE0).key() != Look(noise, 32, LITE0).key()
-    assert Look(grey, 32, LITE0).key() != Look(grey, 32, LITE1).key()
+    assert SecondOpinion(grey, 32, LITE0).key() == SecondOpinion(bytes(bytearray(grey)), 32, LITE0).key()
+    assert SecondOpinion(grey, 32, LITE0).key() != SecondOpinion(noise, 32, LITE0).key()
+    assert SecondOpinion(grey, 32, LITE0).key() != SecondOpinion(grey, 32, LITE1).key()
 
 
 def test_starts_show_nothing() -> None:
@@ -166,10 +166,10 @@ def test_classes_are_different() -> None:
         Evolution(1, "dreams"),
         Evolution(1, queries=2001),
         Evolution(1, queries=1),
-        Look(b"", 224, LITE0),
-        Look(b"12345", 224, LITE0),
-        Look(bytes(33 * 8 * 8 * 3), 8, LITE0),
-        Look(bytes(3), 1, LITE0),
+        SecondOpinion(b"", 224, LITE0),
+        SecondOpinion(b"12345", 224, LITE0),
+        SecondOpinion(bytes(33 * 8 * 8 * 3), 8, LITE0),
+        SecondOpinion(bytes(3), 1, LITE0),
     ],
 )
 def test_mad_tasks_are_refused(task: Task) -> None:
@@ -178,6 +178,6 @@ def test_mad_tasks_are_refused(task: Task) -> None:
 
 
 def test_unknown_networks_are_refused() -> None:
-    for task in (Climb((1,), classifiers=("x",)), Evolution(1, classifier="x"), Look(bytes(192), 8, "x")):
+    for task in (Climb((1,), classifiers=("x",)), Evolution(1, classifier="x"), SecondOpinion(bytes(192), 8, "x")):
         with pytest.raises(ClassifierError):
             task.check()
