@@ -61,7 +61,7 @@ AXES: dict[Kind, str] = {
     "crop": "cut off, of the side",
 }
 QUERIES = 320
-TRIALS = 96
+TRIALS = 64
 EFFORTS = {"one at random": 1, f"the worst of {AT_ONCE} at random": AT_ONCE, f"a search of {TRIALS} questions": TRIALS}
 ANGLES = tuple(sorted((float(a) for a in range(-60, 61, 6)), key=abs))
 CUTS = tuple(k / 10 for k in range(6))
