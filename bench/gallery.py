@@ -177,7 +177,7 @@ def camera() -> None:
             pixels = seen_through((), made)
             turned = AlongKnob(Pictures.of(pixels), LITE0, "angle", angles, target).records(here)
             count = sum(turn.answered[0] for turn in turned)
-            new = Transformed(network, CAMERA, 32, 1, fresh=False).views(from_pixels(pixels), 32, 1)
+            new = Transformed(network, CAMERA, 32, 1, fresh=False).views(from_pixels(pixels), 32, 1).flatten(0, 1)
             with torch.no_grad():
                 seen = int((network(new).argmax(1) == target).sum())
             print(f"| {image} | {views or 'ordinary'} | {count} | {seen} |", flush=True)
