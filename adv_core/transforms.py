@@ -81,7 +81,7 @@ class Rotation(Transform):
         down = torch.arange(height, dtype=torch.float64)[:, None] - (height - 1) / 2
         right = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
         cos, sin = angle.deg2rad().cos()[:, None, None], angle.deg2rad().sin()[:, None, None]
-        return _bilinear(x, cos * down + sin * right + (height - 1) / 2, cos * right - sin * down + (width - 1) / 2)
+        return bilinear(x, cos * down + sin * right + (height - 1) / 2, cos * right - sin * down + (width - 1) / 2)
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,41 @@ class Translation(Transform):
         return _window(x, torch.ones_like(down), -down, -right)
 
 
+@dataclass(frozen=True)
+class Resize(Transform):
+    """Made smaller, and back to its old size: what fits into fewer pixels stays. The sides of the small picture are a
+    fraction in ``low`` ... ``high`` of the picture's, above 0 and up to 1."""
+
+    low: float = 0.5
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_range("the fraction", self.low, self.high, *_FRACTIONS)
+
+    def sample(self, n: int, generator: torch.Generator) -> Draws:
+        return (_uniform(n, self.low, self.high, generator),)
+
+    def at(self, x: Tensor, fraction: Parameter) -> Tensor:
+        """Through a picture whose sides are that fraction of x's, in whole pixels. Bilinear; making smaller averages
+        (antialiased)."""
+        x, fraction = _rows(x, _parameter("the fraction", fraction, *_FRACTIONS))
+        size = list(x.shape[-2:])
+
+        def through(rows: Tensor, part: float) -> Tensor:
+            small = [max(round(side * part), 1) for side in size]
+            if small == size:
+                return rows
+            thumbnail = F.interpolate(rows, small, mode="bilinear", antialias=True, align_corners=False)
+            return F.interpolate(thumbnail, size, mode="bilinear", align_corners=False)
+
+        parts = fraction.tolist()
+        if len(set(parts)) == 1:  # one call for the whole batch
+            seen = through(x, parts[0])
+        else:
+            seen = torch.cat([through(row, part) for row, part in zip(x.split(1), parts, strict=True)])
+        return _pass_through(seen, seen.clamp(0, 1))
+
+
 # --------------------------------------------------------------------------------------------- what light and lens do
 
 
@@ -182,6 +217,35 @@ class Contrast(Transform):
         x, factor = _rows(x, _parameter("the factor", factor, 0))
         factor = _pixelwise(factor, x)
         return (factor * x + (1 - factor) / 2).clamp(0, 1)  # in this order a factor of 1 gives x to the bit
+
+
+@dataclass(frozen=True)
+class Hue(Transform):
+    """Every colour turned on the colour wheel by an angle in ±``degrees``, 0 ... 180; brightness stays, nothing moves.
+
+    Hosseini & Poovendran, "Semantic Adversarial Examples", CVPR Workshops 2018, arXiv:1804.00499, turn the hue too.
+    """
+
+    degrees: float = 30.0
+
+    def __post_init__(self) -> None:
+        _check_range("the angle", 0, self.degrees, 0, 180)
+
+    def sample(self, n: int, generator: torch.Generator) -> Draws:
+        return (_uniform(n, -self.degrees, self.degrees, generator),)
+
+    def at(self, x: Tensor, degrees: Parameter) -> Tensor:
+        """Turned by that many degrees in the plane of JPEG's two colour differences; 0 leaves x to the bit."""
+        x, angle = _rows(x, _parameter("the angle", degrees))
+        if x.shape[1] != 3:
+            raise ValueError(f"hue needs three colours: x has {x.shape[1]} channels")
+        to_ycc = torch.tensor(_TO_YCC, dtype=torch.float64)
+        change = torch.zeros(len(x), 3, 3, dtype=torch.float64)
+        change[:, 1, 1] = change[:, 2, 2] = angle.deg2rad().cos() - 1
+        change[:, 2, 1] = angle.deg2rad().sin()
+        change[:, 1, 2] = -change[:, 2, 1]
+        change = to_ycc.inverse() @ change @ to_ycc
+        return (x + torch.einsum("nkc,nchw->nkhw", change.to(x), x)).clamp(0, 1)
 
 
 @dataclass(frozen=True)
@@ -511,15 +575,16 @@ def _to_levels(x: Tensor, levels: Tensor) -> Tensor:
 # ------------------------------------------------------------------------------------------------------- interpolation
 
 
-def _bilinear(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """x at those places, (N, H, W) each, in pixels from the middle of the first one."""
+def bilinear(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """x at those places, in pixels from the middle of the first one: (N, C, H', W') for places (N, H', W')."""
     height, width = x.shape[-2:]
     top, left = down.floor(), right.floor()
-    flat, seen = x.flatten(2), torch.zeros_like(x)
+    index_shape = down.shape[1:]
+    flat, seen = x.flatten(2), torch.zeros((), dtype=x.dtype, device=x.device)
     for row, row_weight in ((top, top + 1 - down), (top + 1, down - top)):
         for column, column_weight in ((left, left + 1 - right), (left + 1, right - left)):
             index = (_mirrored(row, height) * width + _mirrored(column, width)).long().flatten(1)[:, None]
-            corner = flat.gather(2, index.to(x.device).expand(-1, x.shape[1], -1)).view_as(x)
+            corner = flat.gather(2, index.to(x.device).expand(-1, x.shape[1], -1)).unflatten(2, index_shape)
             seen = seen + corner * (row_weight * column_weight)[:, None].to(x.dtype).to(x.device)
     return _pass_through(seen, seen.clamp(0, 1))
 

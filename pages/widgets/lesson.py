@@ -21,6 +21,12 @@ LESSONS = (
     ("lessons/linear.py", "The case we can solve", "linear"),
     ("lessons/robust.py", "Train against the worst case", "robust"),
     ("lessons/judge.py", "Is it really robust?", "judge"),
+    ("lessons/fooling.py", "Fooling images", "fooling"),
+    ("lessons/patches.py", "Glasses and patches", "patches"),
+    ("lessons/camera.py", "It survives the camera", "camera"),
+    ("lessons/blackbox.py", "Without opening the box", "blackbox"),
+    ("lessons/unrestricted.py", "No noise at all", "unrestricted"),
+    ("lessons/defences.py", "Defences you might try", "defences"),
 )
 
 

@@ -22,7 +22,9 @@ from adv_core.transforms import (
     ExpectedTargeted,
     ExpectedUntargeted,
     GaussianNoise,
+    Hue,
     Jpeg,
+    Resize,
     Rotation,
     Scale,
     Transform,
@@ -38,8 +40,10 @@ EVERY: list[Transform] = [
     Scale(0.5, 2),
     Crop(0.6),
     Translation(0.3),
+    Resize(0.3),
     Brightness(0.4),
     Contrast(0.5, 2),
+    Hue(180),
     Blur(0, 2),
     GaussianNoise(0, 0.2),
     BitDepth(4),
@@ -53,8 +57,10 @@ SMOOTH: list[tuple[Transform, tuple[float, ...], tuple[float, ...]]] = [
     (Scale(), (1.0,), (1.3,)),
     (Crop(), (1.0, 0.3, 0.8), (0.6, 0.3, 0.8)),
     (Translation(), (0.0, 0.0), (0.13, -0.07)),
+    (Resize(), (1.0,), (0.6,)),
     (Brightness(), (0.0,), (0.1,)),
     (Contrast(), (1.0,), (1.5,)),
+    (Hue(), (0.0,), (40.0,)),
     (Blur(), (0.0,), (0.9,)),
     (GaussianNoise(), (0.0, 5), (0.02, 5)),
 ]
@@ -125,6 +131,16 @@ def test_any_size_and_always_a_picture(transform: Transform, size: tuple[int, in
         seen = transform(x.to(dtype), generator())
         assert seen.shape == x.shape and seen.dtype == dtype
         assert bool(((seen >= 0) & (seen <= 1)).all())
+
+
+def test_hue_keeps_brightness_and_comes_back_after_a_full_turn() -> None:
+    x = mild()
+    brightness = torch.tensor([0.299, 0.587, 0.114], dtype=x.dtype)[:, None, None]
+    turned = Hue().at(x, 120.0)
+    assert torch.allclose((turned * brightness).sum(1), (x * brightness).sum(1), atol=1e-12)
+    assert torch.allclose(Hue().at(Hue().at(turned, 120.0), 120.0), x, atol=1e-12)
+    grey = torch.full((1, 3, 2, 2), 0.3, dtype=x.dtype)
+    assert torch.allclose(Hue().at(grey, 77.0), grey, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])

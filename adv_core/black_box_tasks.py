@@ -1,0 +1,236 @@
+"""What the lesson on closed boxes asks of the engine: who is fooled by pictures that were made on somebody else."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adv_core.attacks import Step, mi_fgsm, pgd, run
+from adv_core.camera_tasks import Pictures, opinions, seen_through
+from adv_core.classifiers import Classifier, info_of
+from adv_core.digit_tasks import digits, network_of
+from adv_core.ensemble import Ensemble
+from adv_core.images import from_pixels
+from adv_core.limits import LIMITS, Limits
+from adv_core.objectives import Untargeted
+from adv_core.perturbation_sets import Linf
+from adv_core.substitute import Substitute, steal
+from adv_core.transforms import ExpectedUntargeted
+from adv_core.work import Networks, Task
+
+Method = Literal["pgd", "momentum"]
+GROUP = 4  # pictures that are attacked together
+
+
+# ------------------------------------------------------------------------------------------------------------ transfer
+
+
+@dataclass(frozen=True)
+class Passed:
+    """Some pictures that were made on one network, or on several, shown to all of them.
+
+    Attributes:
+        first: the place of the first picture; done: of their attack, 0 ... 1.
+        fooled: for each asked network, whether its answer to each picture has changed; empty before the end.
+    """
+
+    first: int
+    done: float
+    fooled: tuple[tuple[bool, ...], ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        return 100 + 50 * len(self.fooled)
+
+
+@dataclass(frozen=True)
+class Transfer(Task[Passed]):
+    """Attack ``made_on`` in the L∞ ball, away from its own answers, and show the 8-bit pictures to ``asked``.
+
+    A network counts as fooled where its answer is not the one that it gives to the untouched picture.
+
+    Attributes:
+        pictures: of one size, the same file for every network; each of them resizes it for itself, and the attack goes
+            through that.
+        made_on: one network, or several: then what they say on the average (`Ensemble`).
+        asked: the networks that are shown the pictures.
+        method: PGD; or with momentum (MI-FGSM: Dong et al., CVPR 2018, arXiv:1710.06081), which transfers better.
+    """
+
+    pictures: Pictures
+    made_on: tuple[str, ...]
+    asked: tuple[str, ...]
+    eps: float
+    steps: int = 10
+    method: Method = "momentum"
+
+    @property
+    def length(self) -> int:
+        return max(-(-self.pictures.count // GROUP) * (self.steps + 1), 2)
+
+    @property
+    def rows(self) -> int:
+        return GROUP * len(self.made_on)
+
+    @property
+    def behind(self) -> bool:
+        return True
+
+    def key(self) -> tuple[object, ...]:
+        return (replace(self, pictures=self.pictures.digest),)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.pictures.check(limits)
+        for name in (*self.made_on, *self.asked):
+            info_of(name)
+        if not 1 <= len(self.made_on) <= 6 or not 1 <= len(self.asked) <= 6:
+            raise ValueError("1 ... 6 networks")
+        if self.method not in ("pgd", "momentum") or not 1 <= self.steps <= limits.max_steps or not 0 <= self.eps <= 1:
+            raise ValueError("there is no such attack")
+
+    def records(self, networks: Networks) -> Iterator[Passed]:
+        sources = [networks.classifier(name) for name in self.made_on]
+        asked = [networks.classifier(name) for name in self.asked]
+        for first in range(0, self.pictures.count, GROUP):
+            x = from_pixels(self.pictures.pixels[first : first + GROUP]).to(networks.device)
+            labels = opinions_of(sources, x)
+            last = None
+            for last in self.attack(sources, x, labels):
+                yield Passed(first, last.index / (self.steps + 1))
+            assert last is not None
+            made, clean = seen_through((), last.adversarial), seen_through((), x)
+            fooled = [opinions(each, made).argmax(1) != opinions(each, clean).argmax(1) for each in asked]
+            yield Passed(first, 1.0, tuple(tuple(rows.tolist()) for rows in fooled))
+
+    def attack(self, sources: Sequence[Classifier], x: Tensor, labels: list[int]) -> Iterator[Step]:
+        """The solver, on the network or on the mean of several."""
+        one = len(sources) == 1
+        classifier = sources[0] if one else Ensemble(sources)
+        objective = Untargeted(labels) if one else ExpectedUntargeted(labels)
+        solver = mi_fgsm if self.method == "momentum" else pgd
+        return solver(classifier, x, Linf(self.eps), objective, steps=self.steps)
+
+
+def opinions_of(sources: Sequence[Classifier], x: Tensor) -> list[int]:
+    """What the networks say on the average, a class a row: what an attack on them has to leave."""
+    with torch.no_grad():
+        return [int(label) for label in Ensemble(sources)(x).argmax(1)]
+
+
+def passed(records: Sequence[Passed]) -> np.ndarray:
+    """How many pictures fooled each of the asked networks, and how many are ready: (M + 1,)."""
+    ready = [record for record in records if record.fooled]
+    if not ready:
+        return np.zeros(1, int)
+    together = np.concatenate([np.array(record.fooled) for record in ready], 1)
+    return np.append(together.sum(1), together.shape[1])
+
+
+# ---------------------------------------------------------------------------------------------------------- substitute
+
+JUDGED = 300  # test digits on which a theft is judged
+
+
+@dataclass(frozen=True, eq=False)
+class Theft:
+    """Where the theft stands.
+
+    Attributes:
+        number: of the round; done: of its training, 0 ... 1.
+        queries: pictures that the victim was shown so far.
+        agreement: of the judged test digits, the share on which the substitute answers as the victim; NaN before the
+            end of a round, as all that follows.
+        transferred: the share whose answer by the victim changes, for pictures made on the substitute; noise: for
+            random ±ε of every pixel instead.
+        shown: some of the newest pictures that the victim was asked about, (N, 28, 28) uint8; answers: what it said.
+    """
+
+    number: int
+    done: float
+    queries: int
+    agreement: float
+    transferred: float
+    noise: float
+    shown: np.ndarray
+    answers: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return 200 + self.shown.nbytes
+
+
+@dataclass(frozen=True)
+class Steal(Task[Theft]):
+    """Train a substitute on a digit network's answers; after each round attack it, and show the victim the result.
+
+    Attributes:
+        victim: a checkpoint (`digit_network.names`).
+        seeds: digits of each kind that are shown first, out of MNIST's last 5000 test digits; its first ones judge.
+        rounds: each doubles the questions.
+        eps: of the attack, PGD-20 in L∞.
+    """
+
+    victim: str = "standard"
+    seeds: int = 10
+    rounds: int = 6
+    eps: float = 0.3
+    seed: int = 0
+
+    epochs = 10
+
+    @property
+    def length(self) -> int:
+        return self.rounds * self.epochs - 1
+
+    @property
+    def rows(self) -> int:
+        return 1
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        network_of(self.victim)
+        if not 1 <= self.seeds <= 50 or not 1 <= self.rounds <= 7 or not 0 <= self.eps <= 1:
+            raise ValueError("1 ... 50 seeds of each digit, 1 ... 7 rounds")
+        if not 0 <= self.seed < 2**31 or 10 * self.seeds * 2 ** (self.rounds - 1) > 10_000:
+            raise ValueError("a victim does not answer so many questions")
+
+    def records(self, networks: Networks) -> Iterator[Theft]:
+        device = networks.device
+        victim = network_of(self.victim, str(device))
+        test = digits("test")
+        chance = np.random.default_rng(self.seed)
+        places = [5000 + np.flatnonzero(test.labels[5000:].numpy() == digit) for digit in range(10)]
+        chosen = np.stack([chance.choice(where, self.seeds, replace=False) for where in places], 1).ravel()
+        seeds, judged = test.images[chosen].to(device), test.images[:JUDGED].to(device)
+
+        def ask(x: Tensor) -> Tensor:
+            with torch.no_grad():
+                return victim(x).argmax(1)
+
+        truth = ask(judged)
+        # The victim's answers to noise do not depend on the substitute.
+        signs = torch.randint(0, 2, judged.shape, generator=torch.Generator().manual_seed(self.seed)) * 2 - 1
+        noisy = ((judged + self.eps * signs.to(judged)).clamp(0, 1) * 255).round() / 255
+        noise = float((ask(noisy) != truth).float().mean())
+        substitute = Substitute(self.seed).to(device)
+        for each in steal(ask, substitute, seeds, rounds=self.rounds, epochs=self.epochs, seed=self.seed):
+            agreement = transferred = float("nan")
+            if each.final:
+                with torch.no_grad():
+                    guess = substitute(judged).argmax(1)
+                agreement = float((guess == truth).float().mean())
+                made = run(pgd(substitute, judged, Linf(self.eps), Untargeted(guess), steps=20)).adversarial
+                transferred = float((ask(made) != truth).float().mean())
+            shown = (each.shown[:10, 0] * 255).round().to(torch.uint8).cpu().numpy()
+            yield Theft(
+                each.number,
+                each.epoch / self.epochs,
+                each.queries,
+                agreement,
+                transferred,
+                noise,
+                shown,
+                tuple(int(answer) for answer in each.answers[:10]),
+            )

@@ -1,0 +1,225 @@
+"""What the lesson on the camera asks of the engine: pictures seen from one view, and along one knob of it.
+
+A view is a chain of transforms with chosen parameters: plain values, as everything that the engine computes.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adv_core.classifiers import Classifier
+from adv_core.images import from_pixels
+from adv_core.limits import LIMITS, Limits
+from adv_core.transforms import Brightness, Jpeg, Rotation, Scale, Transform
+from adv_core.work import Networks, Task
+
+# (transform, its parameters), applied one after the other.
+Chain = tuple[tuple[Transform, tuple[float, ...]], ...]
+Knob = Literal["angle", "scale", "brightness", "quality"]
+MAX_PICTURES = 32
+NOT_JPEG = 101  # the quality of a picture that is saved without any loss
+
+
+@dataclass(frozen=True)
+class View:
+    """How a picture is looked at.
+
+    Attributes:
+        angle: in degrees, counter-clockwise, -180 ... 180.
+        scale: a factor, 0.1 ... 10.
+        brightness: is added to every value, -1 ... 1.
+        quality: of the JPEG that it is saved as, 1 ... 100, or `NOT_JPEG`.
+    """
+
+    angle: float = 0.0
+    scale: float = 1.0
+    brightness: float = 0.0
+    quality: int = NOT_JPEG
+
+    @property
+    def chain(self) -> Chain:
+        """In the order of a camera. What changes nothing is left out: a picture seen straight on is that picture."""
+        every: tuple[tuple[Transform, float, float], ...] = (
+            (Rotation(), self.angle, 0.0),
+            (Scale(), self.scale, 1.0),
+            (Brightness(), self.brightness, 0.0),
+            (Jpeg(), self.quality, NOT_JPEG),
+        )
+        return tuple((transform, (value,)) for transform, value, neutral in every if value != neutral)
+
+    def check(self) -> None:
+        inside = -180 <= self.angle <= 180 and 0.1 <= self.scale <= 10 and -1 <= self.brightness <= 1
+        if not inside or not 1 <= self.quality <= NOT_JPEG:
+            raise ValueError("nobody can look at a picture like that")
+
+
+def seen_through(chain: Chain, x: Tensor) -> np.ndarray:
+    """The pictures (N, 3, H, W) after the transforms, as the 8-bit pixels of a file, (N, H, W, 3) uint8."""
+    with torch.no_grad():
+        for transform, parameters in chain:
+            x = transform.at(x, *parameters)
+        levels = (x * 255).round().clamp(0, 255).to(torch.uint8)
+    return np.asarray(levels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+
+
+def opinions(classifier: Classifier, pixels: np.ndarray) -> np.ndarray:
+    """softmax of what the classifier says of exactly these pixels (N, H, W, 3): (N, K) float32."""
+    with torch.no_grad():
+        return np.asarray(classifier(from_pixels(pixels).to(classifier.device)).softmax(1).float().cpu().numpy())
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of one size, as bytes: equal pictures are equal values.
+
+    Attributes:
+        data: (N, height, width, 3) uint8, row by row.
+    """
+
+    data: bytes = field(repr=False)
+    height: int
+    width: int
+
+    @classmethod
+    def of(cls, pixels: np.ndarray) -> "Pictures":
+        """Of an array (N, H, W, 3) uint8."""
+        return cls(pixels.tobytes(), pixels.shape[1], pixels.shape[2])
+
+    @property
+    def count(self) -> int:
+        return len(self.data) // max(self.height * self.width * 3, 1)
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """(N, H, W, 3) uint8."""
+        return np.frombuffer(self.data, np.uint8).reshape(-1, self.height, self.width, 3)
+
+    @property
+    def digest(self) -> "Pictures":
+        """A short value that stands for these pictures."""
+        return replace(self, data=hashlib.sha256(self.data).digest())
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        """Refuse nothing at all, too much, and bytes that are no pictures."""
+        if not self.data or self.height < 1 or self.width < 1 or len(self.data) % (self.height * self.width * 3):
+            raise ValueError("the pictures' bytes do not fit their size")
+        if self.count > MAX_PICTURES or len(self.data) // 3 > limits.max_pixels:
+            raise ValueError("so many pictures cannot be looked at together")
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Pictures from one view, and what the network says of them.
+
+    Attributes:
+        pixels: exactly what was judged, (N, H, W, 3) uint8.
+        probabilities: (N, K) float32.
+    """
+
+    pixels: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        return self.pixels.nbytes + self.probabilities.nbytes
+
+
+@dataclass(frozen=True)
+class Look(Task[Seen]):
+    """Look at up to eight pictures through a chain of transforms: one record, at once."""
+
+    pictures: Pictures
+    classifier: str
+    chain: Chain = ()
+
+    @property
+    def length(self) -> int:
+        return 0
+
+    @property
+    def rows(self) -> int:
+        return self.pictures.count
+
+    def key(self) -> tuple[object, ...]:
+        return (replace(self, pictures=self.pictures.digest),)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.pictures.check(limits)
+        if self.pictures.count > 8 or len(self.chain) > 8:
+            raise ValueError("eight pictures and eight transforms at most at a look")
+
+    def records(self, networks: Networks) -> Iterator[Seen]:
+        classifier = networks.classifier(self.classifier)
+        x = from_pixels(self.pictures.pixels).to(networks.device)
+        pixels = seen_through(self.chain, x)
+        yield Seen(pixels, opinions(classifier, pixels))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """At one setting of the knob: the probability of the wanted class, and whether it is the answer, one a picture."""
+
+    value: float
+    probabilities: tuple[float, ...]
+    answered: tuple[bool, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return 32 + 16 * len(self.probabilities)
+
+
+@dataclass(frozen=True)
+class AlongKnob(Task[Turn]):
+    """The same pictures at many settings of one knob, everything else untouched.
+
+    Attributes:
+        values: the settings, one record each, in this order.
+        target: the class whose probability is told.
+    """
+
+    pictures: Pictures
+    classifier: str
+    knob: Knob
+    values: tuple[float, ...]
+    target: int
+
+    @property
+    def length(self) -> int:
+        return len(self.values)
+
+    @property
+    def rows(self) -> int:
+        return self.pictures.count
+
+    @property
+    def behind(self) -> bool:
+        return True
+
+    def key(self) -> tuple[object, ...]:
+        return (replace(self, pictures=self.pictures.digest),)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.pictures.check(limits)
+        if self.knob not in ("angle", "scale", "brightness", "quality"):
+            raise ValueError(f"there is no knob {self.knob!r}")
+        if self.pictures.count > 8 or not 1 <= len(self.values) <= 121 or not 0 <= self.target < 1000:
+            raise ValueError("such a curve would take too long")
+        for value in self.values:
+            self.view(value).check()
+
+    def view(self, value: float) -> View:
+        """The view at that setting."""
+        return replace(View(), **{self.knob: value})  # type: ignore[arg-type]
+
+    def records(self, networks: Networks) -> Iterator[Turn]:
+        classifier = networks.classifier(self.classifier)
+        x = from_pixels(self.pictures.pixels).to(networks.device)
+        for value in self.values:
+            found = opinions(classifier, seen_through(self.view(value).chain, x))
+            wanted = found[:, self.target].tolist()
+            yield Turn(value, tuple(wanted), tuple((found.argmax(1) == self.target).tolist()))

@@ -1,0 +1,333 @@
+"""Defences that a user might put before a network, and two attackers: one who knows of them and one who does not.
+
+A defence is a transform g of the picture; the network then answers f(g(x)). The attacker who does not know climbs
+L(f(x + δ), y), the one who knows climbs L(f(g(x + δ)), y). That is one more classifier: `Transformed` with one
+transform. Where g rounds, its gradient is that of not rounding (straight-through: Athalye, Carlini & Wagner, ICML
+2018); where g is random, the gradient is averaged over draws (expectation over transformation: Athalye, Engstrom,
+Ilyas & Kwok, ICML 2018).
+
+- JPEG: Dziugaite, Ghahramani & Roy 2016, arXiv:1608.00853; Guo et al., ICLR 2018, arXiv:1711.00117
+- fewer bits, smoothing: Xu, Evans & Qi, NDSS 2018, arXiv:1704.01155; Guo et al.
+- smaller and back; a random crop: Guo et al.; Xie et al., ICLR 2018, arXiv:1711.01991
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adv_core.attacks import Step, pgd
+from adv_core.camera_tasks import Chain, Pictures, opinions, seen_through
+from adv_core.classifiers import Classifier
+from adv_core.images import from_pixels
+from adv_core.limits import LIMITS, Limits
+from adv_core.objectives import Untargeted
+from adv_core.perturbation_sets import Linf
+from adv_core.transforms import BitDepth, Blur, Crop, ExpectedUntargeted, Jpeg, Resize, Transform, Transformed
+from adv_core.work import Networks, Task
+
+Kind = Literal["none", "jpeg", "blur", "bits", "resize", "crop"]
+# What the strength of each may be.
+STRENGTHS: dict[Kind, tuple[float, float]] = {
+    "none": (0, 0),
+    "jpeg": (1, 100),
+    "blur": (0, 10),
+    "bits": (1, 8),
+    "resize": (0.05, 1),
+    "crop": (0.1, 1),
+}
+GROUP = 4  # pictures that are attacked together
+VIEWS = 4  # draws of a random defence in each step of the attack that knows of it
+
+
+@dataclass(frozen=True)
+class Defence:
+    """What is done to a picture before the network looks at it.
+
+    Attributes:
+        kind: "none"; "jpeg" saved and opened again; "blur" by a Gaussian; "bits" rounded to fewer levels; "resize" made
+            smaller and back; "crop" a random window, another one at each look.
+        strength: the quality; σ in pixels; the number of bits; the fraction that the sides of the small picture have;
+            the least fraction that the sides of the window have.
+    """
+
+    kind: Kind = "none"
+    strength: float = 0.0
+
+    def check(self) -> None:
+        """Refuse unknown kinds and strengths out of range."""
+        low, high = STRENGTHS.get(self.kind, (1, 0))
+        if not low <= self.strength <= high:
+            raise ValueError("there is no such defence")
+
+    @property
+    def random(self) -> bool:
+        """Whether it draws anew at each look."""
+        return self.kind == "crop"
+
+    @property
+    def transforms(self) -> tuple[Transform, ...]:
+        """As transforms; the last one rounds to the 8 bits of a file, so that what the network sees can be shown."""
+        s = self.strength
+        made: dict[Kind, Callable[[], Transform]] = {
+            "jpeg": lambda: Jpeg(round(s), round(s)),
+            "blur": lambda: Blur(s, s),
+            "bits": lambda: BitDepth(round(s)),
+            "resize": lambda: Resize(s, s),
+            "crop": lambda: Crop(s),
+        }
+        return *((made[self.kind](),) if self.kind in made else ()), BitDepth(8)
+
+    def chain(self, seed: int = 0) -> Chain:
+        """As one look, with its parameters drawn; of a defence without chance the seed does not matter."""
+        generator = torch.Generator().manual_seed(~seed)  # far from every seed that an attack draws with
+        return tuple((each, tuple(float(p) for p in each.sample(1, generator))) for each in self.transforms)
+
+    def before(self, classifier: Classifier, seed: int = 0) -> Transformed:
+        """The classifier behind this defence, as an attacker who knows of it climbs it: log-probabilities."""
+        views = VIEWS if self.random else 1
+        return Transformed(classifier, self.transforms, views, seed, fresh=self.random)
+
+
+def answers(classifier: Classifier, x: Tensor, defence: Defence, seed: int) -> np.ndarray:
+    """What the defended classifier says, (N,). Each picture has a draw of its own."""
+    seen = [seen_through(defence.chain(seed + place), row) for place, row in enumerate(x.split(1))]
+    return np.asarray(opinions(classifier, np.concatenate(seen)).argmax(1))
+
+
+def aware(
+    classifier: Classifier, x: Tensor, labels: list[int], defence: Defence, eps: float, steps: int
+) -> Iterator[Step]:
+    """PGD in the L∞ ball by someone who knows the defence: it climbs what `Defence.before` makes of the classifier."""
+    if defence.kind == "none":
+        return pgd(classifier, x, Linf(eps), Untargeted(labels), steps=steps)
+    return pgd(defence.before(classifier), x, Linf(eps), ExpectedUntargeted(labels), steps=steps)
+
+
+# ---------------------------------------------------------------------------------------------------------- one picture
+
+
+@dataclass(frozen=True, eq=False)
+class Bout:
+    """One step of the attack that knows.
+
+    Attributes:
+        index: of the step; 0 is the untouched picture.
+        attacked: x + δ, (H, W, 3) uint8; seen: the same behind the defence, which is what was judged.
+        probabilities: of the defended network, (K,) float32.
+        size: the largest change, in levels.
+    """
+
+    index: int
+    attacked: np.ndarray
+    seen: np.ndarray
+    probabilities: np.ndarray
+    size: int
+
+    @property
+    def nbytes(self) -> int:
+        return 2 * self.attacked.nbytes + self.probabilities.nbytes
+
+
+@dataclass(frozen=True)
+class Aware(Task[Bout]):
+    """The attack that knows of the defence, on one picture.
+
+    Attributes:
+        label: the class to be left.
+        seed: of the draws that judge; the attack's own are others.
+    """
+
+    picture: Pictures
+    classifier: str
+    defence: Defence
+    eps: float
+    label: int
+    steps: int = 10
+    seed: int = 0
+
+    @property
+    def length(self) -> int:
+        return self.steps
+
+    @property
+    def rows(self) -> int:
+        return VIEWS if self.defence.random else 1
+
+    def key(self) -> tuple[object, ...]:
+        return (replace(self, picture=self.picture.digest),)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.picture.check(limits)
+        self.defence.check()
+        _check_attack(self.eps, self.steps, self.seed, limits)
+        if self.picture.count != 1 or not 0 <= self.label < 1000:
+            raise ValueError("one picture, and a class to leave")
+
+    def records(self, networks: Networks) -> Iterator[Bout]:
+        classifier = networks.classifier(self.classifier)
+        before = self.picture.pixels
+        x = from_pixels(before).to(networks.device)
+        chain = self.defence.chain(self.seed)
+        for step in aware(classifier, x, [self.label], self.defence, self.eps, self.steps):
+            attacked = seen_through((), step.adversarial)
+            seen = seen_through(chain, from_pixels(attacked).to(networks.device))
+            size = int(np.abs(attacked.astype(int) - before).max())
+            yield Bout(step.index, attacked[0], seen[0], opinions(classifier, seen)[0], size)
+
+
+# -------------------------------------------------------------------------------------------------------- many pictures
+
+
+@dataclass(frozen=True, eq=False)
+class Fallen:
+    """Some pictures after the attack on the bare network; while it runs, only how far it is.
+
+    Attributes:
+        first: the place of the first of them; done: 0 ... 1.
+        pixels: (n, H, W, 3) uint8, labels: what the network says of them untouched, (n,). Both empty before the end.
+    """
+
+    first: int
+    done: float
+    pixels: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        return 64 + self.pixels.nbytes
+
+
+@dataclass(frozen=True)
+class Plain(Task[Fallen]):
+    """The attack that knows of no defence, on many pictures: away from what the network says of each."""
+
+    pictures: Pictures
+    classifier: str
+    eps: float
+    steps: int = 10
+
+    @property
+    def length(self) -> int:
+        return -(-self.pictures.count // GROUP) * (self.steps + 1)
+
+    @property
+    def rows(self) -> int:
+        return GROUP
+
+    def key(self) -> tuple[object, ...]:
+        return (replace(self, pictures=self.pictures.digest),)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.pictures.check(limits)
+        _check_attack(self.eps, self.steps, 0, limits)
+
+    def records(self, networks: Networks) -> Iterator[Fallen]:
+        classifier, none = networks.classifier(self.classifier), np.empty(0, np.uint8)
+        for first in range(0, self.pictures.count, GROUP):
+            pixels = self.pictures.pixels[first : first + GROUP]
+            x = from_pixels(pixels).to(networks.device)
+            labels = opinions(classifier, pixels).argmax(1)
+            for step in aware(classifier, x, labels.tolist(), Defence(), self.eps, self.steps):
+                if not step.final:
+                    yield Fallen(first, step.index / self.steps, none, none)
+            yield Fallen(first, 1.0, seen_through((), step.adversarial), labels)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How some pictures fared behind a defence.
+
+    Attributes:
+        attack: "none", "plain" by someone who does not know, "aware" by someone who does.
+        first: the place of the first of them; done: 0 ... 1.
+        right: for each, whether the answer is the one that the bare network gives to the untouched picture; empty
+            before the end.
+    """
+
+    attack: Literal["none", "plain", "aware"]
+    first: int
+    done: float
+    right: tuple[bool, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        return 96
+
+
+@dataclass(frozen=True)
+class Contest(Task[Tried]):
+    """One defence against nobody, against the attack that does not know of it, and against the one that does.
+
+    Attributes:
+        pictures, attacked: untouched, and after `Plain`; labels: the class of each.
+        eps, steps: of the attack that knows.
+        seed: of the draws that judge a random defence.
+    """
+
+    pictures: Pictures
+    attacked: Pictures
+    labels: tuple[int, ...]
+    classifier: str
+    defence: Defence
+    eps: float
+    steps: int = 10
+    seed: int = 0
+
+    @property
+    def length(self) -> int:
+        groups = -(-self.pictures.count // GROUP)
+        return groups * (2 if self.defence.kind == "none" else 3 + self.steps)
+
+    @property
+    def rows(self) -> int:
+        return GROUP * (VIEWS if self.defence.random else 1)
+
+    @property
+    def behind(self) -> bool:
+        return True
+
+    def key(self) -> tuple[object, ...]:
+        return (replace(self, pictures=self.pictures.digest, attacked=self.attacked.digest),)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.pictures.check(limits)
+        self.attacked.check(limits)
+        self.defence.check()
+        _check_attack(self.eps, self.steps, self.seed, limits)
+        if not self.pictures.count == self.attacked.count == len(self.labels):
+            raise ValueError("each picture needs one attacked picture and one class")
+        if not all(0 <= label < 1000 for label in self.labels):
+            raise ValueError("there is no such class")
+
+    def records(self, networks: Networks) -> Iterator[Tried]:
+        classifier = networks.classifier(self.classifier)
+        labels = np.array(self.labels)
+
+        def right(x: Tensor, first: int) -> tuple[bool, ...]:
+            own = labels[first : first + GROUP]
+            return tuple((answers(classifier, x, self.defence, self.seed + first) == own).tolist())
+
+        def batch(pictures: Pictures, first: int) -> Tensor:
+            return from_pixels(pictures.pixels[first : first + GROUP]).to(networks.device)
+
+        places = range(0, self.pictures.count, GROUP)
+        for first in places:
+            yield Tried("none", first, 1, right(batch(self.pictures, first), first))
+            yield Tried("plain", first, 1, right(batch(self.attacked, first), first))
+        if self.defence.kind == "none":
+            return
+        for first in places:
+            x, own = batch(self.pictures, first), labels[first : first + GROUP].tolist()
+            for step in aware(classifier, x, own, self.defence, self.eps, self.steps):
+                if not step.final:
+                    yield Tried("aware", first, step.index / self.steps)
+            yield Tried("aware", first, 1, right(step.adversarial, first))
+
+
+def _check_attack(eps: float, steps: int, seed: int, limits: Limits) -> None:
+    if not 0 <= eps <= 1 or not 1 <= steps <= limits.max_steps or not 0 <= seed < 2**31:
+        raise ValueError("such an attack cannot be run")

@@ -1,0 +1,358 @@
+"""What the lesson on fooling images asks of the engine: pictures that show nothing, and of which a network is sure."""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from adv_core.attacks import pgd
+from adv_core.classifiers import DEFAULT, Classifier, info_of
+from adv_core.evolution import Cppn, Generation, Tiles, evolve, grown
+from adv_core.images import Pixels, from_pixels
+from adv_core.limits import LIMITS, Limits
+from adv_core.objectives import Custom
+from adv_core.perturbation_sets import Box
+from adv_core.work import Networks, Task
+
+Start = Literal["noise", "grey", "colour", "stripes", "shade"]
+STARTS: tuple[Start, ...] = ("noise", "grey", "colour", "stripes", "shade")
+CLASSES = 1000
+MAX_PICTURES = 32  # of one look
+CHILDREN = 8  # of one generation
+GALLERY = 8  # classes whose champions are shown
+_SMALL = 2  # patterns on the way are grown on half the side
+# How a genome of that name is born. A tile of the direct encoding is 8 pixels wide on a picture of 224.
+ENCODINGS: dict[str, Callable[[torch.Generator], Any]] = {
+    "pattern": Cppn.newborn,
+    "tiles": lambda generator: Tiles.newborn(generator, 28),
+}
+
+
+def start_picture(kind: Start, side: int, seed: int = 0) -> Pixels:
+    """A picture of nothing, (side, side, 3) uint8.
+
+    Args:
+        kind: "noise", every value uniform; "grey", all 128; "colour", one flat colour; "stripes", upright, black and
+            white, of 1/16 of the width; "shade", from black on the left to white on the right.
+        seed: of the noise and the colour.
+
+    Raises:
+        ValueError: another kind.
+    """
+    drawn = np.random.default_rng(seed)
+    if kind == "noise":
+        return drawn.integers(0, 256, (side, side, 3), dtype=np.uint8)
+    if kind == "grey":
+        return np.full((side, side, 3), 128, np.uint8)
+    if kind == "colour":
+        return np.broadcast_to(drawn.integers(0, 256, 3, dtype=np.uint8), (side, side, 3)).copy()
+    place = np.arange(side) / side
+    if kind == "stripes":
+        row = (place * 16).astype(int) % 2 * 255
+    elif kind == "shade":
+        row = np.round(place * side / (side - 1) * 255)
+    else:
+        raise ValueError(f"there is no start {kind!r}")
+    return np.broadcast_to(row.astype(np.uint8)[None, :, None], (side, side, 3)).copy()
+
+
+def some_classes(count: int, seed: int = 0) -> tuple[int, ...]:
+    """Different classes, drawn at random."""
+    return tuple(int(each) for each in np.random.default_rng(seed).choice(CLASSES, count, replace=False))
+
+
+def pixels_of(x: Tensor) -> Pixels:
+    """(N, 3, H, W) in [0, 1] as (N, H, W, 3) uint8."""
+    return (x * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+# ------------------------------------------------------------------------------------------------- gradient ascent
+
+
+@dataclass(frozen=True, eq=False)
+class Wall:
+    """One step of several ascents that are made in one batch.
+
+    Attributes:
+        index: steps done.
+        pixels: (N, H, W, 3) uint8; in most of the steps on the way empty.
+        wanted: the probability of the class that each row is to be, one line for each network that is climbed, (M, N).
+        seen, sure: the likeliest class of each row, and its probability, (M, N).
+    """
+
+    index: int
+    pixels: Pixels
+    wanted: np.ndarray
+    seen: np.ndarray
+    sure: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        return self.pixels.nbytes + 3 * self.wanted.nbytes
+
+
+@dataclass(frozen=True)
+class Climb(Task[Wall]):
+    """Gradient ascent from one picture towards several classes at once, the rows of one batch.
+
+    What is climbed is the logarithm of the class's probability, in several networks their sum. Δ is the box: any
+    picture will do. Steps go by sign, and by whole levels of 255: every picture on the way can be saved as it is.
+
+    Attributes:
+        targets: a class for every row.
+        start, seed: where all of them begin (`start_picture`).
+        alpha: levels by which every value moves in a step.
+        classifiers: one or more of the registry. The pictures have the size that the first one sees; others resize.
+    """
+
+    targets: tuple[int, ...]
+    start: Start = "noise"
+    seed: int = 0
+    steps: int = 40
+    alpha: int = 1
+    classifiers: tuple[str, ...] = (DEFAULT,)
+
+    @property
+    def length(self) -> int:
+        return max(self.steps, 2)  # never short: each step is a gradient of every row
+
+    @property
+    def rows(self) -> int:
+        return len(self.targets) * len(self.classifiers)
+
+    @property
+    def row_pixels(self) -> int:
+        return info_of(self.classifiers[0]).input_size ** 2
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        check_classes(self.targets)
+        for name in self.classifiers:
+            info_of(name)
+        if self.start not in STARTS or not 0 <= self.seed < 2**31:
+            raise ValueError("there is no such start")
+        if not self.targets or not self.classifiers or self.rows > limits.max_rows:
+            raise ValueError(f"1 ... {limits.max_rows} classes at a time, with several networks fewer")
+        if self.rows * self.row_pixels > limits.max_pixels:
+            raise ValueError("those are too many pixels for one computation")
+        if not 1 <= self.steps <= limits.max_steps or not 1 <= self.alpha <= 255:
+            raise ValueError(f"steps have to lie in 1 ... {limits.max_steps}, their size in 1 ... 255 levels")
+
+    def records(self, networks: Networks) -> Iterator[Wall]:
+        classifiers = [networks.classifier(name) for name in self.classifiers]
+        start = from_pixels(start_picture(self.start, classifiers[0].info.input_size, self.seed)).to(networks.device)
+        x = start.expand(len(self.targets), -1, -1, -1)
+        ascent = pgd(
+            lambda x: torch.cat([each(x) for each in classifiers], 1),
+            x,
+            Box(),
+            Custom(self.certainty),
+            steps=self.steps,
+            step_size=self.alpha / 255,
+        )
+        # about as many pictures a run, however many there are in a row: they are kept as long as somebody looks
+        stride = max(len(self.targets), math.ceil(self.steps / 20))
+        for step in ascent:
+            shown = step.final or step.index % stride == 0
+            pixels = pixels_of(step.adversarial) if shown else np.empty(0, np.uint8)
+            said = np.stack([answer.softmax(1).cpu().numpy() for answer in step.logits.split(CLASSES, 1)])
+            wanted = said[:, np.arange(len(x)), list(self.targets)]
+            yield Wall(step.index, pixels, wanted, said.argmax(2), said.max(2))
+
+    def certainty(self, logits: Tensor) -> Tensor:
+        """Σ log p(target) over the networks, (N,), from their logits side by side, (N, 1000 M)."""
+        labels = torch.tensor(self.targets, device=logits.device)
+        said = [F.cross_entropy(each, labels, reduction="none") for each in logits.split(CLASSES, 1)]
+        return -torch.stack(said).sum(0)
+
+
+# ------------------------------------------------------------------------------------------------------- evolution
+
+
+@dataclass(frozen=True, eq=False)
+class Bred:
+    """Where the evolution stands.
+
+    Attributes:
+        queries: questions asked.
+        wanted: the probability of the wanted class, for its champion.
+        picture: the champion, (S, S, 3) uint8; small on the way, and empty where it is the same as before.
+        gained: how many classes have got a new champion.
+        sure: for how many classes the champion's probability is more than a half.
+        others: the classes, without the wanted one, whose champions are the surest; now and then, and at the end.
+            Otherwise empty.
+        certainty: their probabilities; pictures: (N, S, S, 3) uint8, small on the way.
+    """
+
+    queries: int
+    wanted: float
+    picture: Pixels
+    gained: int
+    sure: int
+    others: tuple[int, ...] = ()
+    certainty: tuple[float, ...] = ()
+    pictures: Pixels = field(default_factory=lambda: np.empty(0, np.uint8))
+
+    @property
+    def nbytes(self) -> int:
+        return 200 + self.picture.nbytes + self.pictures.nbytes
+
+
+@dataclass(frozen=True)
+class Evolution(Task[Bred]):
+    """The evolutionary search for a picture of one class, and for the fun of it of all others, by questions alone.
+
+    The last record speaks of what was rounded to 8 bits and asked about once more.
+
+    Attributes:
+        target: the class.
+        encoding: of `ENCODINGS`.
+        queries: questions.
+    """
+
+    target: int
+    encoding: str = "pattern"
+    queries: int = 1000
+    seed: int = 0
+    classifier: str = DEFAULT
+
+    @property
+    def length(self) -> int:
+        return -(-self.queries // CHILDREN)
+
+    @property
+    def rows(self) -> int:
+        return CHILDREN // 2  # forward passes only
+
+    @property
+    def row_pixels(self) -> int:
+        return info_of(self.classifier).input_size ** 2
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        check_classes([self.target])
+        info_of(self.classifier)
+        if self.encoding not in ENCODINGS or not 0 <= self.seed < 2**31:
+            raise ValueError("there is no such encoding")
+        if not CHILDREN <= self.queries <= limits.max_queries:
+            raise ValueError(f"queries have to lie in {CHILDREN} ... {limits.max_queries}")
+
+    def records(self, networks: Networks) -> Iterator[Bred]:
+        classifier = networks.classifier(self.classifier)
+        none, generation = np.empty(0, np.uint8), None
+        for generation in self.generations(classifier):
+            small = classifier.info.input_size // _SMALL
+            better = self.target in generation.gained
+            picture = pixels_of(grown([generation.champions[self.target]], small))[0] if better else none
+            sure = int((generation.scores.exp() > 0.5).sum())
+            told = (generation.queries, float(generation.scores[self.target].exp()), picture)
+            if generation.queries % (20 * CHILDREN):
+                yield Bred(*told, len(generation.gained), sure)
+            else:
+                others = self.others(generation)
+                certainty = tuple(generation.scores[list(others)].exp().tolist())
+                pictures = pixels_of(grown([generation.champions[label] for label in others], small))
+                yield Bred(*told, len(generation.gained), sure, others, certainty, pictures)
+        assert generation is not None
+        others = self.others(generation)
+        shown = grown([generation.champions[label] for label in (self.target, *others)], classifier.info.input_size)
+        with torch.no_grad():
+            said = classifier(shown.to(networks.device)).softmax(1).cpu()
+        wanted, *rest = (float(row[label]) for row, label in zip(said, (self.target, *others), strict=True))
+        pixels = pixels_of(shown)
+        yield Bred(generation.queries, wanted, pixels[0], 0, sure, others, tuple(rest), pixels[1:])
+
+    def generations(self, classifier: Classifier) -> Iterator[Generation[Any]]:
+        """The search itself, to its last query."""
+        return evolve(
+            classifier,
+            ENCODINGS[self.encoding],
+            side=classifier.info.input_size,
+            wanted=self.target,
+            queries=self.queries,
+            children=CHILDREN,
+            seed=self.seed,
+            device=classifier.device,
+        )
+
+    def others(self, generation: Generation[Any]) -> tuple[int, ...]:
+        """The classes whose champions are the surest, without the wanted one."""
+        order = generation.scores.argsort(descending=True).tolist()
+        return tuple(label for label in order if label != self.target)[:GALLERY]
+
+
+# ------------------------------------------------------------------------------------------------------ second opinion
+
+
+@dataclass(frozen=True, eq=False)
+class Opinion:
+    """What one network says about some pictures: logits (N, 1000), float32."""
+
+    logits: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        return self.logits.nbytes
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """softmax of the logits, (N, 1000)."""
+        shifted = np.exp((self.logits - self.logits.max(1, keepdims=True)).astype(np.float64))
+        return np.asarray(shifted / shifted.sum(1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class SecondOpinion(Task[Opinion]):
+    """A network looks at some pictures of one size; where it wants another size, it resizes them itself.
+
+    Attributes:
+        images: (N, side, side, 3) uint8, row by row.
+    """
+
+    images: bytes = field(repr=False)
+    side: int
+    classifier: str
+
+    @classmethod
+    def at(cls, pixels: Pixels, classifier: str) -> "SecondOpinion":
+        """From pixels (N, side, side, 3) uint8."""
+        return cls(pixels.tobytes(), pixels.shape[1], classifier)
+
+    @property
+    def length(self) -> int:
+        return 0
+
+    @property
+    def rows(self) -> int:
+        return len(self.images) // (self.side * self.side * 3)
+
+    def key(self) -> tuple[object, ...]:
+        return (type(self), hashlib.sha256(self.images).hexdigest(), self.side, self.classifier)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        info_of(self.classifier)
+        if not 8 <= self.side <= 512 or not self.images or len(self.images) % (self.side * self.side * 3):
+            raise ValueError("the pictures' bytes do not fit their size")
+        if self.rows > MAX_PICTURES or self.rows * self.side**2 > limits.max_pixels:
+            raise ValueError(f"{MAX_PICTURES} pictures at a time")
+
+    def records(self, networks: Networks) -> Iterator[Opinion]:
+        classifier = networks.classifier(self.classifier)
+        pixels = np.frombuffer(self.images, np.uint8).reshape(-1, self.side, self.side, 3)
+        with torch.no_grad():
+            logits = classifier(from_pixels(pixels).to(networks.device))
+        yield Opinion(logits.float().cpu().numpy())
+
+
+def check_classes(classes: Sequence[int]) -> None:
+    """Refuse what is no ImageNet class.
+
+    Raises:
+        ValueError: a number outside 0 ... 999.
+    """
+    if not all(0 <= each < CLASSES for each in classes):
+        raise ValueError(f"classes have numbers from 0 to {CLASSES - 1}")

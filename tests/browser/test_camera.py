@@ -1,0 +1,33 @@
+"""The lessons on the camera and on defences in a real browser: a knob, a phone."""
+
+import re
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import LIMIT
+
+
+def test_the_turned_pictures_and_the_way_to_paper(page: Page, address: str) -> None:
+    page.goto(f"{address}/camera")
+    living = page.get_by_role("img", name=re.compile("The attack over views in this view: the network sees wombat"))
+    expect(living).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_text(re.compile("Of 31 settings the network says"))).to_be_visible(timeout=LIMIT)
+    page.get_by_role("button", name="Straight on").click()
+    ordinary = page.get_by_role("img", name=re.compile("The ordinary attack in this view: the network sees wombat"))
+    expect(ordinary).to_be_visible(timeout=LIMIT)
+    expect(page).to_have_url(re.compile("angle=0"))
+    with page.expect_download(timeout=LIMIT) as download:
+        page.get_by_role("button", name="Two sheets to print").click()
+    assert b"data:image/png" in download.value.path().read_bytes()
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+def test_defences_on_a_phone(browser: Browser, address: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
+    page = context.new_page()
+    page.goto(f"{address}/defences?steps=4")
+    expect(page.get_by_text("gets through")).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_text("Without a defence the attack leaves")).to_be_visible(timeout=LIMIT)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("[data-testid=stException]").count() == 0
+    context.close()

@@ -1,0 +1,31 @@
+"""The lesson on glasses and patches in a real browser: two clicks, a patch, a phone."""
+
+import re
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import LIMIT
+
+
+def test_glasses_go_where_one_clicks(page: Page, address: str) -> None:
+    page.goto(f"{address}/patches")
+    expect(page.get_by_role("img", name=re.compile("with it: macaw"))).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_role("img", name=re.compile("With the patch: monarch"))).to_be_visible(timeout=LIMIT)
+    page.get_by_text("Where it sits: click the two points").click()
+    spots = page.locator("canvas.marks, svg.marks").first
+    expect(spots).to_be_visible(timeout=LIMIT)
+    box = spots.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.2 * box["width"], box["y"] + 0.4 * box["height"])
+    expect(page).to_have_url(re.compile("ax=(19|20|21)"), timeout=LIMIT)
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+def test_on_a_phone(browser: Browser, address: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
+    page = context.new_page()
+    page.goto(f"{address}/patches?anything=1")
+    expect(page.get_by_text(re.compile("Largest change anywhere else: 0"))).to_be_visible(timeout=LIMIT)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("[data-testid=stException]").count() == 0
+    context.close()

@@ -1,0 +1,28 @@
+"""The lesson without noise in a real browser: a search, a hand, a phone."""
+
+import re
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import LIMIT
+
+
+def test_a_search_and_a_hand(page: Page, address: str) -> None:
+    page.goto(f"{address}/unrestricted")
+    expect(page.get_by_role("img", name=re.compile("found by the search: indri"))).to_be_visible(timeout=LIMIT)
+    page.get_by_role("radio", name="turn", exact=True).click()
+    expect(page.get_by_text(re.compile("No turn up to 180° fools|The smallest turn found"))).to_be_visible(
+        timeout=LIMIT
+    )
+    expect(page).to_have_url(re.compile("kind=turn"))
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+def test_on_a_phone(browser: Browser, address: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
+    page = context.new_page()
+    page.goto(f"{address}/unrestricted?kind=crop")
+    expect(page.get_by_text("The smallest crop found")).to_be_visible(timeout=LIMIT)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("[data-testid=stException]").count() == 0
+    context.close()
