@@ -1,0 +1,136 @@
+"""x, f and L for sound: what a 16-bit file can hold, what a recogniser hears in it, and what it shall write down.
+
+A wave form is treated as a picture is: x = (k + 32768) / 65536 for the file's level k, which float32 holds exactly. So x
+lies in [0, 1], one level is `GRAIN`, and the sets Δ and solvers of pictures work on sounds (N, T) as they are.
+
+Carlini & Wagner, "Audio Adversarial Examples: Targeted Attacks on Speech-to-Text", 2018, arXiv:1801.01944.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from adv_core.attacks import Step, quietest
+from adv_core.objectives import Objective
+from adv_core.perturbation_sets import Linf
+from adv_core.sound import FULL, Samples
+from adv_core.speech import SpeechNetwork, needed_frames, spell, transcripts
+
+GRAIN = 1 / (2 * FULL)
+"""One level of 16 bits, in x."""
+
+START = 0.1  # the first ε, beside the loudest moment of the clip: -20 dB
+
+
+def as_input(samples: Samples) -> Tensor:
+    """(T,) int16 -> x (1, T) in [0, 1], exact."""
+    return (torch.from_numpy(samples.astype(np.float32))[None] + FULL) * GRAIN
+
+
+def as_samples(x: Tensor) -> Samples:
+    """x (1, T) -> the nearest 16-bit samples (T,)."""
+    levels = (x.detach()[0].cpu() / GRAIN).round() - FULL
+    return levels.clamp(-FULL, FULL - 1).numpy().astype(np.int16)
+
+
+class Listener(nn.Module):
+    """x (N, T) -> logits (N, views, frames, letters): the recogniser, hearing what a 16-bit file would hold.
+
+    The first view is the file itself. The others have white noise on top, drawn anew each time, so that a gradient is
+    the mean over rooms (expectation over transformation: Athalye et al., ICML 2018, arXiv:1707.07397). Rounding is
+    straight-through: backwards it counts as not rounding.
+
+    Args:
+        network: in eval mode.
+        views: noisy views beside the file itself.
+        snr: of the noise, in decibels below the clip: from, to.
+        seed: of the noise.
+    """
+
+    def __init__(
+        self, network: SpeechNetwork, views: int = 0, snr: tuple[float, float] = (20.0, 40.0), seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.network, self.views, self.snr = network, views, snr
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def forward(self, x: Tensor) -> Tensor:
+        levels = x / GRAIN
+        heard = (levels + (levels.round() - levels).detach() - FULL) / FULL
+        rows = [heard]
+        for _ in range(self.views):
+            low, high = self.snr
+            db = low + (high - low) * float(torch.rand((), generator=self.generator))
+            rows.append(heard + _noise(heard.detach(), db, self.generator))
+        logits: Tensor = self.network(torch.cat(rows))
+        return logits.unflatten(0, (len(rows), len(x))).transpose(0, 1)
+
+
+def _noise(wave_form: Tensor, snr: float, generator: torch.Generator) -> Tensor:
+    """White noise, that many decibels below each row."""
+    white = torch.randn(wave_form.shape, generator=generator).to(wave_form)
+    return white * wave_form.square().mean(1, keepdim=True).sqrt() * 10 ** (-snr / 20)
+
+
+def with_noise(samples: Samples, snr: float, seed: int) -> Samples:
+    """The clip in a noisy room: white noise that many decibels below it, as a 16-bit file."""
+    generator = torch.Generator().manual_seed(seed)
+    wave_form = torch.from_numpy(samples.astype(np.float32) / FULL)[None]
+    heard = (wave_form + _noise(wave_form, snr, generator))[0].numpy()
+    return np.clip(np.round(heard * FULL), -FULL, FULL - 1).astype(np.int16)
+
+
+@dataclass(frozen=True, eq=False)
+class Spoken(Objective):
+    """−CTC: the log-probability that what is heard is spelt so, the mean over all views.
+
+    Attributes:
+        text: what shall be written down, in the letters of the network.
+    """
+
+    text: str
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        rows, views, frames = logits.shape[:3]
+        letters = torch.tensor(spell(self.text), device=logits.device).expand(rows * views, -1)
+        lengths = torch.full((rows * views,), letters.shape[1])
+        chances = logits.flatten(0, 1).log_softmax(2).transpose(0, 1)
+        loss = F.ctc_loss(chances, letters, torch.full_like(lengths, frames), lengths, reduction="none")
+        return -loss.view(rows, views).mean(1)
+
+    def reached(self, logits: Tensor) -> Tensor:
+        """The file is written down so, and three of four noisy views of it are."""
+        right = [[text == self.text for text in transcripts(row)] for row in logits]
+        return torch.tensor([row[0] and sum(row[1:]) >= 0.75 * len(row[1:]) for row in right], device=logits.device)
+
+
+def fits(text: str, frames: int) -> bool:
+    """Whether so many frames can say the text at all."""
+    return needed_frames(text) <= frames
+
+
+def hide(
+    network: SpeechNetwork, samples: Samples, text: str, *, steps: int = 400, views: int = 0, seed: int = 0
+) -> Iterator[Step]:
+    """Make the clip be written down as the text, as quietly as the steps allow.
+
+    Args:
+        views: noisy views in each step; 0 is the attack of the paper.
+
+    Raises:
+        ValueError: a letter that the network cannot write, or a text too long for the clip.
+    """
+    x = as_input(samples).to(network.device)
+    peak = int(np.abs(samples.astype(int)).max(initial=1))
+    eps = max(round(START * peak), 8) * GRAIN
+    yield from quietest(Listener(network, views, seed=seed), x, Linf(eps), Spoken(text), grain=GRAIN, steps=steps)
+
+
+def heard_as(network: SpeechNetwork, clips: Sequence[Samples]) -> list[str]:
+    """What the network writes down of each clip, heard by itself."""
+    with torch.no_grad():
+        return [transcripts(Listener(network)(as_input(clip).to(network.device))[:, 0])[0] for clip in clips]
