@@ -124,7 +124,7 @@ class SpeechNetwork(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.vote[0].weight.device
+        return next(self.parameters()).device
 
     def hear(self, loud: Tensor) -> Tensor:
         """What follows the front end: (N, 64, columns) -> logits (N, frames, 29)."""

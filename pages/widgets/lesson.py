@@ -27,6 +27,7 @@ LESSONS = (
     ("lessons/blackbox.py", "Without opening the box", "blackbox"),
     ("lessons/unrestricted.py", "No noise at all", "unrestricted"),
     ("lessons/defences.py", "Defences you might try", "defences"),
+    ("lessons/audio.py", "Fool a speech recogniser", "audio"),
 )
 
 

@@ -1,0 +1,112 @@
+"""Pictures and charts of sound: samples and letters in, pixels or Vega-Lite specifications out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from adv_core.figures import PALETTE
+from adv_core.sound import FULL, RATE, Samples
+from adv_core.speech import Moment
+
+# From dark to light, and as well told apart without colour: a few points of viridis.
+_SCALE = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], float)
+_GREY = (138, 143, 152)
+
+
+def wave_picture(samples: Samples, width: int = 420, height: int = 90) -> np.ndarray:
+    """The wave form as (height, width, 3) uint8: in each column the range of its samples, full scale top to bottom."""
+    edges = np.linspace(0, len(samples), width + 1).astype(int)
+    starts = np.minimum(edges[:-1], max(len(samples) - 1, 0))
+    top, bottom = np.maximum.reduceat(samples, starts) / FULL, np.minimum.reduceat(samples, starts) / FULL
+    rows = 1 - 2 * (np.arange(height) + 0.5)[:, None] / height
+    inside = (rows <= top + 1 / height) & (rows >= bottom - 1 / height)
+    pixels = np.full((height, width, 3), 245, np.uint8)
+    pixels[inside] = tuple(int(PALETTE[0][i : i + 2], 16) for i in (1, 3, 5))
+    return pixels
+
+
+def spectrogram_picture(samples: Samples, width: int = 420, height: int = 120, floor: float = -80.0) -> np.ndarray:
+    """How loud each frequency is at each moment, (height, width, 3) uint8; low ones below, to 8 kHz, 80 dB in all.
+
+    The scale is that of full loudness, the same for every picture: what is quiet looks dark.
+    """
+    size, x = 512, samples.astype(float) / FULL
+    x = np.pad(x, (size // 2, size // 2))
+    starts = np.linspace(0, max(len(x) - size, 0), width).astype(int)
+    parts = x[starts[:, None] + np.arange(size)] * np.hanning(size)
+    power = np.abs(np.fft.rfft(parts)) ** 2 / (size / 4) ** 2
+    db = 10 * np.log10(power + 1e-12)
+    rows = np.linspace(db.shape[1] - 1, 0, height).astype(int)
+    place = np.clip((db.T[rows] - floor) / -floor, 0, 1) * (len(_SCALE) - 1)
+    low = np.minimum(place.astype(int), len(_SCALE) - 2)
+    part = (place - low)[..., None]
+    return np.round(_SCALE[low] * (1 - part) + _SCALE[low + 1] * part).astype(np.uint8)
+
+
+def alignment_chart(lines: Sequence[tuple[str, Sequence[Moment]]], seconds: float) -> dict[str, Any]:
+    """Which letter is heard when: a row of letters for each clip, over its seconds."""
+    values = [
+        {"clip": name, "at": (m.start + m.end) / 2, "letter": m.letter if m.letter != " " else "␣", "sure": m.sure}
+        for name, moments in lines
+        for m in moments
+    ]
+    names = [name for name, _ in lines]
+    return {
+        "data": {"values": values},
+        "mark": {"type": "text", "fontSize": 15, "fontWeight": "bold"},
+        "encoding": {
+            "x": {
+                "field": "at",
+                "type": "quantitative",
+                "title": "seconds",
+                "scale": {"domain": [-0.1, seconds + 0.1], "nice": False},
+            },
+            "y": {"field": "clip", "type": "nominal", "title": None, "sort": names},
+            "text": {"field": "letter"},
+            "color": {
+                "field": "clip",
+                "type": "nominal",
+                "scale": {"domain": names, "range": list(PALETTE[: len(names)])},
+                "legend": None,
+            },
+            "tooltip": [
+                {"field": "letter"},
+                {"field": "at", "title": "second", "format": ".2f"},
+                {"field": "sure", "title": "how sure", "format": ".0%"},
+            ],
+        },
+    }
+
+
+def noise_chart(rows: Sequence[tuple[str, float, int, int]]) -> dict[str, Any]:
+    """(clip, SNR, kept, of) as grouped bars: how often each clip is still written down as it should be."""
+    names = list(dict.fromkeys(name for name, *_ in rows))
+    return {
+        "data": {"values": [{"clip": n, "snr": f"{snr:.0f} dB", "kept": kept / of} for n, snr, kept, of in rows]},
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "x": {"field": "snr", "type": "nominal", "title": "noise below the clip by", "sort": "-x"},
+            "xOffset": {"field": "clip", "sort": names},
+            "y": {
+                "field": "kept",
+                "type": "quantitative",
+                "title": "written down as it should be",
+                "scale": {"domain": [0, 1]},
+                "axis": {"format": "%", "tickCount": 5},
+            },
+            "color": {
+                "field": "clip",
+                "type": "nominal",
+                "title": None,
+                "sort": names,
+                "scale": {"domain": names, "range": list(PALETTE[: len(names)])},
+                "legend": {"orient": "top"},
+            },
+        },
+    }
+
+
+def seconds_of(samples: Samples) -> float:
+    """How long it lasts."""
+    return len(samples) / RATE

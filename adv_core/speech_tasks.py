@@ -1,0 +1,255 @@
+"""What the lesson on speech asks of the engine: to write a clip down, to hide a phrase in it, to disturb it."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from adv_core.limits import LIMITS, Limits
+from adv_core.sound import FULL, MAX_SECONDS, RATE, Samples, amplified, to_pcm
+from adv_core.speech import HOP, STRIDE, Moment, alignment, needed_frames, recogniser, spell, transcripts
+from adv_core.speech_attack import GRAIN, Listener, Spoken, as_input, as_samples, heard_as, hide, with_noise
+from adv_core.work import Networks, Task
+
+MAX_STEPS, MAX_VIEWS = 600, 4
+
+
+@dataclass(frozen=True)
+class Clip:
+    """16-bit samples at `sound.RATE`, as bytes: equal clips are equal values."""
+
+    data: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, samples: Samples) -> "Clip":
+        """The clip of (T,) int16."""
+        return cls(samples.astype("<i2").tobytes())
+
+    @cached_property
+    def samples(self) -> Samples:
+        """(T,) int16."""
+        return np.frombuffer(self.data, "<i2").astype(np.int16)
+
+    @property
+    def digest(self) -> "Clip":
+        """A short value that stands for this clip."""
+        return Clip(hashlib.sha256(self.data).digest())
+
+    @property
+    def frames(self) -> int:
+        """Votes of the recogniser while the clip lasts, one every 20 ms."""
+        return len(self.data) // 2 // (HOP * STRIDE)
+
+    def check(self) -> None:
+        """Refuse what is no clip, or too long a one."""
+        if not self.data or len(self.data) % 2 or len(self.data) > 2 * RATE * MAX_SECONDS:
+            raise ValueError(f"A clip has to last {MAX_SECONDS} seconds at most.")
+
+
+def refused(clip: Clip, text: str) -> str | None:
+    """Why this text cannot be hidden in that clip, as a sentence; None if it can."""
+    if not text:
+        return "Write the words that the network shall hear."
+    try:
+        spell(text)
+    except ValueError as error:
+        return str(error)
+    needed = needed_frames(text)
+    if needed > clip.frames:
+        return (
+            f"So long a text does not fit: its {len(text)} letters need {needed} moments of 20 ms, and this clip has "
+            f"{clip.frames}. Shorten the text, or take a longer clip."
+        )
+    return None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is written down of a clip, and when each letter is heard."""
+
+    text: str
+    moments: tuple[Moment, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return 100 + 100 * len(self.moments)
+
+
+@dataclass(frozen=True)
+class Listen(Task[Heard]):
+    """Write a clip down."""
+
+    clip: Clip
+
+    @property
+    def length(self) -> int:
+        return 0
+
+    def key(self) -> tuple[object, ...]:
+        return (replace(self, clip=self.clip.digest),)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.clip.check()
+
+    def records(self, networks: Networks) -> Iterator[Heard]:
+        network = recogniser(str(networks.device)).network
+        with torch.no_grad():
+            logits = Listener(network)(as_input(self.clip.samples).to(networks.device))[:, 0]
+        yield Heard(transcripts(logits)[0], tuple(alignment(logits[0])))
+
+
+@dataclass(frozen=True)
+class Try:
+    """One step of the attack.
+
+    Attributes:
+        index: 0 is the clip itself; text: what is written down of x + δ; loss: CTC, averaged over the views.
+        level: the largest change, in levels of 16 bits.
+        found: the quietest clip so far, where this step is the one that found it; otherwise None.
+    """
+
+    index: int
+    text: str
+    loss: float
+    level: int
+    found: Clip | None = None
+
+    @property
+    def nbytes(self) -> int:
+        return 200 + (len(self.found.data) if self.found else 0)
+
+
+@dataclass(frozen=True)
+class Hide(Task[Try]):
+    """Change the clip as little as possible until the text is written down.
+
+    Attributes:
+        views: noisy views in each step; 0 is the attack of the paper.
+    """
+
+    clip: Clip
+    text: str
+    steps: int = 400
+    views: int = 0
+    seed: int = 0
+
+    @property
+    def length(self) -> int:
+        return self.steps
+
+    @property
+    def rows(self) -> int:
+        return 1 + self.views
+
+    def key(self) -> tuple[object, ...]:
+        return (replace(self, clip=self.clip.digest),)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.clip.check()
+        if why := refused(self.clip, self.text):
+            raise ValueError(why)
+        if not 1 <= self.steps <= MAX_STEPS or not 0 <= self.views <= MAX_VIEWS or not 0 <= self.seed < 2**31:
+            raise ValueError("such an attack cannot be run")
+
+    def records(self, networks: Networks) -> Iterator[Try]:
+        network = recogniser(str(networks.device)).network
+        aim, least = Spoken(self.text), FULL * 2
+        for step in hide(network, self.clip.samples, self.text, steps=self.steps, views=self.views, seed=self.seed):
+            if step.final:  # the quietest one found, which has been told already
+                return
+            level = round(float(step.delta.abs().max()) / GRAIN)
+            found = None
+            if level < least and bool(aim.reached(step.logits)):
+                least, found = level, Clip.of(as_samples(step.adversarial))
+            yield Try(step.index, transcripts(step.logits[:, 0])[0], -float(step.loss), level, found)
+
+
+@dataclass(frozen=True)
+class Disturbed:
+    """How a clip fared in noise.
+
+    Attributes:
+        place: of the clip in the task; snr: decibels.
+        kept: in how many draws it is written down as it should be; of: draws.
+        example: what is written down in the first draw.
+    """
+
+    place: int
+    snr: float
+    kept: int
+    of: int
+    example: str
+
+    @property
+    def nbytes(self) -> int:
+        return 200
+
+
+@dataclass(frozen=True)
+class Disturb(Task[Disturbed]):
+    """White noise over clips: are they still written down as they should be?
+
+    Attributes:
+        clips: and ``texts``, one each.
+        snrs: how far below the clip the noise lies, in decibels.
+        draws: of the noise, for each clip and each level.
+    """
+
+    clips: tuple[Clip, ...]
+    texts: tuple[str, ...]
+    snrs: tuple[float, ...] = (40.0, 30.0, 20.0)
+    draws: int = 10
+    seed: int = 0
+
+    @property
+    def length(self) -> int:
+        return len(self.clips) * len(self.snrs)
+
+    def key(self) -> tuple[object, ...]:
+        return (replace(self, clips=tuple(clip.digest for clip in self.clips)),)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        for clip in self.clips:
+            clip.check()
+        few = len(self.clips) <= 4 and len(self.snrs) <= 8 and 1 <= self.draws <= 20
+        if not few or len(self.clips) != len(self.texts) or not all(-20 <= snr <= 100 for snr in self.snrs):
+            raise ValueError("so much noise takes too long")
+
+    def records(self, networks: Networks) -> Iterator[Disturbed]:
+        network = recogniser(str(networks.device)).network
+        for snr in self.snrs:
+            for place, (clip, text) in enumerate(zip(self.clips, self.texts, strict=True)):
+                seeds = [self.seed * 1000 + draw + 500_000 for draw in range(self.draws)]  # not those of the attack
+                said = heard_as(network, [with_noise(clip.samples, snr, seed) for seed in seeds])
+                yield Disturbed(place, snr, said.count(text), self.draws, said[0])
+
+
+# ----------------------------------------------------------------------------------------------------------- carriers
+
+
+def melody(seconds: float = 3.0) -> Samples:
+    """A little tune of plucked strings, computed: a carrier that says nothing."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    heard = np.zeros_like(time)
+    for start, note in zip(np.arange(0, seconds, 0.3), (0, 4, 7, 12, 7, 4, 9, 5, 2, 7), strict=False):
+        after = np.maximum(time - start, 0)
+        pitch = 220 * 2 ** (note / 12)
+        for harmonic in range(1, 9):
+            heard += (time >= start) * np.sin(2 * np.pi * pitch * harmonic * after) * np.exp(-4 * after) / harmonic**1.5
+    return to_pcm(0.5 * heard / np.abs(heard).max())
+
+
+def rushing(seconds: float = 3.0) -> Samples:
+    """Pink noise, as of a waterfall: a carrier that says nothing."""
+    white = np.fft.rfft(np.random.default_rng(0).standard_normal(round(seconds * RATE)))
+    heard = np.fft.irfft(white / np.sqrt(np.maximum(np.arange(len(white)), 60)), round(seconds * RATE))
+    return to_pcm(0.5 * heard / np.abs(heard).max())
+
+
+def change_alone(original: Clip, changed: Clip) -> tuple[Clip, float]:
+    """δ as a clip, made loud enough to be heard, and by what factor."""
+    heard, factor = amplified(original.samples, changed.samples)
+    return Clip.of(heard), factor
