@@ -12,7 +12,7 @@ import math
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -170,7 +170,7 @@ def transcripts(logits: Tensor) -> list[str]:
 
 def needed_frames(text: str) -> int:
     """How many frames a text takes at least: one a letter, and a blank between two that are equal."""
-    return len(text) + sum(one == two for one, two in zip(text, text[1:], strict=False))
+    return len(text) + sum(one == two for one, two in pairwise(text))
 
 
 class Moment(NamedTuple):

@@ -1,7 +1,7 @@
 """x, f and L for sound: what a 16-bit file can hold, what a recogniser hears in it, and what it shall write down.
 
-A wave form is treated as a picture is: x = (k + 32768) / 65536 for the file's level k, which float32 holds exactly. So x
-lies in [0, 1], one level is `GRAIN`, and the sets Δ and solvers of pictures work on sounds (N, T) as they are.
+A wave form is treated as a picture is: x = (k + 32768) / 65536 for the file's level k, which float32 holds exactly. So
+x lies in [0, 1], one level is `GRAIN`, and the sets Δ and solvers of pictures work on sounds (N, T) as they are.
 
 Carlini & Wagner, "Audio Adversarial Examples: Targeted Attacks on Speech-to-Text", 2018, arXiv:1801.01944.
 """
