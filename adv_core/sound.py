@@ -158,7 +158,7 @@ def signal_to_noise(original: Samples, changed: Samples) -> float:
 
 
 def amplified(original: Samples, changed: Samples, peak: float = 0.5) -> tuple[Samples, float]:
-    """The change alone, made loud enough to be heard, and the factor that it took: at most up to ``peak`` of full scale."""
+    """The change alone, made loud enough to be heard, up to ``peak`` of full scale; and the factor that it took."""
     change = changed.astype(np.float64) - original
     most = float(np.abs(change).max(initial=0))
     factor = max(math.floor(peak * FULL / most), 1) if most else 1.0

@@ -174,7 +174,10 @@ def needed_frames(text: str) -> int:
 
 
 class Moment(NamedTuple):
-    """One letter: which, from when to when (seconds of the sound; what is heard at its edge may lie outside), and how sure the network is of it (the mean over its frames)."""
+    """One letter: which, from when to when, and how sure the network is of it (the mean over its frames).
+
+    Seconds of the sound; what is heard at its edge may lie outside.
+    """
 
     letter: str
     start: float

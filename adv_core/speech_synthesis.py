@@ -1,8 +1,8 @@
 """x for a recogniser: phrases, spoken by two free synthesisers, as somebody far away in a noisy room might hear them.
 
 Every clip is a function of a seed and a number: which words, which voice, how fast, how high. The programs espeak-ng
-(GPL-3; what it says is free) and flite (BSD-like) do the speaking; Debian has both. Nothing of this is needed to use the
-recogniser, only to train it anew.
+(GPL-3; what it says is free) and flite (BSD-like) do the speaking; Debian has both. Nothing of this is needed to use
+the recogniser, only to train it anew.
 """
 
 import io
@@ -24,10 +24,26 @@ from torch import Tensor
 
 from adv_core.sound import RATE, Samples, to_pcm
 
-NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred", "thousand", "million"]
-VERBS = ["open", "close", "turn", "play", "stop", "go", "start", "pause", "call", "send", "delete", "show", "find", "tell", "buy", "sell", "pay", "order", "cancel", "lock", "unlock", "record", "copy", "move", "set", "save", "search", "browse", "download", "print", "share", "take", "bring", "give", "help", "wake", "run", "drive", "walk", "answer", "wait", "repeat", "remember", "forget", "transfer", "switch", "visit", "erase", "book"]
-THINGS = ["door", "window", "light", "lights", "music", "radio", "phone", "camera", "alarm", "money", "file", "files", "message", "email", "password", "account", "house", "garage", "car", "kitchen", "bedroom", "office", "school", "street", "city", "bank", "hospital", "police", "doctor", "mother", "father", "brother", "sister", "friend", "teacher", "dog", "cat", "bird", "water", "coffee", "tea", "bread", "pizza", "weather", "news", "time", "map", "page", "picture", "video", "song", "movie", "game", "computer", "robot", "network", "machine", "garden", "center", "meters", "dollars", "euros", "minutes", "hours", "days", "evil", "secret", "safe"]
-SMALL = ["yes", "no", "please", "thanks", "hello", "goodbye", "ok", "not", "never", "always", "now", "today", "tomorrow", "tonight", "the", "a", "and", "of", "on", "off", "in", "my", "your", "all", "me", "it", "is", "up", "down", "left", "right", "forward", "back", "front", "rear", "side", "dot", "com", "at", "with", "good", "bad", "morning", "evening", "night", "happy", "red", "green", "blue", "black", "white", "big", "small", "new", "old", "hot", "cold", "one", "more", "loud", "quiet", "first", "last"]
+NUMBERS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million"
+).split()
+VERBS = (
+    "open close turn play stop go start pause call send delete show find tell buy sell pay order cancel lock unlock "
+    "record copy move set save search browse download print share take bring give help wake run drive walk answer "
+    "wait repeat remember forget transfer switch visit erase book"
+).split()
+THINGS = (
+    "door window light lights music radio phone camera alarm money file files message email password account house "
+    "garage car kitchen bedroom office school street city bank hospital police doctor mother father brother sister "
+    "friend teacher dog cat bird water coffee tea bread pizza weather news time map page picture video song movie "
+    "game computer robot network machine garden center meters dollars euros minutes hours days evil secret safe"
+).split()
+SMALL = (
+    "yes no please thanks hello goodbye ok not never always now today tomorrow tonight the a and of on off in my your "
+    "all me it is up down left right forward back front rear side dot com at with good bad morning evening night "
+    "happy red green blue black white big small new old hot cold one more loud quiet first last"
+).split()
 WORDS = tuple(dict.fromkeys(NUMBERS + VERBS + THINGS + SMALL))
 """Everything that is ever said. No two of them sound alike: "two" is there, so "to" is not."""
 
@@ -55,7 +71,12 @@ TEMPLATES = (
 )
 
 ESPEAK_ACCENTS = ("en", "en-us", "en-gb-x-rp", "en-gb-x-gbclan", "en-029")
-ESPEAK_VARIANTS = ["m1", "m2", "m3", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f5", "Alex", "Alicia", "Andrea", "Andy", "Annie", "Denis", "Diogo", "Gene", "Hugo", "Jacky", "Lee", "Mario", "Michael", "Mike", "adam", "anika", "announcer", "antonio", "belinda", "benjamin", "boris", "caleb", "david", "ed", "edward", "grandma", "grandpa", "iven", "iven3", "john", "linda", "marcelo", "max", "michel", "miguel", "norbert", "pablo", "pedro", "quincy", "robert", "sandro", "shelby", "steph", "travis", "victor", "zac", "klatt", "klatt2", "klatt4"]
+ESPEAK_VARIANTS = (
+    "m1 m2 m3 m5 m6 m7 m8 f1 f2 f3 f5 Alex Alicia Andrea Andy Annie Denis Diogo Gene Hugo Jacky Lee Mario Michael "
+    "Mike adam anika announcer antonio belinda benjamin boris caleb david ed edward grandma grandpa iven iven3 john "
+    "linda marcelo max michel miguel norbert pablo pedro quincy robert sandro shelby steph travis victor zac klatt "
+    "klatt2 klatt4"
+).split()
 FLITE_VOICES = ("kal16", "awb", "slt")
 # Named by their files: espeak-ng understands "en-gb" too, but then ignores the variant without a word.
 # Speakers that are never trained on; half of the time in an accent that is not either.

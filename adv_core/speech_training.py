@@ -2,7 +2,7 @@
 
     python -m adv_core.speech_training                      # synthesise, train, judge, and write assets/speech
     python -m adv_core.speech_training --judge              # judge it as it is
-    python -m adv_core.speech_training --recordings FOLDER  # ... and on recordings: *.wav, each beside its words in *.txt
+    python -m adv_core.speech_training --recordings FOLDER  # ... and on recordings: *.wav, with words in *.txt
 
 Deterministic by seed, up to the last bits of the kernels, and resumable: every minute the state is written beside the
 synthesised speech. Needs espeak-ng and flite (`speech_synthesis`).

@@ -40,7 +40,6 @@ CLIPS = {
     "music": "“play music in the kitchen”",
     "numbers": "“seven one nine four two”",
     "dog": "“the cat and the dog”",
-    "doctor": "“good morning doctor”",
     "melody": "a melody, no word in it",
     "rushing": "a waterfall, no word in it",
 }
@@ -222,8 +221,8 @@ def follow_attack(
     if best is None or best.found is None or first is None:
         line.markdown(said_line("The network writes", tries[-1].text))
         verdict.warning(
-            f"Within {settings.steps} steps and the loudest change that is allowed here, the network did not write down "
-            f"“{settings.target}”. Give it more steps, fewer letters or a longer clip."
+            f"Within {settings.steps} steps and the loudest change that is allowed here, the network did not write "
+            f"down “{settings.target}”. Give it more steps, fewer letters or a longer clip."
         )
         return None
     show(best.found, best.level)
@@ -305,8 +304,8 @@ def questions() -> list[Choice | Number]:
         ),
         Number(
             "c",
-            "The loudest moment of the clip is 16 384 levels, the largest change 92. By how many decibels is the change "
-            "quieter? (20 · log₁₀ of the ratio)",
+            "The loudest moment of the clip is 16 384 levels, the largest change 92. By how many decibels is the "
+            "change quieter? (20 · log₁₀ of the ratio)",
             45,
             0.6,
             "Yes: 20 · log₁₀(16384 / 92) = 45 dB.",
@@ -428,9 +427,14 @@ def show_formula() -> None:
         r"\text{ after each success}"
     )
     st.markdown(
-        "The ball is the L∞ ball of the pictures, on 16-bit samples instead of 8-bit pixels. It begins at a tenth of the "
-        "clip's loudest moment (−20 dB) and shrinks whenever the words have been reached."
+        "The ball is the L∞ ball of the pictures, on 16-bit samples instead of 8-bit pixels. It begins at a tenth of "
+        "the clip's loudest moment (−20 dB) and shrinks whenever the words have been reached."
     )
+
+
+def number_of(count: int) -> str:
+    """With a narrow space between thousands."""
+    return f"{count:,}".replace(",", "\u202f")
 
 
 def show_network() -> None:
@@ -439,11 +443,11 @@ def show_network() -> None:
     with st.expander("The network", icon=":material/graphic_eq:"):
         st.markdown(
             f"A small network of our own: 64 mel bands, depthwise separable convolutions in time, CTC; "
-            f"{figures['words']} words, trained on {figures['clips']:,} synthesised phrases. Wrong words of new "
+            f"{figures['words']} words, trained on {number_of(figures['clips'])} synthesised phrases. Wrong words of new "
             f"phrases: **{percent(rates['espeak'])}** by voices of espeak-ng that it was never trained on, "
             f"**{percent(rates['flite'])}** by a voice of another synthesiser (flite, *rms*) that it was never trained "
             "on. People's own voices are stranger still: expect it to misunderstand you. "
-            "(`python -m adv_core.speech_training --judge`)".replace(",", "\u202f", 1)
+            "(`python -m adv_core.speech_training --judge`)"
         )
 
 
