@@ -1,8 +1,8 @@
-"""x for a recogniser: phrases, spoken by two free synthesisers, as somebody far away in a noisy room might hear them.
+"""x for a recogniser: phrases, spoken by three free synthesisers, as somebody far away in a noisy room may hear them.
 
 Every clip is a function of a seed and a number: which words, which voice, how fast, how high. The programs espeak-ng
-(GPL-3; what it says is free) and flite (BSD-like) do the speaking; Debian has both. Nothing of this is needed to use
-the recogniser, only to train it anew.
+(GPL-3; what it says is free), flite and festival (both BSD-like) do the speaking; Debian has them all. Nothing of this
+is needed to use the recogniser, only to train it anew.
 """
 
 import io
@@ -78,6 +78,7 @@ ESPEAK_VARIANTS = (
     "klatt2 klatt4"
 ).split()
 FLITE_VOICES = ("kal16", "awb", "slt")
+FESTIVAL_VOICE = "ked_diphone"
 # Named by their files: espeak-ng understands "en-gb" too, but then ignores the variant without a word.
 # Speakers that are never trained on; half of the time in an accent that is not either.
 UNSEEN_ACCENTS = ("en-gb-scotland", "en-gb-x-gbcwmd", "en-us", "en")
@@ -98,13 +99,14 @@ class Line:
 
     Attributes:
         text: words of `WORDS`, with single spaces.
-        program: "espeak-ng" or "flite".
+        program: who says it.
         voice: as the program names it.
-        speed: words a minute; pitch: 0 ... 99, of which 50 is usual. For flite both are relative to the voice's own.
+        speed: words a minute; pitch: 0 ... 99, of which 50 is usual. Except for espeak-ng, both are relative to the
+            voice's own.
     """
 
     text: str
-    program: Literal["espeak-ng", "flite"]
+    program: Literal["espeak-ng", "flite", "festival"]
     voice: str
     speed: int
     pitch: int
@@ -131,7 +133,10 @@ def line(number: int, part: Part = "train", seed: int = 0) -> Line:
     if part == "espeak":
         voice = f"{chance.choice(UNSEEN_ACCENTS)}+{chance.choice(UNSEEN_VARIANTS)}"
         return Line(text, "espeak-ng", voice, speed, pitch)
-    if chance.random() < 0.4:
+    program = chance.random()
+    if program < 0.08:
+        return Line(text, "festival", FESTIVAL_VOICE, speed, pitch)
+    if program < 0.4:
         return Line(text, "flite", chance.choice(FLITE_VOICES), speed, pitch)
     bred = chance.random() < 0.5
     variant = f"bred{chance.randrange(BRED)}" if bred else chance.choice(ESPEAK_VARIANTS)
@@ -142,10 +147,11 @@ def bred(number: int) -> str:
     """A variant in the language of espeak-ng: a throat, a way to stress and a loudspeaker, all drawn by chance."""
     chance = random.Random(f"voice {number}")
     size = chance.uniform(82, 132)  # of the throat's resonances, in per cent
+    spread = chance.choice((0.05, 0.1, 0.15, 0.25))  # how far each of them strays by itself
     low = chance.uniform(70, 190)
     lines = ["language variant", f"name bred{number}", f"pitch {low:.0f} {low * chance.uniform(1.1, 1.9):.0f}"]
     for formant in range(9):
-        high, loud, wide = size * chance.uniform(0.9, 1.1), chance.uniform(60, 180), chance.uniform(70, 160)
+        high, loud, wide = size * (1 + spread * chance.uniform(-1, 1)), chance.uniform(60, 180), chance.uniform(70, 160)
         lines.append(f"formant {formant} {high:.0f} {loud:.0f} {wide:.0f}")
     if chance.random() < 0.3:
         lines.append(f"echo {chance.uniform(20, 130):.0f} {chance.uniform(10, 60):.0f}")
@@ -191,11 +197,6 @@ def breed(folder: Path) -> Path:
     return folder
 
 
-def can_speak() -> bool:
-    """Whether both programs are there."""
-    return all(shutil.which(program) for program in ("espeak-ng", "flite"))
-
-
 def say(said: Line, voices: Path | None = None) -> Samples:
     """The line, spoken: 16-bit samples at `RATE`, the silence at both ends cut off.
 
@@ -205,43 +206,35 @@ def say(said: Line, voices: Path | None = None) -> Samples:
     Raises:
         RuntimeError: the program is missing, or said nothing.
     """
-    if shutil.which(said.program) is None:
-        raise RuntimeError(f"{said.program} is not installed (apt-get install espeak-ng flite)")
+    program = {"festival": "text2wave"}.get(said.program, said.program)
+    if shutil.which(program) is None:
+        raise RuntimeError(f"{program} is not installed (apt-get install espeak-ng flite festival festvox-kdlpc16k)")
     if said.program == "espeak-ng":
         where = [] if voices is None else [f"--path={voices}"]
-        command = [
-            "espeak-ng",
-            *where,
-            "-v",
-            said.voice,
-            "-s",
-            str(said.speed),
-            "-p",
-            str(said.pitch),
-            "--stdout",
-            said.text,
-        ]
-        done = subprocess.run(command, capture_output=True, check=True)
+        settings = ["-v", said.voice, "-s", str(said.speed), "-p", str(said.pitch)]
+        done = subprocess.run([program, *where, *settings, "--stdout", said.text], capture_output=True, check=True)
         if done.stderr:  # it goes on in another voice where it does not find the one that it was asked for
             raise RuntimeError(f"espeak-ng: {done.stderr.decode(errors='replace').strip()[:200]}")
         spoken = done.stdout
     else:
-        # flite writes to files only; its usual voices speak about 165 words a minute, at about 110 Hz (slt: 180).
-        usual = 180 if said.voice == "slt" else 110
-        settings = {
-            "duration_stretch": f"{165 / said.speed:.3f}",
-            "int_f0_target_mean": f"{usual * 2 ** ((said.pitch - 50) / 60):.1f}",
-        }
-        with tempfile.TemporaryDirectory() as folder:
+        # The usual voices speak about 165 words a minute, at about 110 Hz (slt: 180).
+        stretch = f"{165 / said.speed:.3f}"
+        tone = f"{(180 if said.voice == 'slt' else 110) * 2 ** ((said.pitch - 50) / 60):.1f}"
+        with tempfile.TemporaryDirectory() as folder:  # these two write to files only
             target = Path(folder) / "said.wav"
-            command = ["flite", "-voice", said.voice, "-t", said.text, "-o", str(target)]
-            for name, value in settings.items():
-                command += ["--setf", f"{name}={value}"]
-            subprocess.run(command, capture_output=True, check=True)
+            if said.program == "flite":
+                command = ["flite", "-voice", said.voice, "-t", said.text, "-o", str(target)]
+                command += ["--setf", f"duration_stretch={stretch}", "--setf", f"int_f0_target_mean={tone}"]
+            else:
+                melody = f"(target_f0_mean {tone}) (target_f0_std 14) (model_f0_mean 170) (model_f0_std 34)"
+                manner = f"(Parameter.set 'Duration_Stretch {stretch}) (set! int_lr_params '({melody}))"
+                command = ["text2wave", "-eval", f"(begin (voice_{said.voice}) {manner})", "-o", str(target)]
+            subprocess.run(command, input=said.text.encode(), capture_output=True, check=True)
             spoken = target.read_bytes()
     with wave.open(io.BytesIO(spoken)) as file:
         # A program that writes into a pipe does not know the length beforehand: read what is there.
-        rate, heard = file.getframerate(), np.frombuffer(file.readframes(2**28), "<i2").astype(np.float64) / 32768
+        rate = file.getframerate()
+        heard = np.frombuffer(file.readframes(2**28), "<i2").astype(np.float64) / 32768
     if rate != RATE:
         common = gcd(rate, RATE)
         heard = resample_poly(heard, RATE // common, rate // common)
@@ -266,13 +259,15 @@ class Way:
     coded: float = 0.05
 
 
-def heard(clips: Sequence[Samples], seconds: float, generator: torch.Generator, way: Way | None = None) -> Tensor:
+USUAL = Way()
+
+
+def heard(clips: Sequence[Samples], seconds: float, generator: torch.Generator, way: Way = USUAL) -> Tensor:
     """The clips as a microphone may hear them, each somewhere in that many seconds: (N, T) in [-1, 1].
 
     Args:
         generator: of all that is random; on the CPU.
     """
-    way = way or Way()
     length, out = round(seconds * RATE), torch.zeros(len(clips), round(seconds * RATE))
 
     def chance() -> float:

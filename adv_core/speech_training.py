@@ -5,7 +5,7 @@
     python -m adv_core.speech_training --recordings FOLDER  # ... and on recordings: *.wav, with words in *.txt
 
 Deterministic by seed, up to the last bits of the kernels, and resumable: every minute the state is written beside the
-synthesised speech. Needs espeak-ng and flite (`speech_synthesis`).
+synthesised speech. Needs espeak-ng, flite and festival (`speech_synthesis`).
 """
 
 import argparse
@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from adv_core.sound import RATE, Samples, open_sound
 from adv_core.speech import CHECKPOINT, SpeechNetwork, load, save, spell, transcripts, word_errors
-from adv_core.speech_synthesis import UNSEEN_FLITE, WORDS, Part, Way, breed, heard, line, say
+from adv_core.speech_synthesis import UNSEEN_FLITE, WORDS, Part, breed, heard, line, say
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,14 @@ class Recipe:
     Attributes:
         width, kernels: see `SpeechNetwork`.
         clips: phrases that are synthesised; steps: minibatches; batch: clips in each.
-        polish: minibatches that follow, with other throats: what is heard is warped along the frequencies, and harder
-            to hear. They make the network fit for voices that no synthesiser of the training has.
         rate: the largest step of AdamW (Loshchilov & Hutter, ICLR 2019); it rises for a tenth of the steps, then falls
-            along a cosine; half of it, once more, for the polish.
+            along a cosine.
     """
 
     width: int = 256
     kernels: tuple[int, ...] = (9, 11, 11, 13, 13, 15, 17, 19)
     clips: int = 40_000
-    steps: int = 24_000
-    polish: int = 10_000
+    steps: int = 26_000
     batch: int = 32
     rate: float = 2e-3
     decay: float = 1e-3
@@ -94,9 +91,6 @@ def synthesised(part: Part, clips: int, folder: Path, seed: int = 0) -> Corpus:
     return Corpus(samples, np.cumsum(index["lengths"]), index["texts"])
 
 
-POLISH = Way(tempo=0.9, room=0.2, noise=0.5, filtered=0.5, coded=0.1)
-
-
 class Batches(Dataset[tuple[Tensor, list[str]]]):
     """Minibatch of every step: clips of similar length, as a microphone hears them."""
 
@@ -104,7 +98,7 @@ class Batches(Dataset[tuple[Tensor, list[str]]]):
         self.corpus, self.recipe = corpus, recipe
 
     def __len__(self) -> int:
-        return self.recipe.steps + self.recipe.polish
+        return self.recipe.steps
 
     def chosen(self, step: int) -> list[int]:
         """The clips of that step. Twenty batches are drawn at a time and sorted by length, then taken in any order."""
@@ -129,8 +123,7 @@ class Batches(Dataset[tuple[Tensor, list[str]]]):
         longest = max(self.corpus.seconds(index) for index in chosen)
         seconds = longest * 1.05 + 0.3 * float(torch.rand((), generator=generator))
         clips = [self.corpus.clip(index) for index in chosen]
-        way = POLISH if step >= self.recipe.steps else None
-        return heard(clips, seconds, generator, way), [self.corpus.texts[index] for index in chosen]
+        return heard(clips, seconds, generator), [self.corpus.texts[index] for index in chosen]
 
 
 def loss_of(logits: Tensor, texts: Sequence[str]) -> Tensor:
@@ -143,23 +136,23 @@ def loss_of(logits: Tensor, texts: Sequence[str]) -> Tensor:
     return F.ctc_loss(chances, flat.to(logits.device), frames, lengths, reduction="none", zero_infinity=True)
 
 
-def masked(loud: Tensor, generator: torch.Generator, bands: int = 1) -> Tensor:
-    """SpecAugment (Park et al., Interspeech 2019, arXiv:1904.08779): bands and moments of each clip go dark."""
+def masked(loud: Tensor, generator: torch.Generator) -> Tensor:
+    """SpecAugment (Park et al., Interspeech 2019, arXiv:1904.08779): a band and a moment of each clip go dark."""
     loud = loud.clone()
     height, columns = loud.shape[1:]
-    draws = torch.rand(len(loud), bands, 4, generator=generator).tolist()
-    for row, each in zip(loud, draws, strict=True):
-        for band, tall, moment, long in each:
-            size = int(tall * 10)
-            first = int(band * (height - size))
-            row[first : first + size] = 0
-            size = int(long * min(12, columns / 8))
-            first = int(moment * (columns - size))
-            row[:, first : first + size] = 0
+    for row, (band, tall, moment, long) in zip(
+        loud, torch.rand(len(loud), 4, generator=generator).tolist(), strict=True
+    ):
+        size = int(tall * 10)
+        first = int(band * (height - size))
+        row[first : first + size] = 0
+        size = int(long * min(12, columns / 8))
+        first = int(moment * (columns - size))
+        row[:, first : first + size] = 0
     return loud
 
 
-def warped(loud: Tensor, generator: torch.Generator, most: float = 0.2) -> Tensor:
+def warped(loud: Tensor, generator: torch.Generator, most: float = 0.15) -> Tensor:
     """Another throat for every clip: (N, bands, columns) stretched or squeezed along the bands, by up to ``most``.
 
     Vocal tract length perturbation (Jaitly & Hinton, ICML Workshops 2013), straight on the mel bands; the highest ones
@@ -224,16 +217,12 @@ def train(
     began = time.monotonic()
     for step, (sound, texts) in enumerate(loader, first):
         for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * (
-                _warmth(step / recipe.steps)
-                if step < recipe.steps
-                else 0.5 * _warmth((step - recipe.steps) / recipe.polish)
-            )
+            group["lr"] = recipe.rate * _warmth(step / recipe.steps)
         # Dropout draws from the global generator: every step has its own seed, so that a resumed training is the same.
         torch.manual_seed(recipe.seed * 1_000_003 + step)
         with torch.no_grad():
             chance, loud = torch.Generator().manual_seed(~step), network.front(sound.to(device))
-            loud = masked(loud, chance) if step < recipe.steps else masked(warped(loud, chance), chance, 2)
+            loud = masked(warped(loud, chance), chance)
         # Numbers of 16 bits, sums of 32: twice as fast where the processor knows bfloat16.
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             logits = network.hear(loud)
@@ -288,12 +277,11 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--steps", type=int, default=Recipe.steps)
-    parser.add_argument("--polish", type=int, default=Recipe.polish)
     parser.add_argument("--clips", type=int, default=Recipe.clips)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     given = parser.parse_args()
     if not given.judge:
-        recipe = Recipe(steps=given.steps, polish=given.polish, clips=given.clips, seed=given.seed)
+        recipe = Recipe(steps=given.steps, clips=given.clips, seed=given.seed)
         _train_and_save(recipe, given.work, given.device, given.workers)
     network = load(CHECKPOINT).network
     for part, rate in judge(network, given.work).items():
@@ -315,14 +303,14 @@ def _train_and_save(recipe: Recipe, work: Path, device: str, workers: int) -> No
         mean = record.loss if mean == 0 else 0.98 * mean + 0.02 * record.loss
         if record.step % 100 == 0:
             print(f"step {record.step}: loss a letter {mean:.4f}, {record.seconds:.0f} s", flush=True)
-        if time.monotonic() - saved > 60 or record.step == recipe.steps + recipe.polish:
+        if time.monotonic() - saved > 60 or record.step == recipe.steps:
             saved, seconds = time.monotonic(), record.seconds
             fresh = kept.with_suffix(".new")
             torch.save(
                 {"step": record.step, "network": network.state_dict(), "optimiser": optimiser.state_dict()}, fresh
             )
             fresh.replace(kept)
-        if record.step % 2000 == 0 or record.step == recipe.steps + recipe.polish:
+        if record.step % 2000 == 0 or record.step == recipe.steps:
             network.eval()
             print(f"step {record.step}: {judge(network, work, 100)}", flush=True)
             network.train()
