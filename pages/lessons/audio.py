@@ -442,9 +442,9 @@ def show_network() -> None:
     rates = figures["word_error_rate"]
     with st.expander("The network", icon=":material/graphic_eq:"):
         st.markdown(
-            f"A small network of our own: 64 mel bands, depthwise separable convolutions in time, CTC; "
-            f"{figures['words']} words, trained on {number_of(figures['clips'])} synthesised phrases. Wrong words of new "
-            f"phrases: **{percent(rates['espeak'])}** by voices of espeak-ng that it was never trained on, "
+            "A small network of our own: 64 mel bands, depthwise separable convolutions in time, CTC; "
+            f"{figures['words']} words, trained on {number_of(figures['clips'])} synthesised phrases. Wrong words of "
+            f"new phrases: **{percent(rates['espeak'])}** by voices of espeak-ng that it was never trained on, "
             f"**{percent(rates['flite'])}** by a voice of another synthesiser (flite, *rms*) that it was never trained "
             "on. People's own voices are stranger still: expect it to misunderstand you. "
             "(`python -m adv_core.speech_training --judge`)"

@@ -1,0 +1,148 @@
+"""What the lesson on speech says about itself, measured. Needs espeak-ng, flite and festival, to have somebody speak.
+
+python -m bench.speech                       # all of it: a quarter of an hour on two cores
+python -m bench.speech words recordings attack noise
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from adv_core.attacks import run
+from adv_core.sound import Samples, distortion, open_sound, signal_to_noise, to_wav
+from adv_core.speech import recogniser, word_errors
+from adv_core.speech_attack import as_samples, fits, heard_as, hide, with_noise
+from adv_core.speech_synthesis import NUMBERS, phrase
+from adv_core.speech_tasks import Clip
+from adv_core.speech_training import judge, synthesised
+
+WORK = Path("speech_work")
+PAIRS = 100
+STEPS = 400  # as on the page
+
+# Debian's packages asterisk-core-sounds-en-wav (a professional speaker, by telephone) and pocketsphinx-testdata.
+TELEPHONE = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
+SPHINX = Path("/usr/share/pocketsphinx/test/data")
+TELEPHONE_WORDS = {
+    **{f"digits/{number}": word for number, word in zip([*range(21), *range(30, 100, 10)], NUMBERS, strict=False)},
+    **{f"digits/{word}": word for word in ("hundred", "thousand", "million", "today", "tomorrow", "dollars", "at")},
+    **{word: word for word in ("hello", "goodbye", "is", "time", "transfer", "minutes", "hours")},
+    **{f"vm-{word}": word for word in ("and", "delete", "first", "last", "message", "no")},
+}
+SPHINX_WORDS = {
+    "goforward.raw": "go forward ten meters",
+    "tidigits/dhd.2934z.raw": "two nine three four zero",
+    "cards/004.wav": "five five",
+}
+
+
+def words() -> None:
+    """Word error rates on voices that were never trained on."""
+    found = judge(recogniser().network, WORK)
+    print("\n| 500 new phrases, spoken by | wrong words |\n|---|---|")
+    print(f"| ten voices of espeak-ng | {found['espeak']:.1%} |\n| rms of flite | {found['flite']:.1%} |")
+
+
+def recordings() -> None:
+    """People: one on the telephone, and three recordings of others."""
+    print("\n| recorded | words | wrong |\n|---|---|---|")
+    told = {TELEPHONE / f"{name}.wav": text for name, text in TELEPHONE_WORDS.items()}
+    _count("single words, one speaker, by telephone (8 kHz)", told)
+    _count("phrases, three speakers", {SPHINX / name: text for name, text in SPHINX_WORDS.items()})
+
+
+def _count(title: str, told: dict[Path, str]) -> None:
+    wrong = total = 0
+    for file, text in told.items():
+        if not file.exists():
+            print(f"| {title} | not installed | |")
+            return
+        data = file.read_bytes()
+        samples = np.frombuffer(data, "<i2").astype(np.int16) if file.suffix == ".raw" else None
+        clip = open_sound(data if samples is None else to_wav(samples)).samples
+        said = heard_as(recogniser().network, [clip])[0]
+        wrong, total = wrong + word_errors(text, said), total + len(text.split())
+        if said != text:
+            print(f"<!-- {text}: {said} -->")
+    print(f"| {title} | {total} | {wrong} ({wrong / total:.0%}) |", flush=True)
+
+
+def pairs() -> list[tuple[Samples, str, str]]:
+    """(clip, what it says, what it shall say): clips and targets that nobody has tuned anything on."""
+    half = PAIRS // 2
+    found, chance = [], Random("targets")
+    for part in ("espeak", "flite"):
+        corpus = synthesised(part, half, WORK, 2)
+        for index in range(half):
+            clip, text = np.asarray(corpus.clip(index)), corpus.texts[index]
+            target = phrase(chance)
+            while target == text or not fits(target, Clip.of(clip).frames):
+                target = phrase(chance)
+            found.append((clip, text, target))
+    return found
+
+
+def attack() -> None:
+    """A hundred clips, each made to say another phrase."""
+    decibels, ratios, firsts, wholes = [], [], [], []
+    for clip, _, target in pairs():
+        began, first, last = time.perf_counter(), None, None
+        for step in hide(recogniser().network, clip, target, steps=STEPS):
+            last = step
+            if first is None and heard_as(recogniser().network, [as_samples(step.adversarial)])[0] == target:
+                first = time.perf_counter() - began
+        assert last is not None
+        wholes.append(time.perf_counter() - began)
+        changed = as_samples(last.adversarial)
+        if first is not None and heard_as(recogniser().network, [changed])[0] == target:
+            firsts.append(first)
+            decibels.append(distortion(clip, changed))
+            ratios.append(signal_to_noise(clip, changed))
+    quarters = np.percentile(decibels, [25, 50, 75])
+    print("\n| pairs | reached | dB: quarter, median, three quarters | SNR | first success: median, latest | run |")
+    print("|---|---|---|---|---|---|")
+    print(
+        f"| {PAIRS} | {len(decibels)} | {quarters[0]:.1f}, **{quarters[1]:.1f}**, {quarters[2]:.1f} | "
+        f"{np.median(ratios):.0f} dB | {np.median(firsts):.1f} s, {max(firsts):.1f} s | {np.median(wholes):.1f} s |"
+    )
+
+
+def noise() -> None:
+    """Who survives white noise: the clip, the hidden words, and those made with noisy views. Ten pairs, ten draws."""
+    network = recogniser().network
+    understood = [each for each in pairs() if heard_as(network, [each[0]])[0] == each[1]][:10]
+    lines: dict[str, list[tuple[Samples, str]]] = {"the clip itself": [(clip, text) for clip, text, _ in understood]}
+    for views in (0, 2, 4):
+        made = []
+        for clip, _, target in understood:
+            made.append((as_samples(run(hide(network, clip, target, steps=STEPS, views=views)).adversarial), target))
+        loud = np.median([distortion(clip, changed) for (clip, *_), (changed, _) in zip(understood, made, strict=True)])
+        lines[f"hidden words, {views} noisy views ({loud:.0f} dB)"] = made
+    print("\n| of 100 | no noise | 40 dB | 30 dB | 20 dB |\n|---|---|---|---|---|")
+    for name, clips in lines.items():
+        kept = [sum(heard_as(network, [clip])[0] == text for clip, text in clips) * 10]
+        for snr in (40.0, 30.0, 20.0):
+            kept.append(
+                sum(
+                    heard_as(network, [with_noise(clip, snr, 900_000 + draw)])[0] == text
+                    for clip, text in clips
+                    for draw in range(10)
+                )
+            )
+        print(f"| {name} | " + " | ".join(map(str, kept)) + " |", flush=True)
+
+
+TOPICS: dict[str, Callable[[], None]] = {
+    "words": words,
+    "recordings": recordings,
+    "attack": attack,
+    "noise": noise,
+}
+
+if __name__ == "__main__":
+    for topic in sys.argv[1:] or TOPICS:
+        TOPICS[topic]()
