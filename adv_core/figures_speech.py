@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from adv_core.figures import PALETTE
-from adv_core.sound import FULL, RATE, Samples
+from adv_core.sound import FULL, Samples
 from adv_core.speech import Moment
 
 # From dark to light, and as well told apart without colour: a few points of viridis.
@@ -86,7 +86,13 @@ def noise_chart(rows: Sequence[tuple[str, float, int, int]]) -> dict[str, Any]:
         "data": {"values": [{"clip": n, "snr": f"{snr:.0f} dB", "kept": kept / of} for n, snr, kept, of in rows]},
         "mark": {"type": "bar", "tooltip": True},
         "encoding": {
-            "x": {"field": "snr", "type": "nominal", "title": "noise below the clip by", "sort": "-x"},
+            "x": {
+                "field": "snr",
+                "type": "nominal",
+                "title": "noise below the clip by",
+                "sort": None,
+                "axis": {"labelAngle": 0},
+            },
             "xOffset": {"field": "clip", "sort": names},
             "y": {
                 "field": "kept",
@@ -105,8 +111,3 @@ def noise_chart(rows: Sequence[tuple[str, float, int, int]]) -> dict[str, Any]:
             },
         },
     }
-
-
-def seconds_of(samples: Samples) -> float:
-    """How long it lasts."""
-    return len(samples) / RATE

@@ -212,8 +212,10 @@ def say(said: Line, voices: Path | None = None) -> Samples:
     if said.program == "espeak-ng":
         where = [] if voices is None else [f"--path={voices}"]
         settings = ["-v", said.voice, "-s", str(said.speed), "-p", str(said.pitch)]
-        done = subprocess.run([program, *where, *settings, "--stdout", said.text], capture_output=True, check=True)
-        if done.stderr:  # it goes on in another voice where it does not find the one that it was asked for
+        done = subprocess.run([program, *where, *settings, "--stdout", said.text], capture_output=True)
+        if (
+            done.returncode or done.stderr
+        ):  # it goes on in another voice where it does not find the one that it was asked for
             raise RuntimeError(f"espeak-ng: {done.stderr.decode(errors='replace').strip()[:200]}")
         spoken = done.stdout
     else:

@@ -37,19 +37,34 @@ class Recipe:
 
     Attributes:
         width, kernels: see `SpeechNetwork`.
-        clips: phrases that are synthesised; steps: minibatches; batch: clips in each.
-        rate: the largest step of AdamW (Loshchilov & Hutter, ICLR 2019); it rises for a tenth of the steps, then falls
-            along a cosine.
+        clips: phrases that are synthesised; batch: clips in a minibatch.
+        cycles: minibatches. In each cycle the step of AdamW rises for a tenth of them, then falls along a cosine; the
+            second cycle begins anew where the first one has settled (Loshchilov & Hutter, ICLR 2017 and ICLR 2019).
+        rate: the largest step of the first cycle; half of it in the second one.
     """
 
     width: int = 256
     kernels: tuple[int, ...] = (9, 11, 11, 13, 13, 15, 17, 19)
     clips: int = 40_000
-    steps: int = 26_000
+    cycles: tuple[int, ...] = (26_000, 30_000)
     batch: int = 32
     rate: float = 2e-3
     decay: float = 1e-3
     seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """All minibatches."""
+        return sum(self.cycles)
+
+    def rate_at(self, step: int) -> float:
+        """The step size of that minibatch."""
+        place, cycle = step, 0
+        while place >= self.cycles[cycle]:
+            place, cycle = place - self.cycles[cycle], cycle + 1
+        done = place / self.cycles[cycle]
+        warmth = done / 0.1 if done < 0.1 else 0.5 + 0.5 * math.cos(math.pi * (done - 0.1) / 0.9)
+        return self.rate * warmth / (1 + cycle)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +232,7 @@ def train(
     began = time.monotonic()
     for step, (sound, texts) in enumerate(loader, first):
         for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * _warmth(step / recipe.steps)
+            group["lr"] = recipe.rate_at(step)
         # Dropout draws from the global generator: every step has its own seed, so that a resumed training is the same.
         torch.manual_seed(recipe.seed * 1_000_003 + step)
         with torch.no_grad():
@@ -233,10 +248,6 @@ def train(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         yield Record(step + 1, float(loss.detach().sum()) / letters, time.monotonic() - began), network, optimiser
-
-
-def _warmth(done: float) -> float:
-    return done / 0.1 if done < 0.1 else 0.5 + 0.5 * math.cos(math.pi * (done - 0.1) / 0.9)
 
 
 # --------------------------------------------------------------------------------------------------------- the judge
@@ -276,12 +287,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("speech_work"), help="where speech and states are kept")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--cycles", type=int, nargs="+", default=Recipe.cycles)
     parser.add_argument("--clips", type=int, default=Recipe.clips)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     given = parser.parse_args()
     if not given.judge:
-        recipe = Recipe(steps=given.steps, clips=given.clips, seed=given.seed)
+        recipe = Recipe(cycles=tuple(given.cycles), clips=given.clips, seed=given.seed)
         _train_and_save(recipe, given.work, given.device, given.workers)
     network = load(CHECKPOINT).network
     for part, rate in judge(network, given.work).items():

@@ -67,7 +67,7 @@ def _count(title: str, told: dict[Path, str]) -> None:
         said = heard_as(recogniser().network, [clip])[0]
         wrong, total = wrong + word_errors(text, said), total + len(text.split())
         if said != text:
-            print(f"<!-- {text}: {said} -->")
+            print(f"{text}: {said}", file=sys.stderr)
     print(f"| {title} | {total} | {wrong} ({wrong / total:.0%}) |", flush=True)
 
 

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.figures_speech import alignment_chart, noise_chart, spectrogram_picture, wave_picture
 from adv_core.sound import RATE, SoundError, distortion, open_sound, signal_to_noise, to_wav
-from adv_core.speech import recogniser
+from adv_core.speech import ALPHABET, recogniser
 from adv_core.speech_attack import GRAIN
 from adv_core.speech_tasks import (
     MAX_VIEWS,
@@ -46,13 +46,13 @@ CLIPS = {
 IDEAS = ("open the secret door", "send all money", "browse evil dot com", "yes")
 TITLES = {"x": "original", "delta": "the change alone", "adversarial": "original + change"}
 STYLE = """<style>
-.st-key-audio_row [data-testid=stColumn] {min-height: 27rem}
+.st-key-audio_row [data-testid=stColumn] {min-height: 20rem}
 .st-key-audio_row img {width: 100%; border-radius: .4rem}
 .st-key-audio_heard {min-height: 6.5rem}
 .st-key-audio_heard p.said {font-size: 1.35rem; line-height: 1.4; margin: 0}
-.st-key-audio_letters {min-height: 12rem}
+.st-key-audio_letters {min-height: 12rem; overflow-x: auto}
 .st-key-audio_noise {min-height: 25rem}
-@media (max-width: 640px) {.st-key-audio_row [data-testid=stColumn] {min-height: 24rem}}
+@media (max-width: 640px) {.st-key-audio_row [data-testid=stColumn] {min-height: 19rem}}
 </style>"""
 state = st.session_state
 
@@ -184,7 +184,7 @@ def said_line(title: str, text: str, note: str = "") -> str:
 def measured(original: Clip, changed: Clip) -> str:
     """How loud the change is, in the paper's measure and in the usual one."""
     db, snr = (rule(original.samples, changed.samples) for rule in (distortion, signal_to_noise))
-    return f"{db:.1f} dB beside the clip's loudest moment; signal to noise {snr:.0f} dB"
+    return f"{f'{db:.1f}'.replace('-', '−')} dB beside the clip's loudest moment; signal to noise {snr:.0f} dB"
 
 
 def follow_attack(
@@ -201,6 +201,7 @@ def follow_attack(
         shown.append(found)
 
     def draw(tries: list[Try]) -> None:
+        verdict.empty()  # the place in the line, where there was one
         last = tries[-1]
         best = next((t for t in reversed(tries) if t.found), None)
         note = (
@@ -354,6 +355,9 @@ def main() -> None:
     st.markdown(
         "Every 20 ms the network votes for a letter or for none. Here are its letters at their moments; ␣ is a space."
     )
+    # On a phone, or for a long clip, the letters would stand upon each other: the chart is wider then, and scrolls.
+    wide = max(38, round(13 * len(clip.samples) / RATE))
+    st.html(f"<style>.st-key-audio_letters [data-testid=stVegaLiteChart] {{min-width: {wide}rem}}</style>")
     with st.container(key="audio_letters"):
         letters = st.empty()
     st.subheader("3 · A little noise", anchor=False)
@@ -416,19 +420,16 @@ def show_formula() -> None:
     st.subheader("4 · The formula that just ran", anchor=False)
     inside = r"\mathbb{E}_n\, " if page.value.views else ""
     noise = " + n" if page.value.views else ""
-    st.latex(
-        rf"\min\ \|\delta\|_\infty \quad\text{{with}}\quad f(x+\delta) = \text{{“{page.value.target[:40]}”}}"
-        if page.value.target.replace(" ", "").isalpha() and page.value.target.isascii()
-        else r"\min\ \|\delta\|_\infty \quad\text{with}\quad f(x+\delta) = t"
-    )
+    wanted = f"Here t = “{page.value.target}”. " if set(page.value.target) <= set(ALPHABET) else ""
+    st.latex(r"\min\ \|\delta\|_\infty \quad\text{with}\quad f(x+\delta) = t")
     st.latex(
         rf"\delta \leftarrow P_{{\varepsilon}}\big(\delta - \text{{Adam}}(\nabla_\delta\, {inside}"
-        rf"L_\text{{CTC}}(f(x+\delta{noise}),\, t))\big), \qquad \varepsilon \leftarrow 0.8\,\|\delta\|_\infty "
-        r"\text{ after each success}"
+        rf"L_\text{{CTC}}(f(x+\delta{noise}),\, t))\big)"
     )
+    st.latex(r"\varepsilon \leftarrow 0.8\,\|\delta\|_\infty \text{ after each success}")
     st.markdown(
-        "The ball is the L∞ ball of the pictures, on 16-bit samples instead of 8-bit pixels. It begins at a tenth of "
-        "the clip's loudest moment (−20 dB) and shrinks whenever the words have been reached."
+        f"{wanted}The ball is the L∞ ball of the pictures, on 16-bit samples instead of 8-bit pixels. It begins at a "
+        "tenth of the clip's loudest moment (−20 dB) and shrinks whenever the words have been reached."
     )
 
 

@@ -20,7 +20,7 @@ def opened() -> AppTest:
 
 def test_opens_with_a_hidden_phrase(opened: AppTest) -> None:
     assert "Heard as “open the secret door”" in opened.success[0].value
-    assert re.search(r"−?-\d+\.\d dB beside", opened.success[0].value)
+    assert re.search(r"−\d+\.\d dB beside", opened.success[0].value)
     assert re.search(r"written down as: \*\*[a-z ]+\*\*", words(opened))
     assert re.search(r"20 dB: \d+ of 10 and \d+ of 10", words(opened))
 
@@ -33,7 +33,7 @@ def test_an_idea_becomes_the_target(opened: AppTest) -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("one hundred million and seventy thousand dollars please now and always", "does not fit"), ("route 66", "'6'")],
+    [(" ".join(["one hundred million dollars"] * 4), "does not fit"), ("route 66", "'6'")],
 )
 def test_what_cannot_be_hidden_is_refused_with_a_sentence(text: str, says: str) -> None:
     at = lesson(text=text)
