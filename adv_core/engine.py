@@ -51,6 +51,7 @@ MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every t
 MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures on the way; so does one of large pictures
 SHARE = 50  # steps, after which a batch keeps nobody out any more
 GRADIENT_BYTES = 64 * 2**20  # of gradients that are kept for another ε
+_STOPPED = "The computation was stopped."
 _INTERRUPTED = "The computation was interrupted. Please try again."
 _NO_MEMORY = "There is not enough memory for this just now. Please try again, or choose a smaller network."
 
@@ -179,7 +180,7 @@ class Job(Generic[R]):
                 raise TimeoutError("the computation takes longer than expected")
             self.wait(len(self._run.frames), 0.5)
         if not self.finished:
-            raise RuntimeError(self.error or "The computation was stopped.")
+            raise RuntimeError(self.error or _STOPPED)
         return self.frames
 
 
@@ -206,57 +207,32 @@ class Engine(Protocol):
         """Submit and wait for the end."""
 
 
-class _Batch:
-    """Runs that advance together, one step at a time."""
+class Reception:
+    """What every engine does with a request before and after it is computed: known results are given away again, equal
+    requests share one run, the queue has an end, and a session's newer request takes the place of the waiting one."""
 
-    def __init__(self, runs: list[Run], steps: Iterator[Step | Record]) -> None:
-        self.runs, self.steps = runs, steps
-        self.left = runs[0].request.length + 1
-        self.age = 0
-        self.served = 0.0
-        self.short, self.behind = runs[0].short, runs[0].behind
-        size = max(run.request.frame_bytes for run in runs)
-        self.stride = max(math.ceil(self.left / MAX_FRAMES), math.ceil(self.left * size / MAX_RUN_BYTES))
-        self.busy = False  # a worker is computing its next step
-
-    @property
-    def rows(self) -> int:
-        return sum(run.request.rows for run in self.runs)
-
-    def shown(self, step: Step | Record | None) -> list[Any]:
-        """What of this step goes to the runs, one each; nothing for a step between two that are shown."""
-        if isinstance(step, Step):
-            return _frames(step, self.runs) if step.final or step.index % self.stride == 0 else []
-        return [] if step is None else [step]
-
-
-class LocalEngine:
-    """Computes in this process, on one device.
-
-    Args:
-        workers: threads that compute; None is two on a CPU with as many cores, and one on an accelerator, which is fed
-            best by one.
-    """
-
-    def __init__(self, device: str = "auto", limits: Limits = LIMITS, workers: int | None = None) -> None:
-        self._device, self._limits, self._workers = device, limits, workers
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._work = threading.Condition(threading.RLock())
         self._waiting: deque[Run] = deque()
-        self._batches: list[_Batch] = []
         self._runs: dict[tuple[object, ...], Run] = {}
         self._results: OrderedDict[tuple[object, ...], list[Any]] = OrderedDict()
-        self._models = _Models(device)
-        self._row_seconds = 0.05  # one row, one step: a first guess, then measured
-        self._turn = 0
-        self._alive: set[threading.Thread] = set()
 
-    @property
-    def device(self) -> str:
-        return str(pick_device(self._device))
+    def _arrived(self) -> None:
+        """Something waits. The lock is held."""
+        raise NotImplementedError
 
-    @property
-    def threads(self) -> int:
-        return torch.get_num_threads()
+    def _place(self, run: Run) -> tuple[int, float]:
+        """(how many are before this one, about how many seconds it will wait)."""
+        raise NotImplementedError
+
+    def _drop_unwanted(self) -> None:
+        """Stop what nobody waits for any more. The lock is held."""
+        lease = self._limits.lease_seconds
+        for run in [run for run in self._waiting if not run.wanted(lease)]:
+            self._waiting.remove(run)
+            self._finish(run, error=_STOPPED)
+        metrics.queued.set(len(self._waiting))
 
     def submit(self, request: Work[R], session: str = "") -> Job[R]:
         request.check(self._limits)
@@ -283,18 +259,8 @@ class LocalEngine:
             self._runs[run.key] = run
             self._waiting.insert(place, run)
             metrics.queued.set(len(self._waiting))
-            self._alive = {worker for worker in self._alive if worker.is_alive()}
-            while len(self._alive) < self._crew():
-                worker = threading.Thread(target=self._serve, name="adv_core engine", daemon=True)
-                self._alive.add(worker)
-                worker.start()
-            self._work.notify()
+            self._arrived()
         return job
-
-    def _crew(self) -> int:
-        if self._workers is None:
-            self._workers = min(2, os.cpu_count() or 1) if self.device == "cpu" else 1
-        return self._workers
 
     def compute(self, request: Work[R], timeout: float = 120.0) -> list[R]:
         return self.submit(request).result(timeout)
@@ -320,6 +286,80 @@ class LocalEngine:
     def _line(self) -> list[Run]:
         """Who waits, in the order in which they may start: what people look at before the curves below it."""
         return sorted(self._waiting, key=lambda run: run.behind)
+
+    def _finish(self, run: Run, error: str | None = None) -> None:
+        self._runs.pop(run.key, None)
+        room = self._limits.remembered_mib * 2**20
+        if error is None and _size(run.frames) <= room / 2:  # one large result shall not drive out everybody's
+            self._results[run.key] = run.frames
+            size = sum(_size(frames) for frames in self._results.values())
+            while size > room:
+                _, oldest = self._results.popitem(last=False)
+                size -= _size(oldest)
+        run.end(error)
+
+
+class _Batch:
+    """Runs that advance together, one step at a time."""
+
+    def __init__(self, runs: list[Run], steps: Iterator[Step | Record]) -> None:
+        self.runs, self.steps = runs, steps
+        self.left = runs[0].request.length + 1
+        self.age = 0
+        self.served = 0.0
+        self.short, self.behind = runs[0].short, runs[0].behind
+        size = max(run.request.frame_bytes for run in runs)
+        self.stride = max(math.ceil(self.left / MAX_FRAMES), math.ceil(self.left * size / MAX_RUN_BYTES))
+        self.busy = False  # a worker is computing its next step
+
+    @property
+    def rows(self) -> int:
+        return sum(run.request.rows for run in self.runs)
+
+    def shown(self, step: Step | Record | None) -> list[Any]:
+        """What of this step goes to the runs, one each; nothing for a step between two that are shown."""
+        if isinstance(step, Step):
+            return _frames(step, self.runs) if step.final or step.index % self.stride == 0 else []
+        return [] if step is None else [step]
+
+
+class LocalEngine(Reception):
+    """Computes in this process, on one device.
+
+    Args:
+        workers: threads that compute; None is two on a CPU with as many cores, and one on an accelerator, which is fed
+            best by one.
+    """
+
+    def __init__(self, device: str = "auto", limits: Limits = LIMITS, workers: int | None = None) -> None:
+        super().__init__(limits)
+        self._device, self._workers = device, workers
+        self._batches: list[_Batch] = []
+        self._models = _Models(device)
+        self._row_seconds = 0.05  # one row, one step: a first guess, then measured
+        self._turn = 0
+        self._alive: set[threading.Thread] = set()
+
+    @property
+    def device(self) -> str:
+        return str(pick_device(self._device))
+
+    @property
+    def threads(self) -> int:
+        return torch.get_num_threads()
+
+    def _arrived(self) -> None:
+        self._alive = {worker for worker in self._alive if worker.is_alive()}
+        while len(self._alive) < self._crew():
+            worker = threading.Thread(target=self._serve, name="adv_core engine", daemon=True)
+            self._alive.add(worker)
+            worker.start()
+        self._work.notify()
+
+    def _crew(self) -> int:
+        if self._workers is None:
+            self._workers = min(2, os.cpu_count() or 1) if self.device == "cpu" else 1
+        return self._workers
 
     def _place(self, run: Run) -> tuple[int, float]:
         with self._work:
@@ -373,16 +413,13 @@ class LocalEngine:
         return batch
 
     def _drop_unwanted(self) -> None:
+        super()._drop_unwanted()
         lease = self._limits.lease_seconds
-        for run in [run for run in self._waiting if not run.wanted(lease)]:
-            self._waiting.remove(run)
-            self._finish(run, error="The computation was stopped.")
         for batch in list(self._batches):
             if not batch.busy and not any(run.wanted(lease) for run in batch.runs):
                 self._batches.remove(batch)
                 for run in batch.runs:
-                    self._finish(run, error="The computation was stopped.")
-        metrics.queued.set(len(self._waiting))
+                    self._finish(run, error=_STOPPED)
 
     def _admit(self) -> None:
         """Start what may start: everything short, and long runs as long as there is room."""
@@ -481,7 +518,7 @@ class LocalEngine:
                         run.restart()
                         self._start([run])
                     else:
-                        self._finish(run, "The computation was stopped.")
+                        self._finish(run, _STOPPED)
                 return
             if no_memory:  # on a CPU torch says so in a RuntimeError
                 text = _NO_MEMORY
@@ -490,17 +527,6 @@ class LocalEngine:
             else:  # the text of an error may name paths, its type does not
                 text = f"The computation failed ({type(error).__name__}). Please try again."
             self._finish(batch.runs[0], text)
-
-    def _finish(self, run: Run, error: str | None = None) -> None:
-        self._runs.pop(run.key, None)
-        room = self._limits.remembered_mib * 2**20
-        if error is None and _size(run.frames) <= room / 2:  # one large result shall not drive out everybody's
-            self._results[run.key] = run.frames
-            size = sum(_size(frames) for frames in self._results.values())
-            while size > room:
-                _, oldest = self._results.popitem(last=False)
-                size -= _size(oldest)
-        run.end(error)
 
 
 class _Models:
