@@ -29,7 +29,7 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -51,7 +51,8 @@ MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every t
 MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures on the way; so does one of large pictures
 SHARE = 50  # steps, after which a batch keeps nobody out any more
 GRADIENT_BYTES = 64 * 2**20  # of gradients that are kept for another ε
-_STOPPED = "The computation was stopped."
+STOPPED = "The computation was stopped."
+BUSY = "Too many people are computing on this machine just now. Please try again in a moment."
 _INTERRUPTED = "The computation was interrupted. Please try again."
 _NO_MEMORY = "There is not enough memory for this just now. Please try again, or choose a smaller network."
 
@@ -61,6 +62,10 @@ R = TypeVar("R", bound=Record)
 
 class EngineBusy(RuntimeError):
     """Too many learners wait already. The message is for people."""
+
+
+class EngineUnavailable(RuntimeError):
+    """There is nothing to compute on. The message is for the host."""
 
 
 class Run:
@@ -180,7 +185,7 @@ class Job(Generic[R]):
                 raise TimeoutError("the computation takes longer than expected")
             self.wait(len(self._run.frames), 0.5)
         if not self.finished:
-            raise RuntimeError(self.error or _STOPPED)
+            raise RuntimeError(self.error or STOPPED)
         return self.frames
 
 
@@ -231,7 +236,7 @@ class Reception:
         lease = self._limits.lease_seconds
         for run in [run for run in self._waiting if not run.wanted(lease)]:
             self._waiting.remove(run)
-            self._finish(run, error=_STOPPED)
+            self._finish(run, error=STOPPED)
         metrics.queued.set(len(self._waiting))
 
     def submit(self, request: Work[R], session: str = "") -> Job[R]:
@@ -252,9 +257,7 @@ class Reception:
             place = self._supersede(session) if session and not run.short else len(self._waiting)
             if len(self._waiting) >= self._limits.max_queue:
                 metrics.refused.inc()
-                raise EngineBusy(
-                    "Too many people are computing on this machine just now. Please try again in a moment."
-                )
+                raise EngineBusy(BUSY)
             job = self._job(request, run, session)
             self._runs[run.key] = run
             self._waiting.insert(place, run)
@@ -419,7 +422,7 @@ class LocalEngine(Reception):
             if not batch.busy and not any(run.wanted(lease) for run in batch.runs):
                 self._batches.remove(batch)
                 for run in batch.runs:
-                    self._finish(run, error=_STOPPED)
+                    self._finish(run, error=STOPPED)
 
     def _admit(self) -> None:
         """Start what may start: everything short, and long runs as long as there is room."""
@@ -518,7 +521,7 @@ class LocalEngine(Reception):
                         run.restart()
                         self._start([run])
                     else:
-                        self._finish(run, _STOPPED)
+                        self._finish(run, STOPPED)
                 return
             if no_memory:  # on a CPU torch says so in a RuntimeError
                 text = _NO_MEMORY
@@ -686,26 +689,66 @@ _engine_lock = threading.Lock()
 
 
 def default_engine() -> Engine:
-    """The process's engine: networks are loaded once, whoever asks. ``ADV_ENGINE`` is "local" (the default) or "naive".
+    """The process's engine: networks are loaded once, whoever asks.
+
+    ``ADV_ENGINE`` is "local" (the default), "ray" for a cluster (see `engine_ray`) or "naive". Where the cluster cannot
+    be reached, ``ADV_ENGINE_FALLBACK=local`` computes here instead.
 
     Raises:
         ValueError: an unknown ``ADV_ENGINE``.
+        EngineUnavailable: no cluster, and nothing to fall back on. It is looked for again after a while.
     """
     global _engine
     with _engine_lock:
         if _engine is None:
             kind = os.environ.get("ADV_ENGINE", "local")
-            if kind not in ("local", "naive"):
-                raise ValueError(f"ADV_ENGINE has to be local or naive, not {kind!r}")
-            _engine = NaiveEngine() if kind == "naive" else LocalEngine()
-            try:
-                metrics.serve_if_asked(lambda: answers(default_engine()))
-            except (OSError, ValueError) as error:  # a port that is taken shall not keep learners out
-                logging.getLogger(__name__).error("No metrics: %s", error)
+            if kind not in ("local", "naive", "ray"):
+                raise ValueError(f"ADV_ENGINE has to be local, ray or naive, not {kind!r}")
+            _open_port()
+            _engine = NaiveEngine() if kind == "naive" else _cluster_engine() if kind == "ray" else LocalEngine()
         return _engine
 
 
+@cache
+def _open_port() -> None:
+    try:
+        metrics.serve_if_asked(ready)
+    except (OSError, ValueError) as error:  # a port that is taken shall not keep learners out
+        logging.getLogger(__name__).error("No metrics: %s", error)
+
+
+_AGAIN = 15.0  # seconds, after which a cluster that could not be reached is looked for again
+_missed: tuple[float, EngineUnavailable] | None = None
+
+
+def _cluster_engine() -> Engine:
+    global _missed
+    if _missed is not None and time.monotonic() - _missed[0] < _AGAIN:
+        raise _missed[1]  # at once: nobody shall wait for what somebody has just waited for in vain
+    try:
+        try:
+            from adv_core.engine_ray import RayServeEngine  # Ray is there on a cluster alone
+        except ImportError:
+            raise EngineUnavailable("ADV_ENGINE=ray needs Ray: pip install -r requirements-cluster.txt") from None
+        return RayServeEngine.connected()
+    except EngineUnavailable as error:
+        if os.environ.get("ADV_ENGINE_FALLBACK") == "local":
+            logging.getLogger(__name__).error("%s. This machine computes instead.", error)
+            return LocalEngine()
+        logging.getLogger(__name__).error("Nothing can be computed. %s", error)
+        _missed = (time.monotonic(), error)
+        raise
+
+
 _probes = itertools.count()
+
+
+def ready(timeout: float = 5.0) -> bool:
+    """Whether there is an engine, and its default classifier answers."""
+    try:
+        return answers(default_engine(), timeout)
+    except EngineUnavailable:  # it has been logged
+        return False
 
 
 def answers(engine: Engine, timeout: float = 5.0) -> bool:
