@@ -187,6 +187,7 @@ def deploy(cluster: Cluster, limits: Limits = LIMITS, wait: bool = True) -> None
             "target_ongoing_requests": cluster.target,
             "upscale_delay_s": cluster.upscale_seconds,
             "downscale_delay_s": cluster.downscale_seconds,
+            "metrics_interval_s": max(0.1, cluster.upscale_seconds / 2),  # on its way out, but all there is in 2.60
             "look_back_period_s": 1 + 2 * cluster.upscale_seconds,
         },
         graceful_shutdown_timeout_s=60,  # a replica that is no longer needed finishes what it has begun

@@ -12,7 +12,7 @@ from adv_core.work import Networks, Task
 
 @dataclass(frozen=True)
 class Count:
-    """One record, and the process that made it."""
+    """One record, and the process that made it. The index is −1 while it waits for a file."""
 
     index: int
     pid: int
@@ -25,7 +25,7 @@ class Slow(Task[Count]):
 
     Attributes:
         pause: seconds before each record.
-        gate: a file that has to be there before the second record comes.
+        gate: a file that has to be there before it counts beyond 0. Until then it takes its turns, as work does.
         fails: raise this word as a KeyError at the end; "value" raises a sentence for people.
     """
 
@@ -46,7 +46,8 @@ class Slow(Task[Count]):
     def records(self, networks: Networks) -> Iterator[Count]:
         for index in range(self.count):
             while index and self.gate and not Path(self.gate).exists():
-                time.sleep(0.01)
+                time.sleep(0.03)
+                yield Count(-1, os.getpid())
             time.sleep(self.pause)
             with open(self.trace, "a") as trace:
                 trace.write(f"{index}\n")
@@ -60,3 +61,8 @@ class Slow(Task[Count]):
 def traced(path: Path) -> list[int]:
     """What has been computed so far."""
     return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def counted(records: list[Count]) -> list[int]:
+    """What somebody who asked has got."""
+    return [record.index for record in records if record.index >= 0]
