@@ -61,6 +61,7 @@ CALLS = 64  # of one replica at a time
 PATIENCE = 60.0  # seconds until a replica begins: it may have to be started first
 GONE = "The machine that computed this has gone. Please try again."
 NOBODY = "No machine of the cluster is free just now. Please try again in a moment."
+LOST = (RayActorError, TimeoutError, StopAsyncIteration)  # the last: a stream that ends before the run does
 _QUIET = {"log_level": "WARNING", "enable_access_log": False}
 _ROOT = Path(__file__).parents[1]
 T = TypeVar("T")
@@ -317,7 +318,7 @@ class RayServeEngine(Reception):
         try:
             try:
                 error = await self._computed(run)
-            except (RayActorError, TimeoutError):
+            except LOST:
                 if run.frames:
                     raise
                 error = await self._computed(run)  # nothing of it was shown: nobody has to know
@@ -326,7 +327,7 @@ class RayServeEngine(Reception):
         except BackPressureError:
             metrics.refused.inc()
             error = BUSY
-        except (RayActorError, TimeoutError) as lost:
+        except LOST as lost:
             metrics.failed.labels(type(lost).__name__).inc()
             error = GONE if run.started else NOBODY
         except Exception as failure:  # the text may name machines, its type does not
@@ -340,8 +341,9 @@ class RayServeEngine(Reception):
 
     async def _computed(self, run: Run) -> str | None:
         """Ask a replica, and pass on what it tells; its sentence, if it failed."""
-        response = (self._short.remote if run.short else self._stream.remote)(
-            *((run.request,) if run.short else (run.request, self._app))
+        lease = self._limits.lease_seconds
+        response: Any = (
+            self._short.remote(run.request) if run.short else self._stream.remote(run.request, self._app, lease)
         )
         finished = False
         try:

@@ -20,6 +20,7 @@ from adv_core.limits import Limits
 from adv_core.work import Work
 
 PACE = 0.05  # seconds between two parcels of one run: a page draws more rarely
+FORGET = 600.0  # seconds, after which an app that was not heard of is nobody
 HEARTBEAT = 5.0  # seconds, after which a replica that has nothing to tell says so
 
 
@@ -68,18 +69,17 @@ class Replica:
             torch.set_num_threads(threads)
         workers = 1 if device != "cpu" or threads < 2 else 2
         self._engine = LocalEngine(device, limits, workers)
-        self._lease = limits.lease_seconds
         self._waiters = ThreadPoolExecutor(calls, "adv_core replica")  # each sleeps until its run has news
         self._renewed: dict[str, float] = {}
 
     async def renew(self, app: str) -> None:
         """That app is still there, and wants what it has asked for."""
         now = time.monotonic()
-        self._renewed = {name: at for name, at in self._renewed.items() if now - at < 10 * self._lease} | {app: now}
+        self._renewed = {name: at for name, at in self._renewed.items() if now - at < FORGET} | {app: now}
 
-    async def stream(self, work: Work[Any], app: str) -> AsyncIterator[bytes]:
-        """The run, as packed `News`. It stops when the caller closes the stream, and when the app is heard of no more:
-        an app that was killed closes nothing."""
+    async def stream(self, work: Work[Any], app: str, lease: float) -> AsyncIterator[bytes]:
+        """The run, as packed `News`. It stops when the caller closes the stream, and when the app has not been heard of
+        for ``lease`` seconds: an app that was killed closes nothing."""
         job = self._submitted(work)
         if isinstance(job, str):
             yield pack(News(done=True, error=job))
@@ -87,7 +87,7 @@ class Replica:
         began = told = time.monotonic()
         seen, place, first = 0, None, True
         try:
-            while time.monotonic() - max(began, self._renewed.get(app, 0.0)) < self._lease:
+            while time.monotonic() - max(began, self._renewed.get(app, 0.0)) < lease:
                 done, records, now = job.done, job.frames[seen:], job.place  # in this order: no record after `done`
                 moved = (now and now[0]) != (place and place[0])
                 if first or done or records or moved or time.monotonic() - told > HEARTBEAT:

@@ -49,7 +49,7 @@ def cluster() -> Iterator[None]:
 
     ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80 * 2**20, log_to_driver=False)
     try:
-        deploy(Cluster(min_replicas=2, max_replicas=2, cpus=0.5), Limits(lease_seconds=2))
+        deploy(Cluster(min_replicas=2, max_replicas=2, cpus=0.5))
         yield
     finally:
         ray.shutdown()
@@ -258,8 +258,9 @@ def test_what_an_app_that_was_killed_has_asked_for_stops(cluster: None, tmp_path
     program = (
         "import os, signal\n"
         "from adv_core.engine_ray import Cluster, RayServeEngine\n"
+        "from adv_core.limits import Limits\n"
         "from tests.adv_core.slow_work import Slow\n"
-        f"engine = RayServeEngine.connected(Cluster({ray.get_runtime_context().gcs_address!r}))\n"
+        f"engine = RayServeEngine.connected(Cluster({ray.get_runtime_context().gcs_address!r}), Limits(lease_seconds=2))\n"
         f"job = engine.submit(Slow({str(tmp_path / 'trace')!r}, count=200, pause=0.05), 'me')\n"
         "assert job.wait(0, 30) and job.frames, job.error\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -279,7 +280,7 @@ def test_replicas_come_with_the_load_and_go_with_it(cluster: None, tmp_path: Pat
         return {str(state): count for state, count in states.items()}
 
     settings = {"cpus": 0.5, "target": 2, "upscale_seconds": 0.5, "downscale_seconds": 0.5}
-    deploy(Cluster(min_replicas=1, max_replicas=2, **settings), Limits(lease_seconds=2))  # type: ignore[arg-type]
+    deploy(Cluster(min_replicas=1, max_replicas=2, **settings))  # type: ignore[arg-type]
     until(lambda: replicas() == {"RUNNING": 1}, "one replica")
     engine, numbers = on_cluster(), itertools.count()
     jobs = many(engine, tmp_path, 24)
@@ -291,11 +292,12 @@ def test_replicas_come_with_the_load_and_go_with_it(cluster: None, tmp_path: Pat
 
     until(lambda: load().get("RUNNING") == 2, "a second replica")
 
-    def worker() -> int:
+    def at_work() -> set[int]:
         load()
-        return engine.submit(Slow(str(tmp_path / f"more{next(numbers)}")), "visitor").result(SOON)[0].pid
+        more = engine.submit(Slow(str(tmp_path / f"more{next(numbers)}")), "visitor").result(SOON)
+        return {record.pid for records in (more, *(job.frames for job in jobs)) for record in records}
 
-    until(lambda: worker() not in {record.pid for job in jobs for record in job.frames}, "work for the second one")
+    until(lambda: len(at_work()) == 2, "work for both")
     (tmp_path / "gate").touch()
     for job in jobs:
         until(lambda job=job: load() and job.done, "the end")
