@@ -9,7 +9,7 @@
 | `ADV_RAY_ADDRESS` | auto | host:port of the cluster's head; "auto" is the cluster of this machine |
 | `ADV_RAY_TIMEOUT` | 20 | seconds to wait for the cluster before one says that it does not answer |
 | `ADV_RAY_MIN_REPLICAS`, `ADV_RAY_MAX_REPLICAS` | 1, 4 | replicas, by load |
-| `ADV_RAY_TARGET` | 8 | runs of one replica, above which another one is started |
+| `ADV_RAY_TARGET` | 6 | runs of one replica, above which another one is started |
 | `ADV_RAY_UPSCALE_SECONDS` | 5 | how long the load has to last for that |
 | `ADV_RAY_DOWNSCALE_SECONDS` | 300 | how long it has to be gone until a replica is stopped |
 | `ADV_RAY_CPUS`, `ADV_RAY_GPUS` | 2, 0 | of one replica; 0.25 GPUs put four replicas on one |
@@ -56,7 +56,7 @@ from adv_core.replica import HEARTBEAT, News, Replica, unpack
 from adv_core.work import Work
 
 APP = "adversarial-lab"
-WINDOW = 16  # long runs of one app that wait in the cluster; the others wait in the app
+WINDOW = 12  # long runs of one app that wait in the cluster; the others wait in the app
 CALLS = 64  # of one replica at a time
 PATIENCE = 60.0  # seconds until a replica begins: it may have to be started first
 GONE = "The machine that computed this has gone. Please try again."
@@ -77,7 +77,7 @@ class Cluster:
     timeout: float = 20.0
     min_replicas: int = 1
     max_replicas: int = 4
-    target: int = 8
+    target: int = 6
     upscale_seconds: float = 5.0
     downscale_seconds: float = 300.0
     cpus: float = 2.0
