@@ -23,7 +23,7 @@ from tests.adv_core.slow_work import Count, Slow, counted, traced
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::FutureWarning:ray")
-SOON = 30.0  # seconds: what has not happened by then does not happen
+SOON = 60.0  # seconds: what has not happened by then does not happen
 Make = Callable[..., Engine]
 
 # Replicas inherit it, and find this module's work there.
