@@ -20,7 +20,9 @@ gets a run is Serve's choice: of two, the one with fewer. Neither equal nor comp
 on purpose. Equal ones are one run already, here; and a class that does the same exercise is compatible all over: it
 would meet on one replica, and the others would be idle.
 
-Whoever can reach Ray's ports can run programs there: a cluster belongs into a network of its own.
+Whoever can reach Ray's ports can run programs there: a cluster belongs into a network of its own, with
+`RAY_AUTH_MODE=token` on all of its machines. Only a machine that has joined the cluster can be streamed to, so `ray://`
+is refused.
 """
 
 import argparse
@@ -318,7 +320,7 @@ class RayServeEngine(Reception):
         try:
             try:
                 error = await self._computed(run)
-            except LOST:
+            except (RayActorError, StopAsyncIteration):
                 if run.frames:
                     raise
                 error = await self._computed(run)  # nothing of it was shown: nobody has to know

@@ -11,6 +11,7 @@ has one.
 
 import argparse
 import os
+import secrets
 import signal
 import statistics
 import time
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--learners", type=int, nargs="+", default=[1, 8, 24])
     arguments = parser.parse_args()
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # nobody else shall join
     ray.init(num_cpus=2, include_dashboard=False, object_store_memory=200 * 2**20, log_to_driver=False)
     engines: dict[str, Callable[[], Engine]] = {
         "local": lambda: LocalEngine("cpu", LIMITS),

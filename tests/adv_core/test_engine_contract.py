@@ -1,6 +1,7 @@
 """What every engine promises: the same tests for the one in this process and for one on a real cluster on loopback."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -26,7 +27,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignor
 SOON = 60.0  # seconds: what has not happened by then does not happen
 Make = Callable[..., Engine]
 
-# Replicas inherit it, and find this module's work there.
+# Nobody else on this machine may join the cluster. Replicas inherit the path, and find this module's work there.
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
