@@ -18,6 +18,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+# Nobody else joins the cluster of this run. Ray reads it when it is imported.
+os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
+
 import numpy as np
 import ray
 from ray import serve
@@ -93,8 +96,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--learners", type=int, nargs="+", default=[1, 8, 24])
     arguments = parser.parse_args()
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # nobody else shall join
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=200 * 2**20, log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=200 * 2**20, log_to_driver=False)
     engines: dict[str, Callable[[], Engine]] = {
         "local": lambda: LocalEngine("cpu", LIMITS),
         "1 replica, 2 cores": lambda: cluster_of(1, 2),

@@ -48,7 +48,7 @@ def cluster() -> Iterator[None]:
 
     from adv_core.engine_ray import Cluster, deploy
 
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80 * 2**20, log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=80 * 2**20, log_to_driver=False)
     try:
         deploy(Cluster(min_replicas=2, max_replicas=2, cpus=0.5))
         yield
