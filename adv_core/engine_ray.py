@@ -114,9 +114,10 @@ class Cluster:
 class Attacks(Replica):
     """A replica, as Serve calls it."""
 
-    # A look or one step of FGSM comes as one answer and not as a stream. What arrives within a few milliseconds is
-    # handed over together, so that the engine makes one batch of it. Long runs meet in the engine's own batches, which
-    # others may join between two steps: a batch of Serve would hold them until the last of them is done.
+    # A look or one step of FGSM comes as one answer and not as a stream. What arrives within two milliseconds is handed
+    # over together, so that the engine makes one batch of it: for an accelerator, since on a CPU it gains nothing
+    # (bench/RESULTS.md). Long runs meet in the engine's own batches, which others may join between two steps: a batch
+    # of Serve would hold them until the last of them is done.
     @serve.batch(max_batch_size=16, batch_wait_timeout_s=0.002, max_concurrent_batches=4)
     async def short(self, works: list[Work[Any]]) -> list[bytes]:
         return await self.all_of(works)
@@ -344,26 +345,18 @@ class RayServeEngine(Reception):
     async def _computed(self, run: Run) -> str | None:
         """Ask a replica, and pass on what it tells; its sentence, if it failed."""
         lease = self._limits.lease_seconds
+        news, limit = News(), PATIENCE
         response: Any = (
             self._short.remote(run.request) if run.short else self._stream.remote(run.request, self._app, lease)
         )
-        finished = False
         try:
-            if run.short:
-                news = unpack(await asyncio.wait_for(_first(response), PATIENCE))
+            while not news.done:
+                part = _answer(response) if run.short else response.__anext__()
+                news, limit = unpack(await asyncio.wait_for(part, limit)), 4 * HEARTBEAT
                 self._heard(run, news)
-            else:
-                limit = PATIENCE
-                while True:
-                    news = unpack(await asyncio.wait_for(response.__anext__(), limit))
-                    self._heard(run, news)
-                    if news.done:
-                        break
-                    limit = 4 * HEARTBEAT
-            finished = True
             return news.error
         finally:
-            if not finished:
+            if not news.done:
                 response.cancel()
 
     def _heard(self, run: Run, news: News) -> None:
@@ -381,7 +374,7 @@ class RayServeEngine(Reception):
         metrics.steps.inc(len(news.records) * run.request.rows)
 
 
-async def _first(response: Any) -> bytes:
+async def _answer(response: Any) -> bytes:
     answer: bytes = await response
     return answer
 

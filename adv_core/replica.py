@@ -95,8 +95,9 @@ class Replica:
                     seen, place, first, told = seen + len(records), now, False, time.monotonic()
                 if done:
                     return
+                if records:
+                    await self._wait(job, -1, PACE)
                 await self._wait(job, seen, 0.25)
-                await self._wait(job, -1, PACE)
         finally:
             job.cancel()
 
