@@ -295,7 +295,7 @@ class RayServeEngine(Reception):
 
     async def _tend(self) -> None:
         """While there is something to do: stop what nobody wants any more, and tell the replicas that we are here."""
-        renewed = time.monotonic()
+        renewed, renewal = time.monotonic(), None
         while self._inside or self._waiting:
             await asyncio.sleep(0.1)
             with self._work:
@@ -303,9 +303,8 @@ class RayServeEngine(Reception):
                     if not run.wanted(self._limits.lease_seconds):
                         task.cancel()
             self._admit()
-            if time.monotonic() - renewed > self._limits.lease_seconds / 4:
-                renewed = time.monotonic()
-                await self._renew()
+            if time.monotonic() - renewed > self._limits.lease_seconds / 4 and (renewal is None or renewal.done()):
+                renewed, renewal = time.monotonic(), self._loop.create_task(self._renew())
         self._tending = None
 
     async def _renew(self) -> None:
@@ -354,6 +353,8 @@ class RayServeEngine(Reception):
                 part = _answer(response) if run.short else response.__anext__()
                 news, limit = unpack(await asyncio.wait_for(part, limit)), 4 * HEARTBEAT
                 self._heard(run, news)
+            if news.error is not None:
+                metrics.failed.labels("Replica").inc()
             return news.error
         finally:
             if not news.done:
