@@ -1,16 +1,17 @@
 # make run   set up what is missing and open the app
-# make test  set up what is missing and run lint, types and every test
+# make test  set up what is missing and run lint, types and every test (REQUIRE_RAY=1: also on a cluster of this machine)
+# make cluster  install what an app on a cluster needs, see "A cluster" in the README
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench bench-peers bench-classroom clean
+.PHONY: run test lint cluster bench bench-peers bench-classroom bench-cluster clean
 .DELETE_ON_ERROR:
 
 run: .venv/app-ready
 	$(BIN)/streamlit run app.py
 
-test: .venv/test-ready lint
+test: .venv/test-ready $(if $(REQUIRE_RAY),.venv/cluster-ready) lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/test-ready
@@ -18,11 +19,16 @@ lint: .venv/test-ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy adv_core
 
+cluster: .venv/cluster-ready
+
 bench: .venv/app-ready
 	$(BIN)/python -m bench.attack_lab
 
 bench-classroom: .venv/app-ready
 	$(BIN)/python -m bench.classroom
+
+bench-cluster: .venv/cluster-ready
+	$(BIN)/python -m bench.cluster
 
 # Beside the app, not into it: the peers' pins are older than what the app uses, so they only borrow its torch.
 bench-peers: .venv/app-ready bench/requirements-peers.txt
@@ -44,4 +50,8 @@ clean:
 .venv/test-ready: .venv/app-ready requirements-dev.txt tests/requirements-peers.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps -r tests/requirements-peers.txt
+	touch $@
+
+.venv/cluster-ready: .venv/app-ready requirements-cluster.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-cluster.txt
 	touch $@

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from adv_core.engine import answers, default_engine
+from adv_core.engine import ready
 
 
 @asynccontextmanager
@@ -16,7 +16,7 @@ async def prepared(_: Any) -> AsyncIterator[None]:
 
     The network is loaded beside the server, so that a page can be opened meanwhile.
     """
-    loading = asyncio.get_running_loop().run_in_executor(None, lambda: answers(default_engine(), timeout=60))
+    loading = asyncio.get_running_loop().run_in_executor(None, lambda: ready(timeout=60))
     yield
     loading.cancel()
 

@@ -29,7 +29,7 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -51,6 +51,8 @@ MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every t
 MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures on the way; so does one of large pictures
 SHARE = 50  # steps, after which a batch keeps nobody out any more
 GRADIENT_BYTES = 64 * 2**20  # of gradients that are kept for another ε
+STOPPED = "The computation was stopped."
+BUSY = "Too many people are computing on this machine just now. Please try again in a moment."
 _INTERRUPTED = "The computation was interrupted. Please try again."
 _NO_MEMORY = "There is not enough memory for this just now. Please try again, or choose a smaller network."
 
@@ -60,6 +62,10 @@ R = TypeVar("R", bound=Record)
 
 class EngineBusy(RuntimeError):
     """Too many learners wait already. The message is for people."""
+
+
+class EngineUnavailable(RuntimeError):
+    """There is nothing to compute on. The message is for the host."""
 
 
 class Run:
@@ -179,7 +185,7 @@ class Job(Generic[R]):
                 raise TimeoutError("the computation takes longer than expected")
             self.wait(len(self._run.frames), 0.5)
         if not self.finished:
-            raise RuntimeError(self.error or "The computation was stopped.")
+            raise RuntimeError(self.error or STOPPED)
         return self.frames
 
 
@@ -206,57 +212,32 @@ class Engine(Protocol):
         """Submit and wait for the end."""
 
 
-class _Batch:
-    """Runs that advance together, one step at a time."""
+class Reception:
+    """What every engine does with a request before and after it is computed: known results are given away again, equal
+    requests share one run, the queue has an end, and a session's newer request takes the place of the waiting one."""
 
-    def __init__(self, runs: list[Run], steps: Iterator[Step | Record]) -> None:
-        self.runs, self.steps = runs, steps
-        self.left = runs[0].request.length + 1
-        self.age = 0
-        self.served = 0.0
-        self.short, self.behind = runs[0].short, runs[0].behind
-        size = max(run.request.frame_bytes for run in runs)
-        self.stride = max(math.ceil(self.left / MAX_FRAMES), math.ceil(self.left * size / MAX_RUN_BYTES))
-        self.busy = False  # a worker is computing its next step
-
-    @property
-    def rows(self) -> int:
-        return sum(run.request.rows for run in self.runs)
-
-    def shown(self, step: Step | Record | None) -> list[Any]:
-        """What of this step goes to the runs, one each; nothing for a step between two that are shown."""
-        if isinstance(step, Step):
-            return _frames(step, self.runs) if step.final or step.index % self.stride == 0 else []
-        return [] if step is None else [step]
-
-
-class LocalEngine:
-    """Computes in this process, on one device.
-
-    Args:
-        workers: threads that compute; None is two on a CPU with as many cores, and one on an accelerator, which is fed
-            best by one.
-    """
-
-    def __init__(self, device: str = "auto", limits: Limits = LIMITS, workers: int | None = None) -> None:
-        self._device, self._limits, self._workers = device, limits, workers
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._work = threading.Condition(threading.RLock())
         self._waiting: deque[Run] = deque()
-        self._batches: list[_Batch] = []
         self._runs: dict[tuple[object, ...], Run] = {}
         self._results: OrderedDict[tuple[object, ...], list[Any]] = OrderedDict()
-        self._models = _Models(device)
-        self._row_seconds = 0.05  # one row, one step: a first guess, then measured
-        self._turn = 0
-        self._alive: set[threading.Thread] = set()
 
-    @property
-    def device(self) -> str:
-        return str(pick_device(self._device))
+    def _arrived(self) -> None:
+        """Something waits. The lock is held."""
+        raise NotImplementedError
 
-    @property
-    def threads(self) -> int:
-        return torch.get_num_threads()
+    def _place(self, run: Run) -> tuple[int, float]:
+        """(how many are before this one, about how many seconds it will wait)."""
+        raise NotImplementedError
+
+    def _drop_unwanted(self) -> None:
+        """Stop what nobody waits for any more. The lock is held."""
+        lease = self._limits.lease_seconds
+        for run in [run for run in self._waiting if not run.wanted(lease)]:
+            self._waiting.remove(run)
+            self._finish(run, error=STOPPED)
+        metrics.queued.set(len(self._waiting))
 
     def submit(self, request: Work[R], session: str = "") -> Job[R]:
         request.check(self._limits)
@@ -276,25 +257,13 @@ class LocalEngine:
             place = self._supersede(session) if session and not run.short else len(self._waiting)
             if len(self._waiting) >= self._limits.max_queue:
                 metrics.refused.inc()
-                raise EngineBusy(
-                    "Too many people are computing on this machine just now. Please try again in a moment."
-                )
+                raise EngineBusy(BUSY)
             job = self._job(request, run, session)
             self._runs[run.key] = run
             self._waiting.insert(place, run)
             metrics.queued.set(len(self._waiting))
-            self._alive = {worker for worker in self._alive if worker.is_alive()}
-            while len(self._alive) < self._crew():
-                worker = threading.Thread(target=self._serve, name="adv_core engine", daemon=True)
-                self._alive.add(worker)
-                worker.start()
-            self._work.notify()
+            self._arrived()
         return job
-
-    def _crew(self) -> int:
-        if self._workers is None:
-            self._workers = min(2, os.cpu_count() or 1) if self.device == "cpu" else 1
-        return self._workers
 
     def compute(self, request: Work[R], timeout: float = 120.0) -> list[R]:
         return self.submit(request).result(timeout)
@@ -320,6 +289,80 @@ class LocalEngine:
     def _line(self) -> list[Run]:
         """Who waits, in the order in which they may start: what people look at before the curves below it."""
         return sorted(self._waiting, key=lambda run: run.behind)
+
+    def _finish(self, run: Run, error: str | None = None) -> None:
+        self._runs.pop(run.key, None)
+        room = self._limits.remembered_mib * 2**20
+        if error is None and _size(run.frames) <= room / 2:  # one large result shall not drive out everybody's
+            self._results[run.key] = run.frames
+            size = sum(_size(frames) for frames in self._results.values())
+            while size > room:
+                _, oldest = self._results.popitem(last=False)
+                size -= _size(oldest)
+        run.end(error)
+
+
+class _Batch:
+    """Runs that advance together, one step at a time."""
+
+    def __init__(self, runs: list[Run], steps: Iterator[Step | Record]) -> None:
+        self.runs, self.steps = runs, steps
+        self.left = runs[0].request.length + 1
+        self.age = 0
+        self.served = 0.0
+        self.short, self.behind = runs[0].short, runs[0].behind
+        size = max(run.request.frame_bytes for run in runs)
+        self.stride = max(math.ceil(self.left / MAX_FRAMES), math.ceil(self.left * size / MAX_RUN_BYTES))
+        self.busy = False  # a worker is computing its next step
+
+    @property
+    def rows(self) -> int:
+        return sum(run.request.rows for run in self.runs)
+
+    def shown(self, step: Step | Record | None) -> list[Any]:
+        """What of this step goes to the runs, one each; nothing for a step between two that are shown."""
+        if isinstance(step, Step):
+            return _frames(step, self.runs) if step.final or step.index % self.stride == 0 else []
+        return [] if step is None else [step]
+
+
+class LocalEngine(Reception):
+    """Computes in this process, on one device.
+
+    Args:
+        workers: threads that compute; None is two on a CPU with as many cores, and one on an accelerator, which is fed
+            best by one.
+    """
+
+    def __init__(self, device: str = "auto", limits: Limits = LIMITS, workers: int | None = None) -> None:
+        super().__init__(limits)
+        self._device, self._workers = device, workers
+        self._batches: list[_Batch] = []
+        self._models = _Models(device)
+        self._row_seconds = 0.05  # one row, one step: a first guess, then measured
+        self._turn = 0
+        self._alive: set[threading.Thread] = set()
+
+    @property
+    def device(self) -> str:
+        return str(pick_device(self._device))
+
+    @property
+    def threads(self) -> int:
+        return torch.get_num_threads()
+
+    def _arrived(self) -> None:
+        self._alive = {worker for worker in self._alive if worker.is_alive()}
+        while len(self._alive) < self._crew():
+            worker = threading.Thread(target=self._serve, name="adv_core engine", daemon=True)
+            self._alive.add(worker)
+            worker.start()
+        self._work.notify()
+
+    def _crew(self) -> int:
+        if self._workers is None:
+            self._workers = min(2, os.cpu_count() or 1) if self.device == "cpu" else 1
+        return self._workers
 
     def _place(self, run: Run) -> tuple[int, float]:
         with self._work:
@@ -373,16 +416,13 @@ class LocalEngine:
         return batch
 
     def _drop_unwanted(self) -> None:
+        super()._drop_unwanted()
         lease = self._limits.lease_seconds
-        for run in [run for run in self._waiting if not run.wanted(lease)]:
-            self._waiting.remove(run)
-            self._finish(run, error="The computation was stopped.")
         for batch in list(self._batches):
             if not batch.busy and not any(run.wanted(lease) for run in batch.runs):
                 self._batches.remove(batch)
                 for run in batch.runs:
-                    self._finish(run, error="The computation was stopped.")
-        metrics.queued.set(len(self._waiting))
+                    self._finish(run, error=STOPPED)
 
     def _admit(self) -> None:
         """Start what may start: everything short, and long runs as long as there is room."""
@@ -481,7 +521,7 @@ class LocalEngine:
                         run.restart()
                         self._start([run])
                     else:
-                        self._finish(run, "The computation was stopped.")
+                        self._finish(run, STOPPED)
                 return
             if no_memory:  # on a CPU torch says so in a RuntimeError
                 text = _NO_MEMORY
@@ -490,17 +530,6 @@ class LocalEngine:
             else:  # the text of an error may name paths, its type does not
                 text = f"The computation failed ({type(error).__name__}). Please try again."
             self._finish(batch.runs[0], text)
-
-    def _finish(self, run: Run, error: str | None = None) -> None:
-        self._runs.pop(run.key, None)
-        room = self._limits.remembered_mib * 2**20
-        if error is None and _size(run.frames) <= room / 2:  # one large result shall not drive out everybody's
-            self._results[run.key] = run.frames
-            size = sum(_size(frames) for frames in self._results.values())
-            while size > room:
-                _, oldest = self._results.popitem(last=False)
-                size -= _size(oldest)
-        run.end(error)
 
 
 class _Models:
@@ -660,26 +689,66 @@ _engine_lock = threading.Lock()
 
 
 def default_engine() -> Engine:
-    """The process's engine: networks are loaded once, whoever asks. ``ADV_ENGINE`` is "local" (the default) or "naive".
+    """The process's engine: networks are loaded once, whoever asks.
+
+    ``ADV_ENGINE`` is "local" (the default), "ray" for a cluster (see `engine_ray`) or "naive". Where the cluster cannot
+    be reached, ``ADV_ENGINE_FALLBACK=local`` computes here instead.
 
     Raises:
         ValueError: an unknown ``ADV_ENGINE``.
+        EngineUnavailable: no cluster, and nothing to fall back on. It is looked for again after a while.
     """
     global _engine
     with _engine_lock:
         if _engine is None:
             kind = os.environ.get("ADV_ENGINE", "local")
-            if kind not in ("local", "naive"):
-                raise ValueError(f"ADV_ENGINE has to be local or naive, not {kind!r}")
-            _engine = NaiveEngine() if kind == "naive" else LocalEngine()
-            try:
-                metrics.serve_if_asked(lambda: answers(default_engine()))
-            except (OSError, ValueError) as error:  # a port that is taken shall not keep learners out
-                logging.getLogger(__name__).error("No metrics: %s", error)
+            if kind not in ("local", "naive", "ray"):
+                raise ValueError(f"ADV_ENGINE has to be local, ray or naive, not {kind!r}")
+            _open_port()
+            _engine = NaiveEngine() if kind == "naive" else _cluster_engine() if kind == "ray" else LocalEngine()
         return _engine
 
 
+@cache
+def _open_port() -> None:
+    try:
+        metrics.serve_if_asked(ready)
+    except (OSError, ValueError) as error:  # a port that is taken shall not keep learners out
+        logging.getLogger(__name__).error("No metrics: %s", error)
+
+
+_AGAIN = 15.0  # seconds, after which a cluster that could not be reached is looked for again
+_missed: tuple[float, EngineUnavailable] | None = None
+
+
+def _cluster_engine() -> Engine:
+    global _missed
+    if _missed is not None and time.monotonic() - _missed[0] < _AGAIN:
+        raise _missed[1]  # at once: nobody shall wait for what somebody has just waited for in vain
+    try:
+        try:
+            from adv_core.engine_ray import RayServeEngine  # Ray is there on a cluster alone
+        except ImportError:
+            raise EngineUnavailable("ADV_ENGINE=ray needs Ray: pip install -r requirements-cluster.txt") from None
+        return RayServeEngine.connected()
+    except EngineUnavailable as error:
+        if os.environ.get("ADV_ENGINE_FALLBACK") == "local":
+            logging.getLogger(__name__).error("%s. This machine computes instead.", error)
+            return LocalEngine()
+        logging.getLogger(__name__).error("Nothing can be computed. %s", error)
+        _missed = (time.monotonic(), error)
+        raise
+
+
 _probes = itertools.count()
+
+
+def ready(timeout: float = 5.0) -> bool:
+    """Whether there is an engine, and its default classifier answers."""
+    try:
+        return answers(default_engine(), timeout)
+    except EngineUnavailable:  # it has been logged
+        return False
 
 
 def answers(engine: Engine, timeout: float = 5.0) -> bool:

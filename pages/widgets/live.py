@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from adv_core.engine import EngineBusy, Job, default_engine
+from adv_core.engine import EngineBusy, EngineUnavailable, Job, default_engine
 from adv_core.work import Record, Work
 
 state = st.session_state
@@ -36,6 +36,8 @@ def job_for(slot: str, request: Work[R]) -> Job[R]:
     drop_jobs(slot)
     try:
         jobs[slot] = default_engine().submit(request, state.setdefault("session", secrets.token_hex(8)))
+    except EngineUnavailable:  # why is for the host, and in the log
+        _refused("The machines that compute this lesson cannot be reached just now. Please try again in a minute.")
     except (EngineBusy, ValueError) as error:
         _refused(str(error))
     return jobs[slot]

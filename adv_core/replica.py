@@ -1,0 +1,129 @@
+"""What one replica of the cluster does: a `LocalEngine` of its own, whose frames go back as a stream.
+
+Batches, fair turns, short work first, and the sentences for what fails are the local engine's: there is one
+implementation of them. This module knows nothing of Ray; `engine_ray` puts it there. What travels is packed here, as
+plain bytes: an array that Ray unpacks is a view into its store on that machine, and would keep it from being freed.
+"""
+
+import asyncio
+import pickle
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from adv_core.engine import EngineBusy, Job, LocalEngine
+from adv_core.limits import Limits
+from adv_core.work import Work
+
+PACE = 0.05  # seconds between two parcels of one run: a page draws more rarely
+FORGET = 600.0  # seconds, after which an app that was not heard of is nobody
+HEARTBEAT = 5.0  # seconds, after which a replica that has nothing to tell says so
+
+
+@dataclass(frozen=True)
+class News:
+    """What a replica tells of a run.
+
+    Attributes:
+        records: those that have come since the last news.
+        place: (how many are before it, about how many seconds it will wait); None once it has started.
+        done: nothing comes any more.
+        error: why it failed, in a sentence for people.
+        device, threads: where it is computed.
+    """
+
+    records: list[Any] = field(default_factory=list)
+    place: tuple[int, float] | None = None
+    done: bool = False
+    error: str | None = None
+    device: str = "cpu"
+    threads: int = 1
+
+
+def pack(news: News) -> bytes:
+    return pickle.dumps(news, pickle.HIGHEST_PROTOCOL)
+
+
+def unpack(data: bytes) -> News:
+    """Only for what a replica of one's own cluster has sent: to unpickle is to trust."""
+    news: News = pickle.loads(data)
+    return news
+
+
+class Replica:
+    """Computes for the apps that ask it.
+
+    Args:
+        limits: those of the host, who checks every request; here they are checked again.
+        device: "cpu", or "auto" for an accelerator that the cluster has given to this replica.
+        threads: of torch, on a CPU.
+        calls: how many runs it may be asked for at a time.
+    """
+
+    def __init__(self, limits: Limits, device: str = "auto", threads: int = 1, calls: int = 64) -> None:
+        if device == "cpu":
+            torch.set_num_threads(threads)
+        workers = 1 if device != "cpu" or threads < 2 else 2
+        self._engine = LocalEngine(device, limits, workers)
+        self._waiters = ThreadPoolExecutor(calls, "adv_core replica")  # each sleeps until its run has news
+        self._renewed: dict[str, float] = {}
+
+    async def renew(self, app: str) -> None:
+        """That app is still there, and wants what it has asked for."""
+        now = time.monotonic()
+        self._renewed = {name: at for name, at in self._renewed.items() if now - at < FORGET} | {app: now}
+
+    async def stream(self, work: Work[Any], app: str, lease: float) -> AsyncIterator[bytes]:
+        """The run, as packed `News`. It stops when the caller closes the stream, and when the app has not been heard of
+        for ``lease`` seconds: an app that was killed closes nothing."""
+        job = self._submitted(work)
+        if isinstance(job, str):
+            yield pack(News(done=True, error=job))
+            return
+        began = told = time.monotonic()
+        seen, place, first = 0, None, True
+        try:
+            while time.monotonic() - max(began, self._renewed.get(app, 0.0)) < lease:
+                done, records, now = job.done, job.frames[seen:], job.place  # in this order: no record after `done`
+                moved = (now and now[0]) != (place and place[0])
+                if first or done or records or moved or time.monotonic() - told > HEARTBEAT:
+                    yield pack(self._news(job, done, records, now))
+                    seen, place, first, told = seen + len(records), now, False, time.monotonic()
+                if done:
+                    return
+                if records:
+                    await self._wait(job, -1, PACE)
+                await self._wait(job, seen, 0.25)
+        finally:
+            job.cancel()
+
+    async def all_of(self, works: list[Work[Any]]) -> list[bytes]:
+        """Short works, each as one packed `News`: they are asked for together, and so computed together."""
+        jobs = [self._submitted(work) for work in works]
+        return [await self._whole(job) for job in jobs]
+
+    async def _whole(self, job: Job[Any] | str) -> bytes:
+        if isinstance(job, str):
+            return pack(News(done=True, error=job))
+        while not job.done:
+            await self._wait(job, -1, 0.5)
+        return pack(self._news(job, True, job.frames, None))
+
+    def _submitted(self, work: Work[Any]) -> Job[Any] | str:
+        """The job, or why there is none. It belongs to no session: whose turn it is, each app decides for its own."""
+        try:
+            return self._engine.submit(work)
+        except (EngineBusy, ValueError) as error:
+            return str(error)
+
+    def _news(self, job: Job[Any], done: bool, records: list[Any], place: tuple[int, float] | None) -> News:
+        return News(records, place, done, job.error if done else None, self._engine.device, self._engine.threads)
+
+    async def _wait(self, job: Job[Any], seen: int, timeout: float) -> None:
+        """Until it has more records than ``seen`` (-1: all of them) or the time has run out."""
+        seen = seen if seen >= 0 else 2**62
+        await asyncio.get_running_loop().run_in_executor(self._waiters, job.wait, seen, timeout)

@@ -1,0 +1,352 @@
+"""What every engine promises: the same tests for the one in this process and for one on a real cluster on loopback."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+from adv_core import Classifier, Linf, Targeted, pgd, run
+from adv_core import engine as engine_module
+from adv_core.engine import Engine, EngineBusy, EngineUnavailable, Job, LocalEngine, answers, default_engine
+from adv_core.images import to_pixels
+from adv_core.limits import Limits
+from adv_core.request import Request
+from tests.adv_core.slow_work import Count, Slow, counted, traced
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::FutureWarning:ray")
+SOON = 60.0  # seconds: what has not happened by then does not happen
+Make = Callable[..., Engine]
+
+# Nobody else on this machine may join the cluster. Replicas inherit the path, and find this module's work there.
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+
+
+def until(happened: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + SOON
+    while not happened():
+        assert time.monotonic() < end, f"{what} does not happen"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """Two replicas on this machine."""
+    if not os.environ.get("REQUIRE_RAY"):
+        pytest.importorskip("ray", reason="no Ray on this machine")
+    import ray
+
+    from adv_core.engine_ray import Cluster, deploy
+
+    ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=80 * 2**20, log_to_driver=False)
+    try:
+        deploy(Cluster(min_replicas=2, max_replicas=2, cpus=0.5))
+        yield
+    finally:
+        ray.shutdown()
+
+
+@pytest.fixture(params=["local", "ray"])
+def make(request: pytest.FixtureRequest) -> Make:
+    """An engine with such limits."""
+    if request.param == "local":
+        return lambda **limits: LocalEngine("cpu", Limits(**limits), workers=1)
+    request.getfixturevalue("cluster")
+    return on_cluster
+
+
+def on_cluster(**limits: int) -> Engine:
+    from ray import serve
+
+    from adv_core.engine_ray import APP, RayServeEngine
+
+    return RayServeEngine(serve.get_app_handle(APP), Limits(**limits))
+
+
+def many(engine: Engine, folder: Path, learners: int) -> list[Job[Count]]:
+    """Each has work of their own, that waits for a file after its first record."""
+    works = [Slow(str(folder / f"{i}"), gate=str(folder / "gate")) for i in range(learners)]
+    return [engine.submit(work, f"s{i}") for i, work in enumerate(works)]
+
+
+def test_frames_are_the_solvers(make: Make, classifier: Classifier, photo: Callable[[str], Tensor]) -> None:
+    x = photo("pig")
+    request = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), target=106, steps=4)
+    engine = make()
+    frames = engine.submit(request.with_pixels(to_pixels(x)), "me").result(SOON)
+    expected = run(pgd(classifier, x, Linf(2 / 255), Targeted(106), steps=4))
+    assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
+    assert np.array_equal(frames[-1].pixels[0], to_pixels(expected.adversarial))  # type: ignore[index]
+    np.testing.assert_allclose(frames[-1].logits, expected.logits, atol=1e-4)
+    assert engine.device == "cpu" and engine.threads >= 1
+    frames[-1].logits[0, 0] = 1  # the page's own array, not a view into somebody's memory
+    assert answers(engine, SOON)
+
+
+def test_records_appear_while_it_runs(make: Make, tmp_path: Path) -> None:
+    (job,) = many(make(), tmp_path, 1)
+    assert job.wait(0, SOON) and counted(job.frames) == [0]
+    assert not job.done and job.place is None
+    (tmp_path / "gate").touch()
+    assert counted(job.result(SOON)) == [0, 1, 2, 3, 4] and job.finished
+
+
+def test_equal_requests_are_computed_once(make: Make, tmp_path: Path) -> None:
+    engine, work = make(), Slow(str(tmp_path / "trace"), count=20)
+    jobs = [engine.submit(work, f"s{i}") for i in range(4)]
+    assert all(len(job.result(SOON)) == 20 for job in jobs)
+    again = engine.submit(work, "late")
+    assert again.done and again.frames[-1] is jobs[0].frames[-1]
+    assert traced(tmp_path / "trace") == list(range(20))
+
+
+def stops(trace: Path) -> None:
+    """It is computed no further."""
+    last = [-1.0, time.monotonic()]
+
+    def still() -> bool:
+        if len(traced(trace)) != last[0]:
+            last[:] = [len(traced(trace)), time.monotonic()]
+        return time.monotonic() - last[1] > 0.5
+
+    until(still, "the end")
+    assert 0 < last[0] < 200
+
+
+def test_a_cancelled_job_stops(make: Make, tmp_path: Path) -> None:
+    job = make().submit(Slow(str(tmp_path / "trace"), count=200, pause=0.05), "me")
+    assert job.wait(0, SOON)
+    job.cancel()
+    with pytest.raises(RuntimeError, match="stopped"):
+        job.result(SOON)
+    stops(tmp_path / "trace")
+
+
+def test_an_abandoned_job_stops(make: Make, tmp_path: Path) -> None:
+    job = make(lease_seconds=1).submit(Slow(str(tmp_path / "trace"), count=200, pause=0.05), "me")
+    assert job.wait(0, SOON)
+    until(lambda: job.done, "the end of the lease")  # looking at `done` alone is not a visit
+    assert not job.finished
+    stops(tmp_path / "trace")
+
+
+def test_when_the_first_of_equal_requests_stops_the_next_goes_on(make: Make, tmp_path: Path) -> None:
+    engine, work = make(), Slow(str(tmp_path / "trace"), count=40)
+    first, second = engine.submit(work, "one"), engine.submit(work, "two")
+    assert first.wait(0, SOON)
+    first.cancel()
+    assert len(second.result(SOON)) == 40 and not first.finished
+
+
+@pytest.mark.parametrize("count", [1, 5])  # short work and long
+def test_a_failure_is_a_sentence(make: Make, tmp_path: Path, count: int) -> None:
+    engine = make()
+    with pytest.raises(RuntimeError, match="cannot be counted"):
+        engine.submit(Slow(str(tmp_path / "a"), count, fails="value")).result(SOON)
+    with pytest.raises(RuntimeError, match="KeyError") as caught:
+        engine.submit(Slow(str(tmp_path / "b"), count, fails="/a/secret/path")).result(SOON)
+    assert "secret" not in str(caught.value)
+    assert len(engine.submit(Slow(str(tmp_path / "c"), count)).result(SOON)) == count
+
+
+def test_an_unknown_classifier_is_a_sentence(make: Make) -> None:
+    request = Request(b"", 0, 0, "nonsense", "pgd").with_pixels(np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(RuntimeError, match="no classifier"):
+        make().submit(request).result(SOON)
+
+
+def test_limits_are_enforced(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="count"):
+        make(max_steps=10).submit(Slow(str(tmp_path / "trace"), count=11))
+    assert not traced(tmp_path / "trace")
+
+
+def test_the_queue_is_bounded_and_says_so(make: Make, tmp_path: Path) -> None:
+    engine, jobs = make(max_queue=6), []
+    with pytest.raises(EngineBusy, match="try again"):
+        for i in range(100):
+            jobs.append(engine.submit(Slow(str(tmp_path / f"{i}"), gate=str(tmp_path / "gate")), f"s{i}"))
+    (tmp_path / "gate").touch()
+    assert len(jobs) >= 6 and all(len(counted(job.result(SOON))) == 5 for job in jobs)
+    assert engine.submit(Slow(str(tmp_path / "late"))).result(SOON)
+
+
+def test_a_sessions_newer_request_takes_the_place_of_the_waiting_one(make: Make, tmp_path: Path) -> None:
+    engine, gate = make(), str(tmp_path / "gate")
+    works = [Slow(str(tmp_path / name), gate=gate) for name in ("running", "old", "new")]
+    running = engine.submit(works[0], "me")
+    assert running.wait(0, SOON)
+    old, yours = engine.submit(works[1], "me"), engine.submit(works[1], "you")
+    new = engine.submit(works[2], "me")
+    assert old.cancelled and not yours.cancelled and not new.done
+    Path(gate).touch()
+    assert all(len(counted(job.result(SOON))) == 5 for job in (running, new, yours))
+
+
+def test_what_was_replaced_is_not_computed(make: Make, tmp_path: Path) -> None:
+    engine = make()
+    running = engine.submit(Slow(str(tmp_path / "a"), gate=str(tmp_path / "gate")), "me")
+    assert running.wait(0, SOON)
+    old = engine.submit(Slow(str(tmp_path / "b")), "me")
+    new = engine.submit(Slow(str(tmp_path / "c")), "me")
+    assert old.cancelled
+    (tmp_path / "gate").touch()
+    assert running.result(SOON) and new.result(SOON) and not traced(tmp_path / "b")
+
+
+def test_short_work_does_not_wait_for_the_line(make: Make, tmp_path: Path) -> None:
+    engine = make()
+    jobs = many(engine, tmp_path, 30)
+    until(lambda: any(job.frames for job in jobs), "the first record")
+    assert len(engine.submit(Slow(str(tmp_path / "look"), count=1), "visitor").result(SOON)) == 1
+    assert not any(job.done for job in jobs)
+    for job in jobs:
+        job.cancel()
+    (tmp_path / "gate").touch()
+
+
+def test_the_place_in_the_line(make: Make, tmp_path: Path) -> None:
+    jobs = many(make(), tmp_path, 24)
+    until(lambda: any(job.frames for job in jobs), "the first record")
+    last = jobs[-1].place
+    assert last is not None and last[0] > 0 and last[1] > 0
+    (tmp_path / "gate").touch()
+    assert jobs[-1].result(SOON) and jobs[-1].place is None
+    for job in jobs:
+        job.cancel()
+
+
+# ------------------------------------------------------------------------------------------------ the cluster alone
+
+
+def test_a_replica_that_is_killed_costs_one_sentence_each(cluster: None, tmp_path: Path) -> None:
+    jobs = many(on_cluster(), tmp_path, 10)
+
+    def machines() -> set[int]:
+        return {job.frames[0].pid for job in jobs if job.frames}
+
+    until(lambda: len(machines()) == 2, "work for both replicas")
+    victim = min(machines())
+    until(lambda: any(job.frames and job.frames[0].pid == victim for job in jobs), "work for that replica")
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: any(job.error for job in jobs), "the sentence")
+    (tmp_path / "gate").touch()
+    gone = [job for job in jobs if job.frames and job.frames[0].pid == victim]
+    rest = [job for job in jobs if job not in gone]
+    assert gone and rest
+    for job in gone:
+        with pytest.raises(RuntimeError, match="has gone"):
+            job.result(SOON)
+    for job in rest:  # also those that waited there: nothing of them had been shown
+        assert counted(job.result(SOON)) == list(range(5))
+    again = on_cluster().submit(gone[0].request, "retry")
+    assert counted(again.result(SOON)) == list(range(5))
+
+
+def test_what_an_app_that_was_killed_has_asked_for_stops(cluster: None, tmp_path: Path) -> None:
+    import ray
+
+    program = (
+        "import os, signal\n"
+        "from adv_core.engine_ray import Cluster, RayServeEngine\n"
+        "from adv_core.limits import Limits\n"
+        "from tests.adv_core.slow_work import Slow\n"
+        f"cluster = Cluster({ray.get_runtime_context().gcs_address!r})\n"
+        "engine = RayServeEngine.connected(cluster, Limits(lease_seconds=2))\n"
+        f"job = engine.submit(Slow({str(tmp_path / 'trace')!r}, count=200, pause=0.05), 'me')\n"
+        "assert job.wait(0, 30) and job.frames, job.error\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    app = subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=2 * SOON)
+    assert app.returncode == -signal.SIGKILL
+    stops(tmp_path / "trace")
+
+
+def test_replicas_come_with_the_load_and_go_with_it(cluster: None, tmp_path: Path) -> None:
+    from ray import serve
+
+    from adv_core.engine_ray import APP, Cluster, deploy
+
+    def replicas() -> dict[str, int]:
+        states = serve.status().applications[APP].deployments["Attacks"].replica_states
+        return {str(state): count for state, count in states.items()}
+
+    settings = {"cpus": 0.5, "target": 2, "upscale_seconds": 0.5, "downscale_seconds": 0.5}
+    deploy(Cluster(min_replicas=1, max_replicas=2, **settings))  # type: ignore[arg-type]
+    until(lambda: replicas() == {"RUNNING": 1}, "one replica")
+    jobs = many(on_cluster(), tmp_path, 40)
+
+    def load() -> dict[str, int]:
+        for job in jobs:
+            assert job.frames is not None  # somebody looks
+        return replicas()
+
+    until(lambda: load().get("RUNNING") == 2, "a second replica")
+
+    (tmp_path / "gate").touch()
+    for job in jobs:
+        until(lambda job=job: load() and job.done, "the end")
+        assert job.finished, job.error
+    assert len({record.pid for job in jobs for record in job.frames}) == 2  # those that waited here went to the new one
+    until(lambda: replicas() == {"RUNNING": 1}, "one replica again")
+    assert on_cluster().submit(Slow(str(tmp_path / "after")), "me").result(SOON)
+
+
+# ---------------------------------------------------------------------------------------------------- without a cluster
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setattr(engine_module, "_engine", None)
+    monkeypatch.setattr(engine_module, "_missed", None)
+    monkeypatch.setenv("ADV_ENGINE", "ray")
+    return monkeypatch
+
+
+def test_without_ray_there_is_a_sentence(no_engine: pytest.MonkeyPatch) -> None:
+    no_engine.setitem(sys.modules, "adv_core.engine_ray", None)
+    with pytest.raises(EngineUnavailable, match="pip install"):
+        default_engine()
+    assert not engine_module.ready()
+
+
+def test_without_ray_this_machine_computes_if_the_host_wants_it(no_engine: pytest.MonkeyPatch) -> None:
+    no_engine.setitem(sys.modules, "adv_core.engine_ray", None)
+    no_engine.setenv("ADV_ENGINE_FALLBACK", "local")
+    assert isinstance(default_engine(), LocalEngine)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_cluster_that_does_not_answer_is_given_up(silent: bool) -> None:
+    """In a process of its own: this one may have joined a cluster."""
+    if not os.environ.get("REQUIRE_RAY"):
+        pytest.importorskip("ray", reason="no Ray on this machine")
+    program = (
+        "from adv_core.engine import EngineUnavailable, LocalEngine, default_engine\n"
+        "import os\n"
+        "try:\n"
+        "    default_engine()\n"
+        "except EngineUnavailable as error:\n"
+        "    print(error, flush=True)\n"
+        "os._exit(0)\n"  # past what Ray may still be trying
+    )
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if silent:  # somebody accepts, and says nothing
+            listener.listen()
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        environment = {**os.environ, "ADV_ENGINE": "ray", "ADV_RAY_ADDRESS": address, "ADV_RAY_TIMEOUT": "2"}
+        answer = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, env=environment, timeout=SOON, capture_output=True, text=True
+        )
+    assert answer.returncode == 0 and f"The cluster at {address} does not answer" in answer.stdout, answer.stderr

@@ -1,0 +1,24 @@
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from adv_core.engine import EngineUnavailable
+from pages.widgets import live
+
+
+def lesson() -> None:
+    from pages.widgets.live import follow, job_for
+    from tests.adv_core.slow_work import Slow
+
+    follow(job_for("main", Slow("/dev/null", count=1)))
+
+
+def test_without_machines_to_compute_on_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise EngineUnavailable("The cluster at 192.0.2.1:6379 does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(live, "default_engine", away)
+        page = AppTest.from_function(lesson).run()
+    assert "cannot be reached" in page.error[0].value and "192.0.2.1" not in page.error[0].value
+    page.button[0].click().run()  # "Try again", when they are back
+    assert not page.error and not page.exception
