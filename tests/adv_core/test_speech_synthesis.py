@@ -52,4 +52,4 @@ def test_every_voice_sounds_different(tmp_path: Path) -> None:
 @speaks
 def test_a_voice_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
-        say(Line("yes", "espeak-ng", "en+nobody", 150, 50))
+        say(Line("yes", "espeak-ng", "nobody", 150, 50))
