@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from adv_core.classifiers import REGISTRY, categories
+from adv_core.classifiers import REGISTRY, categories, info_of
 from adv_core.classroom import Refused
 from adv_core.engine import Engine, Job, default_engine
 from adv_core.images import Pixels
@@ -89,6 +89,14 @@ class Challenge:
     def pixels(self) -> Pixels:
         """The untouched picture, (H, W, 3) uint8."""
         return np.frombuffer(self.image, np.uint8).reshape(self.height, self.width, 3)
+
+    @property
+    def task(self) -> str:
+        """What is to be done, in two sentences for students, without the rule."""
+        network, names = info_of(self.classifier).title, categories()
+        says = f"says {names[self.target]}" if self.target is not None else f"no longer says {names[self.label]}"
+        limit = f"{self.most} pixels" if self.rule == "pixels" else f"ε = {self.most}/255"
+        return f"Change the picture so that {network} {says}. At most {limit}."
 
     def check(self) -> None:
         """Refuse a challenge that nobody could take.
