@@ -146,6 +146,11 @@ class Opinion:
     label: int
     probability: float
 
+    def __str__(self) -> str:
+        """For people: "koala (94.2 %)". Nothing is called 100 %."""
+        sure = "> 99.9 %" if self.probability >= 0.9995 else f"{100 * self.probability:.1f} %"
+        return f"{categories()[self.label]} ({sure})"
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -209,7 +214,7 @@ def judge(challenge: Challenge, png: bytes, engine: Engine | None = None, sessio
     problem = _problem(challenge, said, second)
     if problem:
         return replace(judgement, reason=problem)
-    text = f"It counts, with {challenge.score_text(score)}: the network says {_told(said)}."
+    text = f"It counts, with {challenge.score_text(score)}: the network says {said}."
     return replace(judgement, accepted=True, reason=text, pixels=pixels.tobytes())
 
 
@@ -247,16 +252,12 @@ def _problem(challenge: Challenge, said: Opinion, second: Opinion | None) -> str
     wanted = "" if challenge.target is None else f", and it shall say {categories()[challenge.target]}"
     if not fooled(said):
         still = "still " if said.label == challenge.label else ""
-        return f"The network {still}says {_told(said)} of this picture{wanted}."
+        return f"The network {still}says {said} of this picture{wanted}."
     if challenge.rule == "jpeg" and second is not None and not fooled(second):
-        return f"The picture fools, but saved as JPEG it does not: then the network says {_told(second)}{wanted}."
+        return f"The picture fools, but saved as JPEG it does not: then the network says {second}{wanted}."
     if challenge.rule == "hidden" and (second is None or second.label == challenge.hidden_label):
-        return f"The network is fooled and says {_told(said)}, but the hidden second one has not changed its mind."
+        return f"The network is fooled and says {said}, but the hidden second one has not changed its mind."
     return ""
-
-
-def _told(opinion: Opinion) -> str:
-    return f"{categories()[opinion.label]} ({100 * opinion.probability:.1f} %)"
 
 
 # ------------------------------------------------------------------------------------------------ a PNG, read strictly

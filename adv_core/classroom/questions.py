@@ -24,7 +24,7 @@ def which_is_perturbed(original: Pixels, perturbed: Pixels, said: Opinion, chanc
     pair = (perturbed, original) if left else (original, perturbed)
     side = "left" if left else "right"
     size = int(np.abs(perturbed.astype(int) - original.astype(int)).max())
-    truth = f"The {side} one, by at most {size} of 255 levels. The network says {_told(said)} of it."
+    truth = f"The {side} one, by at most {size} of 255 levels. The network says {said} of it."
     return Draft("which", "Which of the two is perturbed?", ("left", "right"), 0 if left else 1, np.hstack(pair), truth)
 
 
@@ -39,12 +39,8 @@ def what_will_it_say(
     """
     classes = list(dict.fromkeys((said.label, untouched.label, *likely)))[:CHOICES]
     chance.shuffle(classes)
-    truth = f"It says {_told(said)}."
+    truth = f"It says {said}."
     if said.label != untouched.label:
-        truth += f" Of the untouched photograph it says {_told(untouched)}."
+        truth += f" Of the untouched photograph it says {untouched}."
     names = tuple(categories()[label] for label in classes)
     return Draft("what", "What will the network say?", names, classes.index(said.label), shown, truth)
-
-
-def _told(opinion: Opinion) -> str:
-    return f"{categories()[opinion.label]} ({100 * opinion.probability:.1f} %)"

@@ -403,13 +403,14 @@ def main() -> None:
     if code:
         try:
             room = store.room(code)
+            if not store.is_host(code, secret_of(code)):
+                raise Refused(
+                    "You are not the host of this room. Open it by your secret link, or open one of your own."
+                )
         except Refused as refusal:
-            page.tell(str(refusal))
+            room = None
             page.set(code="")
-    if room is not None and not store.is_host(code, secret_of(code)):
-        page.tell("You are not the host of this room. Open it by your secret link, or open a room of your own.")
-        page.set(code="")
-        room = None
+            page.tell(str(refusal))
     opening(
         page,
         "A room for your class" if room is None else f"Room {room.code}",

@@ -112,7 +112,7 @@ def lab_link(challenge: Challenge) -> str | None:
         norm="l0" if pixels else "linf",
         **{"eps0" if pixels else "eps": int(min(challenge.most, most))},
     )
-    return f"{base()}attack-lab?{urlencode(to_query(settings))}"
+    return f"{base()}?{urlencode(to_query(settings))}"
 
 
 def show_challenge(challenge: Challenge) -> None:
