@@ -189,6 +189,7 @@ def open_room(store: Store, challenge: Challenge) -> None:
         state.host_problem = str(refusal)
         return
     secrets_of()[room.code] = secret
+    page.reset("present")  # the address is on the projector, and must not name the hidden network
     page.set(code=room.code)
 
 
@@ -253,11 +254,13 @@ def show_room(store: Store, room: Room) -> None:
         st.markdown(f"{challenge.task} {RULES[challenge.rule].text}")
         live_board(store, room, challenge)
     with st.container(horizontal=True):
-        closed = left(room) <= 0
         if not room.revealed:
             st.button("5 minutes more", on_click=act, args=("prolong", 5), key="host_more")
-            st.button("Stop now", on_click=act, args=("close",), disabled=closed, key="host_close")
-            st.button("Reveal", on_click=act, args=("reveal",), type="primary", key="host_reveal")
+            # In this order: a press on the wrong button shall not end the game.
+            if left(room) > 0:
+                st.button("Stop now", on_click=act, args=("close",), key="host_close")
+            else:
+                st.button("Reveal", on_click=act, args=("reveal",), type="primary", key="host_reveal")
         st.download_button(
             "Board (CSV)",
             lambda: board_csv(store.board(room), challenge).encode("utf-8-sig"),
@@ -387,9 +390,9 @@ def keep_order(store: Store, room: Room) -> None:
                 key="host_remove",
             )
         st.markdown(f"The room and all that is in it is deleted {LIMITS.room_hours} hours after it was opened.")
-        with st.container(horizontal=True):
-            st.button("Open another room", on_click=leave, key="host_leave")
-            st.button("Delete this room now", on_click=act, args=("delete",), key="host_delete")
+        st.button("Open another room", on_click=leave, key="host_leave")
+        sure = st.checkbox("Nobody needs this room any more", key="host_sure")
+        st.button("Delete this room now", on_click=act, args=("delete",), disabled=not sure, key="host_delete")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classroom import Refused
 from adv_core.classroom.challenges import RULES, Challenge, judge
@@ -171,8 +172,8 @@ def judged(store: Store, room: Room, png: bytes) -> tuple[str, str]:
 
 
 @st.fragment(run_every=EVERY)
-def live(store: Store, room: Room, member: Member, challenge: Challenge) -> None:
-    """The newest question, one's own place, the board; looked at again and again."""
+def live(store: Store, room: Room, member: Member, challenge: Challenge, below: DeltaGenerator) -> None:
+    """What changes while one looks: the newest question, here, and the board, in its slot further down the page."""
     try:
         now = store.room(room.code)
         if (now.closes_at, now.revealed, left(now) > 0) != state.get("student_drawn"):
@@ -182,14 +183,15 @@ def live(store: Store, room: Room, member: Member, challenge: Challenge) -> None
     except Refused as refusal:
         st.warning(str(refusal))
         return
-    st.subheader("The board", anchor=False)
-    mine = board.of(member)
-    if mine is not None:
-        score = challenge.score_text(mine.score)
-        st.markdown(f"Your best: **{score}**, place **{mine.rank}** of {len(board.entries)}.")
-    else:
-        st.markdown("None of your pictures counts yet.")
-    draw_board(board, challenge, member)
+    with below.container():
+        st.subheader("The board", anchor=False)
+        mine = board.of(member)
+        if mine is not None:
+            score = challenge.score_text(mine.score)
+            st.markdown(f"Your best: **{score}**, place **{mine.rank}** of {len(board.entries)}.")
+        else:
+            st.markdown("None of your pictures counts yet.")
+        draw_board(board, challenge, member)
 
 
 def poll(store: Store, room: Room, member: Member) -> None:
@@ -217,7 +219,7 @@ def poll(store: Store, room: Room, member: Member) -> None:
             except Refused as refusal:
                 st.warning(str(refusal))
                 return
-        st.caption("You can change it until the question is closed." if chosen is not None else "Nobody sees who.")
+        st.caption("You can change it until the question is closed." if chosen is not None else "Nobody sees who says what.")
 
 
 def leave() -> None:
@@ -255,6 +257,8 @@ def main() -> None:
     st.html(f"<div>You are <span class='class-name'>{html.escape(member.nickname)}</span> here.</div>")
     state.student_drawn = (room.closes_at, room.revealed, left(room) > 0)
     countdown("student_clock", left(room))
+    # A question comes first: on a phone, nobody would see it below.
+    newest = st.container()
     picture, doing = st.columns([2, 3], gap="large")
     with picture:
         show_challenge(challenge)
@@ -264,7 +268,9 @@ def main() -> None:
             hand_in(store, room)
         else:
             st.info("The time is over. Nothing more is taken." if not room.revealed else "This room is closed.")
-        live(store, room, member, challenge)
+        below = st.empty()
+    with newest:
+        live(store, room, member, challenge, below)
     if room.revealed:
         draw_reveal(store, room, challenge, board_of(code))
     st.button("Leave this room", on_click=leave, type="tertiary", key="student_leave")

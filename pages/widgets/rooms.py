@@ -6,11 +6,12 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import categories, info_of
 from adv_core.classroom import Refused
 from adv_core.classroom.challenges import Challenge
-from adv_core.classroom.store import Board, Entry, Member, Poll, Room, Store, default_store
+from adv_core.classroom.store import BEST, Board, Entry, Member, Poll, Room, Store, default_store
 from adv_core.figures_classroom import minutes, votes_chart
 from pages.widgets.stage import picture_uri
 from pages.widgets.verdict import percent
@@ -36,6 +37,8 @@ STYLE = """<style>
 @media (max-width: 640px) {
   .class-board .wide {display: none}
   .class-code {font-size: 2.4rem}
+  .st-key-class_best [data-testid=stHorizontalBlock] {flex-wrap: wrap; gap: .75rem}
+  .st-key-class_best [data-testid=stColumn] {min-width: calc(50% - .75rem); flex: 1 1 calc(50% - .75rem); width: auto}
 }
 </style>"""
 
@@ -116,23 +119,23 @@ def draw_reveal(store: Store, room: Room, challenge: Challenge, board: Board) ->
     if not best:
         st.caption("Nobody has handed in a picture that counts.")
         return
-    with st.container(key="class_best"), st.container(horizontal=True, gap="medium"):
-        _tile(challenge.pixels, "the untouched picture", names[challenge.label], "The untouched picture")
-        for entry, pixels in zip(board.entries, best, strict=False):
+    with st.container(key="class_best"):
+        places = st.columns(1 + BEST, gap="medium")
+        _tile(places[0], challenge.pixels, "the untouched picture", names[challenge.label], "The untouched picture")
+        for entry, pixels, place in zip(board.entries, best, places[1:], strict=False):
             second = "" if entry.second is None else f" · {_second(challenge)}: {names[entry.second.label]}"
             told = f"{names[entry.said.label]}, {percent(entry.said.probability)}{second}"
             headline = f"{entry.rank}. {entry.nickname}, {challenge.score_text(entry.score)}"
-            _tile(pixels, headline, told, f"The picture in place {entry.rank}; the network says {told}")
+            _tile(place, pixels, headline, told, f"The picture in place {entry.rank}; the network says {told}")
 
 
 def _second(challenge: Challenge) -> str:
     return "as JPEG" if challenge.rule == "jpeg" else info_of(challenge.hidden or "").title
 
 
-def _tile(pixels: np.ndarray, headline: str, line: str, alt: str) -> None:
-    with st.container(width=224):
-        st.image(picture_uri(pixels), width="stretch", alt=alt)
-        st.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{html.escape(line)}</span></div>")
+def _tile(slot: DeltaGenerator, pixels: np.ndarray, headline: str, line: str, alt: str) -> None:
+    slot.image(picture_uri(pixels), width="stretch", alt=alt)
+    slot.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{html.escape(line)}</span></div>")
 
 
 @st.cache_data(max_entries=50, show_spinner=False)

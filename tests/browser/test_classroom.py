@@ -101,6 +101,7 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         expect(ada.get_by_text(re.compile("The (left|right) one, by at most 3 of 255"))).to_be_visible()
 
         # The reveal, for everybody; and the board as a file.
+        host.get_by_role("button", name="Stop now").click()
         host.get_by_role("button", name="Reveal", exact=True).click()
         for page in (host, ada, eve):
             expect(page.get_by_role("img", name=re.compile("^The picture in place 1"))).to_be_visible(timeout=LIMIT)
