@@ -357,9 +357,9 @@ def live_poll(store: Store, room: Room) -> None:
         draw_question(store, poll)
     with voted:
         draw_votes(poll)
-        if poll.open and st.button("Close and tell", key=f"host_tell_{poll.id}", type="primary"):
-            act("close_poll", poll.id)
-            st.rerun(scope="fragment")
+        if poll.open:
+            close = ("close_poll", poll.id)
+            st.button("Close and tell", key=f"host_tell_{poll.id}", type="primary", on_click=act, args=close)
 
 
 # ------------------------------------------------------------------------------------------------------------- order
