@@ -287,9 +287,8 @@ def test_the_board_as_a_file(store: Store, fooling: Callable[[int], bytes]) -> N
         handed_in(joined(code, name), fooling(3 - number), store, code)
     found = store.room(code)
     lines = list(csv.reader(io.StringIO(board_csv(store.board(found), store.challenge(found)))))
-    assert [line[:3] for line in lines] == [["rank", "nickname", "score (levels of 255)"], ["1", "Eve", "2"]] + [
-        ["2", "Ada", "3"]
-    ]
+    assert lines[0][:3] == ["rank", "nickname", "score (levels of 255)"]
+    assert [line[:3] for line in lines[1:]] == [["1", "Eve", "2"], ["2", "Ada", "3"]]
 
 
 def test_an_uploaded_photograph_becomes_the_challenge(store: Store) -> None:
