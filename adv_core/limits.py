@@ -14,6 +14,11 @@
 | `ADV_MAX_GROUPS` | 2 | long runs, or batches of them, that advance side by side |
 | `ADV_LEASE_SECONDS` | 10 | a run that nobody has looked at for so long is stopped |
 | `ADV_REMEMBERED_MIB` | 96 | results that are kept, in case they are asked for again |
+| `ADV_MAX_ROOMS` | 100 | rooms of classes at a time |
+| `ADV_ROOM_HOURS` | 24 | a room and all that is in it is deleted so long after it was opened |
+| `ADV_MAX_MEMBERS` | 400 | students in a room |
+| `ADV_MAX_SUBMISSIONS` | 200 | pictures that one student may hand in to a room, whether they count or not |
+| `ADV_SUBMISSION_SECONDS` | 1 | from one picture of a student to the next; only one is judged at a time |
 """
 
 import os
@@ -37,6 +42,11 @@ class Limits:
     max_groups: int = 2
     lease_seconds: int = 10
     remembered_mib: int = 96
+    max_rooms: int = 100
+    room_hours: int = 24
+    max_members: int = 400
+    max_submissions: int = 200
+    submission_seconds: int = 1
 
     @classmethod
     def from_environment(cls) -> "Limits":

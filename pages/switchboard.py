@@ -8,7 +8,7 @@ import streamlit as st
 
 # adv_core first: it sets how torch's threads wait, which has to happen before torch is imported.
 from adv_core.memory import Collector, set_aside_what_stays
-from pages.widgets.lesson import LAB, LESSONS
+from pages.widgets.lesson import CLASSROOM, LAB, LESSONS
 
 
 @st.cache_resource(show_spinner=False)
@@ -25,7 +25,8 @@ def collector() -> Collector:
 st.set_page_config(page_title="Adversarial Lab", page_icon="🐕", layout="wide")
 lab = st.Page(LAB, title="Attack Lab", url_path="attack-lab", default=True)
 lessons = [st.Page(file, title=title, url_path=name) for file, title, name in LESSONS]
-page = st.navigation({"": [lab], "Lessons": lessons})
+classroom = [st.Page(file, title=title, url_path=name) for file, title, name in CLASSROOM]
+page = st.navigation({"": [lab], "Lessons": lessons, "Classroom": classroom})
 page.run()
 settle(page.title)
 collector().collect()

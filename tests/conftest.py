@@ -1,5 +1,7 @@
 """What the tests share: the default classifier, and the sample photographs as it sees them."""
 
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,10 @@ from adv_core import Classifier, load_classifier, open_image
 
 ROOT = Path(__file__).parents[1]
 PHOTOS = sorted(path.stem for path in (ROOT / "assets" / "photos").glob("*.jpg"))
+
+# Rooms of the tests stay out of the user's own, also where a test starts the app as a process of its own.
+_state = tempfile.TemporaryDirectory(prefix="adversarial-lab")
+os.environ["ADV_STATE"] = _state.name
 
 # Two test processes on two cores: one thread each is twice as fast as two.
 torch.set_num_threads(1)

@@ -29,6 +29,11 @@ LESSONS = (
     ("lessons/defences.py", "Defences you might try", "defences"),
     ("lessons/audio.py", "Fool a speech recogniser", "audio"),
 )
+# Rooms: the host's page, and the students'.
+CLASSROOM = (
+    ("classroom/host.py", "Open a room", "host"),
+    ("classroom/room.py", "Join a room", "room"),
+)
 
 
 def opening(page: Controls[Any], title: str, lead: str) -> None:

@@ -60,8 +60,10 @@ def gallery(page: Controls[Any], choose: Callable[..., None] | None = None) -> N
                     column.button(PHOTOS[name], key=f"photo_{name}", on_click=choose, kwargs=choice, width="stretch")
 
 
-def own_picture(page: Controls[Any], default: str) -> None:
-    """Upload and camera. A bad picture is explained, and the one before it stays."""
+def own_picture(
+    page: Controls[Any], default: str, note: str = "Up to 10 MB. It stays in memory and is never stored."
+) -> None:
+    """Upload and camera. A bad picture is explained, and the one before it stays. ``note`` tells what becomes of it."""
     st.file_uploader(
         "Or upload one",
         type=["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"],
@@ -69,7 +71,7 @@ def own_picture(page: Controls[Any], default: str) -> None:
         on_change=_take,
         args=(page, "upload", default),
     )
-    st.caption("Up to 10 MB. It stays in memory and is never stored.")
+    st.caption(note)
     if st.toggle("Use the camera", key="camera_on"):
         st.camera_input("Take a picture", key="camera", on_change=_take, args=(page, "camera", default))
     if "own_image" in state and page.value.image != OWN:

@@ -1,0 +1,99 @@
+"""Pictures about a class: the histogram of a poll as a Vega-Lite specification, the board as CSV and as PNG."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from adv_core.classifiers import categories
+from adv_core.classroom.challenges import RULES, Challenge
+from adv_core.classroom.store import Board
+from adv_core.figures import PALETTE
+from adv_core.images import to_png
+
+
+def votes_chart(choices: Sequence[str], counts: Sequence[int], answer: int | None) -> dict[str, Any]:
+    """A bar a choice. Once there is an answer, the right one has a colour of its own, and a tick."""
+    values = [
+        {"choice": f"{'✓ ' if place == answer else ''}{choice}", "votes": count, "right": place == answer}
+        for place, (choice, count) in enumerate(zip(choices, counts, strict=True))
+    ]
+    y = {"field": "choice", "type": "nominal", "title": None, "sort": None}
+    y["axis"] = {"labelLimit": 220, "labelFontSize": 15, "ticks": False, "domain": False}  # type: ignore[assignment]
+    x: dict[str, Any] = {"field": "votes", "type": "quantitative", "title": "votes"}
+    x |= {"scale": {"domain": [0, max(5, *counts)]}, "axis": {"tickMinStep": 1, "format": "d"}}
+    colour = {"condition": {"test": "datum.right", "value": PALETTE[2]}, "value": PALETTE[0]}
+    told = [{"field": "choice"}, {"field": "votes"}]
+    text = {"align": "left", "dx": 5, "fontSize": 15, "fontWeight": "bold", "color": "#8a8f98"}
+    bar = {"type": "bar", "cornerRadiusEnd": 3}
+    return {
+        "data": {"values": values},
+        "layer": [
+            {"mark": bar, "encoding": {"x": x, "y": y, "color": colour, "tooltip": told}},
+            {"mark": {"type": "text", **text}, "encoding": {"x": x, "y": y, "text": {"field": "votes"}}},
+        ],
+    }
+
+
+def minutes(seconds: float) -> str:
+    """A time for people: "4:05"."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def board_csv(board: Board, challenge: Challenge) -> str:
+    """The board as CSV with a header. A nickname begins with a letter or a digit: no spreadsheet computes it."""
+    file = io.StringIO()
+    lines = csv.writer(file)
+    unit = "pixels" if challenge.rule == "pixels" else "levels of 255"
+    lines.writerow(
+        ["rank", "nickname", f"score ({unit})", "class", "probability", "seconds after opening", "pictures handed in"]
+    )
+    for entry in board.entries:
+        said = entry.said
+        numbers = [f"{said.probability:.4f}", f"{entry.at:.1f}", entry.tries]
+        lines.writerow([entry.rank, entry.nickname, entry.score, categories()[said.label], *numbers])
+    return file.getvalue()
+
+
+def board_picture(board: Board, challenge: Challenge, most: int = 20) -> bytes:
+    """The board as a picture for slides, PNG bytes: its first ``most`` lines."""
+    shown = board.entries[:most]
+    width, top, step = 1280, 150, 52
+    height = top + step * max(len(shown), 1) + 70
+    sheet = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(sheet)
+    large, small = _font(34), _font(24)
+    draw.text((40, 28), f"Board: {RULES[challenge.rule].title}", fill="#16202a", font=large)
+    draw.text((40, 80), challenge.task, fill="#44505c", font=small)
+    for place, entry in enumerate(shown):
+        y = top + step * place
+        if place % 2 == 0:
+            draw.rectangle((30, y - 8, width - 30, y + step - 12), fill="#eef2f5")
+        said = f"{categories()[entry.said.label]}, {100 * entry.said.probability:.1f} %"
+        for x, text in (
+            (44, str(entry.rank)),
+            (110, entry.nickname),
+            (520, challenge.score_text(entry.score)),
+            (790, said if len(said) <= 26 else f"{said[:25]}…"),
+            (1160, minutes(entry.at)),
+        ):
+            draw.text((x, y), text, fill="#16202a", font=small)
+    more = len(board.entries) - len(shown)
+    footer = f"{board.members} students, {board.tries} pictures handed in" + (
+        f", {more} more on the board" * (more > 0)
+    )
+    draw.text((40, height - 50), f"{footer} · Adversarial Lab", fill="#6a7580", font=small)
+    return to_png(np.asarray(sheet))
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Nicknames are written in many scripts; Pillow's own font knows one."""
+    for name in ("NotoSans-Regular.ttf", "DejaVuSans.ttf", "Arial Unicode.ttf", "arial.ttf"):
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    return ImageFont.load_default(size)

@@ -1,0 +1,434 @@
+"""The host's page: open a room for the class, watch the board, ask, reveal."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import segno
+import streamlit as st
+
+from adv_core.classifiers import DEFAULT, REGISTRY, categories, info_of, list_classifiers
+from adv_core.classroom import Refused
+from adv_core.classroom.challenges import RULES, Challenge, Opinion, RuleName
+from adv_core.classroom.questions import what_will_it_say, which_is_perturbed
+from adv_core.classroom.store import CODE_LENGTH, LETTERS, MAX_MINUTES, Draft, Room, Store
+from adv_core.figures_classroom import board_csv, board_picture
+from adv_core.images import Pixels, fit
+from adv_core.limits import LIMITS
+from adv_core.request import Frame, Request
+from pages.widgets.controls import Controls
+from pages.widgets.cookie import remember, remembered
+from pages.widgets.countdown import countdown
+from pages.widgets.lesson import opening, presenting
+from pages.widgets.live import follow, job_for
+from pages.widgets.photograph import gallery, needs_own, own_picture, photograph, sample
+from pages.widgets.query import number, sequence, word
+from pages.widgets.rooms import (
+    STYLE,
+    base,
+    board_of,
+    draw_board,
+    draw_question,
+    draw_reveal,
+    draw_votes,
+    is_loopback,
+    left,
+    the_store,
+)
+from pages.widgets.settings import OWN, PHOTOS, class_named
+from pages.widgets.stage import picture_uri
+from pages.widgets.verdict import percent
+
+EVERY = 2.0  # seconds between two looks at the board
+QUESTIONS = {"which": "Which of the two is perturbed?", "what": "What will it say?"}
+state = st.session_state
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The challenge that a room is opened with, and the room. ``eps`` in levels of 255.
+
+    The room's secret is not among them: it stands in no address that others may see on the projector.
+    """
+
+    image: str = word("koala", {*PHOTOS, OWN})
+    model: str = word(DEFAULT, REGISTRY)
+    aim: bool = False
+    target: int = number(404, 0, 999, named=class_named)
+    rule: RuleName = word("smallest", RULES)
+    eps: int = number(8, 1, 32)
+    pixels: int = number(500, 1, 2000)
+    hidden: str = word("efficientnet_lite1", REGISTRY)
+    minutes: int = number(10, 1, MAX_MINUTES)
+    code: str = sequence(LETTERS, CODE_LENGTH)
+    present: bool = False
+
+
+page = Controls("host", Settings)
+
+
+# ------------------------------------------------------------------------------------------------------ before a room
+
+
+def here() -> list[str]:
+    """The networks on this machine: a room cannot wait for a download."""
+    return [info.name for info in list_classifiers() if info.is_here]
+
+
+def opinion(slot: str, classifier: str, pixels: Pixels) -> tuple[Opinion, Frame] | None:
+    """What a network says of a picture; None with the reason on the page."""
+    looked = follow(job_for(slot, Request(b"", 0, 0, classifier).with_pixels(pixels)), end=False)
+    if looked is None:
+        return None
+    said = looked[-1].probabilities[0]
+    return Opinion(int(said.argmax()), float(said.max())), looked[-1]
+
+
+def set_up(store: Store) -> None:
+    """The challenge, and the button that opens a room with it."""
+    names = here()
+    for name in ("model", "hidden"):
+        if getattr(page.value, name) not in names:
+            page.set(**{name: DEFAULT if name == "model" else names[-1]})
+    picture, controls = st.columns([2, 3], gap="large")
+    with controls:
+        challenge_controls(names)
+    settings = page.value
+    page.into_address()
+    side = info_of(settings.model).input_size
+    pixels = np.asarray(fit(photograph(settings.image), side, side))
+    with picture:
+        with st.container(key="class_photo", width=320):
+            st.image(picture_uri(pixels), width="stretch", alt="The photograph of the challenge")
+        says = st.empty()
+        says.caption("The network is looking …")
+        gallery(page)
+        own_picture(
+            page,
+            Settings.image,
+            f"Up to 10 MB. If you open a room with it, it is kept with the room, for {LIMITS.room_hours} hours.",
+        )
+    found = opinion("look", settings.model, pixels)
+    if found is None:
+        return
+    said, _ = found
+    says.markdown(f"The network says **{categories()[said.label]}**, {percent(said.probability)}.")
+    challenge = Challenge(
+        pixels.tobytes(),
+        side,
+        side,
+        settings.model,
+        said.label,
+        target=settings.target if settings.aim else None,
+        rule=settings.rule,
+        most=settings.pixels if settings.rule == "pixels" else settings.eps,
+        sample="" if settings.image == OWN else settings.image,
+    )
+    if settings.rule == "hidden":
+        second = opinion("second look", settings.hidden, pixels)
+        if second is None:
+            return
+        challenge = replace(challenge, hidden=settings.hidden, hidden_label=second[0].label)
+    with controls:
+        offer(store, challenge)
+
+
+def challenge_controls(names: list[str]) -> None:
+    def title(name: str) -> str:
+        return info_of(name).title
+
+    page.control("model", st.selectbox, "Network", names, format_func=title)
+    page.control("aim", st.toggle, "It has to be a class of your choice")
+    page.control(
+        "target",
+        st.selectbox,
+        "Target class",
+        range(1000),
+        format_func=lambda index: categories()[index],
+        disabled=not page.value.aim,
+    )
+    page.control("rule", st.selectbox, "Rule", list(RULES), format_func=lambda name: RULES[name].title)
+    st.caption(RULES[page.value.rule].text)
+    if page.value.rule == "hidden":
+        others = [name for name in names if name != page.value.model]
+        if page.value.hidden not in others:
+            page.set(hidden=others[0])
+        page.control("hidden", st.selectbox, "The second network, secret until the reveal", others, format_func=title)
+    if page.value.rule == "pixels":
+        page.control("pixels", st.slider, "Most pixels that may change", 1, 2000)
+    else:
+        page.control("eps", st.slider, "Largest ε, in 1/255", 1, 32)
+    page.control("minutes", st.number_input, "Minutes", 1, MAX_MINUTES, step=1)
+
+
+def offer(store: Store, challenge: Challenge) -> None:
+    try:
+        challenge.check()
+        problem = ""
+    except Refused as refusal:
+        problem = str(refusal)
+    st.markdown(f"> {challenge.task}" if not problem else "")
+    if problem:
+        st.warning(problem)
+    st.button(
+        "Open the room",
+        type="primary",
+        icon=":material/meeting_room:",
+        disabled=bool(problem),
+        on_click=open_room,
+        args=(store, challenge),
+        key="host_open",
+    )
+    if state.get("host_problem"):
+        st.error(state.pop("host_problem"))
+
+
+def open_room(store: Store, challenge: Challenge) -> None:
+    try:
+        room, secret = store.open_room(challenge, page.value.minutes)
+    except Refused as refusal:
+        state.host_problem = str(refusal)
+        return
+    secrets_of()[room.code] = secret
+    page.reset("present")  # the address is on the projector, and must not name the hidden network
+    page.set(code=room.code)
+
+
+# ---------------------------------------------------------------------------------------------------- who is the host
+
+
+def secrets_of() -> dict[str, str]:
+    """The secrets of the rooms that were opened, or entered by their secret link, in this session."""
+    secrets: dict[str, str] = state.setdefault("host_secrets", {})
+    return secrets
+
+
+def take_key() -> None:
+    """The secret link was opened: keep the secret, and take it out of the address."""
+    query = st.query_params.to_dict()
+    code, key = query.get("code", ""), query.get("key", "")
+    if code and key:
+        secrets_of()[code] = key
+        del st.query_params["key"]
+
+
+def secret_of(code: str) -> str:
+    """This session's or this browser's secret of that room; "" for none."""
+    return secrets_of().get(code) or remembered(f"host_{code}")
+
+
+def leave() -> None:
+    page.set(code="")
+
+
+def act(action: str, *arguments: object) -> None:
+    """Something that only the host may do; what is wrong with it is told on the page."""
+    code = page.value.code
+    try:
+        getattr(the_store(), action)(code, secret_of(code), *arguments)
+        board_of.clear(code)
+        if action == "delete":
+            leave()
+    except Refused as refusal:
+        state.host_problem = str(refusal)
+
+
+# ------------------------------------------------------------------------------------------------------------ a room
+
+
+def show_room(store: Store, room: Room) -> None:
+    challenge = store.challenge(room)
+    link = f"{base()}room?code={room.code}"
+    if state.get("host_problem"):
+        st.error(state.pop("host_problem"), icon=":material/error:")
+    invitation, progress = st.columns([2, 3], gap="large")
+    with invitation:
+        with st.container(key="class_photo_qr", width=300):
+            code = segno.make(link, error="m").png_data_uri(scale=8, border=3)
+            st.image(code, width="stretch", alt=f"QR code that leads to room {room.code}")
+        st.html(f"<div class='class-code' aria-label='Code of the room'>{room.code}</div>")
+        st.code(link, language=None, wrap_lines=True)
+        if is_loopback():
+            st.caption("This address leads to this machine alone: open this page by the address that others see.")
+    with progress:
+        countdown("host_clock", left(room))
+        st.markdown(f"{challenge.task} {RULES[challenge.rule].text}")
+        live_board(store, room, challenge)
+    with st.container(horizontal=True):
+        if not room.revealed:
+            st.button("5 minutes more", on_click=act, args=("prolong", 5), key="host_more")
+            # In this order: a press on the wrong button shall not end the game.
+            if left(room) > 0:
+                st.button("Stop now", on_click=act, args=("close",), key="host_close")
+            else:
+                st.button("Reveal", on_click=act, args=("reveal",), type="primary", key="host_reveal")
+        st.download_button(
+            "Board (CSV)",
+            lambda: board_csv(store.board(room), challenge).encode("utf-8-sig"),
+            f"board-{room.code}.csv",
+            "text/csv",
+            on_click="ignore",
+            key="host_csv",
+        )
+        st.download_button(
+            "Board (PNG)",
+            lambda: board_picture(store.board(room), challenge),
+            f"board-{room.code}.png",
+            "image/png",
+            on_click="ignore",
+            key="host_png",
+        )
+    if room.revealed:
+        draw_reveal(store, room, challenge, store.board(room))
+    ask_the_class(store, room)
+    keep_order(store, room)
+
+
+@st.fragment(run_every=EVERY)
+def live_board(store: Store, room: Room, challenge: Challenge) -> None:
+    """The board, looked at again and again. When the time is over, the whole page is drawn anew, once."""
+    try:
+        draw_board(board_of(room.code), challenge)
+    except Refused as refusal:
+        st.warning(str(refusal))
+        return
+    open_now = left(room) > 0
+    if state.get("host_was_open") and not open_now:
+        state.host_was_open = False
+        st.rerun()
+    state.host_was_open = open_now
+
+
+# ------------------------------------------------------------------------------------------------------------- polls
+
+
+def ask_the_class(store: Store, room: Room) -> None:
+    st.subheader("Ask the class", anchor=False)
+    live_poll(store, room)
+    with st.expander("A new question", expanded=store.latest_poll(room) is None, icon=":material/help:"):
+        kind = st.segmented_control(
+            "Question", list(QUESTIONS), format_func=QUESTIONS.get, default="which", required=True, key="host_kind"
+        )
+        chosen = st.selectbox("About", list(PHOTOS), format_func=PHOTOS.get, key="host_about")
+        eps = st.slider("ε of the perturbation, in 1/255", 0 if kind == "what" else 1, 16, 3, key=f"host_eps_{kind}")
+        st.caption(
+            "PGD, ten steps, on the room's network. With ε = 0 the picture stays as it is."
+            if kind == "what"
+            else "PGD, ten steps, on the room's network. Which side it is on is left to chance, and told to nobody."
+        )
+        if st.button("Ask", type="primary", key="host_ask"):
+            draft = drafted(store.challenge(room).classifier, str(kind), str(chosen), int(eps))
+            if draft is not None:
+                act("ask", draft)
+                st.rerun()
+
+
+def drafted(classifier: str, kind: str, name: str, eps: int) -> Draft | None:
+    """A question about that photograph, its pictures made by the engine; None with the reason on the page."""
+    side = info_of(classifier).input_size
+    original = np.asarray(fit(sample(name), side, side))
+    looked = opinion("poll look", classifier, original)
+    if looked is None:
+        return None
+    untouched, frame = looked
+    said, shown = untouched, original
+    if eps > 0:
+        base_request = Request(b"", 0, 0, classifier).with_pixels(original)
+        attack = replace(base_request, attack="pgd", eps=(eps / 255,), steps=10, label=untouched.label)
+        frames = follow(job_for("poll attack", attack), end=False)
+        if frames is None or frames[-1].pixels is None:
+            return None
+        p, shown = frames[-1].probabilities[0], frames[-1].pixels[0]
+        said = Opinion(int(p.argmax()), float(p.max()))
+    if kind == "which":
+        return which_is_perturbed(original, shown, said)
+    likely = [int(label) for label in np.argsort(-frame.probabilities[0])[:6]]
+    return what_will_it_say(shown, said, untouched, likely)
+
+
+@st.fragment(run_every=EVERY)
+def live_poll(store: Store, room: Room) -> None:
+    """The newest question, with its votes as they come."""
+    poll = store.latest_poll(room)
+    if poll is None:
+        st.caption("A question appears on everybody's phone at once.")
+        return
+    asked, voted = st.columns(2, gap="large")
+    with asked:
+        draw_question(store, poll)
+    with voted:
+        draw_votes(poll)
+        if poll.open:
+            close = ("close_poll", poll.id)
+            st.button("Close and tell", key=f"host_tell_{poll.id}", type="primary", on_click=act, args=close)
+
+
+# ------------------------------------------------------------------------------------------------------------- order
+
+
+def keep_order(store: Store, room: Room) -> None:
+    with st.expander("Only for you", icon=":material/key:"):
+        st.markdown(
+            "**Your secret link.** Whoever opens it is the host of this room. Keep it as a bookmark, for another "
+            "machine or after this browser was closed."
+        )
+        st.code(f"{base()}host?code={room.code}&key={secret_of(room.code)}", language=None, wrap_lines=True)
+        people = {member.id: member.nickname for member in store.members(room)}
+        if people:
+            somebody = st.selectbox(
+                "Somebody whose nickname or picture shall not be here",
+                list(people),
+                format_func=people.get,
+                index=None,
+                placeholder="Nobody",
+                key="host_somebody",
+            )
+            st.button(
+                "Remove from the room",
+                on_click=act,
+                args=("remove_member", somebody),
+                disabled=somebody is None,
+                key="host_remove",
+            )
+        st.markdown(f"The room and all that is in it is deleted {LIMITS.room_hours} hours after it was opened.")
+        st.button("Open another room", on_click=leave, key="host_leave")
+        sure = st.checkbox("Nobody needs this room any more", key="host_sure")
+        st.button("Delete this room now", on_click=act, args=("delete",), disabled=not sure, key="host_delete")
+
+
+def main() -> None:
+    take_key()
+    page.start()
+    needs_own(page, Settings.image)
+    store = the_store()
+    st.html(STYLE)
+    code = page.value.code
+    room = None
+    if code:
+        try:
+            room = store.room(code)
+            if not store.is_host(code, secret_of(code)):
+                raise Refused(
+                    "You are not the host of this room. Open it by your secret link, or open one of your own."
+                )
+        except Refused as refusal:
+            room = None
+            page.set(code="")
+            page.tell(str(refusal))
+    opening(
+        page,
+        "A room for your class" if room is None else f"Room {room.code}",
+        "Choose what is to be done. The class joins by a link, and hands in pictures that the network judges."
+        if room is None
+        else "Scan the code, or open the link.",
+    )
+    with st.sidebar:
+        presenting(page)
+    if room is None:
+        set_up(store)
+        return
+    page.into_address()
+    remember(f"host_{room.code}", secret_of(room.code), LIMITS.room_hours)
+    show_room(store, room)
+
+
+main()

@@ -1,0 +1,279 @@
+"""The students' page: join a room, hand in a picture, see the board, answer questions."""
+
+import html
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from adv_core.classroom import Refused
+from adv_core.classroom.challenges import RULES, Challenge, judge
+from adv_core.classroom.nicknames import MAX_LETTERS
+from adv_core.classroom.store import CODE_LENGTH, LETTERS, Member, Room, Store
+from adv_core.images import to_png
+from adv_core.limits import LIMITS
+from pages.widgets import settings as lab
+from pages.widgets.controls import Controls
+from pages.widgets.cookie import remember, remembered
+from pages.widgets.countdown import countdown
+from pages.widgets.lesson import opening
+from pages.widgets.query import limits, sequence, to_query
+from pages.widgets.rooms import (
+    STYLE,
+    base,
+    board_of,
+    draw_board,
+    draw_question,
+    draw_reveal,
+    draw_votes,
+    left,
+    the_store,
+)
+from pages.widgets.stage import picture_uri
+
+# Half as often as the host's: thirty phones look at the same time.
+EVERY = 4.0
+state = st.session_state
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The room. Who one is there stands in the session and in a cookie, not in the address: a student who shares the
+    link invites others, and does not lend them a name."""
+
+    code: str = sequence(LETTERS + LETTERS.lower(), CODE_LENGTH)
+    present: bool = False
+
+
+page = Controls("student", Settings)
+
+
+# ------------------------------------------------------------------------------------------------------------ come in
+
+
+def tokens() -> dict[str, str]:
+    kept: dict[str, str] = state.setdefault("student_tokens", {})
+    return kept
+
+
+def token_of(code: str) -> str:
+    """This session's or this browser's token of that room; "" for none."""
+    return tokens().get(code) or remembered(f"room_{code}")
+
+
+def choose_room() -> None:
+    """Which room? The code is on the projector."""
+    with st.form("student_find"):
+        typed = st.text_input("Code of the room", max_chars=12, placeholder="five letters", key="student_typed")
+        if st.form_submit_button("Enter", type="primary"):
+            code = "".join(letter for letter in typed.upper() if letter in LETTERS)[:CODE_LENGTH]
+            try:
+                the_store().room(code)
+            except Refused as refusal:
+                st.error(str(refusal))
+                return
+            page.set(code=code)
+            st.rerun()
+
+
+def join(store: Store, room: Room) -> None:
+    with st.form("student_join"):
+        nickname = st.text_input(
+            "Your nickname", max_chars=MAX_LETTERS, help="Anything but your real name. It is on the board for all."
+        )
+        st.caption("No account, no address: nothing about you is kept but this nickname, and it goes with the room.")
+        if st.form_submit_button("Join", type="primary"):
+            try:
+                _, token = store.join(room.code, nickname)
+            except Refused as refusal:
+                st.error(str(refusal))
+                return
+            tokens()[room.code] = token
+            board_of.clear(room.code)
+            st.rerun()
+
+
+# -------------------------------------------------------------------------------------------------------- the challenge
+
+
+def lab_link(challenge: Challenge) -> str | None:
+    """The Attack Lab with this challenge's settings; None where the photograph is somebody's own."""
+    if not challenge.sample:
+        return None
+    pixels = challenge.rule == "pixels"
+    aimed = challenge.target is not None
+    most = limits(lab.Settings, "eps0" if pixels else "eps")[1]
+    settings = lab.Settings(
+        image=challenge.sample,
+        model=challenge.classifier,
+        attack="targeted" if aimed else "pgd",
+        target=challenge.target if challenge.target is not None else lab.Settings.target,
+        norm="l0" if pixels else "linf",
+        **{"eps0" if pixels else "eps": int(min(challenge.most, most))},
+    )
+    return f"{base()}?{urlencode(to_query(settings))}"
+
+
+def show_challenge(challenge: Challenge) -> None:
+    st.markdown(f"**{challenge.task}** {RULES[challenge.rule].text}")
+    with st.container(key="class_photo", width=300):
+        st.image(picture_uri(challenge.pixels), width="stretch", alt="The untouched picture of the challenge")
+
+
+def show_tools(challenge: Challenge) -> None:
+    link = lab_link(challenge)
+    with st.container(horizontal=True):
+        if link:
+            st.link_button("Make it in the Attack Lab", link, icon=":material/science:", type="primary")
+        st.download_button(
+            "The untouched picture (PNG)",
+            to_png(challenge.pixels),
+            "untouched.png",
+            "image/png",
+            on_click="ignore",
+            key="student_untouched",
+        )
+    st.caption(
+        "There, *Keep it, share it* saves the adversarial picture: hand in that file. Any other program will do, too, "
+        f"as long as it saves a PNG of 8 bits a colour and {challenge.width} × {challenge.height} pixels."
+        + ("" if link else " In the Attack Lab, upload the untouched picture first.")
+    )
+
+
+def hand_in(store: Store, room: Room) -> None:
+    with st.form("student_hand_in", clear_on_submit=True):
+        file = st.file_uploader("Your picture (PNG)", type=["png"])
+        if st.form_submit_button("Hand it in", type="primary", icon=":material/upload:"):
+            if file is None:
+                state.student_told = ("info", "Choose a PNG file first.")
+            else:
+                with st.spinner("The network is looking …"):
+                    state.student_told = judged(store, room, file.getvalue())
+    if told := state.get("student_told"):
+        kind, text = told
+        {"success": st.success, "warning": st.warning, "info": st.info}[kind](text)
+
+
+def judged(store: Store, room: Room, png: bytes) -> tuple[str, str]:
+    """Hand a picture in; what to say of it, and in which colour."""
+    session = state.get("session", "")
+    try:
+        judgement = store.hand_in(room.code, token_of(room.code), png, partial(judge, session=session))
+    except Refused as refusal:
+        return "warning", str(refusal)
+    finally:
+        board_of.clear(room.code)
+    return ("success" if judgement.accepted else "warning"), judgement.reason
+
+
+# ------------------------------------------------------------------------------------------------------------- live
+
+
+@st.fragment(run_every=EVERY)
+def live(store: Store, room: Room, member: Member, challenge: Challenge, below: DeltaGenerator) -> None:
+    """What changes while one looks: the newest question, here, and the board, in its slot further down the page."""
+    try:
+        now = store.room(room.code)
+        if (now.closes_at, now.revealed, left(now) > 0) != state.get("student_drawn"):
+            st.rerun()  # the host has changed the time, or it is over: the whole page is drawn anew
+        poll(store, now, member)
+        board = board_of(room.code)
+    except Refused as refusal:
+        st.warning(str(refusal))
+        return
+    with below.container():
+        st.subheader("The board", anchor=False)
+        mine = board.of(member)
+        if mine is not None:
+            score = challenge.score_text(mine.score)
+            st.markdown(f"Your best: **{score}**, place **{mine.rank}** of {len(board.entries)}.")
+        else:
+            st.markdown("None of your pictures counts yet.")
+        draw_board(board, challenge, member)
+
+
+def poll(store: Store, room: Room, member: Member) -> None:
+    asked = store.latest_poll(room, member)
+    if asked is None:
+        return
+    with st.container(border=True):
+        draw_question(store, asked)
+        if not asked.open:
+            if asked.mine is not None:
+                st.markdown(f"You said: **{asked.choices[asked.mine]}**.")
+            draw_votes(asked)
+            return
+        chosen = st.radio(
+            "Your answer",
+            range(len(asked.choices)),
+            index=asked.mine,
+            format_func=lambda place: asked.choices[place],
+            key=f"student_vote_{asked.id}",
+            horizontal=True,
+        )
+        if chosen is not None and chosen != asked.mine:
+            try:
+                store.vote(room.code, token_of(room.code), asked.id, chosen)
+            except Refused as refusal:
+                st.warning(str(refusal))
+                return
+        st.caption("You can change it until the question is closed." if chosen is not None else "Nobody sees who says what.")
+
+
+def leave() -> None:
+    page.set(code="")
+    state.pop("student_told", None)
+
+
+def main() -> None:
+    page.start()
+    if page.value.code != page.value.code.upper():
+        page.set(code=page.value.code.upper())
+    store = the_store()
+    st.html(STYLE)
+    code = page.value.code
+    room = None
+    if code:
+        try:
+            room = store.room(code)
+        except Refused as refusal:
+            page.tell(str(refusal))
+    if room is None:
+        opening(page, "Join a room", "Your lecturer has opened a room. Its code is on the projector.")
+        page.into_address()
+        choose_room()
+        return
+    page.into_address()
+    challenge, member = store.challenge(room), store.member(code, token_of(code))
+    if member is None:
+        opening(page, f"Room {code}", "Choose a nickname, and you are in.")
+        join(store, room)
+        show_challenge(challenge)
+        return
+    remember(f"room_{code}", token_of(code), LIMITS.room_hours)
+    opening(page, f"Room {code}", "Hand in a picture that fools the network, and watch the board.")
+    st.html(f"<div>You are <span class='class-name'>{html.escape(member.nickname)}</span> here.</div>")
+    state.student_drawn = (room.closes_at, room.revealed, left(room) > 0)
+    countdown("student_clock", left(room))
+    # A question comes first: on a phone, nobody would see it below.
+    newest = st.container()
+    picture, doing = st.columns([2, 3], gap="large")
+    with picture:
+        show_challenge(challenge)
+    with doing:
+        if left(room) > 0:
+            show_tools(challenge)
+            hand_in(store, room)
+        else:
+            st.info("The time is over. Nothing more is taken." if not room.revealed else "This room is closed.")
+        below = st.empty()
+    with newest:
+        live(store, room, member, challenge, below)
+    if room.revealed:
+        draw_reveal(store, room, challenge, board_of(code))
+    st.button("Leave this room", on_click=leave, type="tertiary", key="student_leave")
+
+
+main()

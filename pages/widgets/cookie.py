@@ -1,0 +1,33 @@
+"""Something that a browser remembers for a page: who one is in a room.
+
+Not in the address, where everything else of a page is kept: whoever shares the address, or shows it on a projector,
+would share the right to act, and servers on the way write addresses down.
+"""
+
+import re
+from pathlib import Path
+
+import streamlit as st
+
+_jar = st.components.v2.component(
+    "cookie", html="<span hidden></span>", js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+)
+_SAFE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def remember(name: str, value: str, hours: int) -> None:
+    """Let the browser remember a value for later visits.
+
+    Raises:
+        ValueError: a name or a value with other signs than letters, digits, - and _.
+    """
+    if not _SAFE.fullmatch(name) or not _SAFE.fullmatch(value):
+        raise ValueError("a cookie's name and value have letters, digits, - and _ only")
+    with st.container(key=f"cookie_{name}"):
+        _jar(key=f"jar_{name}", data={"name": name, "value": value, "seconds": 3600 * hours})
+
+
+def remembered(name: str) -> str:
+    """The value that the browser came with; "" for none."""
+    value = st.context.cookies.get(name) or ""
+    return value if _SAFE.fullmatch(value) else ""

@@ -1,0 +1,45 @@
+import csv
+import io
+
+import numpy as np
+from PIL import Image
+
+from adv_core.classroom.challenges import Challenge, Opinion
+from adv_core.classroom.store import Board, Entry
+from adv_core.figures_classroom import board_csv, board_picture, minutes, votes_chart
+
+CHALLENGE = Challenge(bytes(3), 1, 1, "efficientnet_lite0", 105, most=8)
+
+
+def board(count: int) -> Board:
+    entries = [Entry(n, n, f"Ada {n}", n, Opinion(404, 0.5), None, 61.5 * n, 2) for n in range(1, count + 1)]
+    return Board(tuple(entries), count + 3, 2 * count)
+
+
+def test_the_answer_is_marked_once_it_is_known() -> None:
+    asked, told = votes_chart(["left", "right"], [3, 0], None), votes_chart(["left", "right"], [3, 0], 1)
+    assert [value["votes"] for value in asked["data"]["values"]] == [3, 0]
+    assert not any(value["right"] for value in asked["data"]["values"])
+    assert [value["choice"] for value in told["data"]["values"]] == ["left", "✓ right"]
+
+
+def test_the_board_as_csv() -> None:
+    lines = list(csv.reader(io.StringIO(board_csv(board(2), CHALLENGE))))
+    assert lines[0][:3] == ["rank", "nickname", "score (levels of 255)"]
+    assert lines[1:] == [
+        ["1", "Ada 1", "1", "airliner", "0.5000", "61.5", "2"],
+        ["2", "Ada 2", "2", "airliner", "0.5000", "123.0", "2"],
+    ]
+
+
+def test_the_board_as_a_picture_grows_with_its_lines() -> None:
+    sizes, inks = [], []
+    for count in (0, 1, 5, 20, 40):
+        pixels = np.asarray(Image.open(io.BytesIO(board_picture(board(count), CHALLENGE))))
+        sizes.append(pixels.shape[0])
+        inks.append((pixels < 100).sum())
+    assert sizes[0] <= sizes[1] < sizes[2] < sizes[3] == sizes[4] and inks[0] < inks[1] < inks[2] < inks[3]
+
+
+def test_minutes() -> None:
+    assert [minutes(s) for s in (0, 9.9, 60, 605)] == ["0:00", "0:09", "1:00", "10:05"]

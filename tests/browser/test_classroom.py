@@ -1,0 +1,127 @@
+"""A whole class in real browsers: the host opens a room, two students join and hand in, the board, the reveal."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from adv_core import Linf, Untargeted, load_classifier, open_image, pgd, run
+from adv_core.images import to_pixels, to_png
+from tests.browser.conftest import LIMIT
+from tests.conftest import ROOT
+
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def fooling() -> bytes:
+    """The koala, fooled by 1/255, as a PNG."""
+    classifier = load_classifier(device="cpu")
+    x = classifier.prepare(open_image((ROOT / "assets/photos/koala.jpg").read_bytes()))
+    label = classifier.predict(x)[0][0]
+    return to_png(to_pixels(run(pgd(classifier, x, Linf(1 / 255), Untargeted(label), steps=10)).adversarial))
+
+
+def own(browser: Browser, phone: bool = False) -> BrowserContext:
+    """A browser of one's own."""
+    context = browser.new_context(viewport=PHONE if phone else {"width": 1280, "height": 800}, accept_downloads=True)  # type: ignore[arg-type]
+    context.set_default_timeout(LIMIT)
+    return context
+
+
+def join(context: BrowserContext, link: str, nickname: str) -> Page:
+    page = context.new_page()
+    page.goto(link)
+    page.get_by_role("textbox", name="Your nickname").fill(nickname)
+    page.get_by_role("button", name="Join").click()
+    expect(page.locator(".class-name")).to_have_text(nickname)
+    return page
+
+
+def hand_in(page: Page, png: bytes, told: str) -> None:
+    page.locator("input[type=file]").set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": png})
+    expect(page.get_by_text("mine.png")).to_be_visible()
+    page.get_by_role("button", name="Hand it in").click()
+    expect(page.get_by_text(told)).to_be_visible(timeout=LIMIT)
+
+
+def board(page: Page) -> list[str]:
+    return page.locator(".class-board tbody tr td:nth-child(2)").all_inner_texts()
+
+
+def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path: Path) -> None:
+    with own(browser) as hosts, own(browser, phone=True) as adas, own(browser) as eves:
+        host = hosts.new_page()
+        host.goto(f"{address}/host?image=koala&eps=8")
+        host.get_by_role("button", name="Open the room").click()
+        expect(host.get_by_role("img", name=re.compile("QR code"))).to_be_visible()
+        link = host.get_by_text(re.compile(rf"^{address}/room\?code=[A-Z]{{5}}$")).inner_text()
+        assert "key=" not in host.url
+
+        # Ada, on a phone, follows the link to the Attack Lab and hands in what it saved.
+        ada = join(adas, link, "Ada")
+        assert ada.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        with adas.expect_page() as opened:
+            ada.get_by_role("link", name="Make it in the Attack Lab").click()
+        lab = opened.value
+        expect(lab.get_by_text("Fooled.")).to_be_visible(timeout=LIMIT)
+        with lab.expect_download() as saved:
+            lab.get_by_role("button", name="Adversarial picture (PNG)").click()
+        lab.close()
+        hand_in(ada, saved.value.path().read_bytes(), "It counts, with 8/255")
+        expect(host.locator(".class-board tbody tr")).to_have_count(1)
+
+        # Eve hands in a better one, made elsewhere; nobody can hand it in again.
+        eve = join(eves, link, "Eve")
+        hand_in(eve, fooling, "It counts, with 1/255")
+        expect(eve.locator("tr.me td").nth(1)).to_have_text("Eve")
+        hand_in(ada, fooling, "Somebody else has handed in this very picture")
+        ada.wait_for_timeout(1000)  # one picture a second
+        large = np.asarray(Image.open(io.BytesIO(fooling)))[:200]
+        hand_in(ada, to_png(large), "This picture has 224 × 200 pixels")
+        expect(host.locator(".class-board tbody tr")).to_have_count(2)
+        assert board(host) == ["Eve", "Ada"]
+        ada.reload()  # a phone that fell asleep is still Ada's
+        expect(ada.locator(".class-name")).to_have_text("Ada")
+
+        # A question, and the answers.
+        host.get_by_role("button", name="Ask", exact=True).click()
+        for page in (ada, eve):
+            page.get_by_role("radiogroup", name="Your answer").get_by_text("left").click(timeout=LIMIT)
+        expect(host.get_by_test_id("stVegaLiteChart").and_(host.get_by_label("left: 2; right: 0"))).to_be_visible(
+            timeout=LIMIT
+        )
+        host.get_by_role("button", name="Close and tell").click()
+        expect(host.get_by_text(re.compile("The (left|right) one, by at most 3 of 255"))).to_be_visible()
+        expect(ada.get_by_text(re.compile("The (left|right) one, by at most 3 of 255"))).to_be_visible()
+
+        # The reveal, for everybody; and the board as a file.
+        host.get_by_role("button", name="Stop now").click()
+        host.get_by_role("button", name="Reveal", exact=True).click()
+        for page in (host, ada, eve):
+            expect(page.get_by_role("img", name=re.compile("^The picture in place 1"))).to_be_visible(timeout=LIMIT)
+            assert page.locator("[data-testid=stException]").count() == 0
+        expect(ada.get_by_role("button", name="Hand it in")).to_have_count(0)
+        with host.expect_download() as exported:
+            host.get_by_role("button", name="Board (CSV)").click()
+        lines = list(csv.reader(io.StringIO(exported.value.path().read_text("utf-8-sig"))))
+        assert [line[:3] for line in lines[1:]] == [["1", "Eve", "1"], ["2", "Ada", "8"]]
+
+        # Another machine of the host's; and somebody who only has the code.
+        host.get_by_text("Only for you").click()
+        secret = host.get_by_text(re.compile("key=")).inner_text()
+    with own(browser) as elsewhere:
+        stranger = elsewhere.new_page()
+        stranger.goto(secret.split("&key")[0])
+        expect(stranger.get_by_text("You are not the host of this room.")).to_be_visible()
+        again = elsewhere.new_page()
+        again.goto(secret)
+        expect(again.get_by_role("button", name="Board (CSV)")).to_be_visible()
+        again.wait_for_url(lambda url: "key=" not in url)
+        again.reload()
+        expect(again.get_by_role("button", name="Board (CSV)")).to_be_visible()
