@@ -219,7 +219,7 @@ def poll(store: Store, room: Room, member: Member) -> None:
             except Refused as refusal:
                 st.warning(str(refusal))
                 return
-        st.caption("You can change it until the question is closed." if chosen is not None else "Nobody sees who says what.")
+        st.caption("Nobody sees who says what." if chosen is None else "You can change it until the question closes.")
 
 
 def leave() -> None:
