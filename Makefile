@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench bench-peers bench-classroom clean
+.PHONY: run test lint bench bench-peers bench-classroom bench-rooms clean
 .DELETE_ON_ERROR:
 
 run: .venv/app-ready
@@ -23,6 +23,10 @@ bench: .venv/app-ready
 
 bench-classroom: .venv/app-ready
 	$(BIN)/python -m bench.classroom
+
+bench-rooms: .venv/app-ready
+	$(BIN)/python -m bench.rooms
+	$(BIN)/python -m bench.rooms --phones 30
 
 # Beside the app, not into it: the peers' pins are older than what the app uses, so they only borrow its torch.
 bench-peers: .venv/app-ready bench/requirements-peers.txt

@@ -589,11 +589,10 @@ def _answering() -> Iterator[None]:
 
 
 def database_url() -> URL:
-    """``ADV_DATABASE_URL``, or a SQLite file in the folder ``ADV_STATE`` (``~/.local/state/adversarial-lab``), which is
-    made where it is missing, for this user alone.
+    """``ADV_DATABASE_URL``, or a SQLite file in the folder ``ADV_STATE`` (``~/.local/state/adversarial-lab``).
 
     Raises:
-        Refused: an address of another kind of database, or a folder that cannot be made.
+        Refused: an address of another kind of database.
     """
     text = os.environ.get("ADV_DATABASE_URL", "").strip()
     if text:
@@ -608,17 +607,15 @@ def database_url() -> URL:
             return url
         raise Refused("ADV_DATABASE_URL has to begin with postgresql:// or sqlite:///.")
     folder = Path(os.environ.get("ADV_STATE", "").strip() or "~/.local/state/adversarial-lab").expanduser()
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Refused("The folder of the classrooms (ADV_STATE) cannot be made.") from error
     return URL.create("sqlite", database=str(folder / "classroom.sqlite"))
 
 
 def connected(url: URL) -> Engine:
-    """Connections to that database, set up for many writers."""
+    """Connections to that database, set up for many writers. The folder of a file is made, for this user alone."""
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8)
+    if url.database:
+        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_engine(url, pool_size=8, max_overflow=8)
 
     @event.listens_for(engine, "connect")
@@ -640,6 +637,17 @@ def connected(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def sweep_what_has_expired() -> None:
+    """Delete the rooms that have expired, where there has ever been one. A database that does not answer has to wait.
+
+    For whoever runs for days, visited or not: what was promised to be gone after a day shall be gone.
+    """
+    with contextlib.suppress(Refused):
+        url = database_url()
+        if url.get_backend_name() != "sqlite" or Path(url.database or "").is_file():
+            default_store().sweep()
 
 
 _store: Store | None = None
