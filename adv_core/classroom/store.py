@@ -41,6 +41,7 @@ CODE_LENGTH = 5
 SWEEP_SECONDS = 600  # between two looks for rooms that have expired
 BEST = 3  # pictures of the reveal
 MAX_MINUTES = 240
+MAX_POLLS = 50  # of a room
 
 PollKind = Literal["which", "what"]
 
@@ -262,11 +263,14 @@ class Store:
         """Ask the class a question. One that is still open is closed.
 
         Raises:
-            Refused: too few or too many choices, or an answer that is none of them.
+            Refused: too few or too many choices, an answer that is none of them, or too many questions.
         """
         if not 2 <= len(draft.choices) <= 10 or draft.answer not in range(len(draft.choices)):
             raise Refused("A question has 2 to 10 choices, and one of them is right.")
         with self._hosting(code, secret) as (connection, room):
+            asked = connection.scalar(select(func.count()).where(polls.c.room_id == room.id)) or 0
+            if asked >= MAX_POLLS:
+                raise Refused(f"This room has had {asked} questions, and more are not taken.")
             connection.execute(update(polls).where(polls.c.room_id == room.id).values(open=False))
             connection.execute(
                 insert(polls).values(

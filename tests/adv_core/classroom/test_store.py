@@ -288,6 +288,9 @@ def test_polls(store: Store, hosted: tuple[Room, str]) -> None:
         store.vote(other.code, stranger, again.id, 0)
     with pytest.raises(Refused, match="choices"):
         store.ask(room.code, secret, Draft("what", "What?", ("a",), 0, GREY, "a"))
+    with pytest.raises(Refused, match="had 50 questions"):
+        for _ in range(49):
+            store.ask(room.code, secret, Draft("what", "What?", ("a", "b"), 0, GREY, "a"))
 
 
 def test_rooms_expire_with_everything_in_them(
