@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint cluster bench bench-peers bench-classroom bench-cluster clean
+.PHONY: run test lint cluster bench bench-peers bench-classroom bench-cluster bench-rooms clean
 .DELETE_ON_ERROR:
 
 run: .venv/app-ready
@@ -29,6 +29,10 @@ bench-classroom: .venv/app-ready
 
 bench-cluster: .venv/cluster-ready
 	$(BIN)/python -m bench.cluster
+
+bench-rooms: .venv/app-ready
+	$(BIN)/python -m bench.rooms
+	$(BIN)/python -m bench.rooms --phones 30
 
 # Beside the app, not into it: the peers' pins are older than what the app uses, so they only borrow its torch.
 bench-peers: .venv/app-ready bench/requirements-peers.txt

@@ -73,14 +73,16 @@ def board_picture(board: Board, challenge: Challenge, most: int = 20) -> bytes:
         if place % 2 == 0:
             draw.rectangle((30, y - 8, width - 30, y + step - 12), fill="#eef2f5")
         said = f"{categories()[entry.said.label]}, {100 * entry.said.probability:.1f} %"
-        for x, text in (
-            (44, str(entry.rank)),
-            (110, entry.nickname),
-            (520, challenge.score_text(entry.score)),
-            (790, said if len(said) <= 26 else f"{said[:25]}…"),
-            (1160, minutes(entry.at)),
+        for left, right, text in (
+            (44, 100, str(entry.rank)),
+            (110, 550, entry.nickname),
+            (570, 820, challenge.score_text(entry.score)),
+            (830, 1150, said),
+            (1160, 1250, minutes(entry.at)),
         ):
-            draw.text((x, y), text, fill="#16202a", font=small)
+            while draw.textlength(text, font=small) > right - left:
+                text = f"{text.rstrip('…')[:-1]}…"
+            draw.text((left, y), text, fill="#16202a", font=small)
     more = len(board.entries) - len(shown)
     footer = f"{board.members} students, {board.tries} pictures handed in" + (
         f", {more} more on the board" * (more > 0)

@@ -1,10 +1,16 @@
-"""How the store of the rooms fares when a class hands in together: `python -m bench.rooms`.
+"""How rooms fare: `python -m bench.rooms` hands in, `python -m bench.rooms --phones 30` only looks.
 
 30 clients, a picture each a second for ten seconds, on SQLite and on a PostgreSQL of its own (Debian's, on loopback,
 which waits for the disk). Latency is from the bytes of the file to the line on the board. "none" is a judge that asks
 no network: what is left is the reading of the PNG and the database.
+
+Phones are websocket sessions against the real server, each a student of the room, that look at the page and ask for the
+board and the newest question as often as the page tells a browser to. Nobody hands in anything meanwhile.
 """
 
+import argparse
+import asyncio
+import os
 import sys
 import tempfile
 import threading
@@ -14,17 +20,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import websockets
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from adv_core.classifiers import DEFAULT
 from adv_core.classroom import Refused
 from adv_core.classroom.challenges import Challenge, Judgement, Opinion, judge, look, read_png
-from adv_core.classroom.store import Store
+from adv_core.classroom.store import Store, database_url
 from adv_core.engine import default_engine
 from adv_core.images import fit, open_image, to_png
 from adv_core.limits import LIMITS
 from adv_core.request import Request
+from bench.classroom import Server
 from tests import postgres
 
 CLIENTS, EACH, SECONDS = 30, 10, 10.0
@@ -97,7 +107,94 @@ def measure(name: str, url: URL, judging: str, check: Callable[[Challenge, bytes
     store.dispose()
 
 
-def main() -> None:
+class Phone:
+    """A student's browser tab, without the browser."""
+
+    def __init__(self, server: Server, code: str, token: str) -> None:
+        self.address = f"ws://127.0.0.1:{server.port}/_stcore/stream"
+        self.cookie, self.code = f"room_{code}={token}", code
+        self.took: list[float] = []
+        self.member = False
+        self.boards = 0
+
+    async def look(self, seconds: float) -> None:
+        """Open the page, then ask again in the page's own rhythm until the time is over."""
+        headers = {"Cookie": self.cookie}
+        async with websockets.connect(self.address, max_size=None, additional_headers=headers) as self.socket:
+            message = BackMsg()
+            message.rerun_script.page_name = "room"
+            message.rerun_script.query_string = f"code={self.code}"
+            interval, fragment, script = await self._ask(message)
+            assert self.member and fragment, "the page did not open"
+            end = time.perf_counter() + seconds
+            while time.perf_counter() < end:
+                again = BackMsg()
+                again.rerun_script.query_string = f"code={self.code}"
+                again.rerun_script.page_script_hash = script
+                again.rerun_script.fragment_id, again.rerun_script.is_auto_rerun = fragment, True
+                began = time.perf_counter()
+                await self._ask(again)
+                self.took.append(time.perf_counter() - began)
+                await asyncio.sleep(max(interval - self.took[-1], 0))
+
+    async def _ask(self, message: BackMsg) -> tuple[float, str, str]:
+        """Send it, and wait for the end of the run; (interval, fragment, page) that it told of."""
+        interval, fragment, script = 0.0, "", ""
+        await self.socket.send(message.SerializeToString())
+        while True:
+            data = await asyncio.wait_for(self.socket.recv(), 120)
+            answer = ForwardMsg.FromString(data if isinstance(data, bytes) else data.encode())
+            kind = answer.WhichOneof("type")
+            if kind == "new_session":
+                script = answer.new_session.page_script_hash
+            elif kind == "auto_rerun":
+                interval, fragment = answer.auto_rerun.interval, answer.auto_rerun.fragment_id
+            elif kind == "delta":
+                self.member |= "class-name" in str(answer.delta)
+                self.boards += "class-board" in str(answer.delta)
+            elif kind == "script_finished":
+                return interval, fragment, script
+
+
+def cpu_seconds(server: Server) -> float:
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def phones(count: int, seconds: float = 30.0) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["ADV_STATE"] = folder
+        challenge, made = pictures(0)
+        store = Store(database_url(), replace(LIMITS, submission_seconds=1))
+        room, _ = store.open_room(challenge, minutes=60)
+        tokens = [store.join(room.code, f"student {number}")[1] for number in range(count)]
+        for token, png in zip(tokens, made, strict=False):
+            store.hand_in(room.code, token, png, easy)
+        server = Server("local")
+        try:
+            shown = [Phone(server, room.code, token) for token in tokens]
+            began, used = time.perf_counter(), cpu_seconds(server)
+
+            async def together() -> None:
+                nonlocal began, used
+                tasks = [asyncio.create_task(phone.look(seconds)) for phone in shown]
+                await asyncio.sleep(seconds / 2)  # by then everybody has the page
+                began, used = time.perf_counter(), cpu_seconds(server)
+                await asyncio.gather(*tasks)
+
+            asyncio.run(together())
+            share = (cpu_seconds(server) - used) / (time.perf_counter() - began)
+        finally:
+            server.stop()
+            store.dispose()
+    took = [each for phone in shown for each in phone.took]
+    assert sum(phone.boards for phone in shown) >= len(took), "a look that brought no board"
+    low, high = (round(1000 * each) for each in np.percentile(took, [50, 95]))
+    print("| phones | looks a second | p50 ms | p95 ms | of one core |\n|---|---|---|---|---|")
+    print(f"| {count} | {len(took) / seconds:.1f} | {low} | {high} | {100 * share:.0f} % |", flush=True)
+
+
+def hand_in() -> None:
     print("| database | judge | kept | a second | p50 ms | p95 ms | most ms | refused | lost | twice | board right |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     judges = (("none", easy), ("EfficientNet-Lite0", judge))
@@ -114,4 +211,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ask = argparse.ArgumentParser()
+    ask.add_argument("--phones", type=int, default=0)
+    wanted = ask.parse_args().phones
+    if wanted:
+        phones(wanted)
+    else:
+        hand_in()

@@ -17,6 +17,7 @@ PHOTOS = sorted(path.stem for path in (ROOT / "assets" / "photos").glob("*.jpg")
 # Rooms of the tests stay out of the user's own, also where a test starts the app as a process of its own.
 _state = tempfile.TemporaryDirectory(prefix="adversarial-lab")
 os.environ["ADV_STATE"] = _state.name
+os.environ.pop("ADV_DATABASE_URL", None)
 
 # Two test processes on two cores: one thread each is twice as fast as two.
 torch.set_num_threads(1)

@@ -41,6 +41,7 @@ CODE_LENGTH = 5
 SWEEP_SECONDS = 600  # between two looks for rooms that have expired
 BEST = 3  # pictures of the reveal
 MAX_MINUTES = 240
+MAX_POLLS = 50  # of a room
 
 PollKind = Literal["which", "what"]
 
@@ -262,11 +263,14 @@ class Store:
         """Ask the class a question. One that is still open is closed.
 
         Raises:
-            Refused: too few or too many choices, or an answer that is none of them.
+            Refused: too few or too many choices, an answer that is none of them, or too many questions.
         """
         if not 2 <= len(draft.choices) <= 10 or draft.answer not in range(len(draft.choices)):
             raise Refused("A question has 2 to 10 choices, and one of them is right.")
         with self._hosting(code, secret) as (connection, room):
+            asked = connection.scalar(select(func.count()).where(polls.c.room_id == room.id)) or 0
+            if asked >= MAX_POLLS:
+                raise Refused(f"This room has had {asked} questions, and more are not taken.")
             connection.execute(update(polls).where(polls.c.room_id == room.id).values(open=False))
             connection.execute(
                 insert(polls).values(
@@ -589,11 +593,10 @@ def _answering() -> Iterator[None]:
 
 
 def database_url() -> URL:
-    """``ADV_DATABASE_URL``, or a SQLite file in the folder ``ADV_STATE`` (``~/.local/state/adversarial-lab``), which is
-    made where it is missing, for this user alone.
+    """``ADV_DATABASE_URL``, or a SQLite file in the folder ``ADV_STATE`` (``~/.local/state/adversarial-lab``).
 
     Raises:
-        Refused: an address of another kind of database, or a folder that cannot be made.
+        Refused: an address of another kind of database.
     """
     text = os.environ.get("ADV_DATABASE_URL", "").strip()
     if text:
@@ -608,17 +611,15 @@ def database_url() -> URL:
             return url
         raise Refused("ADV_DATABASE_URL has to begin with postgresql:// or sqlite:///.")
     folder = Path(os.environ.get("ADV_STATE", "").strip() or "~/.local/state/adversarial-lab").expanduser()
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Refused("The folder of the classrooms (ADV_STATE) cannot be made.") from error
     return URL.create("sqlite", database=str(folder / "classroom.sqlite"))
 
 
 def connected(url: URL) -> Engine:
-    """Connections to that database, set up for many writers."""
+    """Connections to that database, set up for many writers. The folder of a file is made, for this user alone."""
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8)
+    if url.database:
+        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_engine(url, pool_size=8, max_overflow=8)
 
     @event.listens_for(engine, "connect")
@@ -640,6 +641,17 @@ def connected(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def sweep_what_has_expired() -> None:
+    """Delete the rooms that have expired, where there has ever been one. A database that does not answer has to wait.
+
+    For whoever runs for days, visited or not: what was promised to be gone after a day shall be gone.
+    """
+    with contextlib.suppress(Refused):
+        url = database_url()
+        if url.get_backend_name() != "sqlite" or Path(url.database or "").is_file():
+            default_store().sweep()
 
 
 _store: Store | None = None

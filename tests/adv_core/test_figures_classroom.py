@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -39,6 +40,13 @@ def test_the_board_as_a_picture_grows_with_its_lines() -> None:
         sizes.append(pixels.shape[0])
         inks.append((pixels < 100).sum())
     assert sizes[0] <= sizes[1] < sizes[2] < sizes[3] == sizes[4] and inks[0] < inks[1] < inks[2] < inks[3]
+
+
+def test_a_long_nickname_stays_in_its_column() -> None:
+    long = replace(board(1).entries[0], nickname="W" * 20)
+    pixels = np.asarray(Image.open(io.BytesIO(board_picture(Board((long,), 1, 1), CHALLENGE))))
+    line = pixels[142:190]
+    assert (line[:, 110:300] < 100).any() and not (line[:, 551:569] < 100).any()
 
 
 def test_minutes() -> None:
