@@ -88,9 +88,29 @@ UNSEEN_FLITE = "rms"
 BRED = 200
 """Training voices of espeak-ng that we make up ourselves, each a draw of what its variants are made of."""
 
-Part = Literal["train", "espeak", "flite"]
-PARTS: tuple[Part, ...] = ("train", "espeak", "flite")
-"""What is trained on; voices of espeak-ng that are not; a voice of flite that is not."""
+Part = Literal["train", "again", "espeak", "flite"]
+PARTS: tuple[Part, ...] = ("train", "again", "espeak", "flite")
+"""What is trained on, first and then; voices of espeak-ng that are not; a voice of flite that is not."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Who speaks how often in what is trained on; espeak-ng says the rest.
+
+    Attributes:
+        festival, flite: shares of all clips; voices: of flite, of which any is drawn.
+    """
+
+    festival: float
+    flite: float
+    voices: tuple[str, ...]
+
+
+MIXES: dict[Part, Mix] = {
+    "train": Mix(0.08, 0.32, FLITE_VOICES),
+    # Vocoded voices (awb, slt) are the hardest to read, and the most like people.
+    "again": Mix(0.06, 0.48, (*FLITE_VOICES, "awb", "slt")),
+}
 
 
 @dataclass(frozen=True)
@@ -133,25 +153,39 @@ def line(number: int, part: Part = "train", seed: int = 0) -> Line:
     if part == "espeak":
         voice = f"{chance.choice(UNSEEN_ACCENTS)}+{chance.choice(UNSEEN_VARIANTS)}"
         return Line(text, "espeak-ng", voice, speed, pitch)
-    program = chance.random()
-    if program < 0.08:
+    program, mix = chance.random(), MIXES[part]
+    if program < mix.festival:
         return Line(text, "festival", FESTIVAL_VOICE, speed, pitch)
-    if program < 0.4:
-        return Line(text, "flite", chance.choice(FLITE_VOICES), speed, pitch)
-    bred = chance.random() < 0.5
-    variant = f"bred{chance.randrange(BRED)}" if bred else chance.choice(ESPEAK_VARIANTS)
+    if program < mix.festival + mix.flite:
+        return Line(text, "flite", chance.choice(mix.voices), speed, pitch)
+    own = chance.random() < 0.5
+    variant = f"{_NAMES[part]}{chance.randrange(BRED)}" if own else chance.choice(ESPEAK_VARIANTS)
     return Line(text, "espeak-ng", f"{chance.choice(ESPEAK_ACCENTS)}+{variant}", speed, pitch)
 
 
-def bred(number: int) -> str:
-    """A variant in the language of espeak-ng: a throat, a way to stress and a loudspeaker, all drawn by chance."""
-    chance = random.Random(f"voice {number}")
+_NAMES: dict[Part, str] = {"train": "bred", "again": "wide"}
+
+
+def bred(number: int, part: Part = "train") -> str:
+    """A variant in the language of espeak-ng: a throat, a way to stress and a loudspeaker, all drawn by chance.
+
+    Those of the part "again" go as far as espeak-ng's own variants do: a resonance may all but vanish, or lie somewhere
+    else entirely; syllables may be drawn out; the tone may be cut.
+    """
+    far = part == "again"
+    chance = random.Random(f"voice {number} {part}" if far else f"voice {number}")
     size = chance.uniform(82, 132)  # of the throat's resonances, in per cent
     spread = chance.choice((0.05, 0.1, 0.15, 0.25))  # how far each of them strays by itself
     low = chance.uniform(70, 190)
-    lines = ["language variant", f"name bred{number}", f"pitch {low:.0f} {low * chance.uniform(1.1, 1.9):.0f}"]
+    lines = [
+        "language variant",
+        f"name {_NAMES[part]}{number}",
+        f"pitch {low:.0f} {low * chance.uniform(1.1, 1.9):.0f}",
+    ]
     for formant in range(9):
         high, loud, wide = size * (1 + spread * chance.uniform(-1, 1)), chance.uniform(60, 180), chance.uniform(70, 160)
+        if far and formant >= 3 and chance.random() < 0.25:
+            high, loud, wide = chance.uniform(10, 200), chance.uniform(0, 60), chance.uniform(20, 150)
         lines.append(f"formant {formant} {high:.0f} {loud:.0f} {wide:.0f}")
     if chance.random() < 0.3:
         lines.append(f"echo {chance.uniform(20, 130):.0f} {chance.uniform(10, 60):.0f}")
@@ -160,22 +194,26 @@ def bred(number: int) -> str:
     if chance.random() < 0.3:
         lines.append(f"roughness {chance.randint(0, 3)}")
     if chance.random() < 0.5:
-        lines.append(f"voicing {chance.uniform(35, 130):.0f}")
+        lines.append(f"voicing {chance.uniform(20 if far else 35, 250 if far else 130):.0f}")
     if chance.random() < 0.5:
-        lines.append(f"consonants {chance.uniform(50, 130):.0f} {chance.uniform(30, 140):.0f}")
+        most = (180, 200) if far else (130, 140)
+        lines.append(f"consonants {chance.uniform(50, most[0]):.0f} {chance.uniform(30, most[1]):.0f}")
     if chance.random() < 0.5:
         louder = [chance.uniform(12, 38) for _ in range(8)]
         lines.append("stressAmp " + " ".join(f"{one:.0f}" for one in louder))
     if chance.random() < 0.4:
-        longer = [chance.uniform(-20, 150) for _ in range(8)]
+        longer = [chance.uniform(-30 if far else -20, 200 if far else 150) for _ in range(8)]
         lines.append("stressAdd " + " ".join(f"{one:.0f}" for one in longer))
+    if far and chance.random() < 0.3:
+        lines.append(f"intonation {chance.randint(1, 4)}")
     if chance.random() < 0.4:
-        curve = zip((100, 600, 1200, 3000, 4500), (chance.uniform(50, 250) for _ in range(5)), strict=True)
+        quiet = 25 if far else 50
+        curve = zip((100, 600, 1200, 3000, 4500), (chance.uniform(quiet, 250) for _ in range(5)), strict=True)
         lines.append("tone " + " ".join(f"{hertz} {loud:.0f}" for hertz, loud in curve))
     return "\n".join(lines) + "\n"
 
 
-def breed(folder: Path) -> Path:
+def breed(folder: Path, part: Part = "train") -> Path:
     """A copy of the voices of espeak-ng under ``folder``, with the `bred` ones among them; what its --path asks for.
 
     Raises:
@@ -193,7 +231,7 @@ def breed(folder: Path) -> Path:
             if file.is_file() and not file.name.startswith("en"):
                 file.unlink()
     for number in range(BRED):
-        (target / "voices" / "!v" / f"bred{number}").write_text(bred(number), encoding="ascii")
+        (target / "voices" / "!v" / f"{_NAMES[part]}{number}").write_text(bred(number, part), encoding="ascii")
     return folder
 
 

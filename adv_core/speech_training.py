@@ -1,6 +1,7 @@
 """min over θ for the recogniser: speech is synthesised, made hard to hear, and learnt from; then the network is judged.
 
     python -m adv_core.speech_training                      # synthesise, train, judge, and write assets/speech
+    python -m adv_core.speech_training --cycle 1            # the second cycle, from the network that is shipped
     python -m adv_core.speech_training --judge              # judge it as it is
     python -m adv_core.speech_training --recordings FOLDER  # ... and on recordings: *.wav, with words in *.txt
 
@@ -15,7 +16,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,39 +33,56 @@ from adv_core.speech_synthesis import UNSEEN_FLITE, WORDS, Part, breed, heard, l
 
 
 @dataclass(frozen=True)
+class Cycle:
+    """A stretch of the training: the step of AdamW rises for a tenth of it, then falls along a cosine.
+
+    The next one begins anew where this one has settled (Loshchilov & Hutter, ICLR 2017 and ICLR 2019), from weights of
+    16 bits, as they are stored.
+
+    Attributes:
+        part: who speaks; clips: phrases that are synthesised.
+        steps: minibatches; rate: the largest step of AdamW.
+        blur: share of the clips whose spectrogram is smoothed, as a vocoder smooths it.
+    """
+
+    part: Part
+    clips: int
+    steps: int
+    rate: float
+    blur: float = 0.0
+
+
+@dataclass(frozen=True)
 class Recipe:
     """All that a training depends on, beside the versions of the synthesisers.
 
     Attributes:
         width, kernels: see `SpeechNetwork`.
-        clips: phrases that are synthesised; batch: clips in a minibatch.
-        cycles: minibatches. In each cycle the step of AdamW rises for a tenth of them, then falls along a cosine; the
-            second cycle begins anew where the first one has settled (Loshchilov & Hutter, ICLR 2017 and ICLR 2019).
-        rate: the largest step of the first cycle; half of it in the second one.
+        cycles: one after the other.
+        batch: clips in a minibatch; decay: of the weights.
     """
 
     width: int = 256
     kernels: tuple[int, ...] = (9, 11, 11, 13, 13, 15, 17, 19)
-    clips: int = 40_000
-    cycles: tuple[int, ...] = (26_000, 30_000)
+    cycles: tuple[Cycle, ...] = (
+        Cycle("train", 40_000, 26_000, 2e-3),
+        Cycle("again", 32_000, 20_000, 1e-3, blur=0.3),
+    )
     batch: int = 32
-    rate: float = 2e-3
     decay: float = 1e-3
     seed: int = 0
 
-    @property
-    def steps(self) -> int:
-        """All minibatches."""
-        return sum(self.cycles)
+    def span(self, cycle: int) -> range:
+        """The minibatches of that cycle, counted from the beginning of the training."""
+        first = sum(each.steps for each in self.cycles[:cycle])
+        return range(first, first + self.cycles[cycle].steps)
 
     def rate_at(self, step: int) -> float:
         """The step size of that minibatch."""
-        place, cycle = step, 0
-        while place >= self.cycles[cycle]:
-            place, cycle = place - self.cycles[cycle], cycle + 1
-        done = place / self.cycles[cycle]
+        cycle = next(place for place in range(len(self.cycles)) if step in self.span(place))
+        done = (step - self.span(cycle).start) / self.cycles[cycle].steps
         warmth = done / 0.1 if done < 0.1 else 0.5 + 0.5 * math.cos(math.pi * (done - 0.1) / 0.9)
-        return self.rate * warmth / (1 + cycle)
+        return self.cycles[cycle].rate * warmth
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +115,9 @@ def synthesised(part: Part, clips: int, folder: Path, seed: int = 0) -> Corpus:
         folder.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(os.cpu_count()) as pool:
             lines = [line(number, part, seed) for number in range(clips)]
-            spoken = list(pool.map(partial(say, voices=breed(folder)), lines, chunksize=64))
+            # Each part of the training has a folder of its own: espeak-ng cannot take the voices of both.
+            voices = breed(folder / "again", part) if part == "again" else breed(folder)
+            spoken = list(pool.map(partial(say, voices=voices), lines, chunksize=64))
         np.save(name.with_suffix(".npy"), np.concatenate(spoken))
         index = {"lengths": [len(clip) for clip in spoken], "texts": [each.text for each in lines]}
         name.with_suffix(".json").write_text(json.dumps(index), encoding="utf-8")
@@ -113,7 +133,7 @@ class Batches(Dataset[tuple[Tensor, list[str]]]):
         self.corpus, self.recipe = corpus, recipe
 
     def __len__(self) -> int:
-        return self.recipe.steps
+        return sum(cycle.steps for cycle in self.recipe.cycles)
 
     def chosen(self, step: int) -> list[int]:
         """The clips of that step. Twenty batches are drawn at a time and sorted by length, then taken in any order."""
@@ -184,6 +204,24 @@ def warped(loud: Tensor, generator: torch.Generator, most: float = 0.15) -> Tens
     return weights.to(loud) @ loud
 
 
+def blurred(loud: Tensor, generator: torch.Generator, share: float) -> Tensor:
+    """A smoother spectrogram for that share of the clips: (N, bands, columns) -> the same, drawn like a vocoder's."""
+    loud = loud.clone()
+    for row, (chance, tall, long) in enumerate(torch.rand(len(loud), 3, generator=generator).tolist()):
+        if chance < share:
+            bands, columns = (_bell(2 * size).to(loud) for size in (tall, long))
+            soft = F.conv2d(loud[row, None, None], bands[None, None, :, None], padding=(len(bands) // 2, 0))
+            soft = F.conv2d(soft, columns[None, None, None], padding=(0, len(columns) // 2))
+            loud[row] = soft[0, 0]
+    return loud
+
+
+def _bell(deviation: float) -> Tensor:
+    places = torch.arange(-4.0, 5.0)
+    weights = (-0.5 * (places / max(deviation, 1e-3)).square()).exp()
+    return weights / weights.sum()
+
+
 @dataclass(eq=False)
 class State:
     """Where a training stands; with it, it goes on as if it had never stopped."""
@@ -203,43 +241,50 @@ class Record:
 
 
 def train(
-    recipe: Recipe, corpus: Corpus, *, device: str = "cpu", state: State | None = None, workers: int = 0
-) -> Iterator[tuple[Record, SpeechNetwork, torch.optim.Optimizer]]:
-    """Train, one record a minibatch.
+    recipe: Recipe,
+    cycle: int,
+    corpus: Corpus,
+    network: SpeechNetwork,
+    *,
+    state: State | None = None,
+    workers: int = 0,
+) -> Iterator[tuple[Record, torch.optim.Optimizer]]:
+    """Train for one cycle, one record a minibatch.
 
     Args:
+        network: where it begins; it is changed.
         state: where to go on.
         workers: processes that prepare minibatches; 0 is this one.
 
     Yields:
-        The record, and the network and its optimiser as they are then (to be looked at before the next record).
+        The record, and the optimiser; both it and the network as they are then (to be looked at before the next one).
     """
-    network = SpeechNetwork(recipe.width, recipe.kernels, recipe.seed).to(device)
-    optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.decay)
-    first = 0
+    network.requires_grad_(True)
+    optimiser = torch.optim.AdamW(network.parameters(), recipe.rate_at(0), betas=(0.9, 0.98), weight_decay=recipe.decay)
+    steps = recipe.span(cycle)
     if state is not None:
         network.load_state_dict(state.network)
         optimiser.load_state_dict(state.optimiser)
-        first = state.step
+        steps = range(state.step, steps.stop)
     network.train()
-    batches = Batches(corpus, recipe)
     loader = DataLoader(
-        torch.utils.data.Subset(batches, range(first, len(batches))),
+        torch.utils.data.Subset(Batches(corpus, recipe), steps),
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
     )
-    began = time.monotonic()
-    for step, (sound, texts) in enumerate(loader, first):
+    began, blur = time.monotonic(), recipe.cycles[cycle].blur
+    for step, (sound, texts) in zip(steps, loader, strict=True):
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate_at(step)
         # Dropout draws from the global generator: every step has its own seed, so that a resumed training is the same.
         torch.manual_seed(recipe.seed * 1_000_003 + step)
         with torch.no_grad():
-            chance, loud = torch.Generator().manual_seed(~step), network.front(sound.to(device))
-            loud = masked(warped(loud, chance), chance)
+            chance, loud = torch.Generator().manual_seed(~step), network.front(sound.to(network.device))
+            loud = blurred(warped(loud, chance), chance, blur) if blur else warped(loud, chance)
+            loud = masked(loud, chance)
         # Numbers of 16 bits, sums of 32: twice as fast where the processor knows bfloat16.
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
+        with torch.autocast(network.device.type, torch.bfloat16):
             logits = network.hear(loud)
         loss = loss_of(logits.float(), texts)
         letters = sum(map(len, texts))
@@ -247,7 +292,7 @@ def train(
         (loss.sum() / letters).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        yield Record(step + 1, float(loss.detach().sum()) / letters, time.monotonic() - began), network, optimiser
+        yield Record(step + 1, float(loss.detach().sum()) / letters, time.monotonic() - began), optimiser
 
 
 # --------------------------------------------------------------------------------------------------------- the judge
@@ -287,13 +332,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("speech_work"), help="where speech and states are kept")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--cycles", type=int, nargs="+", default=Recipe.cycles)
-    parser.add_argument("--clips", type=int, default=Recipe.clips)
-    parser.add_argument("--seed", type=int, default=Recipe.seed)
+    parser.add_argument("--cycle", type=int, default=0, help="where to begin; 1: from the network that is shipped")
     given = parser.parse_args()
     if not given.judge:
-        recipe = Recipe(cycles=tuple(given.cycles), clips=given.clips, seed=given.seed)
-        _train_and_save(recipe, given.work, given.device, given.workers)
+        for cycle in range(given.cycle, len(Recipe.cycles)):
+            _train_and_save(Recipe(), cycle, given.work, given.device, given.workers)
     network = load(CHECKPOINT).network
     for part, rate in judge(network, given.work).items():
         print(f"word error rate, {_NAMES[part]}: {rate:.4f}", flush=True)
@@ -304,29 +347,37 @@ def main() -> None:
 _NAMES = {"espeak": "unseen voices of espeak-ng", "flite": f"unseen voice of flite ({UNSEEN_FLITE})"}
 
 
-def _train_and_save(recipe: Recipe, work: Path, device: str, workers: int) -> None:
-    corpus = synthesised("train", recipe.clips, work, recipe.seed)
+def _train_and_save(recipe: Recipe, cycle: int, work: Path, device: str, workers: int) -> None:
+    """One cycle, from the network that the one before it has left, and the judgement of what came out."""
+    network, before = SpeechNetwork(recipe.width, recipe.kernels, recipe.seed), []
+    if cycle > 0:
+        network, figures = load(CHECKPOINT)
+        before = list(figures["seconds"])[:cycle]
+    corpus = synthesised(recipe.cycles[cycle].part, recipe.cycles[cycle].clips, work, recipe.seed)
     print(f"{len(corpus)} clips, {corpus.ends[-1] / RATE / 3600:.1f} hours, {len(WORDS)} words", flush=True)
-    kept = work / f"state_{recipe.seed}_{recipe.steps}.pt"
+    kept = work / f"state_{recipe.seed}_{cycle}_{recipe.cycles[cycle].steps}.pt"
     state = State(**torch.load(kept, weights_only=True)) if kept.exists() else None
     saved, seconds, mean = time.monotonic(), 0.0, 0.0
-    for record, network, optimiser in train(recipe, corpus, device=device, state=state, workers=workers):
+    network.to(device)
+    for record, optimiser in train(recipe, cycle, corpus, network, state=state, workers=workers):
+        last = record.step == recipe.span(cycle).stop
         mean = record.loss if mean == 0 else 0.98 * mean + 0.02 * record.loss
         if record.step % 100 == 0:
             print(f"step {record.step}: loss a letter {mean:.4f}, {record.seconds:.0f} s", flush=True)
-        if time.monotonic() - saved > 60 or record.step == recipe.steps:
+        if time.monotonic() - saved > 60 or last:
             saved, seconds = time.monotonic(), record.seconds
             fresh = kept.with_suffix(".new")
             torch.save(
                 {"step": record.step, "network": network.state_dict(), "optimiser": optimiser.state_dict()}, fresh
             )
             fresh.replace(kept)
-        if record.step % 2000 == 0 or record.step == recipe.steps:
+        if record.step % 2000 == 0 or last:
             network.eval()
             print(f"step {record.step}: {judge(network, work, 100)}", flush=True)
             network.train()
     network.eval().requires_grad_(False)
-    figures = {**asdict(recipe), "words": len(WORDS), "seconds": round(seconds)}
+    done = replace(recipe, cycles=recipe.cycles[: cycle + 1])
+    figures = {**asdict(done), "words": len(WORDS), "seconds": [*before, round(seconds)]}
     save(network, figures)
     figures["word_error_rate"] = judge(load(CHECKPOINT).network, work)
     save(network, figures)

@@ -440,11 +440,11 @@ def number_of(count: int) -> str:
 
 def show_network() -> None:
     figures = recogniser().figures
-    rates = figures["word_error_rate"]
+    rates, phrases = figures["word_error_rate"], sum(cycle["clips"] for cycle in figures["cycles"])
     with st.expander("The network", icon=":material/graphic_eq:"):
         st.markdown(
             "A small network of our own: 64 mel bands, depthwise separable convolutions in time, CTC; "
-            f"{figures['words']} words, trained on {number_of(figures['clips'])} synthesised phrases. Wrong words of "
+            f"{figures['words']} words, trained on {number_of(phrases)} synthesised phrases. Wrong words of "
             f"new phrases: **{percent(rates['espeak'])}** by voices of espeak-ng that it was never trained on, "
             f"**{percent(rates['flite'])}** by a voice of another synthesiser (flite, *rms*) that it was never trained "
             "on. People's own voices are stranger still: expect it to misunderstand you. "

@@ -1,0 +1,77 @@
+"""The training of the recogniser: its minibatches, its cycles, and that a stopped one goes on as if it never had."""
+
+import numpy as np
+import pytest
+import torch
+
+from adv_core.sound import RATE
+from adv_core.speech import SpeechNetwork
+from adv_core.speech_training import Batches, Corpus, Cycle, Recipe, State, blurred, masked, train, warped
+
+TINY = Recipe(16, (3,), (Cycle("train", 12, 6, 2e-3), Cycle("again", 12, 4, 1e-3, blur=0.5)), batch=3)
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    """Tones that count as words."""
+    chance = np.random.default_rng(0)
+    lengths = chance.integers(RATE // 4, RATE // 2, 12)
+    clips = [np.round(8000 * np.sin(np.arange(length) * chance.uniform(0.1, 1))).astype(np.int16) for length in lengths]
+    return Corpus(np.concatenate(clips), np.cumsum(lengths), ["yes", "no", "stop"] * 4)
+
+
+def learnt(corpus: Corpus, cycle: int, stop: int | None = None, state: State | None = None) -> State:
+    """The network after that cycle, or after the minibatch of that number."""
+    network = SpeechNetwork(TINY.width, TINY.kernels)
+    for record, optimiser in train(TINY, cycle, corpus, network, state=state):
+        if record.step in (stop, TINY.span(cycle).stop):
+            return State(record.step, network.state_dict(), optimiser.state_dict())
+    raise AssertionError("it ended early")
+
+
+@pytest.mark.parametrize("cycle", [0, 1])
+def test_a_stopped_training_goes_on_as_if_it_had_never_stopped(corpus: Corpus, cycle: int) -> None:
+    whole = learnt(corpus, cycle)
+    half = learnt(corpus, cycle, stop=TINY.span(cycle).start + 2)
+    resumed = learnt(corpus, cycle, state=half)
+    assert resumed.step == whole.step == TINY.span(cycle).stop
+    for name, weights in whole.network.items():
+        assert torch.equal(weights, resumed.network[name]), name
+    assert any(not torch.equal(weights, half.network[name]) for name, weights in whole.network.items())
+
+
+def test_each_cycle_rises_and_falls() -> None:
+    assert [TINY.span(0), TINY.span(1)] == [range(6), range(6, 10)]
+    recipe = Recipe()
+    for place, cycle in enumerate(recipe.cycles):
+        rates = [recipe.rate_at(step) for step in recipe.span(place)[::50]]
+        top = int(np.argmax(rates))
+        assert max(rates) == pytest.approx(cycle.rate) and rates[0] == 0 and rates[-1] < cycle.rate / 100
+        assert rates[: top + 1] == sorted(rates[: top + 1]) and rates[top:] == sorted(rates[top:], reverse=True)
+
+
+def test_every_clip_is_drawn_once_an_epoch(corpus: Corpus) -> None:
+    batches = Batches(corpus, Recipe(cycles=(Cycle("train", 12, 20, 1e-3),), batch=3))
+    drawn = sorted(index for step in range(20) for index in batches.chosen(step))
+    assert drawn == sorted(list(range(12)) * 5)
+    (one, texts), (two, _) = batches[3], batches[3]
+    assert torch.equal(one, two) and one.shape[0] == len(texts) == 3
+
+
+def test_augmentations_are_drawn_and_leave_the_shape() -> None:
+    loud = torch.randn(6, 64, 90, generator=torch.Generator().manual_seed(1))
+
+    def chance() -> torch.Generator:
+        return torch.Generator().manual_seed(2)
+
+    for change in (lambda: warped(loud, chance()), lambda: masked(loud, chance()), lambda: blurred(loud, chance(), 1)):
+        once = change()
+        assert once.shape == loud.shape and torch.equal(once, change()) and not torch.equal(once, loud)
+    assert torch.equal(blurred(loud, chance(), 0), loud)
+    assert bool((blurred(loud, chance(), 1).var((1, 2)) < loud.var((1, 2))).all())
+
+
+def test_it_learns(corpus: Corpus) -> None:
+    recipe = Recipe(32, (5,), (Cycle("train", 12, 60, 1e-2),), batch=12)
+    losses = [record.loss for record, _ in train(recipe, 0, corpus, SpeechNetwork(recipe.width, recipe.kernels))]
+    assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
