@@ -7,6 +7,8 @@ time (QuartzNet: Kriman et al., ICASSP 2020, arXiv:1910.10261), and for every 20
 `assets/speech/` holds the trained weights, beside the figures that `python -m adv_core.speech_training` printed.
 """
 
+import hashlib
+import io
 import json
 import math
 import zipfile
@@ -266,8 +268,11 @@ def load(folder: Path, device: str = "cpu") -> Checkpoint:
     """
     try:
         figures = json.loads((folder / "recogniser.json").read_text(encoding="utf-8"))
+        weights = (folder / "recogniser.npz").read_bytes()
+        if hashlib.sha256(weights).hexdigest() != figures["sha256"]:
+            raise ValueError("these are other weights")
         network = SpeechNetwork(figures["width"], figures["kernels"])
-        with np.load(folder / "recogniser.npz", allow_pickle=False) as stored:
+        with np.load(io.BytesIO(weights), allow_pickle=False) as stored:
             network.load_state_dict({key: torch.from_numpy(_wide(stored[key])) for key in stored.files})
     except (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"the speech network is missing or damaged ({type(error).__name__})") from error
@@ -285,6 +290,8 @@ def save(network: SpeechNetwork, figures: Mapping[str, Any], folder: Path = CHEC
         key: value.cpu().numpy().astype(np.float16) if value.is_floating_point() else value.cpu().numpy()
         for key, value in network.state_dict().items()
     }
-    np.savez_compressed(folder / "recogniser.npz", **weights)
+    file = folder / "recogniser.npz"
+    np.savez_compressed(file, **weights)
+    figures = {**figures, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     text = json.dumps(figures, indent=2, ensure_ascii=False) + "\n"
     (folder / "recogniser.json").write_text(text, encoding="utf-8")

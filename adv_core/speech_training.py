@@ -2,8 +2,7 @@
 
     python -m adv_core.speech_training                      # synthesise, train, judge, and write assets/speech
     python -m adv_core.speech_training --cycle 1            # the second cycle, from the network that is shipped
-    python -m adv_core.speech_training --judge              # judge it as it is
-    python -m adv_core.speech_training --recordings FOLDER  # ... and on recordings: *.wav, with words in *.txt
+    python -m adv_core.speech_training --judge              # judge it as it is, and write down what it made of it
 
 Deterministic by seed, up to the last bits of the kernels, and resumable: every minute the state is written beside the
 synthesised speech. Needs espeak-ng, flite and festival (`speech_synthesis`).
@@ -27,9 +26,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from adv_core.sound import RATE, Samples, open_sound
+from adv_core.sound import RATE, Samples
 from adv_core.speech import CHECKPOINT, SpeechNetwork, load, save, spell, transcripts, word_errors
-from adv_core.speech_synthesis import UNSEEN_FLITE, WORDS, Part, breed, heard, line, say
+from adv_core.speech_recordings import phrases, telephone
+from adv_core.speech_synthesis import WORDS, Part, breed, heard, line, say
 
 
 @dataclass(frozen=True)
@@ -318,17 +318,19 @@ def judge(network: SpeechNetwork, folder: Path, clips: int = 500, seed: int = 1)
     return found
 
 
-def recordings(folder: Path) -> tuple[list[Samples], list[str]]:
-    """Every *.wav of a folder that has its words beside it, in a *.txt."""
-    files = [file for file in sorted(folder.glob("*.wav")) if file.with_suffix(".txt").exists()]
-    texts = [file.with_suffix(".txt").read_text(encoding="utf-8").strip().lower() for file in files]
-    return [open_sound(file.read_bytes()).samples for file in files], texts
+def judge_on_people(network: SpeechNetwork) -> dict[str, float]:
+    """Word error rates on the recordings of people that are installed (`speech_recordings`)."""
+    recorded = {"telephone": telephone(), "phrases": phrases()}
+    return {
+        name: word_error_rate(network, [each.samples for each in clips], [each.text for each in clips])
+        for name, clips in recorded.items()
+        if clips
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--judge", action="store_true", help="judge the shipped network instead of training one")
-    parser.add_argument("--recordings", type=Path, help="a folder of recordings to be judged on as well")
     parser.add_argument("--work", type=Path, default=Path("speech_work"), help="where speech and states are kept")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=1)
@@ -337,14 +339,15 @@ def main() -> None:
     if not given.judge:
         for cycle in range(given.cycle, len(Recipe.cycles)):
             _train_and_save(Recipe(), cycle, given.work, given.device, given.workers)
-    network = load(CHECKPOINT).network
-    for part, rate in judge(network, given.work).items():
-        print(f"word error rate, {_NAMES[part]}: {rate:.4f}", flush=True)
-    if given.recordings:
-        print(f"word error rate, recordings: {word_error_rate(network, *recordings(given.recordings)):.4f}")
-
-
-_NAMES = {"espeak": "unseen voices of espeak-ng", "flite": f"unseen voice of flite ({UNSEEN_FLITE})"}
+    network, figures = load(CHECKPOINT)
+    known = figures.get("recordings", {})  # of an earlier judge, who had more recordings
+    figures = {
+        **figures,
+        "word_error_rate": judge(network, given.work),
+        "recordings": {**known, **judge_on_people(network)},
+    }
+    save(network, figures)
+    print(json.dumps({name: figures[name] for name in ("word_error_rate", "recordings")}, indent=2))
 
 
 def _train_and_save(recipe: Recipe, cycle: int, work: Path, device: str, workers: int) -> None:
@@ -378,8 +381,6 @@ def _train_and_save(recipe: Recipe, cycle: int, work: Path, device: str, workers
     network.eval().requires_grad_(False)
     done = replace(recipe, cycles=recipe.cycles[: cycle + 1])
     figures = {**asdict(done), "words": len(WORDS), "seconds": [*before, round(seconds)]}
-    save(network, figures)
-    figures["word_error_rate"] = judge(load(CHECKPOINT).network, work)
     save(network, figures)
 
 

@@ -1,4 +1,5 @@
-"""What the lesson on speech says about itself, measured. Needs espeak-ng, flite and festival, to have somebody speak.
+"""What the lesson on speech says about itself, measured. Needs espeak-ng, flite and festival to have
+somebody speak, and for `recordings` what `adv_core.speech_recordings` names.
 
 python -m bench.speech                       # all of it: a quarter of an hour on two cores
 python -m bench.speech words recordings attack noise
@@ -13,31 +14,17 @@ from random import Random
 import numpy as np
 
 from adv_core.attacks import run
-from adv_core.sound import Samples, distortion, open_sound, signal_to_noise, to_wav
+from adv_core.sound import Samples, distortion, signal_to_noise
 from adv_core.speech import recogniser, word_errors
 from adv_core.speech_attack import as_samples, fits, heard_as, hide, with_noise
-from adv_core.speech_synthesis import NUMBERS, phrase
+from adv_core.speech_recordings import Recorded, phrases, telephone
+from adv_core.speech_synthesis import phrase
 from adv_core.speech_tasks import Clip
 from adv_core.speech_training import judge, synthesised
 
 WORK = Path("speech_work")
 PAIRS = 100
 STEPS = 400  # as on the page
-
-# Debian's packages asterisk-core-sounds-en-wav (a professional speaker, by telephone) and pocketsphinx-testdata.
-TELEPHONE = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
-SPHINX = Path("/usr/share/pocketsphinx/test/data")
-TELEPHONE_WORDS = {
-    **{f"digits/{number}": word for number, word in zip([*range(21), *range(30, 100, 10)], NUMBERS, strict=False)},
-    **{f"digits/{word}": word for word in ("hundred", "thousand", "million", "today", "tomorrow", "dollars", "at")},
-    **{word: word for word in ("hello", "goodbye", "is", "time", "transfer", "minutes", "hours")},
-    **{f"vm-{word}": word for word in ("and", "delete", "first", "last", "message", "no")},
-}
-SPHINX_WORDS = {
-    "goforward.raw": "go forward ten meters",
-    "tidigits/dhd.2934z.raw": "two nine three four zero",
-    "cards/004.wav": "five five",
-}
 
 
 def words() -> None:
@@ -50,24 +37,20 @@ def words() -> None:
 def recordings() -> None:
     """People: one on the telephone, and three recordings of others."""
     print("\n| recorded | words | wrong |\n|---|---|---|")
-    told = {TELEPHONE / f"{name}.wav": text for name, text in TELEPHONE_WORDS.items()}
-    _count("single words, one speaker, by telephone (8 kHz)", told)
-    _count("phrases, three speakers", {SPHINX / name: text for name, text in SPHINX_WORDS.items()})
+    _count("single words, one speaker, by telephone (8 kHz)", telephone())
+    _count("phrases, three speakers", phrases())
 
 
-def _count(title: str, told: dict[Path, str]) -> None:
-    wrong = total = 0
-    for file, text in told.items():
-        if not file.exists():
-            print(f"| {title} | not installed | |")
-            return
-        data = file.read_bytes()
-        samples = np.frombuffer(data, "<i2").astype(np.int16) if file.suffix == ".raw" else None
-        clip = open_sound(data if samples is None else to_wav(samples)).samples
-        said = heard_as(recogniser().network, [clip])[0]
-        wrong, total = wrong + word_errors(text, said), total + len(text.split())
-        if said != text:
-            print(f"{text}: {said}", file=sys.stderr)
+def _count(title: str, recorded: list[Recorded]) -> None:
+    if not recorded:
+        print(f"| {title} | not installed | |")
+        return
+    said = heard_as(recogniser().network, [each.samples for each in recorded])
+    for each, heard in zip(recorded, said, strict=True):
+        if heard != each.text:
+            print(f"{each.text}: {heard}", file=sys.stderr)
+    wrong = sum(word_errors(each.text, heard) for each, heard in zip(recorded, said, strict=True))
+    total = sum(len(each.text.split()) for each in recorded)
     print(f"| {title} | {total} | {wrong} ({wrong / total:.0%}) |", flush=True)
 
 

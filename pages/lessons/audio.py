@@ -441,15 +441,22 @@ def number_of(count: int) -> str:
 def show_network() -> None:
     figures = recogniser().figures
     rates, phrases = figures["word_error_rate"], sum(cycle["clips"] for cycle in figures["cycles"])
+    people = figures.get("recordings", {})
     with st.expander("The network", icon=":material/graphic_eq:"):
         st.markdown(
             "A small network of our own: 64 mel bands, depthwise separable convolutions in time, CTC; "
             f"{figures['words']} words, trained on {number_of(phrases)} synthesised phrases. Wrong words of "
             f"new phrases: **{percent(rates['espeak'])}** by voices of espeak-ng that it was never trained on, "
             f"**{percent(rates['flite'])}** by a voice of another synthesiser (flite, *rms*) that it was never trained "
-            "on. People's own voices are stranger still: expect it to misunderstand you. "
-            "(`python -m adv_core.speech_training --judge`)"
+            "on. (`python -m adv_core.speech_training --judge`)"
         )
+        if {"telephone", "phrases"} <= set(people):
+            st.markdown(
+                "It has never heard anybody alive, and that shows. Wrong words of real recordings: "
+                f"**{people['phrases']:.0%}** in phrases of three speakers, **{people['telephone']:.0%}** of single "
+                "words by one more, over a telephone (a word too many counts as well, so that more than 100 % can be "
+                "wrong). Expect it to misunderstand you. The attack does not mind: it needs the network, not the truth."
+            )
 
 
 main()

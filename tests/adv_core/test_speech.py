@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from adv_core.speech import (
     load,
     needed_frames,
     recogniser,
+    save,
     spell,
     transcripts,
     word_errors,
@@ -102,14 +104,23 @@ def test_word_errors(said: str, heard: str, errors: int) -> None:
     assert word_errors(said, heard) == errors
 
 
-def test_the_shipped_network_is_small_and_whole(tmp_path) -> None:
+def test_the_shipped_network_is_small_and_whole() -> None:
     network = recogniser().network
     assert sum(p.numel() for p in network.parameters()) <= 1_500_000
     assert (CHECKPOINT / "recogniser.npz").stat().st_size <= 3 * 2**20
     assert not network.training and not any(p.requires_grad for p in network.parameters())
-    (tmp_path / "recogniser.json").write_text("{}")
-    with pytest.raises(ValueError, match="missing or damaged"):
-        load(tmp_path)
+
+
+def test_damaged_or_exchanged_weights_are_not_loaded(tmp_path: Path) -> None:
+    save(SpeechNetwork(16, (3,)), {"width": 16, "kernels": [3]}, tmp_path)
+    assert load(tmp_path).network.device.type == "cpu"
+    weights = tmp_path / "recogniser.npz"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    for told in (None, "{}", "nothing"):
+        if told is not None:
+            (tmp_path / "recogniser.json").write_text(told)
+        with pytest.raises(ValueError, match="missing or damaged"):
+            load(tmp_path)
 
 
 def test_frames_last_twenty_milliseconds() -> None:

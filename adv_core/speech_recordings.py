@@ -1,0 +1,58 @@
+"""People, for the recogniser to be judged on: recordings that Debian has in its packages, and what is said in them.
+
+    apt-get install asterisk-core-sounds-en-wav pocketsphinx-testdata
+
+Nothing of them is trained on, or shipped.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from adv_core.sound import Samples, open_sound, to_wav
+from adv_core.speech_synthesis import NUMBERS
+
+TELEPHONE = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
+SPHINX = Path("/usr/share/pocketsphinx/test/data")
+
+_SINGLE = {
+    **{f"digits/{number}": word for number, word in zip([*range(21), *range(30, 100, 10)], NUMBERS, strict=False)},
+    **{f"digits/{word}": word for word in ("hundred", "thousand", "million", "today", "tomorrow", "dollars", "at")},
+    **{word: word for word in ("hello", "goodbye", "is", "time", "transfer", "minutes", "hours")},
+    **{f"vm-{word}": word for word in ("and", "delete", "first", "last", "message", "no")},
+}
+_PHRASES = {
+    "goforward.raw": "go forward ten meters",
+    "tidigits/dhd.2934z.raw": "two nine three four zero",
+    "cards/004.wav": "five five",
+}
+
+
+class Recorded(NamedTuple):
+    """A clip, and what is said in it."""
+
+    samples: Samples
+    text: str
+
+
+def telephone() -> list[Recorded]:
+    """Single words by a professional speaker, 8 kHz; empty where they are not installed."""
+    return _opened({TELEPHONE / f"{name}.wav": text for name, text in _SINGLE.items()})
+
+
+def phrases() -> list[Recorded]:
+    """Phrases by three other speakers; empty where they are not installed."""
+    return _opened({SPHINX / name: text for name, text in _PHRASES.items()})
+
+
+def _opened(files: dict[Path, str]) -> list[Recorded]:
+    if not all(file.exists() for file in files):
+        return []
+    return [Recorded(open_sound(_wav(file)).samples, text) for file, text in files.items()]
+
+
+def _wav(file: Path) -> bytes:
+    """Its bytes; a raw file's samples with a header."""
+    data = file.read_bytes()
+    return to_wav(np.frombuffer(data, "<i2").astype(np.int16)) if file.suffix == ".raw" else data
