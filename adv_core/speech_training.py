@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 
 from adv_core.sound import RATE, Samples
@@ -43,6 +44,8 @@ class Cycle:
         part: who speaks; clips: phrases that are synthesised.
         steps: minibatches; rate: the largest step of AdamW.
         blur: share of the clips whose spectrogram is smoothed, as a vocoder smooths it.
+        average: what is kept is the mean of the weights over this last part of the cycle, as a share (stochastic weight
+            averaging: Izmailov et al., UAI 2018, arXiv:1803.05407); 0 keeps the last ones.
     """
 
     part: Part
@@ -50,6 +53,7 @@ class Cycle:
     steps: int
     rate: float
     blur: float = 0.0
+    average: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Recipe:
     kernels: tuple[int, ...] = (9, 11, 11, 13, 13, 15, 17, 19)
     cycles: tuple[Cycle, ...] = (
         Cycle("train", 40_000, 26_000, 2e-3),
-        Cycle("again", 32_000, 20_000, 1e-3, blur=0.3),
+        Cycle("again", 32_000, 20_000, 1e-3, blur=0.3, average=0.45),
     )
     batch: int = 32
     decay: float = 1e-3
@@ -229,6 +233,7 @@ class State:
     step: int
     network: dict[str, Any]
     optimiser: dict[str, Any]
+    average: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -248,23 +253,27 @@ def train(
     *,
     state: State | None = None,
     workers: int = 0,
-) -> Iterator[tuple[Record, torch.optim.Optimizer]]:
+) -> Iterator[tuple[Record, State]]:
     """Train for one cycle, one record a minibatch.
 
     Args:
-        network: where it begins; it is changed.
+        network: where it begins; it is changed. At the end it is what the cycle keeps.
         state: where to go on.
         workers: processes that prepare minibatches; 0 is this one.
 
     Yields:
-        The record, and the optimiser; both it and the network as they are then (to be looked at before the next one).
+        The record, and the state as it is then, to be looked at before the next one: it is changed further.
     """
     network.requires_grad_(True)
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate_at(0), betas=(0.9, 0.98), weight_decay=recipe.decay)
+    mean = AveragedModel(network)
     steps = recipe.span(cycle)
+    averaged = steps.stop - round(recipe.cycles[cycle].average * len(steps))
     if state is not None:
         network.load_state_dict(state.network)
         optimiser.load_state_dict(state.optimiser)
+        if state.average is not None:
+            mean.load_state_dict(state.average)
         steps = range(state.step, steps.stop)
     network.train()
     loader = DataLoader(
@@ -292,7 +301,30 @@ def train(
         (loss.sum() / letters).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        yield Record(step + 1, float(loss.detach().sum()) / letters, time.monotonic() - began), optimiser
+        if step >= averaged:
+            mean.update_parameters(network)
+        if step == steps[-1] and averaged <= step:
+            _become(network, mean.module, recipe, corpus)
+        record = Record(step + 1, float(loss.detach().sum()) / letters, time.monotonic() - began)
+        yield record, State(step + 1, network.state_dict(), optimiser.state_dict(), mean.state_dict())
+
+
+@torch.no_grad()
+def _become(network: SpeechNetwork, mean: nn.Module, recipe: Recipe, corpus: Corpus, minibatches: int = 100) -> None:
+    """The mean of the weights instead of the last ones. What its batch norms see is not the mean of what theirs saw:
+    they look at some minibatches anew."""
+    network.load_state_dict(mean.state_dict())
+    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm1d)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean of all minibatches
+    network.train()
+    batches = Batches(corpus, recipe)
+    for step in range(min(minibatches, len(batches))):
+        network(batches[step][0].to(network.device))
+    for norm, momentum in zip(norms, usual, strict=True):
+        norm.momentum = momentum
 
 
 # --------------------------------------------------------------------------------------------------------- the judge
@@ -362,7 +394,7 @@ def _train_and_save(recipe: Recipe, cycle: int, work: Path, device: str, workers
     state = State(**torch.load(kept, weights_only=True)) if kept.exists() else None
     saved, seconds, mean = time.monotonic(), 0.0, 0.0
     network.to(device)
-    for record, optimiser in train(recipe, cycle, corpus, network, state=state, workers=workers):
+    for record, reached in train(recipe, cycle, corpus, network, state=state, workers=workers):
         last = record.step == recipe.span(cycle).stop
         mean = record.loss if mean == 0 else 0.98 * mean + 0.02 * record.loss
         if record.step % 100 == 0:
@@ -370,9 +402,7 @@ def _train_and_save(recipe: Recipe, cycle: int, work: Path, device: str, workers
         if time.monotonic() - saved > 60 or last:
             saved, seconds = time.monotonic(), record.seconds
             fresh = kept.with_suffix(".new")
-            torch.save(
-                {"step": record.step, "network": network.state_dict(), "optimiser": optimiser.state_dict()}, fresh
-            )
+            torch.save(vars(reached), fresh)
             fresh.replace(kept)
         if record.step % 2000 == 0 or last:
             network.eval()
