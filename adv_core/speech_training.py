@@ -234,11 +234,12 @@ class State:
     network: dict[str, Any]
     optimiser: dict[str, Any]
     average: dict[str, Any] | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Record:
-    """After a minibatch: its mean loss a letter, and the seconds since the training (re)started."""
+    """After a minibatch: its mean loss a letter, and the seconds that the cycle has taken."""
 
     step: int
     loss: float
@@ -275,6 +276,7 @@ def train(
         if state.average is not None:
             mean.load_state_dict(state.average)
         steps = range(state.step, steps.stop)
+    began = time.monotonic() - (0.0 if state is None else state.seconds)
     network.train()
     loader = DataLoader(
         torch.utils.data.Subset(Batches(corpus, recipe), steps),
@@ -282,7 +284,7 @@ def train(
         num_workers=workers,
         prefetch_factor=4 if workers else None,
     )
-    began, blur = time.monotonic(), recipe.cycles[cycle].blur
+    blur = recipe.cycles[cycle].blur
     for step, (sound, texts) in zip(steps, loader, strict=True):
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate_at(step)
@@ -306,7 +308,10 @@ def train(
         if step == steps[-1] and averaged <= step:
             _become(network, mean.module, recipe, corpus)
         record = Record(step + 1, float(loss.detach().sum()) / letters, time.monotonic() - began)
-        yield record, State(step + 1, network.state_dict(), optimiser.state_dict(), mean.state_dict())
+        yield (
+            record,
+            State(step + 1, network.state_dict(), optimiser.state_dict(), mean.state_dict(), record.seconds),
+        )
 
 
 @torch.no_grad()
