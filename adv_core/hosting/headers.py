@@ -66,7 +66,10 @@ def policy(html: str, embedded_by: Iterable[str] = ()) -> str:
     """
     directives = {
         "default-src": ["'self'"],
-        "script-src": ["'self'", *script_hashes(html)],
+        # blob: because Streamlit's frontend loads the scripts of our own components from there (canvas, plane, player).
+        # Only a script that runs already can make a blob; there is no 'unsafe-inline' and no 'unsafe-eval'.
+        "script-src": ["'self'", "blob:", *script_hashes(html)],
+        "worker-src": ["'self'"],
         # Streamlit's components, Plotly and Vega set styles from scripts, and the pages' own looks are style elements.
         "style-src": ["'self'", "'unsafe-inline'"],
         "img-src": ["'self'", "data:", "blob:"],

@@ -1,13 +1,13 @@
 """The end of an instance: what runs is finished, what waits is told, and only then the server stops.
 
-On SIGTERM, which is how a host says that it wants to stop a program. A second one, or SIGINT (Ctrl+C) at any time, stops
-at once.
+On SIGTERM, which is how a host tells a program to stop. A second one, or SIGINT (Ctrl+C) at any time, stops at once.
 """
 
 import asyncio
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -21,7 +21,7 @@ class Leaving:
     """How this process ends.
 
     Args:
-        finish: gets seconds; returns when everything that ran is finished, or when they are over, whether it is finished.
+        finish: gets seconds; returns when all that ran is finished, or when they are over: whether it is finished.
         seconds: for that.
     """
 
@@ -54,9 +54,11 @@ class Leaving:
         threading.Thread(target=self._end, name="adv_core leaving", daemon=True).start()
 
     def _end(self) -> None:
+        began = time.monotonic()
         finished = self._finish(self._seconds)
         _log.info("What ran is finished." if finished else "Time is over, and what ran is not finished.")
-        threading.Event().wait(LAST_LOOK)
+        if time.monotonic() - began > 0.01:  # something ran
+            time.sleep(LAST_LOOK)
         self._loop.call_soon_threadsafe(self._stop)
 
     def _stop(self) -> None:
