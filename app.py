@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 import streamlit.logger
 from starlette.middleware import Middleware
-from streamlit import config, file_util
+from streamlit import config, file_util, runtime
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from adv_core import metrics
@@ -35,6 +35,13 @@ def log_ours_only() -> None:
 def count(error: Exception) -> None:
     """A page that failed. Streamlit has logged it, and shows a sentence without details."""
     metrics.page_errors.labels(type(error).__name__).inc()
+
+
+def kept(session: str) -> tuple[int, int]:
+    """Bytes of the files that this session has uploaded, and of everybody's."""
+    files = runtime.get_instance().uploaded_file_mgr.file_storage
+    sizes = {name: sum(len(file.data) for file in list(own.values())) for name, own in list(files.items())}
+    return sizes.get(session, 0), sum(sizes.values())
 
 
 async def sweep_rooms() -> None:
@@ -66,7 +73,7 @@ app = st.App(
     middleware=[
         Middleware(SecurityHeaders, html=(Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8")),
         Middleware(ProxyHeadersMiddleware, trusted_hosts=trusted_proxies()),
-        Middleware(Door, leaving=lambda: leaving.begun),
+        Middleware(Door, leaving=lambda: leaving.begun, kept=kept),
     ],
     on_script_error=count,
 )

@@ -18,6 +18,8 @@
 | `ADV_MAX_SESSIONS_PER_ADDRESS` | 400 | sessions from one address; a class behind one address counts as one |
 | `ADV_MAX_REQUESTS_PER_MINUTE` | 30000 | HTTP requests from one address; a first visit makes 60 of them |
 | `ADV_MAX_MESSAGES_PER_MINUTE` | 600 | moved controls and the like of one session; what is more waits |
+| `ADV_MAX_SESSION_UPLOADS_MIB` | 50 | uploaded files of one session that are kept, in memory |
+| `ADV_MAX_UPLOADS_MIB` | 1024 | uploaded files of all sessions that are kept, in memory |
 | `ADV_DRAIN_SECONDS` | 20 | an instance that is told to stop finishes what runs for so long |
 | `ADV_REMEMBERED_MIB` | 96 | results that are kept, in case they are asked for again |
 | `ADV_MAX_ROOMS` | 100 | rooms of classes at a time |
@@ -52,6 +54,8 @@ class Limits:
     max_sessions_per_address: int = 400
     max_requests_per_minute: int = 30_000
     max_messages_per_minute: int = 600
+    max_session_uploads_mib: int = 50
+    max_uploads_mib: int = 1024
     drain_seconds: int = 20
     remembered_mib: int = 96
     max_rooms: int = 100

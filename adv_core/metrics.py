@@ -26,7 +26,7 @@ refused = Counter("adv_refused", "What was refused, by the limit that it met", [
 failed = Counter("adv_failures", "Computations that failed", ["type"])
 sessions = Gauge("adv_sessions", "Sessions (browser tabs) that are open")
 page_errors = Counter("adv_page_errors", "Pages that ended with an error", ["type"])
-for _reason in ("queue", "runs", "draining", "sessions", "address", "requests"):
+for _reason in ("queue", "runs", "draining", "sessions", "address", "requests", "uploads"):
     refused.labels(_reason)  # told from the start, as 0
 
 

@@ -1,4 +1,4 @@
-"""Who is let in: so many requests, sessions and messages for each address, and a page for whom there is no room.
+"""Who is let in, and what: so many requests and sessions of an address, messages and uploads of a session.
 
 Addresses are kept in memory only, as long as somebody is there or an allowance is not full again, and are told to
 nobody. A whole class may come from one address: the defaults of `adv_core.limits` are made for that.
@@ -8,6 +8,7 @@ import asyncio
 import ipaddress
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 
@@ -24,10 +25,11 @@ from adv_core.limits import LIMITS, Limits
 FULL = "All places of this instance are taken just now. Please try again in a minute."
 HASTE = "Too many requests have come from your network. Please try again in a moment."
 AGAIN = "60"  # seconds, after which somebody may come again
-UPLOAD = 100_000  # bytes of a request's body that count as a request of their own,
-MOST = 20_000_000  # of so many at most; whoever does not say how many sends as many
+TOO_MUCH = "Too many files are here already. Please remove one, or try again later."
+MOST = 20_000_000  # bytes that a request has if it does not say how many
 # Streamlit's own counters, for everybody who asks, and dear to collect: what a host wants to know is on another port.
 _CLOSED = "/_stcore/metrics"
+_UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Adversarial Lab</title>
@@ -70,16 +72,29 @@ class Door:
 
     Args:
         leaving: whether the instance is about to stop; nobody new is let in then.
+        kept: gets a session's name as it stands in the address of an upload; bytes of its files, and of all files.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits = LIMITS, leaving: Callable[[], bool] = lambda: False) -> None:
-        self._app, self._limits, self._leaving = app, limits, leaving
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits = LIMITS,
+        leaving: Callable[[], bool] = lambda: False,
+        kept: Callable[[str], tuple[int, int]] = lambda session: (0, 0),
+    ) -> None:
+        self._app, self._limits, self._leaving, self._kept = app, limits, leaving, kept
+        self._arriving = 0  # bytes of uploads that are on their way
         self._sessions: Counter[str] = Counter()
         self._requests = Allowances(limits.max_requests_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await (self._refusal(scope) or self._app)(scope, receive, send)
+            upload = _UPLOAD.search(scope["path"]) if scope["method"] == "PUT" else None
+            refusal = self._refusal(scope)
+            if refusal is None and upload:
+                await self._upload(upload[1], scope, receive, send)
+            else:
+                await (refusal or self._app)(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._session(scope, receive, send)
         else:
@@ -89,11 +104,7 @@ class Door:
         headers = Headers(scope=scope)
         if scope["path"].endswith(_CLOSED):
             return PlainTextResponse("Not found\n", 404)
-        cost = 1.0
-        if scope["method"] in ("PUT", "POST"):
-            length = headers.get("content-length", "")
-            cost += (min(int(length), MOST) if length.isdecimal() and len(length) < 16 else MOST) / UPLOAD
-        wait = self._requests.take(_address(scope), cost)
+        wait = self._requests.take(_address(scope))
         if wait:
             metrics.refused.labels("requests").inc()
             return PlainTextResponse(HASTE + "\n", 429, {"Retry-After": str(math.ceil(wait))})
@@ -103,6 +114,22 @@ class Door:
                 metrics.refused.labels(reason).inc()
                 return _sorry(reason)
         return None
+
+    async def _upload(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
+        length = Headers(scope=scope).get("content-length", "")
+        size = int(length) if length.isdecimal() and len(length) < 16 else MOST
+        mine, everybodys = self._kept(session)
+        limits = self._limits
+        much = mine + size > limits.max_session_uploads_mib * 2**20
+        if much or everybodys + self._arriving + size > limits.max_uploads_mib * 2**20:
+            metrics.refused.labels("uploads").inc()
+            await PlainTextResponse(TOO_MUCH + "\n", 413)(scope, receive, send)
+            return
+        self._arriving += size
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._arriving -= size
 
     def _no_room(self, address: str) -> str | None:
         """Why nobody new is let in, in a metric's word; None where there is room."""

@@ -119,7 +119,7 @@ def hand_over(logger: logging.Logger) -> None:
     logger.propagate = True
 
 
-def _warned(message: Any, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+def _warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any) -> None:
     _log.warning("%s at %s:%d", category.__name__, _short(filename), lineno)
 
 

@@ -16,7 +16,7 @@ Serve = Callable[[ASGIApp], AbstractContextManager[int]]
 @contextlib.contextmanager
 def serving(app: ASGIApp) -> Iterator[int]:
     """The port where it answers."""
-    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_level="error", ws="websockets-sansio"))
+    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_config=None, ws="websockets-sansio"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

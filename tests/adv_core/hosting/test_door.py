@@ -38,15 +38,19 @@ async def echo(websocket: WebSocket) -> None:
         pass
 
 
-def app(leaving: Callable[[], bool] = lambda: False, trusted: str = "10.0.0.0/8", **limits: int) -> Starlette:
+def app(
+    leaving: Callable[[], bool] = lambda: False,
+    kept: Callable[[str], tuple[int, int]] = lambda session: (0, 0),
+    **limits: int,
+) -> Starlette:
     return Starlette(
         routes=[
             Route("/{path:path}", answer, methods=["GET", "PUT"]),
             WebSocketRoute("/_stcore/stream", echo),
         ],
         middleware=[
-            Middleware(ProxyHeadersMiddleware, trusted_hosts=trusted),
-            Middleware(Door, limits=Limits(**limits), leaving=leaving),
+            Middleware(ProxyHeadersMiddleware, trusted_hosts="10.0.0.0/8"),
+            Middleware(Door, limits=Limits(**limits), leaving=leaving, kept=kept),
         ],
     )
 
@@ -80,10 +84,20 @@ def test_requests_of_one_address_have_a_limit(serve: Serve) -> None:
     assert told("adv_refused_total", "requests") == before + 2
 
 
-def test_an_upload_counts_as_many_requests(serve: Serve) -> None:
-    with serve(app(max_requests_per_minute=12)) as port:
-        assert get(port, body=bytes(1_000_000))[0] == 200
-        assert get(port)[0] == 200 and get(port)[0] == 429
+def test_uploads_of_one_session_and_of_all(serve: Serve) -> None:
+    megabyte, before = 2**20, told("adv_refused_total", "uploads")
+
+    def kept(session: str) -> tuple[int, int]:
+        return (2 * megabyte if session == "rich" else 0), 8 * megabyte
+
+    def upload(session: str, size: int) -> int:
+        return get(port, f"/base/_stcore/upload_file/{session}/some-file", bytes(size))[0]
+
+    with serve(app(kept=kept, max_session_uploads_mib=3, max_uploads_mib=10)) as port:
+        assert upload("rich", megabyte) == 200 and upload("rich", megabyte + 1) == 413
+        assert upload("poor", 2 * megabyte) == 200 and upload("poor", 2 * megabyte + 1) == 413
+        assert get(port, "/elsewhere", bytes(4 * megabyte))[0] == 200
+    assert told("adv_refused_total", "uploads") == before + 2
 
 
 def test_an_address_that_nobody_trusted_has_written_is_not_believed(serve: Serve) -> None:
