@@ -75,7 +75,8 @@ def policy(html: str, embedded_by: Iterable[str] = ()) -> str:
         "img-src": ["'self'", "data:", "blob:"],
         "font-src": ["'self'", "data:"],
         "media-src": ["'self'", "data:", "blob:"],
-        "connect-src": ["'self'"],
+        # A recording and a photograph of the camera are fetched from inside of the page before they are uploaded.
+        "connect-src": ["'self'", "blob:", "data:"],
         "object-src": ["'none'"],
         "frame-src": ["'none'"],
         "base-uri": ["'self'"],

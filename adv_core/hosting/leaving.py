@@ -55,11 +55,13 @@ class Leaving:
 
     def _end(self) -> None:
         began = time.monotonic()
-        finished = self._finish(self._seconds)
-        _log.info("What ran is finished." if finished else "Time is over, and what ran is not finished.")
-        if time.monotonic() - began > 0.01:  # something ran
-            time.sleep(LAST_LOOK)
-        self._loop.call_soon_threadsafe(self._stop)
+        try:
+            finished = self._finish(self._seconds)
+            _log.info("What ran is finished." if finished else "Time is over, and what ran is not finished.")
+            if time.monotonic() - began > 0.01:  # something ran
+                time.sleep(LAST_LOOK)
+        finally:
+            self._loop.call_soon_threadsafe(self._stop)
 
     def _stop(self) -> None:
         # Not by uvicorn's handler: it would raise the signal again at the end, and this end is no failure.

@@ -78,6 +78,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium on this machine")
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+        flags += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a microphone and a camera
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield running
         running.close()
