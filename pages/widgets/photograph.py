@@ -73,7 +73,8 @@ def own_picture(
     )
     st.caption(note)
     if st.toggle("Use the camera", key="camera_on"):
-        st.camera_input("Take a picture", key="camera", on_change=_take, args=(page, "camera", default))
+        # Not "camera": that is the key of a page's own state.
+        st.camera_input("Take a picture", key="taken", on_change=_take, args=(page, "taken", default))
     if "own_image" in state and page.value.image != OWN:
         st.button("Back to your own picture", on_click=page.set, kwargs={"image": OWN}, width="stretch")
     if state.get("upload_error"):
