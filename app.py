@@ -3,12 +3,38 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
+import streamlit.logger
+from starlette.middleware import Middleware
+from streamlit import config, file_util
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from adv_core import metrics
 from adv_core.classroom.store import SWEEP_SECONDS, sweep_what_has_expired
-from adv_core.engine import ready
+from adv_core.engine import drain, ready
+from adv_core.hosting import logs
+from adv_core.hosting.door import Door, trusted_proxies
+from adv_core.hosting.headers import SecurityHeaders
+from adv_core.hosting.leaving import Leaving
+from adv_core.hosting.uploads import keep_in_memory
+from adv_core.limits import LIMITS
+
+leaving = Leaving(drain, LIMITS.drain_seconds)
+
+
+def log_ours_only() -> None:
+    """Streamlit gives each of its loggers a handler; ours takes their place, also for loggers that it makes later."""
+    logs.set_up()
+    streamlit.logger.setup_formatter = logs.hand_over
+    streamlit.logger.update_formatter()
+
+
+def count(error: Exception) -> None:
+    """A page that failed. Streamlit has logged it, and shows a sentence without details."""
+    metrics.page_errors.labels(type(error).__name__).inc()
 
 
 async def sweep_rooms() -> None:
@@ -24,6 +50,7 @@ async def prepared(_: Any) -> AsyncIterator[None]:
 
     The network is loaded beside the server, so that a page can be opened meanwhile.
     """
+    leaving.on_sigterm()
     loading = asyncio.get_running_loop().run_in_executor(None, lambda: ready(timeout=60))
     sweeping = asyncio.create_task(sweep_rooms())
     yield
@@ -31,4 +58,15 @@ async def prepared(_: Any) -> AsyncIterator[None]:
     sweeping.cancel()
 
 
-app = st.App("pages/switchboard.py", lifespan=prepared)
+log_ours_only()
+keep_in_memory(config.get_option("server.maxUploadSize"))
+app = st.App(
+    "pages/switchboard.py",
+    lifespan=prepared,
+    middleware=[
+        Middleware(SecurityHeaders, html=(Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8")),
+        Middleware(ProxyHeadersMiddleware, trusted_hosts=trusted_proxies()),
+        Middleware(Door, leaving=lambda: leaving.begun),
+    ],
+    on_script_error=count,
+)

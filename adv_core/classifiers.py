@@ -17,6 +17,7 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -49,6 +50,12 @@ class Weights:
         return self.url.rsplit("/", 1)[-1]
 
     @property
+    def sha256(self) -> str:
+        """The first digits of the checksum."""
+        match = re.search(r"-([0-9a-f]{8,})\.", self.file_name)
+        return match.group(1) if match else ""
+
+    @property
     def folder(self) -> Path:
         """torch's cache: ``$TORCH_HOME`` or ``~/.cache/torch``, in ``hub/checkpoints``."""
         return Path(torch.hub.get_dir()) / "checkpoints"
@@ -70,6 +77,7 @@ class ClassifierInfo:
         input_size: side of the square picture that it sees.
         load: makes the network with its weights, once they are on this machine.
         checkpoint: the packaged file, or the web address, of its weights.
+        sha256: of that file; of torchvision's, the first digits.
         mean, std: the normalisation that belongs to the weights.
     """
 
@@ -82,6 +90,7 @@ class ClassifierInfo:
     input_size: int
     load: Callable[[], nn.Module]
     checkpoint: Callable[[], Path] | Weights
+    sha256: str
     mean: tuple[float, float, float] = _IMAGENET_MEAN
     std: tuple[float, float, float] = _IMAGENET_STD
 
@@ -198,6 +207,8 @@ def load_classifier(name: str = DEFAULT, device: str | torch.device = "auto", *,
         for _ in fetch(name):
             pass
     try:
+        if not _sha256(info.path, info.path.stat().st_mtime_ns).startswith(info.sha256):
+            raise OSError("checksum")  # before anything in the file is believed
         network = info.load()
     except MemoryError:
         raise
@@ -206,6 +217,13 @@ def load_classifier(name: str = DEFAULT, device: str | torch.device = "auto", *,
             f"The weights of {info.title} are damaged: delete {info.path} and load it again."
         ) from error
     return Classifier(fast_network(network), info).to(pick_device(device))
+
+
+@cache
+def _sha256(path: Path, changed: int) -> str:
+    """The checksum of a file, once for each time that it was ``changed``."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def info_of(name: str) -> ClassifierInfo:
@@ -231,8 +249,6 @@ def fetch(name: str) -> Iterator[tuple[int, int]]:
     if info.is_here or not isinstance(info.checkpoint, Weights):
         return
     weights = info.checkpoint
-    match = re.search(r"-([0-9a-f]{8,})\.", weights.file_name)
-    expected = match.group(1) if match else ""
     digest, done = hashlib.sha256(), 0
     partial: str | None = None
     try:
@@ -247,7 +263,7 @@ def fetch(name: str) -> Iterator[tuple[int, int]]:
                     digest.update(chunk)
                     done += len(chunk)
                     yield done, total
-        if not digest.hexdigest().startswith(expected):
+        if not digest.hexdigest().startswith(info.sha256):
             raise OSError("checksum")
         os.replace(partial, weights.path)
         partial = None
@@ -268,7 +284,7 @@ def _how_to_get(info: ClassifierInfo) -> str:
     )
 
 
-def _lite(level: int, parameters: int, megabytes: float, size: int) -> ClassifierInfo:
+def _lite(level: int, parameters: int, megabytes: float, size: int, sha256: str) -> ClassifierInfo:
     def load() -> nn.Module:
         from efficientnet_lite_pytorch import EfficientNet
 
@@ -294,6 +310,7 @@ def _lite(level: int, parameters: int, megabytes: float, size: int) -> Classifie
         input_size=size,
         load=load,
         checkpoint=checkpoint,
+        sha256=sha256,
         mean=_LITE_MEAN,
         std=_LITE_STD,
     )
@@ -307,11 +324,15 @@ def torchvision_info(name: str, title: str, year: int, paper: str, weights_name:
     weights = models.get_model_weights(name)[weights_name]
     transforms = weights.transforms()
 
+    # Whatever asks torchvision for these weights gets them as tensors only: no file can bring a program with it.
+    weights.get_state_dict = partial(type(weights).get_state_dict, weights, weights_only=True)
+
     def load() -> nn.Module:
         # torchvision finds the checkpoint that `fetch` put into torch's cache, and knows each network's oddities.
         network: nn.Module = models.get_model(name, weights=weights, progress=False)
         return network
 
+    checkpoint = Weights(weights.url)
     return ClassifierInfo(
         name=name,
         title=title,
@@ -321,7 +342,8 @@ def torchvision_info(name: str, title: str, year: int, paper: str, weights_name:
         megabytes=weights.meta["_file_size"],
         input_size=transforms.crop_size[0],
         load=load,
-        checkpoint=Weights(weights.url),
+        checkpoint=checkpoint,
+        sha256=checkpoint.sha256,
         mean=tuple(transforms.mean),
         std=tuple(transforms.std),
     )
@@ -332,9 +354,9 @@ def torchvision_info(name: str, title: str, year: int, paper: str, weights_name:
 REGISTRY: dict[str, ClassifierInfo] = {
     info.name: info
     for info in (
-        _lite(0, 4_652_008, 18.8, 224),
-        _lite(1, 5_416_680, 21.9, 240),
-        _lite(2, 6_092_072, 24.7, 260),
+        _lite(0, 4_652_008, 18.8, 224, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+        _lite(1, 5_416_680, 21.9, 240, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
+        _lite(2, 6_092_072, 24.7, 260, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
         torchvision_info("alexnet", "AlexNet", 2012, "Krizhevsky, Sutskever & Hinton, NeurIPS 2012"),
         torchvision_info("vgg16", "VGG16", 2014, "Simonyan & Zisserman, ICLR 2015, arXiv:1409.1556"),
         torchvision_info("googlenet", "GoogLeNet", 2014, "Szegedy et al., CVPR 2015, arXiv:1409.4842"),

@@ -6,6 +6,8 @@ trained before one's eyes on a laptop, and large enough to be made robust at ε 
 `assets/digits/` holds checkpoints, each beside the figures that `python -m adv_core.training` printed when it made it.
 """
 
+import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Mapping
@@ -79,20 +81,26 @@ def read(name: str, device: str = "cpu", folder: Path = CHECKPOINTS) -> Checkpoi
         raise ValueError(f"there is no checkpoint {name!r}; there are {', '.join(names(folder))}")
     network = DigitNetwork()
     try:
-        with np.load(folder / f"{name}.npz", allow_pickle=False) as stored:
-            network.load_state_dict({key: torch.from_numpy(stored[key].astype(np.float32)) for key in stored.files})
+        data = (folder / f"{name}.npz").read_bytes()
         figures = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        if hashlib.sha256(data).hexdigest() != figures.pop("sha256", None):
+            raise ValueError("checksum")
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            network.load_state_dict({key: torch.from_numpy(stored[key].astype(np.float32)) for key in stored.files})
     except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"the checkpoint {name!r} is damaged ({type(error).__name__})") from error
     return Checkpoint(network.to(device).eval().requires_grad_(False), figures)
 
 
 def save(network: DigitNetwork, figures: Mapping[str, Any], name: str, folder: Path = CHECKPOINTS) -> None:
-    """Write a checkpoint, with weights of 16 bits: judge it as it is read again, not as it was trained."""
+    """Write a checkpoint, with weights of 16 bits and their checksum: judge it as it is read again, not as it was
+    trained."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {key: value.cpu().numpy().astype(np.float16) for key, value in network.state_dict().items()}
-    np.savez_compressed(folder / f"{name}.npz", **weights)
-    (folder / f"{name}.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    file = folder / f"{name}.npz"
+    np.savez_compressed(file, **weights)
+    told = {**figures, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    (folder / f"{name}.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def pack(network: nn.Module) -> bytes:

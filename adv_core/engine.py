@@ -38,6 +38,7 @@ from torch import Tensor
 from adv_core import metrics
 from adv_core.attacks import InputGradient, Step, evaluate, fgsm, input_gradient, pgd, random_noise
 from adv_core.classifiers import DEFAULT, Classifier, ClassifierError, info_of, load_classifier, pick_device
+from adv_core.hosting.allowance import Allowances
 from adv_core.images import from_pixels
 from adv_core.landscape import decision_slice
 from adv_core.limits import LIMITS, Limits
@@ -53,6 +54,8 @@ SHARE = 50  # steps, after which a batch keeps nobody out any more
 GRADIENT_BYTES = 64 * 2**20  # of gradients that are kept for another ε
 STOPPED = "The computation was stopped."
 BUSY = "Too many people are computing on this machine just now. Please try again in a moment."
+TOO_MANY = "You have started very many computations within a minute. Please wait a moment, then try again."
+RESTARTING = "This machine is being restarted. Please try again in a minute."
 _INTERRUPTED = "The computation was interrupted. Please try again."
 _NO_MEMORY = "There is not enough memory for this just now. Please try again, or choose a smaller network."
 
@@ -61,7 +64,7 @@ R = TypeVar("R", bound=Record)
 
 
 class EngineBusy(RuntimeError):
-    """Too many learners wait already. The message is for people."""
+    """Nothing more is taken just now: the queue is full, or the instance drains. The message is for people."""
 
 
 class EngineUnavailable(RuntimeError):
@@ -205,7 +208,7 @@ class Engine(Protocol):
 
         Raises:
             ValueError: a request beyond the limits, or that makes no sense.
-            EngineBusy: the queue is full.
+            EngineBusy: the queue is full, the session has started too many runs, or the instance drains.
         """
 
     def compute(self, request: Work[R], timeout: float = 120.0) -> list[R]:
@@ -218,6 +221,8 @@ class Reception:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._draining = False
+        self._starts = Allowances(limits.max_runs_per_minute)
         self._work = threading.Condition(threading.RLock())
         self._waiting: deque[Run] = deque()
         self._runs: dict[tuple[object, ...], Run] = {}
@@ -254,10 +259,13 @@ class Reception:
             if run.key in self._runs:
                 metrics.shared.inc()
                 return self._job(request, run, session)
+            if self._draining:
+                raise _busy("draining", RESTARTING)
+            if session and self._starts.take(session):
+                raise _busy("runs", TOO_MANY)
             place = self._supersede(session) if session and not run.short else len(self._waiting)
             if len(self._waiting) >= self._limits.max_queue:
-                metrics.refused.inc()
-                raise EngineBusy(BUSY)
+                raise _busy("queue", BUSY)
             job = self._job(request, run, session)
             self._runs[run.key] = run
             self._waiting.insert(place, run)
@@ -267,6 +275,24 @@ class Reception:
 
     def compute(self, request: Work[R], timeout: float = 120.0) -> list[R]:
         return self.submit(request).result(timeout)
+
+    def drain(self, seconds: float) -> bool:
+        """Take nothing new any more, send away who waits, and let what runs come to its end.
+
+        Returns:
+            Whether it has come there within so many seconds.
+        """
+        with self._work:
+            self._draining = True
+            for run in [run for run in self._waiting if not run.started]:
+                self._waiting.remove(run)
+                metrics.refused.labels("draining").inc()
+                self._finish(run, RESTARTING)
+            metrics.queued.set(len(self._waiting))
+        end = time.monotonic() + seconds
+        while self._runs and time.monotonic() < end:
+            time.sleep(0.05)  # not on the condition: a worker's wake-up call shall not come here
+        return not self._runs
 
     def _job(self, request: Work[R], run: Run, session: str) -> Job[R]:
         job = Job(request, run, self._place, session)
@@ -300,6 +326,11 @@ class Reception:
                 _, oldest = self._results.popitem(last=False)
                 size -= _size(oldest)
         run.end(error)
+
+
+def _busy(reason: str, text: str) -> EngineBusy:
+    metrics.refused.labels(reason).inc()
+    return EngineBusy(text)
 
 
 class _Batch:
@@ -738,6 +769,11 @@ def _cluster_engine() -> Engine:
         logging.getLogger(__name__).error("Nothing can be computed. %s", error)
         _missed = (time.monotonic(), error)
         raise
+
+
+def drain(seconds: float) -> bool:
+    """Let this process's engine come to an end; see `Reception.drain`. True where there is nothing that could run."""
+    return _engine.drain(seconds) if isinstance(_engine, Reception) else True
 
 
 _probes = itertools.count()

@@ -327,7 +327,7 @@ class RayServeEngine(Reception):
         except asyncio.CancelledError:
             error = STOPPED
         except BackPressureError:
-            metrics.refused.inc()
+            metrics.refused.labels("queue").inc()
             error = BUSY
         except LOST as lost:
             metrics.failed.labels(type(lost).__name__).inc()

@@ -13,6 +13,12 @@
 | `ADV_MAX_BATCH` | 8 | rows of several learners that are computed together |
 | `ADV_MAX_GROUPS` | 2 | long runs, or batches of them, that advance side by side |
 | `ADV_LEASE_SECONDS` | 10 | a run that nobody has looked at for so long is stopped |
+| `ADV_MAX_RUNS_PER_MINUTE` | 600 | runs that one session may start; known results do not count |
+| `ADV_MAX_SESSIONS` | 1000 | sessions (open browser tabs) in all; one more is told that the instance is full |
+| `ADV_MAX_SESSIONS_PER_ADDRESS` | 400 | sessions from one address; a class behind one address counts as one |
+| `ADV_MAX_REQUESTS_PER_MINUTE` | 30000 | HTTP requests from one address; a first visit makes 60 of them |
+| `ADV_MAX_MESSAGES_PER_MINUTE` | 600 | moved controls and the like of one session; what is more waits |
+| `ADV_DRAIN_SECONDS` | 20 | an instance that is told to stop finishes what runs for so long |
 | `ADV_REMEMBERED_MIB` | 96 | results that are kept, in case they are asked for again |
 | `ADV_MAX_ROOMS` | 100 | rooms of classes at a time |
 | `ADV_ROOM_HOURS` | 24 | a room and all that is in it is deleted so long after it was opened |
@@ -41,6 +47,12 @@ class Limits:
     max_batch: int = 8
     max_groups: int = 2
     lease_seconds: int = 10
+    max_runs_per_minute: int = 600
+    max_sessions: int = 1000
+    max_sessions_per_address: int = 400
+    max_requests_per_minute: int = 30_000
+    max_messages_per_minute: int = 600
+    drain_seconds: int = 20
     remembered_mib: int = 96
     max_rooms: int = 100
     room_hours: int = 24

@@ -3,7 +3,7 @@
 Off by default. ``ADV_METRICS_PORT=9100`` opens a port of its own, on ``ADV_METRICS_ADDRESS`` (127.0.0.1), with
 
     /metrics   for Prometheus
-    /ready     200 once the default classifier answers, 503 before and whenever it does not
+    /ready     200 once the default classifier answers, 503 before, whenever it does not, and while the instance drains
 """
 
 import os
@@ -22,8 +22,12 @@ waited = Histogram(
 batch_rows = Histogram("adv_batch_rows", "Rows that are computed together", buckets=(1, 2, 4, 8, 16))
 steps = Counter("adv_steps", "Steps of an attack, counted by rows")
 shared = Counter("adv_shared_results", "Requests that were answered by somebody's equal request")
-refused = Counter("adv_refused", "Requests that found the queue full")
+refused = Counter("adv_refused", "What was refused, by the limit that it met", ["reason"])
 failed = Counter("adv_failures", "Computations that failed", ["type"])
+sessions = Gauge("adv_sessions", "Sessions (browser tabs) that are open")
+page_errors = Counter("adv_page_errors", "Pages that ended with an error", ["type"])
+for _reason in ("queue", "runs", "draining", "sessions", "address", "requests"):
+    refused.labels(_reason)  # told from the start, as 0
 
 
 class _Server(ThreadingMixIn, WSGIServer):

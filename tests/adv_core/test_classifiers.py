@@ -169,6 +169,44 @@ def test_a_damaged_file_says_what_to_do(small: str) -> None:
         load_classifier(small)
 
 
+class Program:
+    """What a pickle can bring with it."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.trace,)
+
+
+def test_no_file_brings_a_program_with_it(small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even one whose checksum is right, and torchvision's own loading would run it."""
+    list(fetch(small))
+    info = info_of(small)
+    torch.save({"classifier.1.bias": Program(tmp_path / "trace")}, info.path)
+    monkeypatch.setitem(module.REGISTRY, small, replace(info, sha256=""))
+    with pytest.raises(ClassifierError, match="damaged"):
+        load_classifier(small)
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_file_with_another_checksum_is_not_opened(small: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    list(fetch(small))
+    load_classifier(small)
+    torch.save({}, info_of(small).path)
+    opened: list[object] = []
+    monkeypatch.setattr(torch, "load", lambda file, **_: opened.append(file))
+    with pytest.raises(ClassifierError, match="damaged"):
+        load_classifier(small)
+    assert opened == []
+
+
+def test_the_packaged_weights_are_those_that_were_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(module.REGISTRY, "other", replace(info_of("efficientnet_lite1"), sha256="0" * 64))
+    with pytest.raises(ClassifierError, match="damaged"):
+        load_classifier("other")
+
+
 def test_without_download(small: str) -> None:
     with pytest.raises(ClassifierError, match="Small"):
         load_classifier(small, download=False)

@@ -55,5 +55,18 @@ def test_what_is_missing_or_damaged_is_said_in_a_sentence(tmp_path: Path) -> Non
             read("broken", folder=tmp_path)
 
 
+def test_another_file_of_the_right_shape_is_damage_too(tmp_path: Path) -> None:
+    save(DigitNetwork(1), {}, "one", tmp_path)
+    save(DigitNetwork(2), {}, "two", tmp_path)
+    (tmp_path / "two.npz").replace(tmp_path / "one.npz")
+    with pytest.raises(ValueError, match="damaged"):
+        read("one", folder=tmp_path)
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_shipped_ones_are_whole(name: str) -> None:
+    assert "sha256" not in read(name).figures
+
+
 def test_a_checkpoint_is_loaded_once() -> None:
     assert checkpoint("standard").network is checkpoint("standard").network

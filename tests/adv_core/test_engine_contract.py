@@ -16,7 +16,7 @@ from torch import Tensor
 
 from adv_core import Classifier, Linf, Targeted, pgd, run
 from adv_core import engine as engine_module
-from adv_core.engine import Engine, EngineBusy, EngineUnavailable, Job, LocalEngine, answers, default_engine
+from adv_core.engine import Engine, EngineBusy, EngineUnavailable, Job, LocalEngine, Reception, answers, default_engine
 from adv_core.images import to_pixels
 from adv_core.limits import Limits
 from adv_core.request import Request
@@ -108,6 +108,36 @@ def test_equal_requests_are_computed_once(make: Make, tmp_path: Path) -> None:
     again = engine.submit(work, "late")
     assert again.done and again.frames[-1] is jobs[0].frames[-1]
     assert traced(tmp_path / "trace") == list(range(20))
+
+
+def test_an_engine_that_drains_finishes_what_runs_and_takes_nothing_new(make: Make, tmp_path: Path) -> None:
+    known = Slow(str(tmp_path / "known"))
+    engine = make(max_groups=1)
+    engine.submit(known, "early").result(SOON)
+    (running,) = many(engine, tmp_path, 1)
+    assert running.wait(0, SOON)
+    waiting = engine.submit(Slow(str(tmp_path / "next")), "s0")  # after this session's first
+    assert isinstance(engine, Reception) and not engine.drain(0.01)
+    with pytest.raises(RuntimeError, match="restarted"):
+        waiting.result(SOON)
+    with pytest.raises(EngineBusy, match="restarted"):
+        engine.submit(Slow(str(tmp_path / "new")), "new")
+    assert not answers(engine)
+    assert engine.submit(known, "late").finished  # costs nothing
+    (tmp_path / "gate").touch()
+    assert engine.drain(SOON) and counted(running.result(SOON)) == [0, 1, 2, 3, 4]
+    assert traced(tmp_path / "next") == traced(tmp_path / "new") == []
+
+
+def test_a_session_starts_so_many_runs_in_a_minute(make: Make, tmp_path: Path) -> None:
+    engine = make(max_runs_per_minute=2)
+    works = [Slow(str(tmp_path / str(i)), count=1) for i in range(3)]
+    for work in (works[0], works[1], works[0]):  # what is known already does not count
+        engine.submit(work, "eager").result(SOON)
+    with pytest.raises(EngineBusy, match="within a minute"):
+        engine.submit(works[2], "eager")
+    assert engine.submit(works[2], "other").result(SOON)
+    assert engine.submit(Slow(str(tmp_path / "probe"), count=1)).result(SOON)  # no session: the host's own
 
 
 def stops(trace: Path) -> None:

@@ -29,6 +29,9 @@ def test_metrics_and_readiness_on_a_port_of_their_own() -> None:
     assert status == 200
     for name in ("adv_queue_length", "adv_wait_seconds", "adv_batch_rows", "adv_steps_total", "adv_failures"):
         assert name in text
+    for reason in ("queue", "runs", "draining", "sessions", "address", "requests"):
+        assert f'adv_refused_total{{reason="{reason}"}}' in text
+    assert "adv_sessions" in text and "adv_page_errors" in text
     assert get(port, "/ready")[0] == 200 and get(port, "/")[0] == 404
     fine = False
     assert get(port, "/ready")[0] == 503

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from typing import IO
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -17,6 +19,36 @@ from tests.conftest import ROOT
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 LIMIT = 90_000
+# Every breach of the content-security policy, told to the test.
+WATCH = """
+document.addEventListener("securitypolicyviolation", event =>
+  window.violated(`${event.effectiveDirective}: ${event.blockedURI} at ${event.sourceFile}`))
+"""
+# A library in Streamlit's frontend would multiply 64-bit numbers in WebAssembly, and does without where it may not.
+HARMLESS = re.compile(r"script-src: wasm-eval at http://[^/]+/static/js/protobuf\.\w+\.js")
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[str]:
+    """The app as a process of its own; its address."""
+    with process() as (base, _):
+        yield base
+
+
+@contextlib.contextmanager
+def process(
+    *before: str, output: int | IO[bytes] = subprocess.DEVNULL, **environment: str
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The app's address and process. For the arguments see `start`."""
+    port = free_port()
+    server = start(port, *before, output=output, **environment)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        answers(base)
+        yield base, server
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def free_port() -> int:
@@ -25,14 +57,23 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(port: int) -> subprocess.Popen[bytes]:
-    """The app as a process of its own, which need not answer yet."""
+def start(
+    port: int, *before: str, output: int | IO[bytes] = subprocess.DEVNULL, **environment: str
+) -> subprocess.Popen[bytes]:
+    """The app as a process, which need not answer yet.
+
+    Args:
+        before: a command that starts the command which it is given.
+        output: where stdout and stderr go.
+        environment: variables beside those of the tests.
+    """
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless=true"]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    variables = os.environ | {"ADV_DRAIN_SECONDS": "1"} | environment
+    return subprocess.Popen([*before, *command], cwd=ROOT, stdout=output, stderr=output, env=variables)
 
 
 def answers(base: str) -> bool:
-    """Wait until the app of that address answers; False after a minute."""
+    """Wait until the app of that address answers; False after a minute or two."""
     for _ in range(600):
         try:
             urllib.request.urlopen(base + "/_stcore/health", timeout=1)
@@ -40,20 +81,6 @@ def answers(base: str) -> bool:
         except OSError:
             time.sleep(0.1)
     return False
-
-
-@contextlib.contextmanager
-def serving() -> Iterator[str]:
-    """The app as a process of its own; its address."""
-    port = free_port()
-    server = start(port)
-    base = f"http://127.0.0.1:{port}"
-    try:
-        answers(base)
-        yield base
-    finally:
-        server.terminate()
-        server.wait()
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +102,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
+    """A page of a fresh browser. Whatever the test does with it, and in others of its context, keeps to the policy."""
+    breaches: list[str] = []
     context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
     context.set_default_timeout(LIMIT)
+    context.expose_binding("violated", lambda _, text: breaches.append(text))
+    context.add_init_script(WATCH)
     yield context.new_page()
     context.close()
+    assert [breach for breach in breaches if not HARMLESS.fullmatch(breach)] == []

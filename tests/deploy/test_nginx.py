@@ -4,12 +4,10 @@ import asyncio
 import contextlib
 import http.client
 import os
-import re
 import socket
 import threading
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -29,6 +27,7 @@ from tests.conftest import ROOT
 PHOTO = ROOT / "assets" / "photos" / "espresso.jpg"
 FAST = "?image=pig&target=106&eps=2&steps=10"
 MIB = 2**20
+PLACES = 10  # of one replica
 
 
 @dataclass
@@ -43,20 +42,13 @@ class Site:
     def base(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def sessions(self, replica: str) -> int:
-        """Asked of the replica itself, not through nginx."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[replica]}/_stcore/metrics") as answer:
-            found = re.search(r"^active_sessions (\d+)", answer.read().decode(), re.MULTILINE)
-        assert found is not None
-        return int(found[1])
-
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     if nginx.program() is None and not os.environ.get("REQUIRE_NGINX"):
         pytest.skip("no nginx on this machine")
     ports = {"a": free_port(), "b": free_port()}
-    site = Site(free_port(), ports, {name: start(port) for name, port in ports.items()})
+    site = Site(free_port(), ports, {name: start(port, ADV_MAX_SESSIONS=str(PLACES)) for name, port in ports.items()})
     try:
         assert all(answers(f"http://127.0.0.1:{port}") for port in ports.values())
         with nginx.serving(site.port, *(f"127.0.0.1:{port}" for port in ports.values())):
@@ -67,19 +59,18 @@ def site() -> Iterator[Site]:
             process.wait()
 
 
-def ask(site: Site, path: str = "/", cookie: str = "", method: str = "GET", **more: object) -> http.client.HTTPResponse:
+def ask(site: Site, path: str = "/", cookie: str = "", accept: str = "*/*") -> http.client.HTTPResponse:
     """One request, whose answer has been read."""
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
-    headers = {"Cookie": cookie} if cookie else {}
-    connection.request(method, path, headers=headers, **more)  # type: ignore[arg-type]
+    connection.request("GET", path, headers={"Cookie": cookie, "Accept": accept})
     response = connection.getresponse()
     response.read()
     connection.close()
     return response
 
 
-def given(response: http.client.HTTPResponse) -> SimpleCookie:
-    return SimpleCookie("\n".join(response.headers.get_all("Set-Cookie", [])))
+def given(response: http.client.HTTPResponse | websockets.Response) -> SimpleCookie:
+    return SimpleCookie("\n".join(response.headers.get_all("Set-Cookie") or []))
 
 
 def newcomer(site: Site) -> str:
@@ -130,7 +121,6 @@ def test_a_websocket_and_uploads_reach_the_same_replica(site: Site) -> None:
         async with Visitor(site, 1) as one, Visitor(site, 2) as two:
             assert {one.at, two.at} == {"a", "b"}
             await asyncio.gather(one.open(), two.open())
-            assert await asyncio.to_thread(lambda: [site.sessions(name) for name in "ab"]) == [1, 1]
             await asyncio.gather(one.upload(photo), two.upload(photo))
             assert one.errors == two.errors == []
             # The other replica knows nothing of this session.
@@ -171,11 +161,40 @@ def test_no_body_touches_the_disk(site: Site) -> None:
     assert len(answer.partition(b"\r\n\r\n")[2]) == large.stat().st_size
 
 
-def test_what_is_too_large_or_for_nobody_is_refused(site: Site) -> None:
-    with contextlib.suppress(BrokenPipeError):  # it answers before it has read everything
-        assert ask(site, "/_stcore/upload_file/a/b", method="PUT", body=bytes(12 * MIB)).status == 413
-    assert ask(site, "/_stcore/metrics").status == 404
-    assert ask(site).headers["Server"] == "nginx"
+def test_what_is_too_large_is_refused(site: Site) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
+    connection.putrequest("PUT", "/_stcore/upload_file/session/file")
+    connection.putheader("Content-Length", str(12 * MIB))
+    connection.endheaders()
+    answer = connection.getresponse()  # before anything has been sent
+    assert answer.status == 413 and answer.headers["Server"] == "nginx"
+    connection.close()
+
+
+def test_who_finds_no_place_is_sent_to_the_other(site: Site) -> None:
+    def opened(replica: str) -> http.client.HTTPResponse:
+        return ask(site, "/", f"lab_replica={replica}", accept="text/html")
+
+    async def fill(replica: str, tabs: contextlib.AsyncExitStack) -> None:
+        for _ in range(PLACES):
+            address = f"ws://127.0.0.1:{site.port}/_stcore/stream"
+            await tabs.enter_async_context(
+                websockets.connect(address, additional_headers={"Cookie": f"lab_replica={replica}"})
+            )
+
+    async def crowd() -> None:
+        async with contextlib.AsyncExitStack() as tabs:
+            await fill("b", tabs)
+            there = await asyncio.to_thread(opened, "b")
+            assert there.status == 200 and given(there)["lab_replica"].value == "a"
+            async with Visitor(site, 4, at="b") as visitor:  # what opens no page is let in, but for its websocket
+                assert given(visitor.socket.response)["lab_replica"].value == "a"
+            await fill("a", tabs)
+            nowhere = await asyncio.to_thread(opened, "b")
+            assert nowhere.status == 503 and nowhere.headers["Retry-After"]
+
+    asyncio.run(crowd())
+    assert opened("b").status == opened("a").status == 200
 
 
 def visiting(browser: Browser, site: Site, replica: str) -> BrowserContext:
@@ -286,7 +305,7 @@ def test_one_replica_is_killed_under_load(browser: Browser, site: Site) -> None:
         assert at(stays) == "a"
 
         # It comes back, and gets visitors again; whoever has moved stays where his session is.
-        site.processes["b"] = start(site.ports["b"])
+        site.processes["b"] = start(site.ports["b"], ADV_MAX_SESSIONS=str(PLACES))
         assert answers(f"http://127.0.0.1:{site.ports['b']}")
         deadline = time.monotonic() + LIMIT / 1000
         while newcomer(site) != "b":

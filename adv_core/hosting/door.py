@@ -1,0 +1,150 @@
+"""Who is let in: so many requests, sessions and messages for each address, and a page for whom there is no room.
+
+Addresses are kept in memory only, as long as somebody is there or an allowance is not full again, and are told to
+nobody. A whole class may come from one address: the defaults of `adv_core.limits` are made for that.
+"""
+
+import asyncio
+import ipaddress
+import math
+import os
+from collections import Counter
+from collections.abc import Callable
+
+from starlette.datastructures import Headers
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from adv_core import metrics
+from adv_core.engine import RESTARTING
+from adv_core.hosting.allowance import Allowances
+from adv_core.limits import LIMITS, Limits
+
+FULL = "All places of this instance are taken just now. Please try again in a minute."
+HASTE = "Too many requests have come from your network. Please try again in a moment."
+AGAIN = "60"  # seconds, after which somebody may come again
+UPLOAD = 100_000  # bytes of a request's body that count as a request of their own,
+MOST = 20_000_000  # of so many at most; whoever does not say how many sends as many
+# Streamlit's own counters, for everybody who asks, and dear to collect: what a host wants to know is on another port.
+_CLOSED = "/_stcore/metrics"
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Adversarial Lab</title>
+<style>body {{font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 20vh auto; padding: 0 1.5rem;
+color-scheme: light dark}}</style>
+<h1>Adversarial Lab</h1><p>{}</p></html>
+"""
+
+
+def trusted_proxies() -> list[str]:
+    """``ADV_TRUSTED_PROXIES``: addresses and networks, with commas between, whose X-Forwarded-For is believed.
+
+    Raises:
+        ValueError: something else than addresses and networks.
+    """
+    asked = [each.strip() for each in os.environ.get("ADV_TRUSTED_PROXIES", "").split(",") if each.strip()]
+    for each in asked:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError as error:
+            raise ValueError(f"ADV_TRUSTED_PROXIES takes addresses and networks (10.0.0.0/8): {error}") from None
+    return asked
+
+
+def household(host: str) -> str:
+    """What counts as one address: of IPv6 the network, since a single machine has 2⁶⁴ of them."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:  # a Unix socket, or what a proxy made of it
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    mapped = address.ipv4_mapped
+    return str(mapped) if mapped else str(ipaddress.ip_network((address, 64), strict=False))
+
+
+class Door:
+    """ASGI middleware. The client's address has to be in the scope already: uvicorn's `ProxyHeadersMiddleware` around
+    this one puts it there for trusted proxies.
+
+    Args:
+        leaving: whether the instance is about to stop; nobody new is let in then.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Limits = LIMITS, leaving: Callable[[], bool] = lambda: False) -> None:
+        self._app, self._limits, self._leaving = app, limits, leaving
+        self._sessions: Counter[str] = Counter()
+        self._requests = Allowances(limits.max_requests_per_minute)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await (self._refusal(scope) or self._app)(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._session(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        if scope["path"].endswith(_CLOSED):
+            return PlainTextResponse("Not found\n", 404)
+        cost = 1.0
+        if scope["method"] in ("PUT", "POST"):
+            length = headers.get("content-length", "")
+            cost += (min(int(length), MOST) if length.isdecimal() and len(length) < 16 else MOST) / UPLOAD
+        wait = self._requests.take(_address(scope), cost)
+        if wait:
+            metrics.refused.labels("requests").inc()
+            return PlainTextResponse(HASTE + "\n", 429, {"Retry-After": str(math.ceil(wait))})
+        if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):  # somebody opens a page
+            reason = self._no_room(_address(scope))
+            if reason:
+                metrics.refused.labels(reason).inc()
+                return _sorry(reason)
+        return None
+
+    def _no_room(self, address: str) -> str | None:
+        """Why nobody new is let in, in a metric's word; None where there is room."""
+        if self._leaving():
+            return "draining"
+        if self._sessions.total() >= self._limits.max_sessions:
+            return "sessions"
+        return "address" if self._sessions[address] >= self._limits.max_sessions_per_address else None
+
+    async def _session(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = _address(scope)
+        reason = self._no_room(address)
+        if reason:
+            metrics.refused.labels(reason).inc()
+            await WebSocket(scope, receive, send).send_denial_response(_sorry(reason))
+            return
+        messages = Allowances(self._limits.max_messages_per_minute, self._limits.max_messages_per_minute / 6)
+
+        async def unhurried() -> Message:
+            """The next message; one that comes too soon waits, and with it all that the browser sends after it."""
+            message = await receive()
+            while message["type"] == "websocket.receive" and (wait := messages.take("")):
+                await asyncio.sleep(wait)
+            return message
+
+        self._count(address, 1)
+        try:
+            await self._app(scope, unhurried, send)
+        finally:
+            self._count(address, -1)
+
+    def _count(self, address: str, change: int) -> None:
+        self._sessions[address] += change
+        if not self._sessions[address]:
+            del self._sessions[address]
+        metrics.sessions.set(self._sessions.total())
+
+
+def _address(scope: Scope) -> str:
+    return household(scope["client"][0] if scope.get("client") else "")
+
+
+def _sorry(reason: str) -> Response:
+    text = RESTARTING if reason == "draining" else FULL
+    return HTMLResponse(_PAGE.format(text), 503, {"Retry-After": AGAIN, "Cache-Control": "no-store"})

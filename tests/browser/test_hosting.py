@@ -1,0 +1,105 @@
+"""A public instance as a browser sees it: its policy, its uploads, its end."""
+
+import io
+import re
+import signal
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from pages.widgets.lesson import CLASSROOM, LESSONS
+from tests.browser.conftest import LIMIT, process
+
+# What is there only where scripts, styles and pictures are allowed: a component of ours, charts by Vega and Plotly, a
+# formula, sound. Of the other pages the title is enough: a breach of the policy anywhere ends the test (see `page`).
+SHOWN = {
+    "up": [".player .where:not(:empty)", "[data-testid=stVegaLiteChart] svg"],
+    "linear": [".js-plotly-plot .main-svg"],
+    "audio": ["audio"],
+    "robust": [".katex"],
+}
+NAMES = ["", *(name for _, _, name in (*LESSONS, *CLASSROOM))]
+
+
+def test_no_page_violates_the_policy(page: Page, address: str) -> None:
+    tabs = []
+    for name in NAMES:
+        tab = page.context.new_page()
+        errors: list[str] = []
+        tab.on("pageerror", lambda error, errors=errors: errors.append(str(error)))  # type: ignore[misc]
+        tab.goto(f"{address}/{name}", wait_until="commit")  # all of them at the same time
+        tabs.append((tab, SHOWN.get(name, ["h1"]), errors))
+    for tab, selectors, errors in tabs:
+        for selector in selectors:
+            expect(tab.locator(selector).first).to_be_visible(timeout=LIMIT)
+        assert errors == [] and tab.locator("[data-testid=stException]").count() == 0
+        tab.close()
+
+
+def test_the_policy_is_there_and_is_kept(page: Page, address: str) -> None:
+    """What a page that was tampered with would try."""
+    page.goto(f"{address}/room")
+    expect(page.locator("h1")).to_be_visible(timeout=LIMIT)
+    page.evaluate("window.violated = () => {}")  # these breaches are meant
+    assert page.evaluate("fetch('http://127.0.0.1:9/').then(() => 'sent', () => 'refused')") == "refused"
+    page.evaluate(
+        """() => {
+            window.stolen = false
+            const inline = document.createElement("script")
+            inline.textContent = "window.stolen = true"
+            document.body.append(inline)
+            const attribute = document.createElement("img")
+            attribute.setAttribute("onerror", "window.stolen = true")
+            attribute.src = "data:,"
+            document.body.append(attribute)
+        }"""
+    )
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.stolen") is False
+
+
+def test_an_upload_stays_in_memory_and_is_not_written_down(browser: Browser, tmp_path: Path) -> None:
+    """On a server that cannot write a file of a megabyte: 9 MB arrive. Of a broken file, no word is in the log."""
+    noise = np.random.default_rng(0).integers(0, 256, (1740, 1740, 3), np.uint8)
+    large = io.BytesIO()
+    Image.fromarray(noise).save(large, "PNG")
+    assert 9 * 2**20 > len(large.getvalue()) > 8 * 2**20
+    limited = ["sh", "-c", 'ulimit -f 1024; exec "$@"', "sh"]  # blocks of 512 bytes, or of 1024 in some shells
+    with (
+        (tmp_path / "log").open("wb") as log,
+        process(*limited, output=log, ADV_LOG="json", ADV_STATE=str(tmp_path)) as (base, _),
+        browser.new_context() as context,
+    ):
+        page = context.new_page()
+        page.goto(f"{base}/?steps=1&image=pig&secret=MARKER0")
+        expect(page.get_by_alt_text("Original picture, classified as hog")).to_be_visible(timeout=LIMIT)
+        upload = page.locator("input[type=file]")
+        with page.expect_response(re.compile("upload_file"), timeout=LIMIT) as answer:
+            upload.set_input_files({"name": "MARKER1.png", "mimeType": "image/png", "buffer": large.getvalue()})
+        assert answer.value.status == 204
+        expect(page.get_by_alt_text("Original picture, classified as hog")).to_have_count(0, timeout=LIMIT)
+        broken = b"\xff\xd8\xffMARKER2"
+        upload.set_input_files({"name": "MARKER3.jpg", "mimeType": "image/jpeg", "buffer": broken})
+        expect(page.get_by_role("alert").filter(has_text="picture").first).to_be_visible(timeout=LIMIT)
+    written = (tmp_path / "log").read_text()
+    assert '"logger": "uvicorn.error"' in written
+    assert "MARKER" not in written and "127.0.0.1:" not in written.replace(
+        base, ""
+    )  # it tells the host its own address
+
+
+def test_told_to_stop_it_shows_what_it_has_begun(browser: Browser) -> None:
+    with process(ADV_DRAIN_SECONDS="60") as (base, server), browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{base}/?image=koala&target=404&eps=2&steps=60")
+        expect(page.get_by_text("of 60", exact=False).first).to_be_visible(timeout=LIMIT)
+        server.send_signal(signal.SIGTERM)
+        late = context.new_page()
+        expect(page.get_by_text("of 60", exact=False).first).to_be_visible(timeout=LIMIT)
+        answer = late.goto(base)
+        assert answer is not None and answer.status == 503 and answer.headers["retry-after"] == "60"
+        expect(late.get_by_text("This machine is being restarted.")).to_be_visible()
+        expect(page.get_by_text("Fooled.")).to_be_visible(timeout=LIMIT)
+        assert server.wait(60) == 0
