@@ -191,7 +191,7 @@ def test_who_finds_no_place_is_sent_to_the_other(site: Site) -> None:
                 assert given(visitor.socket.response)["lab_replica"].value == "a"
             await fill("a", tabs)
             nowhere = await asyncio.to_thread(opened, "b")
-            assert nowhere.status == 503 and nowhere.headers["Retry-After"]
+            assert nowhere.status == 503 and nowhere.headers["Retry-After"] == "60" and not given(nowhere)
 
     asyncio.run(crowd())
     assert opened("b").status == opened("a").status == 200
