@@ -80,10 +80,13 @@ class Learner:
     widgets: dict[str, str] = field(default_factory=dict)  # key -> id
     errors: list[str] = field(default_factory=list)
     session_id: str = ""
+    headers: dict[str, str] = field(default_factory=dict)  # of each request, as a browser's cookies
 
     async def __aenter__(self) -> "Learner":
         address = f"ws://127.0.0.1:{self.server.port}/_stcore/stream"
-        self.socket = await websockets.connect(address, max_size=None, open_timeout=60, ping_timeout=None)
+        self.socket = await websockets.connect(
+            address, max_size=None, open_timeout=60, ping_timeout=None, additional_headers=self.headers
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -137,7 +140,7 @@ class Learner:
         boundary = "classroom"
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="photo.jpg"; filename="photo.jpg"\r\n\r\n'
         body = head.encode() + data + f"\r\n--{boundary}--\r\n".encode()
-        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", **self.headers}
         request = urllib.request.Request(f"http://127.0.0.1:{self.server.port}{url}", body, headers, method="PUT")
         urllib.request.urlopen(request, timeout=60).close()
 

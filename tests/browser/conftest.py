@@ -39,31 +39,48 @@ def serving() -> Iterator[str]:
 def process(
     *before: str, output: int | IO[bytes] = subprocess.DEVNULL, **environment: str
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The app's address and process.
+    """The app's address and process. For the arguments see `start`."""
+    port = free_port()
+    server = start(port, *before, output=output, **environment)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        answers(base)
+        yield base, server
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(
+    port: int, *before: str, output: int | IO[bytes] = subprocess.DEVNULL, **environment: str
+) -> subprocess.Popen[bytes]:
+    """The app as a process, which need not answer yet.
 
     Args:
         before: a command that starts the command which it is given.
         output: where stdout and stderr go.
         environment: variables beside those of the tests.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless=true"]
     variables = os.environ | {"ADV_DRAIN_SECONDS": "1"} | environment
-    server = subprocess.Popen([*before, *command], cwd=ROOT, stdout=output, stderr=output, env=variables)
-    base = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(base + "/_stcore/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield base, server
-    finally:
-        server.terminate()
-        server.wait()
+    return subprocess.Popen([*before, *command], cwd=ROOT, stdout=output, stderr=output, env=variables)
+
+
+def answers(base: str) -> bool:
+    """Wait until the app of that address answers; False after a minute or two."""
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(base + "/_stcore/health", timeout=1)
+            return True
+        except OSError:
+            time.sleep(0.1)
+    return False
 
 
 @pytest.fixture(scope="module")
