@@ -36,9 +36,9 @@ import torch
 from torch import Tensor
 
 from adv_core import metrics
+from adv_core.allowance import Allowances
 from adv_core.attacks import InputGradient, Step, evaluate, fgsm, input_gradient, pgd, random_noise
 from adv_core.classifiers import DEFAULT, Classifier, ClassifierError, info_of, load_classifier, pick_device
-from adv_core.hosting.allowance import Allowances
 from adv_core.images import from_pixels
 from adv_core.landscape import decision_slice
 from adv_core.limits import LIMITS, Limits

@@ -1,6 +1,5 @@
 """What an instance that anybody can reach needs around the app: pure ASGI and the standard library.
 
-    allowance    how much of something a visitor may have in a minute
     door         who is let in: requests, sessions and messages, by address
     headers      what a browser may do with our pages
     uploads      what is uploaded stays in memory

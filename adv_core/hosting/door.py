@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from adv_core import metrics
+from adv_core.allowance import Allowances
 from adv_core.engine import RESTARTING
-from adv_core.hosting.allowance import Allowances
 from adv_core.limits import LIMITS, Limits
 
 FULL = "All places of this instance are taken just now. Please try again in a minute."

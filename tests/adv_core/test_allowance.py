@@ -1,4 +1,4 @@
-from adv_core.hosting.allowance import Allowances
+from adv_core.allowance import Allowances
 
 
 class Clock:
