@@ -48,11 +48,14 @@ TITLES = {"x": "original", "delta": "the change alone", "adversarial": "original
 STYLE = """<style>
 .st-key-audio_row [data-testid=stColumn] {min-height: 20rem}
 .st-key-audio_row img {width: 100%; border-radius: .4rem}
-.st-key-audio_heard {min-height: 6.5rem}
+.st-key-audio_heard {min-height: 12rem}
 .st-key-audio_heard p.said {font-size: 1.35rem; line-height: 1.4; margin: 0}
 .st-key-audio_letters {min-height: 12rem; overflow-x: auto}
 .st-key-audio_noise {min-height: 25rem}
-@media (max-width: 640px) {.st-key-audio_row [data-testid=stColumn] {min-height: 19rem}}
+@media (max-width: 640px) {
+    .st-key-audio_heard {min-height: 20rem}
+    .st-key-audio_row [data-testid=stColumn] {min-height: 19rem}
+}
 </style>"""
 state = st.session_state
 
@@ -78,7 +81,7 @@ class Settings:
 
     @property
     def target(self) -> str:
-        return " ".join(self.text.lower().split())
+        return " ".join(self.text.lower().replace("’", "'").split())  # phones type the curly one
 
 
 page = Controls("audio", Settings)
@@ -239,17 +242,22 @@ def follow_attack(
 # --------------------------------------------------------------------------------------------- 2. letters, 3. noise
 
 
-def follow_letters(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator) -> Heard | None:
-    listened = follow(job_for("audio letters", Listen(found)))
-    if listened is None:
-        return None
-    lines = [("original", heard.moments), ("changed", listened[-1].moments)]
+def show_letters(clip: Clip, heard: Heard, changed: Heard | None, slot: DeltaGenerator) -> None:
+    lines = [("original", heard.moments), ("changed", changed.moments if changed else ())]
+    told = f"Changed: {changed.text}." if changed else "Nothing has been changed yet."
     slot.vega_lite_chart(
         alignment_chart(lines, len(clip.samples) / RATE),
         width="stretch",
         height=150,
-        alt=f"Which letter is heard when. Original: {heard.text}. Changed: {listened[-1].text}.",
+        alt=f"Which letter is heard when. Original: {heard.text}. {told}",
     )
+
+
+def follow_letters(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator) -> Heard | None:
+    listened = follow(job_for("audio letters", Listen(found)))
+    if listened is None:
+        return None
+    show_letters(clip, heard, listened[-1], slot)
     return listened[-1]
 
 
@@ -376,7 +384,7 @@ def main() -> None:
         page,
         "1. Play the original, ask the room what it says. Play the third one: the same. Then point to the transcript.\n"
         "2. Play the change alone, as loud as it has to be made to be heard at all.\n"
-        "3. Choose the waterfall: no word in it, and yet a command.\n"
+        f"3. [The waterfall]({page.link(clip='rushing', present=True, done='')}): no word in it, and yet a command.\n"
         "4. The noise: the hidden words break first. Set four noisy views, and look again.",
         "- Laptop loudspeakers hide the change even better than ears do; headphones are fairer.\n"
         "- “Then play it through the room to my phone!” The phone has another network, and a room is more than noise.\n"
@@ -408,10 +416,16 @@ def main() -> None:
     heard = listened[-1]
     before.markdown(said_line("The clip itself is written down as", heard.text))
     places["x"].show(clip, f"{len(clip.samples) / RATE:.1f} s")
-    if why := refused(clip, page.value.target):
+    show_letters(clip, heard, None, letters)
+    why = refused(clip, page.value.target)
+    if page.value.target == heard.text and not why:
+        why = "This is what the clip is written down as without any change. Choose other words."
+    if why:
         verdict.error(why, icon=":material/edit:")
         return
+    told.caption("The chart comes as soon as the attack above has finished.")
     found = follow_attack(clip, heard, places, (line, verdict))
+    told.empty()
     if found is not None and follow_letters(clip, heard, found, letters) is not None:
         follow_noise(clip, heard, found, noise, told)
 
