@@ -44,6 +44,7 @@ CLIPS = {
     "rushing": "a waterfall, no word in it",
 }
 IDEAS = ("open the secret door", "send all money", "browse evil dot com", "yes")
+NOTHING = "(nothing)"  # a transcript without a letter, for people
 TITLES = {"x": "original", "delta": "the change alone", "adversarial": "original + change"}
 STYLE = """<style>
 .st-key-audio_row [data-testid=stColumn] {min-height: 20rem}
@@ -152,7 +153,7 @@ class Place:
 
     def show(self, clip: Clip, caption: str) -> None:
         samples, title = clip.samples, TITLES[self.key]
-        self.player.audio(to_wav(samples), format="audio/wav")
+        self.player.audio(to_wav(samples), format="audio/wav", alt=f"Sound: {title}.")
         self.wave.image(picture_uri(wave_picture(samples)), width="stretch", alt=f"Wave form: {title}.")
         self.spectrum.image(
             picture_uri(spectrogram_picture(samples)),
@@ -181,7 +182,7 @@ def show_target() -> None:
 
 def said_line(title: str, text: str, note: str = "") -> str:
     """A transcript, for people; an empty one is told, too."""
-    return f"{title}: **{text or '(nothing)'}**" + (f"  \n:gray[{note}]" if note else "")
+    return f"{title}: **{text or NOTHING}**" + (f"  \n:gray[{note}]" if note else "")
 
 
 def measured(original: Clip, changed: Clip) -> str:
@@ -232,7 +233,7 @@ def follow_attack(
     show(best.found, best.level)
     line.markdown(said_line("The network writes", best.text, f"first so at step {first.index}"))
     verdict.success(
-        f"Heard as “{best.text}”; the clip itself as “{heard.text or '(nothing)'}”. The change: "
+        f"Heard as “{best.text}”; the clip itself as “{heard.text or NOTHING}”. The change: "
         f"{measured(clip, best.found)}. What is played and judged is the same 16-bit file.",
         icon=":material/hearing:",
     )
@@ -244,12 +245,12 @@ def follow_attack(
 
 def show_letters(clip: Clip, heard: Heard, changed: Heard | None, slot: DeltaGenerator) -> None:
     lines = [("original", heard.moments), ("changed", changed.moments if changed else ())]
-    told = f"Changed: {changed.text}." if changed else "Nothing has been changed yet."
+    told = f"Changed: {changed.text or NOTHING}." if changed else "Nothing has been changed yet."
     slot.vega_lite_chart(
         alignment_chart(lines, len(clip.samples) / RATE),
         width="stretch",
         height=150,
-        alt=f"Which letter is heard when. Original: {heard.text}. {told}",
+        alt=f"Which letter is heard when. Original: {heard.text or NOTHING}. {told}",
     )
 
 
@@ -282,7 +283,7 @@ def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, to
     lines = "; ".join(f"{snr:.0f} dB: {kept[0, snr]} and {kept[1, snr]}" for snr in work.snrs)
     told.markdown(
         f"The clip itself and the hidden words, in new noise. {lines}."
-        + (f" At {example.snr:.0f} dB one draw was written down as “{example.example}”." if example else "")
+        + (f" At {example.snr:.0f} dB one draw was written down as “{example.example or NOTHING}”." if example else "")
     )
 
 
