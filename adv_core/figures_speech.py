@@ -45,7 +45,7 @@ def spectrogram_picture(samples: Samples, width: int = 420, height: int = 120, f
 
 
 def alignment_chart(lines: Sequence[tuple[str, Sequence[Moment]]], seconds: float) -> dict[str, Any]:
-    """Which letter is heard when: a row of letters for each clip, over its seconds."""
+    """Which letter is heard when: a row of letters for each clip, over its seconds; a silent one has its row."""
     values = [
         {"clip": name, "at": (m.start + m.end) / 2, "letter": m.letter if m.letter != " " else "␣", "sure": m.sure}
         for name, moments in lines
@@ -62,7 +62,7 @@ def alignment_chart(lines: Sequence[tuple[str, Sequence[Moment]]], seconds: floa
                 "title": "seconds",
                 "scale": {"domain": [-0.1, seconds + 0.1], "nice": False},
             },
-            "y": {"field": "clip", "type": "nominal", "title": None, "sort": names},
+            "y": {"field": "clip", "type": "nominal", "title": None, "scale": {"domain": names}},
             "text": {"field": "letter"},
             "color": {
                 "field": "clip",

@@ -8,6 +8,7 @@ import io
 import math
 import wave
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ FORMATS = ("WAV", "FLAC", "OGG", "MP3")
 """What `open_sound` promises to open; libsndfile knows a few more."""
 
 _MAX_CHANNELS, _MAX_RATE = 64, 768_000
+_MOST_A_SECOND = 8 * 192_000  # samples, of all channels: 100 KB of Ogg can hold so many that decoding takes minutes
 _NO_SOUND_FILE = (
     f"This file is not a sound that can be opened here. Please use {', '.join(FORMATS[:-1])} or {FORMATS[-1]}."
 )
@@ -90,8 +92,10 @@ def open_sound(data: bytes) -> Sound:
         notes.append("It is clipped: its loudest parts are cut off, and may be understood badly.")
     if rate != RATE:
         notes.append(f"Its {rate:,} samples a second became {RATE:,}.".replace(",", "\u202f"))
-        common = math.gcd(rate, RATE)
-        mono = resample_poly(mono, RATE // common, rate // common)
+        # Without a common divisor the filter would be as long as the rate, and take a minute: the nearest simple ratio
+        # is within a thousandth of it, and that of every usual rate is simple.
+        ratio = Fraction(RATE, rate).limit_denominator(1000)
+        mono = resample_poly(mono, ratio.numerator, ratio.denominator)
     return Sound(to_pcm(mono[: MAX_SECONDS * RATE]), tuple(notes))
 
 
@@ -99,10 +103,11 @@ def _decode(data: bytes) -> tuple[npt.NDArray[np.float32], int, bool]:
     """(T, channels) in about [-1, 1], samples a second, and whether there is more than what was read."""
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
-            if file.channels > _MAX_CHANNELS or not 1000 <= file.samplerate <= _MAX_RATE:
+            possible = file.channels <= _MAX_CHANNELS and 1000 <= file.samplerate <= _MAX_RATE
+            if not possible or file.channels * file.samplerate > _MOST_A_SECOND:
                 raise SoundError(
-                    f"A recording with {file.channels} channels and {file.samplerate} samples a second cannot be "
-                    "opened here. Please save it as WAV, mono, 16 kHz."
+                    f"A recording with {file.channels} channels at {file.samplerate} Hz cannot be opened here. "
+                    "Please save it as WAV, mono, 16 kHz."
                 )
             most = MAX_SECONDS * file.samplerate
             heard = file.read(most + 1, dtype="float32", always_2d=True)
@@ -117,7 +122,8 @@ def _decode(data: bytes) -> tuple[npt.NDArray[np.float32], int, bool]:
 
 
 def _looks_like_sound(data: bytes) -> bool:
-    return data[:4] in (b"RIFF", b"fLaC", b"OggS", b"FORM") or data[:3] == b"ID3"
+    container = data[:4] in (b"RIFF", b"FORM") and data[8:12] in (b"WAVE", b"AIFF", b"AIFC")  # pictures use them, too
+    return container or data[:4] in (b"fLaC", b"OggS") or data[:3] == b"ID3"
 
 
 def to_pcm(wave_form: npt.NDArray[np.floating]) -> Samples:

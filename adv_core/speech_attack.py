@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from adv_core.attacks import Step, quietest
 from adv_core.objectives import Objective
 from adv_core.perturbation_sets import Linf
-from adv_core.sound import FULL, Samples
+from adv_core.sound import FULL, Samples, to_pcm
 from adv_core.speech import SpeechNetwork, needed_frames, spell, transcripts
 
 GRAIN = 1 / (2 * FULL)
@@ -76,8 +76,7 @@ def with_noise(samples: Samples, snr: float, seed: int) -> Samples:
     """The clip in a noisy room: white noise that many decibels below it, as a 16-bit file."""
     generator = torch.Generator().manual_seed(seed)
     wave_form = torch.from_numpy(samples.astype(np.float32) / FULL)[None]
-    heard = (wave_form + _noise(wave_form, snr, generator))[0].numpy()
-    return np.clip(np.round(heard * FULL), -FULL, FULL - 1).astype(np.int16)
+    return to_pcm((wave_form + _noise(wave_form, snr, generator))[0].numpy())
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,15 +44,19 @@ CLIPS = {
     "rushing": "a waterfall, no word in it",
 }
 IDEAS = ("open the secret door", "send all money", "browse evil dot com", "yes")
+NOTHING = "(nothing)"  # a transcript without a letter, for people
 TITLES = {"x": "original", "delta": "the change alone", "adversarial": "original + change"}
 STYLE = """<style>
 .st-key-audio_row [data-testid=stColumn] {min-height: 20rem}
 .st-key-audio_row img {width: 100%; border-radius: .4rem}
-.st-key-audio_heard {min-height: 6.5rem}
+.st-key-audio_heard {min-height: 12rem}
 .st-key-audio_heard p.said {font-size: 1.35rem; line-height: 1.4; margin: 0}
 .st-key-audio_letters {min-height: 12rem; overflow-x: auto}
 .st-key-audio_noise {min-height: 25rem}
-@media (max-width: 640px) {.st-key-audio_row [data-testid=stColumn] {min-height: 19rem}}
+@media (max-width: 640px) {
+    .st-key-audio_heard {min-height: 20rem}
+    .st-key-audio_row [data-testid=stColumn] {min-height: 19rem}
+}
 </style>"""
 state = st.session_state
 
@@ -78,7 +82,7 @@ class Settings:
 
     @property
     def target(self) -> str:
-        return " ".join(self.text.lower().split())
+        return " ".join(self.text.lower().replace("’", "'").split())  # phones type the curly one
 
 
 page = Controls("audio", Settings)
@@ -149,7 +153,7 @@ class Place:
 
     def show(self, clip: Clip, caption: str) -> None:
         samples, title = clip.samples, TITLES[self.key]
-        self.player.audio(to_wav(samples), format="audio/wav")
+        self.player.audio(to_wav(samples), format="audio/wav", alt=f"Sound: {title}.")
         self.wave.image(picture_uri(wave_picture(samples)), width="stretch", alt=f"Wave form: {title}.")
         self.spectrum.image(
             picture_uri(spectrogram_picture(samples)),
@@ -178,7 +182,7 @@ def show_target() -> None:
 
 def said_line(title: str, text: str, note: str = "") -> str:
     """A transcript, for people; an empty one is told, too."""
-    return f"{title}: **{text or '(nothing)'}**" + (f"  \n:gray[{note}]" if note else "")
+    return f"{title}: **{text or NOTHING}**" + (f"  \n:gray[{note}]" if note else "")
 
 
 def measured(original: Clip, changed: Clip) -> str:
@@ -229,7 +233,7 @@ def follow_attack(
     show(best.found, best.level)
     line.markdown(said_line("The network writes", best.text, f"first so at step {first.index}"))
     verdict.success(
-        f"Heard as “{best.text}”; the clip itself as “{heard.text or '(nothing)'}”. The change: "
+        f"Heard as “{best.text}”; the clip itself as “{heard.text or NOTHING}”. The change: "
         f"{measured(clip, best.found)}. What is played and judged is the same 16-bit file.",
         icon=":material/hearing:",
     )
@@ -239,17 +243,22 @@ def follow_attack(
 # --------------------------------------------------------------------------------------------- 2. letters, 3. noise
 
 
-def follow_letters(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator) -> Heard | None:
-    listened = follow(job_for("audio letters", Listen(found)))
-    if listened is None:
-        return None
-    lines = [("original", heard.moments), ("changed", listened[-1].moments)]
+def show_letters(clip: Clip, heard: Heard, changed: Heard | None, slot: DeltaGenerator) -> None:
+    lines = [("original", heard.moments), ("changed", changed.moments if changed else ())]
+    told = f"Changed: {changed.text or NOTHING}." if changed else "Nothing has been changed yet."
     slot.vega_lite_chart(
         alignment_chart(lines, len(clip.samples) / RATE),
         width="stretch",
         height=150,
-        alt=f"Which letter is heard when. Original: {heard.text}. Changed: {listened[-1].text}.",
+        alt=f"Which letter is heard when. Original: {heard.text or NOTHING}. {told}",
     )
+
+
+def follow_letters(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator) -> Heard | None:
+    listened = follow(job_for("audio letters", Listen(found)))
+    if listened is None:
+        return None
+    show_letters(clip, heard, listened[-1], slot)
     return listened[-1]
 
 
@@ -274,7 +283,7 @@ def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, to
     lines = "; ".join(f"{snr:.0f} dB: {kept[0, snr]} and {kept[1, snr]}" for snr in work.snrs)
     told.markdown(
         f"The clip itself and the hidden words, in new noise. {lines}."
-        + (f" At {example.snr:.0f} dB one draw was written down as “{example.example}”." if example else "")
+        + (f" At {example.snr:.0f} dB one draw was written down as “{example.example or NOTHING}”." if example else "")
     )
 
 
@@ -376,7 +385,7 @@ def main() -> None:
         page,
         "1. Play the original, ask the room what it says. Play the third one: the same. Then point to the transcript.\n"
         "2. Play the change alone, as loud as it has to be made to be heard at all.\n"
-        "3. Choose the waterfall: no word in it, and yet a command.\n"
+        f"3. [The waterfall]({page.link(clip='rushing', present=True, done='')}): no word in it, and yet a command.\n"
         "4. The noise: the hidden words break first. Set four noisy views, and look again.",
         "- Laptop loudspeakers hide the change even better than ears do; headphones are fairer.\n"
         "- “Then play it through the room to my phone!” The phone has another network, and a room is more than noise.\n"
@@ -408,10 +417,16 @@ def main() -> None:
     heard = listened[-1]
     before.markdown(said_line("The clip itself is written down as", heard.text))
     places["x"].show(clip, f"{len(clip.samples) / RATE:.1f} s")
-    if why := refused(clip, page.value.target):
+    show_letters(clip, heard, None, letters)
+    why = refused(clip, page.value.target)
+    if page.value.target == heard.text and not why:
+        why = "This is what the clip is written down as without any change. Choose other words."
+    if why:
         verdict.error(why, icon=":material/edit:")
         return
+    told.caption("The chart comes as soon as the attack above has finished.")
     found = follow_attack(clip, heard, places, (line, verdict))
+    told.empty()
     if found is not None and follow_letters(clip, heard, found, letters) is not None:
         follow_noise(clip, heard, found, noise, told)
 

@@ -37,6 +37,8 @@ def test_what_is_changed_is_told() -> None:
     sound = open_sound(file_of(tone(12, 48000, 8), 48000))
     assert sound.seconds == 10 and len(sound.notes) == 3
     assert open_sound(file_of(tone(1, 192_000), 192_000)).seconds == pytest.approx(1, abs=0.001)
+    loud = np.abs(np.fft.rfft(open_sound(file_of(tone(1, 44_101), 44_101)).samples.astype(float)))
+    assert loud.argmax() == pytest.approx(440, abs=1)  # a rate without a simple ratio to ours
     clipped = np.clip(5 * tone(), -1, 1)
     assert any("clipped" in note for note in open_sound(file_of(clipped)).notes)
 
@@ -47,6 +49,8 @@ def test_what_is_changed_is_told() -> None:
         (b"", "empty"),
         (b"no sound at all " * 99, "not a sound"),
         (b"\x89PNG\r\n\x1a\n" + bytes(99), "not a sound"),
+        (b"RIFF" + bytes(4) + b"WEBPVP8 " + bytes(99), "not a sound"),
+        (file_of(tone(0.4, 192_000, 16), 192_000), "16 channels at 192000 Hz"),
         (file_of(np.zeros(RATE)), "silent"),
         (file_of(tone(0.1)), "shorter"),
         (file_of(np.zeros(0)), "shorter"),
@@ -58,6 +62,14 @@ def test_what_is_changed_is_told() -> None:
 def test_bad_files_get_a_sentence(data: bytes, says: str) -> None:
     with pytest.raises(SoundError, match=says):
         open_sound(data)
+
+
+def test_an_odd_rate_needs_no_filter_as_long_as_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A filter for 767 999 : 16 000 takes a minute."""
+    ratios = []
+    monkeypatch.setattr("adv_core.sound.resample_poly", lambda x, up, down: ratios.append((up, down)) or x[::48])
+    assert open_sound(file_of(tone(0.4, 767_999), 767_999)).seconds == pytest.approx(0.4, abs=0.001)
+    assert ratios == [(1, 48)]
 
 
 def test_measures() -> None:

@@ -6,11 +6,16 @@ from functools import partial
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from adv_core.speech import recogniser
+from adv_core.sound import Samples, open_sound
+from adv_core.speech import CHECKPOINT, recogniser
 from adv_core.speech_attack import heard_as
 from tests.pages.visit import button, link, visit, words
 
 lesson = partial(visit, "lessons/audio.py")
+
+
+def sample(name: str) -> Samples:
+    return open_sound((CHECKPOINT / "clips" / f"{name}.flac").read_bytes()).samples
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +38,17 @@ def test_an_idea_becomes_the_target(opened: AppTest) -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [(" ".join(["one hundred million dollars"] * 4), "does not fit"), ("route 66", "'6'")],
+    [
+        (" ".join(["one hundred million dollars"] * 4), "does not fit"),
+        ("route 66", "'6'"),
+        ("café’s", "'é'"),  # the apostrophe is one, however it is typed
+        (heard_as(recogniser().network, [sample("weather")])[0], "without any change"),
+    ],
 )
 def test_what_cannot_be_hidden_is_refused_with_a_sentence(text: str, says: str) -> None:
     at = lesson(text=text)
     assert says in at.error[0].value and not at.success
+    assert len(at.get("vega_lite_chart")) == 1  # the clip's own letters
 
 
 def test_a_mad_link_is_repaired_and_told() -> None:
@@ -54,8 +65,5 @@ def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
 
 
 def test_the_samples_are_understood() -> None:
-    from adv_core.sound import open_sound
-    from adv_core.speech import CHECKPOINT
-
-    clips = {file.stem: open_sound(file.read_bytes()).samples for file in (CHECKPOINT / "clips").glob("*.flac")}
-    assert len(clips) >= 4 and all(heard_as(recogniser().network, list(clips.values())))
+    clips = [sample(file.stem) for file in (CHECKPOINT / "clips").glob("*.flac")]
+    assert len(clips) >= 4 and all(heard_as(recogniser().network, clips))
