@@ -14,7 +14,7 @@ from adv_core.speech import HOP, STRIDE, Moment, alignment, needed_frames, recog
 from adv_core.speech_attack import GRAIN, Listener, Spoken, as_input, as_samples, heard_as, hide, with_noise
 from adv_core.work import Networks, Task
 
-MAX_STEPS, MAX_VIEWS = 600, 4
+MAX_VIEWS = 4
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,11 @@ class Hide(Task[Try]):
         self.clip.check()
         if why := refused(self.clip, self.text):
             raise ValueError(why)
-        if not 1 <= self.steps <= MAX_STEPS or not 0 <= self.views <= MAX_VIEWS or not 0 <= self.seed < 2**31:
+        if (
+            not 1 <= self.steps <= limits.max_sound_steps
+            or not 0 <= self.views <= MAX_VIEWS
+            or not 0 <= self.seed < 2**31
+        ):
             raise ValueError("such an attack cannot be run")
 
     def records(self, networks: Networks) -> Iterator[Try]:

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.figures_speech import alignment_chart, noise_chart, spectrogram_picture, wave_picture
+from adv_core.limits import LIMITS
 from adv_core.sound import RATE, SoundError, distortion, open_sound, signal_to_noise, to_wav
 from adv_core.speech import ALPHABET, recogniser
 from adv_core.speech_attack import GRAIN
@@ -58,6 +59,7 @@ STYLE = """<style>
     .st-key-audio_row [data-testid=stColumn] {min-height: 19rem}
 }
 </style>"""
+MAX_STEPS = LIMITS.max_sound_steps
 state = st.session_state
 
 
@@ -74,7 +76,7 @@ class Settings:
 
     clip: str = word("weather", {*CLIPS, OWN})
     text: str = word("open the secret door", _Phrases())
-    steps: int = number(400, 50, 600)
+    steps: int = number(min(400, MAX_STEPS), 1, MAX_STEPS)
     views: int = number(0, 0, MAX_VIEWS)
     seed: int = number(0, 0, 999)
     done: str = solved("abcd")
@@ -134,7 +136,7 @@ def show_choices() -> None:
         for note in state.get("audio notes of own", ()):
             st.caption(note)
     st.header("Attack", divider="gray")
-    page.control("steps", st.slider, "Steps", 50, 600, step=50)
+    page.control("steps", st.slider, "Steps", 1, MAX_STEPS)
     page.control("seed", st.number_input, "Seed of the noise", 0, 999, step=1)
 
 
@@ -191,6 +193,16 @@ def measured(original: Clip, changed: Clip) -> str:
     return f"{f'{db:.1f}'.replace('-', '−')} dB beside the clip's loudest moment; signal to noise {snr:.0f} dB"
 
 
+def attack(clip: Clip, views: int) -> Hide:
+    """What the page's controls ask for, with so many noisy views."""
+    return Hide(clip, page.value.target, page.value.steps, views, page.value.seed)
+
+
+def quietest(tries: list[Try]) -> Clip | None:
+    """The last clip that was found; None where none was."""
+    return next((t.found for t in reversed(tries) if t.found), None)
+
+
 def follow_attack(
     clip: Clip, heard: Heard, places: dict[str, Place], slots: tuple[DeltaGenerator, DeltaGenerator]
 ) -> Clip | None:
@@ -217,8 +229,7 @@ def follow_attack(
             note += f" · quietest success so far: {best.level} levels"
         line.markdown(said_line("The network writes", last.text, note))
 
-    work = Hide(clip, settings.target, settings.steps, settings.views, settings.seed)
-    tries = follow(job_for("audio hide", work), draw, verdict.info)
+    tries = follow(job_for("audio hide", attack(clip, settings.views)), draw, verdict.info)
     if tries is None:
         return None
     best = next((t for t in reversed(tries) if t.found), None)
@@ -263,8 +274,15 @@ def follow_letters(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator) 
 
 
 def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, told: DeltaGenerator) -> None:
+    """Who is still understood in noise; where the attack has heard noise, beside one that has not."""
     settings = page.value
-    names = ("the clip itself", "with the hidden words")
+    clips, names = [clip, found], ["the clip itself", "with the hidden words"]
+    if settings.views:
+        names[1] = f"with the hidden words, made with {settings.views} noisy views"
+        deaf = quietest(follow(job_for("audio deaf", attack(clip, views=0))) or [])
+        if deaf is not None:
+            clips.insert(1, deaf)
+            names.insert(1, "with the hidden words, made without noise")
     rows: list[tuple[str, float, int, int]] = []
 
     def draw(records: list[Disturbed]) -> None:
@@ -274,15 +292,16 @@ def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, to
             noise_chart(rows), width="stretch", height=300, alt=f"Written down as it should be. {known}."
         )
 
-    work = Disturb((clip, found), (heard.text, settings.target), seed=settings.seed)
+    texts = (heard.text, *[settings.target] * (len(clips) - 1))
+    work = Disturb(tuple(clips), texts, seed=settings.seed)
     records = follow(job_for("audio noise", work), draw)
     if records is None:
         return
-    example = next((r for r in reversed(records) if r.place == 1 and r.kept < r.of), None)
+    example = next((r for r in reversed(records) if r.place > 0 and r.kept < r.of), None)
     kept = {(r.place, r.snr): f"{r.kept} of {r.of}" for r in records}
-    lines = "; ".join(f"{snr:.0f} dB: {kept[0, snr]} and {kept[1, snr]}" for snr in work.snrs)
+    lines = "; ".join(f"{snr:.0f} dB: {' and '.join(kept[i, snr] for i in range(len(clips)))}" for snr in work.snrs)
     told.markdown(
-        f"The clip itself and the hidden words, in new noise. {lines}."
+        f"In new noise: {', '.join(names)}. {lines}."
         + (f" At {example.snr:.0f} dB one draw was written down as “{example.example or NOTHING}”." if example else "")
     )
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from adv_core.attacks import quietest
+from adv_core.limits import Limits
 from adv_core.objectives import Targeted
 from adv_core.perturbation_sets import Linf
 from adv_core.sound import FULL, distortion, open_sound
@@ -95,5 +96,7 @@ def test_what_cannot_be_said_is_refused_with_a_sentence() -> None:
     assert "'4'" in (refused(clip, "route 4") or "") and refused(clip, "") and refused(clip, "yes") is None
     with pytest.raises(ValueError, match="does not fit"):
         Hide(clip, "open the secret door please now").check()
+    with pytest.raises(ValueError, match="1 ... 7"):
+        Hide(clip, "yes", steps=8).check(Limits(max_sound_steps=7))
     with pytest.raises(ValueError, match="seconds at most"):
         Listen(Clip(b"")).check()
