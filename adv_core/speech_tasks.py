@@ -151,11 +151,9 @@ class Hide(Task[Try]):
         self.clip.check()
         if why := refused(self.clip, self.text):
             raise ValueError(why)
-        if (
-            not 1 <= self.steps <= limits.max_sound_steps
-            or not 0 <= self.views <= MAX_VIEWS
-            or not 0 <= self.seed < 2**31
-        ):
+        if not 1 <= self.steps <= limits.max_sound_steps:
+            raise ValueError(f"steps have to lie in 1 ... {limits.max_sound_steps}")
+        if not 0 <= self.views <= MAX_VIEWS or not 0 <= self.seed < 2**31:
             raise ValueError("such an attack cannot be run")
 
     def records(self, networks: Networks) -> Iterator[Try]:
