@@ -1,5 +1,7 @@
 """Sounds as points of [0, 1], and the attack on what a 16-bit file holds."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -96,7 +98,7 @@ def test_what_cannot_be_said_is_refused_with_a_sentence() -> None:
     assert "'4'" in (refused(clip, "route 4") or "") and refused(clip, "") and refused(clip, "yes") is None
     with pytest.raises(ValueError, match="does not fit"):
         Hide(clip, "open the secret door please now").check()
-    with pytest.raises(ValueError, match="1 ... 7"):
+    with pytest.raises(ValueError, match=re.escape("1 ... 7")):
         Hide(clip, "yes", steps=8).check(Limits(max_sound_steps=7))
     with pytest.raises(ValueError, match="seconds at most"):
         Listen(Clip(b"")).check()
