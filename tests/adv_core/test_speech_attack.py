@@ -67,6 +67,14 @@ def test_views_are_averaged_and_the_file_itself_is_the_first() -> None:
     assert torch.allclose(aim(logits), each.mean(0))
 
 
+@pytest.mark.parametrize("file", CLIPS, ids=lambda file: file.stem)
+def test_the_shipped_clips_are_understood_in_noise(file) -> None:
+    network, clip = recogniser().network, open_sound(file.read_bytes()).samples
+    said = heard_as(network, [clip])[0]
+    for snr in (40.0, 30.0, 20.0):
+        assert heard_as(network, [with_noise(clip, snr, draw) for draw in range(10)]).count(said) >= 8
+
+
 def test_noise_has_the_loudness_that_is_asked_for() -> None:
     clip = melody(1.0)
     noise = with_noise(clip, 20, 0).astype(float) - clip
