@@ -276,13 +276,13 @@ def follow_letters(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator) 
 def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, told: DeltaGenerator) -> None:
     """Who is still understood in noise; where the attack has heard noise, beside one that has not."""
     settings = page.value
-    clips, names = [clip, found], ["the clip itself", "with the hidden words"]
+    clips, names = [clip, found], ["clip itself", "hidden words"]
     if settings.views:
-        names[1] = f"with the hidden words, made with {settings.views} noisy views"
+        names[1] = "hidden with views"
         deaf = quietest(follow(job_for("audio deaf", attack(clip, views=0))) or [])
         if deaf is not None:
             clips.insert(1, deaf)
-            names.insert(1, "with the hidden words, made without noise")
+            names.insert(1, "hidden without")
     rows: list[tuple[str, float, int, int]] = []
 
     def draw(records: list[Disturbed]) -> None:
@@ -301,7 +301,7 @@ def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, to
     kept = {(r.place, r.snr): f"{r.kept} of {r.of}" for r in records}
     lines = "; ".join(f"{snr:.0f} dB: {' and '.join(kept[i, snr] for i in range(len(clips)))}" for snr in work.snrs)
     told.markdown(
-        f"In new noise: {', '.join(names)}. {lines}."
+        f"Understood in new noise ({', '.join(names)}): {lines}."
         + (f" At {example.snr:.0f} dB one draw was written down as “{example.example or NOTHING}”." if example else "")
     )
 
@@ -456,10 +456,8 @@ def show_formula() -> None:
     noise = " + n" if page.value.views else ""
     wanted = f"Here t = “{page.value.target}”. " if set(page.value.target) <= set(ALPHABET) else ""
     st.latex(r"\min\ \|\delta\|_\infty \quad\text{with}\quad f(x+\delta) = t")
-    st.latex(
-        rf"\delta \leftarrow P_{{\varepsilon}}\big(\delta - \text{{Adam}}(\nabla_\delta\, {inside}"
-        rf"L_\text{{CTC}}(f(x+\delta{noise}),\, t))\big)"
-    )
+    st.latex(rf"g = \nabla_\delta\, {inside}L_\text{{CTC}}(f(x+\delta{noise}),\, t)")
+    st.latex(r"\delta \leftarrow P_{\varepsilon}\big(\delta - \text{Adam}(g)\big)")
     st.latex(r"\varepsilon \leftarrow 0.8\,\|\delta\|_\infty \text{ after each success}")
     st.markdown(
         f"{wanted}The ball is the L∞ ball of the pictures, on 16-bit samples instead of 8-bit pixels. It begins at a "
