@@ -31,7 +31,9 @@ def words() -> None:
     """Word error rates on voices that were never trained on."""
     found = judge(recogniser().network, WORK)
     print("\n| 500 new phrases, spoken by | wrong words |\n|---|---|")
-    print(f"| ten voices of espeak-ng | {found['espeak']:.1%} |\n| rms of flite | {found['flite']:.1%} |")
+    print(f"| ten voices of espeak-ng, accents that it knows | {found['espeak']:.1%} |")
+    print(f"| the same ten, accents that it does not know | {found['abroad']:.1%} |")
+    print(f"| rms of flite | {found['flite']:.1%} |")
 
 
 def recordings() -> None:

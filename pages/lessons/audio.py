@@ -478,9 +478,10 @@ def show_network() -> None:
         st.markdown(
             "A small network of our own: 64 mel bands, depthwise separable convolutions in time, CTC; "
             f"{figures['words']} words, trained on {number_of(phrases)} synthesised phrases. Wrong words of "
-            f"new phrases: **{percent(rates['espeak'])}** by voices of espeak-ng that it was never trained on, "
-            f"**{percent(rates['flite'])}** by a voice of another synthesiser (flite, *rms*) that it was never trained "
-            "on. (`python -m adv_core.speech_training --judge`)"
+            f"new phrases by voices that it was never trained on: **{percent(rates['espeak'])}** of espeak-ng in the "
+            f"accents that it knows, **{percent(rates['abroad'])}** of espeak-ng in two that it does not, "
+            f"**{percent(rates['flite'])}** of another synthesiser (flite, *rms*). "
+            "(`python -m adv_core.speech_training --judge`)"
         )
         if {"telephone", "phrases"} <= set(people):
             st.markdown(

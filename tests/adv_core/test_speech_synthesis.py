@@ -10,6 +10,7 @@ from adv_core.speech_synthesis import (
     BRED,
     ESPEAK_ACCENTS,
     ESPEAK_VARIANTS,
+    MIXES,
     UNSEEN_ACCENTS,
     UNSEEN_FLITE,
     UNSEEN_VARIANTS,
@@ -31,12 +32,16 @@ def test_lines_are_a_function_of_their_number() -> None:
 
 
 def test_nobody_is_trained_on_whom_the_judge_listens_to() -> None:
-    trained = {line(number).voice for number in range(3000)}
+    trained = {line(number, part).voice for number in range(2000) for part in MIXES}
+    assert {voice.partition("+")[0] for voice in trained}.isdisjoint(UNSEEN_ACCENTS)
     assert not any(voice.partition("+")[2] in UNSEEN_VARIANTS or voice == UNSEEN_FLITE for voice in trained)
     assert not set(UNSEEN_VARIANTS) & set(ESPEAK_VARIANTS)
     for number in range(100):
         assert line(number, "flite").voice == UNSEEN_FLITE
-        assert line(number, "espeak").voice.partition("+")[2] in UNSEEN_VARIANTS
+        (accent, _, speaker), (foreign, _, stranger) = (
+            line(number, part).voice.partition("+") for part in ("espeak", "abroad")
+        )
+        assert {speaker, stranger} <= set(UNSEEN_VARIANTS) and accent in ESPEAK_ACCENTS and foreign in UNSEEN_ACCENTS
 
 
 @speaks
