@@ -19,6 +19,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from adv_core.engine import RESTARTING
+from adv_core.hosting import door
 from adv_core.hosting.door import FULL, FULL_HERE, Door, household, trusted_proxies
 from adv_core.limits import Limits
 from tests.adv_core.hosting.conftest import Serve
@@ -70,6 +71,13 @@ def get(port: int, path: str = "/", body: bytes | None = None, **headers: str) -
 
 def upload(port: int, session: str, size: int) -> int:
     return get(port, f"/base/_stcore/upload_file/{session}/some-file", bytes(size))[0]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager
@@ -135,6 +143,47 @@ def test_uploads_of_one_session_and_of_all(serve: Serve) -> None:
     assert told("adv_refused_total", "uploads") == before + 2
 
 
+def test_what_is_on_its_way_counts(serve: Serve) -> None:
+    megabyte = 2**20
+    seen: list[str] = []
+
+    def kept(session: str) -> tuple[int, int]:
+        seen.append(session)
+        return 0, 0
+
+    def accepted() -> bool:
+        with contextlib.suppress(urllib.error.URLError):  # refused, and it was still sending
+            return upload(port, "one", megabyte) == 200
+        return False
+
+    with serve(app(kept=kept, max_session_uploads_mib=2, max_uploads_mib=3)) as port:
+        with begun(port, "one", Content_Length=str(megabyte + 1)):
+            until(lambda: "one" in seen)
+            assert refused(port, "one", megabyte) == 413
+            with begun(port, "two", Content_Length=str(megabyte + 1)):
+                until(lambda: "two" in seen)
+                assert refused(port, "three", megabyte) == 413
+        until(accepted)  # both have gone without it
+
+
+def test_a_size_is_not_believed_where_the_body_comes_in_chunks(serve: Serve) -> None:
+    with (
+        serve(app(max_session_uploads_mib=2)) as port,
+        begun(port, "one", Content_Length="1", Transfer_Encoding="chunked") as connection,
+    ):
+        assert connection.getresponse().status == 413
+
+
+def test_an_upload_that_does_not_arrive_ends(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "PATIENCE", 0.2)
+    with serve(app(max_uploads_mib=1)) as port:
+        with begun(port, "one", Content_Length=str(2**20)) as connection:
+            answer = connection.getresponse()
+            assert answer.status == 408 and b"took too long" in answer.read()
+        monkeypatch.setattr(door, "PATIENCE", 20)
+        assert upload(port, "one", 2**20) == 200
+
+
 def test_an_address_that_nobody_trusted_has_written_is_not_believed(serve: Serve) -> None:
     """uvicorn itself believes its own machine, which is where these requests come from."""
     with serve(app(max_requests_per_minute=1)) as port:
@@ -161,9 +210,7 @@ def test_sessions_of_one_address_and_of_all(serve: Serve) -> None:
                 assert status == 503 and FULL in text and headers["retry-after"] == "60"
                 assert headers["cache-control"] == "no-store"
                 assert get(port, X_Forwarded_For="192.0.2.3")[0] == 200  # files of pages that are open
-        end = time.monotonic() + 20
-        while told("adv_sessions") and time.monotonic() < end:
-            time.sleep(0.02)
+        until(lambda: not told("adv_sessions"))
         with session(port):
             pass  # there is room again
     assert told("adv_refused_total", "address") == before[0] + 2
