@@ -29,6 +29,8 @@ FAST = "?image=pig&target=106&eps=2&steps=10"
 MIB = 2**20
 PLACES = 10  # of one replica
 PLACES_OF_AN_ADDRESS = 9
+ALL_UPLOADS = 16  # MiB
+REMEMBERED = 128  # sessions whose connection broke are kept by Streamlit, in case they come back
 
 
 @dataclass
@@ -45,7 +47,11 @@ class Site:
 
 
 def replica(port: int) -> Popen[bytes]:
-    limits = {"ADV_MAX_SESSIONS": PLACES, "ADV_MAX_SESSIONS_PER_ADDRESS": PLACES_OF_AN_ADDRESS}
+    limits = {
+        "ADV_MAX_SESSIONS": PLACES,
+        "ADV_MAX_SESSIONS_PER_ADDRESS": PLACES_OF_AN_ADDRESS,
+        "ADV_MAX_UPLOADS_MIB": ALL_UPLOADS,
+    }
     return start(port, **{name: str(limit) for name, limit in limits.items()})
 
 
@@ -111,6 +117,40 @@ class Visitor(Learner):
         self.headers = {"Cookie": f"lab_replica={self.at}; _streamlit_xsrf={token}", "X-Xsrftoken": token}
 
 
+async def sit_down(site: Site, tabs: contextlib.AsyncExitStack, replica: str, visitor: str, count: int) -> None:
+    """So many tabs, which do nothing."""
+    for _ in range(count):
+        tab = websockets.connect(
+            f"ws://127.0.0.1:{site.port}/_stcore/stream",
+            additional_headers={"Cookie": f"lab_replica={replica}"},
+            local_addr=(visitor, 0),
+        )
+        await tabs.enter_async_context(tab)
+
+
+FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n\r\n', b"\r\n--x--\r\n"
+
+
+def begin(visitor: Visitor, size: int) -> http.client.HTTPConnection:
+    """An upload of so many bytes, for which the replica waits. (nginx would say by itself that it does.)"""
+    connection = http.client.HTTPConnection("127.0.0.1", visitor.server.ports[visitor.at], timeout=30)
+    connection.putrequest("PUT", f"/_stcore/upload_file/{visitor.session_id}/photo")
+    length = str(size + sum(map(len, FORM)))
+    headers = {**visitor.headers, "Content-Type": "multipart/form-data; boundary=x", "Content-Length": length}
+    headers["Expect"] = "100-continue"
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    assert connection.sock.recv(1024).startswith(b"HTTP/1.1 100 ")
+    return connection
+
+
+def finish(connection: http.client.HTTPConnection, body: bytes) -> int:
+    with contextlib.closing(connection):
+        connection.send(FORM[0] + body + FORM[1])
+        return connection.getresponse().status
+
+
 def test_visitors_are_spread_and_stay_where_they_are(site: Site) -> None:
     dealt = [newcomer(site) for _ in range(8)]
     assert dealt.count("a") == dealt.count("b") == 4
@@ -169,6 +209,24 @@ def test_no_body_touches_the_disk(site: Site) -> None:
     assert len(answer.partition(b"\r\n\r\n")[2]) == large.stat().st_size
 
 
+def test_an_upload_that_outlives_its_session_is_forgotten(site: Site) -> None:
+    body = bytes(9 * MIB)
+
+    async def visit() -> None:
+        async with Visitor(site, 5, at="a") as visitor:
+            await visitor.open()
+            late = begin(visitor, len(body))
+        for _ in range(REMEMBERED + 1):
+            async with contextlib.AsyncExitStack() as tabs:
+                await sit_down(site, tabs, "a", "127.0.0.2", 1)
+        assert await asyncio.to_thread(finish, late, body) == 204
+        async with Visitor(site, 6, at="a") as visitor:  # there would be no room for two
+            await visitor.open()
+            assert await asyncio.to_thread(finish, begin(visitor, len(body)), body) == 204
+
+    asyncio.run(visit())
+
+
 def test_what_is_too_large_is_refused(site: Site) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
     connection.putrequest("PUT", "/_stcore/upload_file/session/file")
@@ -177,17 +235,6 @@ def test_what_is_too_large_is_refused(site: Site) -> None:
     answer = connection.getresponse()  # before anything has been sent
     assert answer.status == 413 and answer.headers["Server"] == "nginx"
     connection.close()
-
-
-async def sit_down(site: Site, tabs: contextlib.AsyncExitStack, replica: str, visitor: str, count: int) -> None:
-    """So many tabs, which do nothing."""
-    for _ in range(count):
-        tab = websockets.connect(
-            f"ws://127.0.0.1:{site.port}/_stcore/stream",
-            additional_headers={"Cookie": f"lab_replica={replica}"},
-            local_addr=(visitor, 0),
-        )
-        await tabs.enter_async_context(tab)
 
 
 def test_who_takes_all_places_of_his_address_keeps_nobody_else_out(site: Site) -> None:
