@@ -15,11 +15,10 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from adv_core import metrics
 from adv_core.classroom.store import SWEEP_SECONDS, sweep_what_has_expired
 from adv_core.engine import drain, ready
-from adv_core.hosting import logs
+from adv_core.hosting import logs, uploads
 from adv_core.hosting.door import Door, trusted_proxies
 from adv_core.hosting.headers import SecurityHeaders
 from adv_core.hosting.leaving import Leaving
-from adv_core.hosting.uploads import keep_in_memory
 from adv_core.limits import LIMITS
 
 leaving = Leaving(drain, LIMITS.drain_seconds)
@@ -37,16 +36,25 @@ def count(error: Exception) -> None:
     metrics.page_errors.labels(type(error).__name__).inc()
 
 
+def forget_uploads() -> None:
+    """Uploads end with their session. Streamlit keeps one that arrives later, and those of a session that it has lost
+    from sight before it was collected as garbage."""
+    here = runtime.get_instance()
+    alive = {each.session.id for each in here._session_mgr.list_sessions()}
+    for session in set(here.uploaded_file_mgr.file_storage) - alive:
+        here.uploaded_file_mgr.remove_session_files(session)
+
+
 def kept(session: str) -> tuple[int, int]:
     """Bytes of the files that this session has uploaded, and of everybody's."""
-    files = runtime.get_instance().uploaded_file_mgr.file_storage
-    sizes = {name: sum(len(file.data) for file in list(own.values())) for name, own in list(files.items())}
-    return sizes.get(session, 0), sum(sizes.values())
+    forget_uploads()
+    return uploads.kept(runtime.get_instance().uploaded_file_mgr.file_storage, session)
 
 
-async def sweep_rooms() -> None:
-    """Delete the rooms of classes that have expired, at the start and now and then."""
+async def sweep() -> None:
+    """Delete what nobody needs any more, at the start and now and then: uploads, rooms of classes that have expired."""
     while True:
+        forget_uploads()
         await asyncio.to_thread(sweep_what_has_expired)
         await asyncio.sleep(SWEEP_SECONDS)
 
@@ -59,14 +67,14 @@ async def prepared(_: Any) -> AsyncIterator[None]:
     """
     leaving.on_sigterm()
     loading = asyncio.get_running_loop().run_in_executor(None, lambda: ready(timeout=60))
-    sweeping = asyncio.create_task(sweep_rooms())
+    sweeping = asyncio.create_task(sweep())
     yield
     loading.cancel()
     sweeping.cancel()
 
 
 log_ours_only()
-keep_in_memory(config.get_option("server.maxUploadSize"))
+uploads.keep_in_memory(config.get_option("server.maxUploadSize"))
 app = st.App(
     "pages/switchboard.py",
     lifespan=prepared,

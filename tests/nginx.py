@@ -49,6 +49,8 @@ def serving(port: int, a: str, b: str) -> Iterator[None]:
                 break
             assert server.poll() is None, (folder / "log").read_text()
             time.sleep(0.1)
+        else:
+            raise AssertionError("nginx does not answer")
         yield
     finally:
         server.terminate()

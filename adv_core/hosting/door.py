@@ -23,10 +23,13 @@ from adv_core.engine import RESTARTING
 from adv_core.limits import LIMITS, Limits
 
 FULL = "All places of this instance are taken just now. Please try again in a minute."
+FULL_HERE = "All places for your network are taken just now. Please close a tab, or try again in a minute."
 HASTE = "Too many requests have come from your network. Please try again in a moment."
 AGAIN = "60"  # seconds, after which somebody may come again
 TOO_MUCH = "Too many files are here already. Please remove one, or try again later."
+SLOW = "The file took too long to arrive. Please try again.\n"
 MOST = 20_000_000  # bytes that a request has if it does not say how many
+PATIENCE = 300.0  # seconds that an upload may take to arrive
 # Streamlit's own counters, for everybody who asks, and dear to collect: what a host wants to know is on another port.
 _CLOSED = "/_stcore/metrics"
 _UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
@@ -83,7 +86,7 @@ class Door:
         kept: Callable[[str], tuple[int, int]] = lambda session: (0, 0),
     ) -> None:
         self._app, self._limits, self._leaving, self._kept = app, limits, leaving, kept
-        self._arriving = 0  # bytes of uploads that are on their way
+        self._arriving: Counter[str] = Counter()  # bytes of uploads that are on their way, by session
         self._sessions: Counter[str] = Counter()
         self._requests = Allowances(limits.max_requests_per_minute)
 
@@ -104,32 +107,39 @@ class Door:
         headers = Headers(scope=scope)
         if scope["path"].endswith(_CLOSED):
             return PlainTextResponse("Not found\n", 404)
-        wait = self._requests.take(_address(scope))
-        if wait:
-            metrics.refused.labels("requests").inc()
-            return PlainTextResponse(HASTE + "\n", 429, {"Retry-After": str(math.ceil(wait))})
+        if hasty := self._hasty(_address(scope)):
+            return hasty
         if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):  # somebody opens a page
-            reason = self._no_room(_address(scope))
-            if reason:
-                metrics.refused.labels(reason).inc()
-                return _sorry(reason)
+            return self._full(_address(scope))
         return None
 
+    def _hasty(self, address: str) -> Response | None:
+        wait = self._requests.take(address)
+        if not wait:
+            return None
+        metrics.refused.labels("requests").inc()
+        return PlainTextResponse(HASTE + "\n", 429, {"Retry-After": str(math.ceil(wait))})
+
     async def _upload(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
-        length = Headers(scope=scope).get("content-length", "")
-        size = int(length) if length.isdecimal() and len(length) < 16 else MOST
+        headers, limits = Headers(scope=scope), self._limits
+        length = headers.get("content-length", "")
+        whole = length.isdecimal() and len(length) < 16 and "transfer-encoding" not in headers  # or it comes in chunks
+        size = int(length) if whole else MOST
         mine, everybodys = self._kept(session)
-        limits = self._limits
-        much = mine + size > limits.max_session_uploads_mib * 2**20
-        if much or everybodys + self._arriving + size > limits.max_uploads_mib * 2**20:
+        much = mine + self._arriving[session] + size > limits.max_session_uploads_mib * 2**20
+        if much or everybodys + self._arriving.total() + size > limits.max_uploads_mib * 2**20:
             metrics.refused.labels("uploads").inc()
             await PlainTextResponse(TOO_MUCH + "\n", 413)(scope, receive, send)
             return
-        self._arriving += size
+        self._arriving[session] += size
         try:
-            await self._app(scope, receive, send)
+            async with asyncio.timeout(PATIENCE):
+                await self._app(scope, receive, send)
+        except TimeoutError:
+            await PlainTextResponse(SLOW, 408)(scope, receive, send)
         finally:
-            self._arriving -= size
+            self._arriving[session] -= size
+            self._arriving += Counter()  # forgets who has none
 
     def _no_room(self, address: str) -> str | None:
         """Why nobody new is let in, in a metric's word; None where there is room."""
@@ -139,12 +149,20 @@ class Door:
             return "sessions"
         return "address" if self._sessions[address] >= self._limits.max_sessions_per_address else None
 
+    def _full(self, address: str) -> Response | None:
+        reason = self._no_room(address)
+        if reason is None:
+            return None
+        metrics.refused.labels(reason).inc()
+        # A proxy takes 503 for the state of the whole instance, and leaves it alone for a while: not for one address.
+        text, status = {"draining": (RESTARTING, 503), "sessions": (FULL, 503), "address": (FULL_HERE, 429)}[reason]
+        return HTMLResponse(_PAGE.format(text), status, {"Retry-After": AGAIN, "Cache-Control": "no-store"})
+
     async def _session(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = _address(scope)
-        reason = self._no_room(address)
-        if reason:
-            metrics.refused.labels(reason).inc()
-            await WebSocket(scope, receive, send).send_denial_response(_sorry(reason))
+        refusal = self._hasty(address) or self._full(address)
+        if refusal:
+            await WebSocket(scope, receive, send).send_denial_response(refusal)
             return
         messages = Allowances(self._limits.max_messages_per_minute, self._limits.max_messages_per_minute / 6)
 
@@ -170,8 +188,3 @@ class Door:
 
 def _address(scope: Scope) -> str:
     return household(scope["client"][0] if scope.get("client") else "")
-
-
-def _sorry(reason: str) -> Response:
-    text = RESTARTING if reason == "draining" else FULL
-    return HTMLResponse(_PAGE.format(text), 503, {"Retry-After": AGAIN, "Cache-Control": "no-store"})

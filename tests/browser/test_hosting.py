@@ -107,12 +107,10 @@ def test_an_upload_stays_in_memory_and_is_not_written_down(browser: Browser, tmp
 
 def test_told_to_stop_it_shows_what_it_has_begun(browser: Browser) -> None:
     with process(ADV_DRAIN_SECONDS="60") as (base, server), browser.new_context() as context:
-        page = context.new_page()
+        page, late = context.new_page(), context.new_page()
         page.goto(f"{base}/?image=koala&target=404&eps=2&steps=60")
         expect(page.get_by_text("of 60", exact=False).first).to_be_visible(timeout=LIMIT)
         server.send_signal(signal.SIGTERM)
-        late = context.new_page()
-        expect(page.get_by_text("of 60", exact=False).first).to_be_visible(timeout=LIMIT)
         answer = late.goto(base)
         assert answer is not None and answer.status == 503 and answer.headers["retry-after"] == "60"
         expect(late.get_by_text("This machine is being restarted.")).to_be_visible()

@@ -28,6 +28,9 @@ PHOTO = ROOT / "assets" / "photos" / "espresso.jpg"
 FAST = "?image=pig&target=106&eps=2&steps=10"
 MIB = 2**20
 PLACES = 10  # of one replica
+PLACES_OF_AN_ADDRESS = 9
+ALL_UPLOADS = 16  # MiB
+REMEMBERED = 128  # sessions whose connection broke are kept by Streamlit, in case they come back
 
 
 @dataclass
@@ -43,12 +46,21 @@ class Site:
         return f"http://127.0.0.1:{self.port}"
 
 
+def replica(port: int) -> Popen[bytes]:
+    limits = {
+        "ADV_MAX_SESSIONS": PLACES,
+        "ADV_MAX_SESSIONS_PER_ADDRESS": PLACES_OF_AN_ADDRESS,
+        "ADV_MAX_UPLOADS_MIB": ALL_UPLOADS,
+    }
+    return start(port, **{name: str(limit) for name, limit in limits.items()})
+
+
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     if nginx.program() is None and not os.environ.get("REQUIRE_NGINX"):
         pytest.skip("no nginx on this machine")
     ports = {"a": free_port(), "b": free_port()}
-    site = Site(free_port(), ports, {name: start(port, ADV_MAX_SESSIONS=str(PLACES)) for name, port in ports.items()})
+    site = Site(free_port(), ports, {name: replica(port) for name, port in ports.items()})
     try:
         assert all(answers(f"http://127.0.0.1:{port}") for port in ports.values())
         with nginx.serving(site.port, *(f"127.0.0.1:{port}" for port in ports.values())):
@@ -59,9 +71,11 @@ def site() -> Iterator[Site]:
             process.wait()
 
 
-def ask(site: Site, path: str = "/", cookie: str = "", accept: str = "*/*") -> http.client.HTTPResponse:
-    """One request, whose answer has been read."""
-    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
+def ask(
+    site: Site, path: str = "/", cookie: str = "", accept: str = "*/*", visitor: str = "127.0.0.1"
+) -> http.client.HTTPResponse:
+    """One request, whose answer has been read; ``visitor`` is the address where it comes from."""
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30, source_address=(visitor, 0))
     connection.request("GET", path, headers={"Cookie": cookie, "Accept": accept})
     response = connection.getresponse()
     response.read()
@@ -101,6 +115,40 @@ class Visitor(Learner):
         self.at = jar["lab_replica"].value if "lab_replica" in jar else self.at
         token = jar["_streamlit_xsrf"].value
         self.headers = {"Cookie": f"lab_replica={self.at}; _streamlit_xsrf={token}", "X-Xsrftoken": token}
+
+
+async def sit_down(site: Site, tabs: contextlib.AsyncExitStack, replica: str, visitor: str, count: int) -> None:
+    """So many tabs, which do nothing."""
+    for _ in range(count):
+        tab = websockets.connect(
+            f"ws://127.0.0.1:{site.port}/_stcore/stream",
+            additional_headers={"Cookie": f"lab_replica={replica}"},
+            local_addr=(visitor, 0),
+        )
+        await tabs.enter_async_context(tab)
+
+
+FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n\r\n', b"\r\n--x--\r\n"
+
+
+def begin(visitor: Visitor, size: int) -> http.client.HTTPConnection:
+    """An upload of so many bytes, for which the replica waits. (nginx would say by itself that it does.)"""
+    connection = http.client.HTTPConnection("127.0.0.1", visitor.server.ports[visitor.at], timeout=30)
+    connection.putrequest("PUT", f"/_stcore/upload_file/{visitor.session_id}/photo")
+    length = str(size + sum(map(len, FORM)))
+    headers = {**visitor.headers, "Content-Type": "multipart/form-data; boundary=x", "Content-Length": length}
+    headers["Expect"] = "100-continue"
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    assert connection.sock.recv(1024).startswith(b"HTTP/1.1 100 ")
+    return connection
+
+
+def finish(connection: http.client.HTTPConnection, body: bytes) -> int:
+    with contextlib.closing(connection):
+        connection.send(FORM[0] + body + FORM[1])
+        return connection.getresponse().status
 
 
 def test_visitors_are_spread_and_stay_where_they_are(site: Site) -> None:
@@ -161,6 +209,24 @@ def test_no_body_touches_the_disk(site: Site) -> None:
     assert len(answer.partition(b"\r\n\r\n")[2]) == large.stat().st_size
 
 
+def test_an_upload_that_outlives_its_session_is_forgotten(site: Site) -> None:
+    body = bytes(9 * MIB)
+
+    async def visit() -> None:
+        async with Visitor(site, 5, at="a") as visitor:
+            await visitor.open()
+            late = begin(visitor, len(body))
+        for _ in range(REMEMBERED + 1):
+            async with contextlib.AsyncExitStack() as tabs:
+                await sit_down(site, tabs, "a", "127.0.0.2", 1)
+        assert await asyncio.to_thread(finish, late, body) == 204
+        async with Visitor(site, 6, at="a") as visitor:  # there would be no room for two
+            await visitor.open()
+            assert await asyncio.to_thread(finish, begin(visitor, len(body)), body) == 204
+
+    asyncio.run(visit())
+
+
 def test_what_is_too_large_is_refused(site: Site) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
     connection.putrequest("PUT", "/_stcore/upload_file/session/file")
@@ -171,16 +237,28 @@ def test_what_is_too_large_is_refused(site: Site) -> None:
     connection.close()
 
 
+def test_who_takes_all_places_of_his_address_keeps_nobody_else_out(site: Site) -> None:
+    async def crowd() -> None:
+        async with contextlib.AsyncExitStack() as tabs:
+            for replica in "ab":
+                await sit_down(site, tabs, replica, "127.0.0.2", PLACES_OF_AN_ADDRESS)
+            for _ in range(2):
+                more = await asyncio.to_thread(ask, site, accept="text/html", visitor="127.0.0.2")
+                assert more.status == 429 and more.headers["Retry-After"] == "60"
+            others = [await asyncio.to_thread(ask, site, accept="text/html") for _ in range(4)]
+            assert [other.status for other in others] == [200] * 4
+            assert {given(other)["lab_replica"].value for other in others} == {"a", "b"}
+
+    asyncio.run(crowd())
+
+
 def test_who_finds_no_place_is_sent_to_the_other(site: Site) -> None:
     def opened(replica: str) -> http.client.HTTPResponse:
         return ask(site, "/", f"lab_replica={replica}", accept="text/html")
 
     async def fill(replica: str, tabs: contextlib.AsyncExitStack) -> None:
-        for _ in range(PLACES):
-            address = f"ws://127.0.0.1:{site.port}/_stcore/stream"
-            await tabs.enter_async_context(
-                websockets.connect(address, additional_headers={"Cookie": f"lab_replica={replica}"})
-            )
+        await sit_down(site, tabs, replica, "127.0.0.2", PLACES // 2)
+        await sit_down(site, tabs, replica, "127.0.0.3", PLACES - PLACES // 2)
 
     async def crowd() -> None:
         async with contextlib.AsyncExitStack() as tabs:
@@ -307,7 +385,7 @@ def test_one_replica_is_killed_under_load(browser: Browser, site: Site) -> None:
         assert at(stays) == "a"
 
         # It comes back, and gets visitors again; whoever has moved stays where his session is.
-        site.processes["b"] = start(site.ports["b"], ADV_MAX_SESSIONS=str(PLACES))
+        site.processes["b"] = replica(site.ports["b"])
         assert answers(f"http://127.0.0.1:{site.ports['b']}")
         deadline = time.monotonic() + LIMIT / 1000
         while newcomer(site) != "b":

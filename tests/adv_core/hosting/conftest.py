@@ -20,6 +20,7 @@ def serving(app: ASGIApp) -> Iterator[int]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
+        assert thread.is_alive(), "the server did not start"
         time.sleep(0.01)
     try:
         yield server.servers[0].sockets[0].getsockname()[1]

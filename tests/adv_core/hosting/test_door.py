@@ -1,7 +1,9 @@
+import contextlib
+import http.client
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
@@ -17,7 +19,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from adv_core.engine import RESTARTING
-from adv_core.hosting.door import FULL, Door, household, trusted_proxies
+from adv_core.hosting import door
+from adv_core.hosting.door import FULL, FULL_HERE, Door, household, trusted_proxies
 from adv_core.limits import Limits
 from tests.adv_core.hosting.conftest import Serve
 
@@ -66,6 +69,37 @@ def get(port: int, path: str = "/", body: bytes | None = None, **headers: str) -
         return error.code, error.read().decode(), dict(error.headers)
 
 
+def upload(port: int, session: str, size: int) -> int:
+    return get(port, f"/base/_stcore/upload_file/{session}/some-file", bytes(size))[0]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def begun(port: int, session: str, **headers: str) -> Iterator[http.client.HTTPConnection]:
+    """An upload of which nothing but the headers has been sent."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.putrequest("PUT", f"/_stcore/upload_file/{session}/some-file")
+    for name, value in headers.items():
+        connection.putheader(name.replace("_", "-"), value)
+    connection.endheaders()
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def refused(port: int, session: str, size: int) -> int:
+    """The status of an answer that comes before anything has been sent: later, sending would fail first."""
+    with begun(port, session, Content_Length=str(size)) as connection:
+        return connection.getresponse().status
+
+
 def session(port: int, came_from: str = "192.0.2.1") -> AbstractContextManager[ClientConnection]:
     return connect(f"ws://127.0.0.1:{port}/_stcore/stream", additional_headers={"X-Forwarded-For": came_from})
 
@@ -84,20 +118,70 @@ def test_requests_of_one_address_have_a_limit(serve: Serve) -> None:
     assert told("adv_refused_total", "requests") == before + 2
 
 
+def test_opening_a_session_is_a_request(serve: Serve) -> None:
+    with serve(app(max_requests_per_minute=2)) as port:
+        for _ in range(2):
+            with session(port):
+                pass
+        with pytest.raises(InvalidStatus) as refused, session(port):
+            pass
+        assert refused.value.response.status_code == 429 and get(port, X_Forwarded_For="192.0.2.1")[0] == 429
+        with session(port, "192.0.2.2"):
+            pass
+
+
 def test_uploads_of_one_session_and_of_all(serve: Serve) -> None:
     megabyte, before = 2**20, told("adv_refused_total", "uploads")
 
     def kept(session: str) -> tuple[int, int]:
         return (2 * megabyte if session == "rich" else 0), 8 * megabyte
 
-    def upload(session: str, size: int) -> int:
-        return get(port, f"/base/_stcore/upload_file/{session}/some-file", bytes(size))[0]
-
     with serve(app(kept=kept, max_session_uploads_mib=3, max_uploads_mib=10)) as port:
-        assert upload("rich", megabyte) == 200 and upload("rich", megabyte + 1) == 413
-        assert upload("poor", 2 * megabyte) == 200 and upload("poor", 2 * megabyte + 1) == 413
+        assert upload(port, "rich", megabyte) == 200 and refused(port, "rich", megabyte + 1) == 413
+        assert upload(port, "poor", 2 * megabyte) == 200 and refused(port, "poor", 2 * megabyte + 1) == 413
         assert get(port, "/elsewhere", bytes(4 * megabyte))[0] == 200
     assert told("adv_refused_total", "uploads") == before + 2
+
+
+def test_what_is_on_its_way_counts(serve: Serve) -> None:
+    megabyte = 2**20
+    seen: list[str] = []
+
+    def kept(session: str) -> tuple[int, int]:
+        seen.append(session)
+        return 0, 0
+
+    def accepted() -> bool:
+        with contextlib.suppress(urllib.error.URLError):  # refused, and it was still sending
+            return upload(port, "one", megabyte) == 200
+        return False
+
+    with serve(app(kept=kept, max_session_uploads_mib=2, max_uploads_mib=3)) as port:
+        with begun(port, "one", Content_Length=str(megabyte + 1)):
+            until(lambda: "one" in seen)
+            assert refused(port, "one", megabyte) == 413
+            with begun(port, "two", Content_Length=str(megabyte + 1)):
+                until(lambda: "two" in seen)
+                assert refused(port, "three", megabyte) == 413
+        until(accepted)  # both have gone without it
+
+
+def test_a_size_is_not_believed_where_the_body_comes_in_chunks(serve: Serve) -> None:
+    with (
+        serve(app(max_session_uploads_mib=2)) as port,
+        begun(port, "one", Content_Length="1", Transfer_Encoding="chunked") as connection,
+    ):
+        assert connection.getresponse().status == 413
+
+
+def test_an_upload_that_does_not_arrive_ends(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "PATIENCE", 0.2)
+    with serve(app(max_uploads_mib=1)) as port:
+        with begun(port, "one", Content_Length=str(2**20)) as connection:
+            answer = connection.getresponse()
+            assert answer.status == 408 and b"took too long" in answer.read()
+        monkeypatch.setattr(door, "PATIENCE", 20)
+        assert upload(port, "one", 2**20) == 200
 
 
 def test_an_address_that_nobody_trusted_has_written_is_not_believed(serve: Serve) -> None:
@@ -115,9 +199,10 @@ def test_sessions_of_one_address_and_of_all(serve: Serve) -> None:
         with session(port), session(port):
             with pytest.raises(InvalidStatus) as refused, session(port):
                 pass
-            assert refused.value.response.status_code == 503
+            assert refused.value.response.status_code == 429
             assert refused.value.response.headers["Retry-After"] == "60"
-            assert get(port, X_Forwarded_For="192.0.2.1", **PAGE)[0] == 503
+            status, text, _ = get(port, X_Forwarded_For="192.0.2.1", **PAGE)
+            assert status == 429 and FULL_HERE in text  # a proxy shall not leave the instance because of one address
             assert get(port, X_Forwarded_For="192.0.2.2", **PAGE)[0] == 200
             with session(port, "192.0.2.2"):
                 assert told("adv_sessions") == 3
@@ -125,9 +210,7 @@ def test_sessions_of_one_address_and_of_all(serve: Serve) -> None:
                 assert status == 503 and FULL in text and headers["retry-after"] == "60"
                 assert headers["cache-control"] == "no-store"
                 assert get(port, X_Forwarded_For="192.0.2.3")[0] == 200  # files of pages that are open
-        end = time.monotonic() + 20
-        while told("adv_sessions") and time.monotonic() < end:
-            time.sleep(0.02)
+        until(lambda: not told("adv_sessions"))
         with session(port):
             pass  # there is room again
     assert told("adv_refused_total", "address") == before[0] + 2
@@ -136,9 +219,9 @@ def test_sessions_of_one_address_and_of_all(serve: Serve) -> None:
 
 def test_messages_that_come_too_soon_wait_and_none_is_lost(serve: Serve) -> None:
     with serve(app(max_messages_per_minute=600)) as port, session(port) as open_session:  # 100 at once, 10 a second
+        began = time.monotonic()
         for number in range(110):
             open_session.send(str(number).encode())
-        began = time.monotonic()
         assert [open_session.recv(20) for _ in range(110)] == [str(number).encode() for number in range(110)]
         assert time.monotonic() - began > 0.5  # ten waited a tenth of a second each
 

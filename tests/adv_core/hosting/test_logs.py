@@ -9,6 +9,7 @@ import pytest
 
 from adv_core.hosting import logs
 
+# Loggers of the tests are named "elsewhere": Streamlit, where it has been imported, keeps its own to itself.
 SECRET = "192.0.2.1 my-file.png ?q=what-I-typed"
 
 
@@ -43,18 +44,18 @@ def test_an_exception_is_its_type_and_its_place(written: io.StringIO) -> None:
     try:
         fail()
     except KeyError:
-        logging.getLogger("streamlit.error_util").exception("Uncaught app execution")
+        logging.getLogger("elsewhere.error_util").exception("Uncaught app execution")
     (line,) = lines(written)
     assert line["message"] == "Uncaught app execution" and line["level"] == "ERROR"
     assert line["error"] == "KeyError" and str(line["from"]).startswith(
         "ValueError tests/adv_core/hosting/test_logs.py:"
     )
     assert str(line["at"]).startswith("tests/adv_core/hosting/test_logs.py:") and str(line["at"]).endswith(" fail")
-    assert str(line["time"]).endswith("+00:00") and line["logger"] == "streamlit.error_util"
+    assert str(line["time"]).endswith("+00:00") and line["logger"] == "elsewhere.error_util"
 
 
 def test_of_other_peoples_messages_the_numbers_are_kept(written: io.StringIO) -> None:
-    log = logging.getLogger("uvicorn.error")
+    log = logging.getLogger("elsewhere")
     log.warning('%s - "WebSocket %s" %d', SECRET, SECRET, 403)
     log.error(ValueError(SECRET))
     log.error("never retrieved\nfuture: " + SECRET)
@@ -94,14 +95,14 @@ def test_plain_text_says_the_same(written: io.StringIO, monkeypatch: pytest.Monk
     try:
         fail()
     except KeyError:
-        logging.getLogger("streamlit").exception("It failed with %s", SECRET)
+        logging.getLogger("elsewhere").exception("It failed with %s", SECRET)
     text = written.getvalue()
-    assert "ERROR streamlit: It failed with …\n" in text and SECRET not in text
+    assert "ERROR elsewhere: It failed with …\n" in text and SECRET not in text
     assert "    tests/adv_core/hosting/test_logs.py:" in text and "\nKeyError, from ValueError tests/" in text
 
 
 def test_a_logger_with_a_handler_of_its_own_is_handed_over(written: io.StringIO) -> None:
-    log = logging.getLogger("streamlit.somewhere")
+    log = logging.getLogger("elsewhere.somewhere")
     log.addHandler(logging.StreamHandler())
     log.propagate = False
     logs.hand_over(log)

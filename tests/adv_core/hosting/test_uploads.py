@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from starlette.applications import Starlette
@@ -7,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from adv_core.hosting.uploads import keep_in_memory
+from adv_core.hosting.uploads import LEAST, keep_in_memory, kept
 from tests.adv_core.hosting.conftest import Serve
 from tests.adv_core.hosting.test_door import get
 
@@ -35,3 +36,10 @@ def test_an_upload_stays_in_memory(
     with serve(Starlette(routes=[Route("/", where, methods=["PUT"])])) as port:
         _, text, _ = get(port, body=b"\r\n".join(parts), Content_Type="multipart/form-data; boundary=x")
     assert text == place
+
+
+def test_what_is_kept_is_counted_and_an_empty_file_is_not_nothing() -> None:
+    large, empty = SimpleNamespace(data=bytes(2**20)), SimpleNamespace(data=b"")
+    files = {"one": {"a": large, "b": empty}, "two": {"c": empty}}
+    assert kept(files, "one") == (2**20 + LEAST, 2**20 + 2 * LEAST)
+    assert kept(files, "three") == (0, 2**20 + 2 * LEAST)
