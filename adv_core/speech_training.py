@@ -349,7 +349,7 @@ def word_error_rate(network: SpeechNetwork, clips: Sequence[Samples], texts: Seq
 def judge(network: SpeechNetwork, folder: Path, clips: int = 500, seed: int = 1) -> dict[str, float]:
     """Word error rates on new phrases by speakers that were never trained on: of espeak-ng in accents that were, of
     espeak-ng in accents that were not ("abroad"), of flite."""
-    found = {}
+    found: dict[str, float] = {}
     parts: tuple[Part, ...] = ("espeak", "abroad", "flite")
     for part in parts:
         corpus = synthesised(part, clips, folder, seed)
