@@ -47,6 +47,8 @@ def test_the_policy_lets_pages_record_and_take_photographs(page: Page, address: 
     expect(page.get_by_role("radio", name="your own recording")).to_be_checked(timeout=LIMIT)
     page.goto(f"{address}/camera")
     page.get_by_text("Use the camera").first.click()
+    # Before the camera has a picture, the button takes none.
+    page.wait_for_function("(document.querySelector('video')?.videoWidth ?? 0) > 0", timeout=LIMIT)
     page.get_by_test_id("stCameraInputButton").click()
     expect(page.get_by_role("button", name="Clear photo")).to_be_visible(timeout=LIMIT)
     page.wait_for_url("**image=own**")

@@ -171,7 +171,8 @@ def test_a_size_is_not_believed_where_the_body_comes_in_chunks(serve: Serve) -> 
         serve(app(max_session_uploads_mib=2)) as port,
         begun(port, "one", Content_Length="1", Transfer_Encoding="chunked") as connection,
     ):
-        assert connection.getresponse().status == 413
+        # One of uvicorn's two parsers (httptools, where it is installed) refuses such a request by itself.
+        assert connection.getresponse().status in (400, 413)
 
 
 def test_an_upload_that_does_not_arrive_ends(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
