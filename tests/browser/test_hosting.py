@@ -48,7 +48,7 @@ def test_the_policy_lets_pages_record_and_take_photographs(page: Page, address: 
     page.goto(f"{address}/camera")
     page.get_by_text("Use the camera").first.click()
     # Before the camera has a picture, the button takes none.
-    page.wait_for_function("(document.querySelector('video')?.videoWidth ?? 0) > 0", timeout=LIMIT)
+    expect(page.locator("video")).not_to_have_js_property("videoWidth", 0, timeout=LIMIT)
     page.get_by_test_id("stCameraInputButton").click()
     expect(page.get_by_role("button", name="Clear photo")).to_be_visible(timeout=LIMIT)
     page.wait_for_url("**image=own**")
