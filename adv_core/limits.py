@@ -3,7 +3,7 @@
 | variable | default | what it limits |
 |---|---|---|
 | `ADV_MAX_STEPS` | 200 | steps of one run |
-| `ADV_MAX_SOUND_STEPS` | 600 | steps of one run on a sound |
+| `ADV_MAX_SOUND_STEPS` | 1000 | steps of one run on a sound |
 | `ADV_MAX_RESTARTS` | 10 | restarts of one run |
 | `ADV_MAX_QUERIES` | 2000 | questions of a black-box attack |
 | `ADV_MAX_ROWS` | 16 | values of ε side by side |
@@ -39,7 +39,7 @@ class Limits:
     """See the table of this module."""
 
     max_steps: int = 200
-    max_sound_steps: int = 600
+    max_sound_steps: int = 1000
     max_restarts: int = 10
     max_queries: int = 2000
     max_rows: int = 16

@@ -23,7 +23,7 @@ from adv_core.speech import SpeechNetwork, needed_frames, spell, transcripts
 GRAIN = 1 / (2 * FULL)
 """One level of 16 bits, in x."""
 
-START = 0.1  # the first ε, beside the loudest moment of the clip: -20 dB
+START = 0.3  # the first ε, beside the loudest moment of the clip: -10 dB
 
 
 def as_input(samples: Samples) -> Tensor:
@@ -110,7 +110,7 @@ def fits(text: str, frames: int) -> bool:
 
 
 def hide(
-    network: SpeechNetwork, samples: Samples, text: str, *, steps: int = 400, views: int = 0, seed: int = 0
+    network: SpeechNetwork, samples: Samples, text: str, *, steps: int = 600, views: int = 0, seed: int = 0
 ) -> Iterator[Step]:
     """Make the clip be written down as the text, as quietly as the steps allow.
 

@@ -132,7 +132,7 @@ class Hide(Task[Try]):
 
     clip: Clip
     text: str
-    steps: int = 400
+    steps: int = 600
     views: int = 0
     seed: int = 0
 

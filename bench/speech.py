@@ -24,7 +24,7 @@ from adv_core.speech_training import judge, synthesised
 
 WORK = Path("speech_work")
 PAIRS = 100
-STEPS = 400  # as on the page
+STEPS = 600  # as on the page
 
 
 def words() -> None:

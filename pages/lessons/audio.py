@@ -76,7 +76,7 @@ class Settings:
 
     clip: str = word("weather", {*CLIPS, OWN})
     text: str = word("open the secret door", _Phrases())
-    steps: int = number(min(400, MAX_STEPS), 1, MAX_STEPS)
+    steps: int = number(min(600, MAX_STEPS), 1, MAX_STEPS)
     views: int = number(0, 0, MAX_VIEWS)
     seed: int = number(0, 0, 999)
     done: str = solved("abcd")
@@ -460,8 +460,8 @@ def show_formula() -> None:
     st.latex(r"\delta \leftarrow P_{\varepsilon}\big(\delta - \text{Adam}(g)\big)")
     st.latex(r"\varepsilon \leftarrow 0.8\,\|\delta\|_\infty \text{ after each success}")
     st.markdown(
-        f"{wanted}The ball is the L∞ ball of the pictures, on 16-bit samples instead of 8-bit pixels. It begins at a "
-        "tenth of the clip's loudest moment (−20 dB) and shrinks whenever the words have been reached."
+        f"{wanted}The ball is the L∞ ball of the pictures, on 16-bit samples instead of 8-bit pixels. It begins at "
+        "0.3 of the clip's loudest moment (−10 dB) and shrinks whenever the words have been reached."
     )
 
 
