@@ -278,11 +278,11 @@ def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, to
     settings = page.value
     clips, names = [clip, found], ["clip itself", "hidden words"]
     if settings.views:
-        names[1] = "hidden with views"
+        names[1] = "with views"
         deaf = quietest(follow(job_for("audio deaf", attack(clip, views=0))) or [])
         if deaf is not None:
             clips.insert(1, deaf)
-            names.insert(1, "hidden without")
+            names.insert(1, "without views")
     rows: list[tuple[str, float, int, int]] = []
 
     def draw(records: list[Disturbed]) -> None:
@@ -301,7 +301,7 @@ def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, to
     kept = {(r.place, r.snr): f"{r.kept} of {r.of}" for r in records}
     lines = "; ".join(f"{snr:.0f} dB: {' and '.join(kept[i, snr] for i in range(len(clips)))}" for snr in work.snrs)
     told.markdown(
-        f"Understood in new noise ({', '.join(names)}): {lines}."
+        f"Still written down so in new noise ({', '.join(names)}): {lines}."
         + (f" At {example.snr:.0f} dB one draw was written down as “{example.example or NOTHING}”." if example else "")
     )
 
