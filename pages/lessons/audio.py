@@ -198,9 +198,9 @@ def attack(clip: Clip, views: int) -> Hide:
     return Hide(clip, page.value.target, page.value.steps, views, page.value.seed)
 
 
-def quietest(tries: list[Try]) -> Clip | None:
-    """The last clip that was found; None where none was."""
-    return next((t.found for t in reversed(tries) if t.found), None)
+def quietest(tries: list[Try]) -> Try | None:
+    """The last try that found a clip; None where none did."""
+    return next((t for t in reversed(tries) if t.found), None)
 
 
 def follow_attack(
@@ -219,7 +219,7 @@ def follow_attack(
     def draw(tries: list[Try]) -> None:
         verdict.empty()  # the place in the line, where there was one
         last = tries[-1]
-        best = next((t for t in reversed(tries) if t.found), None)
+        best = quietest(tries)
         note = (
             f"step {last.index + 1} of {settings.steps} · CTC loss {last.loss:.1f} · largest change {last.level} levels"
         )
@@ -232,7 +232,7 @@ def follow_attack(
     tries = follow(job_for("audio hide", attack(clip, settings.views)), draw, verdict.info)
     if tries is None:
         return None
-    best = next((t for t in reversed(tries) if t.found), None)
+    best = quietest(tries)
     first = next((t for t in tries if t.found), None)
     if best is None or best.found is None or first is None:
         line.markdown(said_line("The network writes", tries[-1].text))
@@ -280,8 +280,8 @@ def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, to
     if settings.views:
         names[1] = "with views"
         deaf = quietest(follow(job_for("audio deaf", attack(clip, views=0))) or [])
-        if deaf is not None:
-            clips.insert(1, deaf)
+        if deaf is not None and deaf.found is not None:
+            clips.insert(1, deaf.found)
             names.insert(1, "without views")
     rows: list[tuple[str, float, int, int]] = []
 
