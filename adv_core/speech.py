@@ -113,6 +113,7 @@ class SpeechNetwork(nn.Module):
         self, width: int = 208, kernels: Sequence[int] = (7, 9, 11, 11, 13, 13, 15, 15, 17, 19), seed: int = 0
     ) -> None:
         super().__init__()
+        self.width, self.kernels = width, tuple(kernels)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.front = LogMel()

@@ -88,9 +88,9 @@ UNSEEN_FLITE = "rms"
 BRED = 200
 """Training voices of espeak-ng that we make up ourselves, each a draw of what its variants are made of."""
 
-Part = Literal["train", "again", "espeak", "abroad", "flite"]
-"""What is trained on, first and then; and three to be judged on: speakers of espeak-ng that are not trained on, such
-speakers in accents that are not either, and a speaker of flite that is not."""
+Part = Literal["train", "again", "accents", "espeak", "abroad", "flite"]
+"""What is trained on, one after the other; and three to be judged on: speakers of espeak-ng that are not trained on,
+such speakers in accents that are not either, and a speaker of flite that is not."""
 
 
 @dataclass(frozen=True)
@@ -99,17 +99,20 @@ class Mix:
 
     Attributes:
         festival, flite: shares of all clips; voices: of flite, of which any is drawn.
+        bred: share of espeak-ng's clips that are spoken by a voice that we have made up.
     """
 
     festival: float
     flite: float
     voices: tuple[str, ...]
+    bred: float = 0.5
 
 
 MIXES: dict[Part, Mix] = {
     "train": Mix(0.08, 0.32, FLITE_VOICES),
     # Vocoded voices (awb, slt) are the hardest to read, and the most like people.
     "again": Mix(0.06, 0.48, (*FLITE_VOICES, "awb", "slt")),
+    "accents": Mix(0.04, 0.31, (*FLITE_VOICES, "awb", "slt"), 0.75),
 }
 
 
@@ -159,21 +162,51 @@ def line(number: int, part: Part = "train", seed: int = 0) -> Line:
         return Line(text, "festival", FESTIVAL_VOICE, speed, pitch)
     if program < mix.festival + mix.flite:
         return Line(text, "flite", chance.choice(mix.voices), speed, pitch)
-    own = chance.random() < 0.5
+    own = chance.random() < mix.bred
     variant = f"{_NAMES[part]}{chance.randrange(BRED)}" if own else chance.choice(ESPEAK_VARIANTS)
     return Line(text, "espeak-ng", f"{chance.choice(ESPEAK_ACCENTS)}+{variant}", speed, pitch)
 
 
-_NAMES: dict[Part, str] = {"train": "bred", "again": "wide"}
+_NAMES: dict[Part, str] = {"train": "bred", "again": "wide", "accents": "broad"}
+
+# How the sounds of English move from one accent to the next (Wells, "Accents of English", 1982), in the letters of
+# espeak-ng: what may become what.
+_SHIFTS = {
+    "V": ("U", "@", "a"),
+    "U": ("u:", "V"),
+    "u:": ("U", "oU"),
+    "I": ("i", "@", "E"),
+    "i": ("I", "eI"),
+    "i:": ("I", "eI"),
+    "E": ("I", "a", "eI"),
+    "a": ("E", "aa", "A:"),
+    "aa": ("a", "A:"),
+    "O:": ("0", "oU"),
+    "3:": ("E", "@", "V"),
+    "@": ("V", "I", "E"),
+    "eI": ("E", "aI", "i:"),
+    "aI": ("OI", "A:", "eI"),
+    "oU": ("O:", "aU", "u:"),
+    "aU": ("oU", "a", "A:"),
+    "OI": ("aI",),
+    "o@": ("O:", "oU"),
+    "e@": ("E", "eI"),
+    "h": ("NULL",),
+    "T": ("f", "t"),
+    "D": ("d", "v"),
+    "w": ("v",),
+    "t": ("d",),
+}
 
 
 def bred(number: int, part: Part = "train") -> str:
     """A variant in the language of espeak-ng: a throat, a way to stress and a loudspeaker, all drawn by chance.
 
-    Those of the part "again" go as far as espeak-ng's own variants do: a resonance may all but vanish, or lie somewhere
-    else entirely; syllables may be drawn out; the tone may be cut.
+    Those after the first part go as far as espeak-ng's own variants do: a resonance may all but vanish, or lie
+    somewhere else entirely; syllables may be drawn out; the tone may be cut. Those of "accents" have an accent of their
+    own, too.
     """
-    far = part == "again"
+    far = part != "train"
     chance = random.Random(f"voice {number} {part}" if far else f"voice {number}")
     size = chance.uniform(82, 132)  # of the throat's resonances, in per cent
     spread = chance.choice((0.05, 0.1, 0.15, 0.25))  # how far each of them strays by itself
@@ -211,6 +244,9 @@ def bred(number: int, part: Part = "train") -> str:
         quiet = 25 if far else 50
         curve = zip((100, 600, 1200, 3000, 4500), (chance.uniform(quiet, 250) for _ in range(5)), strict=True)
         lines.append("tone " + " ".join(f"{hertz} {loud:.0f}" for hertz, loud in curve))
+    if part == "accents":
+        moved = chance.sample(sorted(_SHIFTS), chance.randint(2, 8))
+        lines += [f"replace 00 {sound} {chance.choice(_SHIFTS[sound])}" for sound in moved]
     return "\n".join(lines) + "\n"
 
 

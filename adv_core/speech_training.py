@@ -1,7 +1,7 @@
 """min over θ for the recogniser: speech is synthesised, made hard to hear, and learnt from; then the network is judged.
 
     python -m adv_core.speech_training                      # synthesise, train, judge, and write assets/speech
-    python -m adv_core.speech_training --cycle 1            # the second cycle, from what the first one has left there
+    python -m adv_core.speech_training --cycle 2            # the third cycle, from what the second one has left there
     python -m adv_core.speech_training --judge              # judge it as it is, and write down what it made of it
 
 Deterministic by seed, up to the last bits of the kernels, and resumable: every minute the state is written beside the
@@ -13,7 +13,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -28,7 +28,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 
 from adv_core.sound import RATE, Samples
-from adv_core.speech import CHECKPOINT, SpeechNetwork, load, save, spell, transcripts, word_errors
+from adv_core.speech import CHECKPOINT, Block, SpeechNetwork, load, save, spell, transcripts, word_errors
 from adv_core.speech_recordings import phrases, telephone
 from adv_core.speech_synthesis import WORDS, Part, breed, heard, line, say
 
@@ -41,17 +41,18 @@ class Cycle:
     16 bits, as they are stored.
 
     Attributes:
-        part: who speaks; clips: phrases that are synthesised.
+        clips: how many phrases of each part are synthesised, and so, who speaks.
         steps: minibatches; rate: the largest step of AdamW.
+        grown: kernels of blocks that are put in beforehand, see `grown`.
         blur: share of the clips whose spectrogram is smoothed, as a vocoder smooths it.
         average: what is kept is the mean of the weights over this last part of the cycle, as a share (stochastic weight
             averaging: Izmailov et al., UAI 2018, arXiv:1803.05407); 0 keeps the last ones.
     """
 
-    part: Part
-    clips: int
+    clips: Mapping[Part, int]
     steps: int
     rate: float
+    grown: tuple[int, ...] = ()
     blur: float = 0.0
     average: float = 0.0
 
@@ -61,7 +62,7 @@ class Recipe:
     """All that a training depends on, beside the versions of the synthesisers.
 
     Attributes:
-        width, kernels: see `SpeechNetwork`.
+        width, kernels: of the first network, see `SpeechNetwork`.
         cycles: one after the other.
         batch: clips in a minibatch; decay: of the weights.
     """
@@ -69,8 +70,9 @@ class Recipe:
     width: int = 256
     kernels: tuple[int, ...] = (9, 11, 11, 13, 13, 15, 17, 19)
     cycles: tuple[Cycle, ...] = (
-        Cycle("train", 40_000, 26_000, 2e-3),
-        Cycle("again", 32_000, 20_000, 1e-3, blur=0.3, average=0.45),
+        Cycle({"train": 40_000}, 26_000, 2e-3),
+        Cycle({"again": 32_000}, 20_000, 1e-3, blur=0.3, average=0.45),
+        Cycle({"again": 16_000, "accents": 20_000}, 17_000, 1e-3, (11, 13, 15, 17), blur=0.3, average=0.45),
     )
     batch: int = 32
     decay: float = 1e-3
@@ -111,6 +113,16 @@ class Corpus:
     def seconds(self, index: int) -> float:
         return len(self.clip(index)) / RATE
 
+    @classmethod
+    def joined(cls, corpora: Sequence["Corpus"]) -> "Corpus":
+        """All of them, in this order."""
+        if len(corpora) == 1:
+            return corpora[0]
+        samples = np.concatenate([each.samples for each in corpora])
+        firsts = np.cumsum([0, *(len(each.samples) for each in corpora)])
+        ends = np.concatenate([each.ends + first for each, first in zip(corpora, firsts[:-1], strict=True)])
+        return cls(samples, ends, [text for each in corpora for text in each.texts])
+
 
 def synthesised(part: Part, clips: int, folder: Path, seed: int = 0) -> Corpus:
     """The first clips of that part, spoken now or read from ``folder`` if they have been before."""
@@ -119,8 +131,8 @@ def synthesised(part: Part, clips: int, folder: Path, seed: int = 0) -> Corpus:
         folder.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(os.cpu_count()) as pool:
             lines = [line(number, part, seed) for number in range(clips)]
-            # Each part of the training has a folder of its own: espeak-ng cannot take the voices of both.
-            voices = breed(folder / part, part) if part == "again" else breed(folder)
+            # Each part of the training has a folder of its own: espeak-ng cannot take the voices of all of them.
+            voices = breed(folder / part, part) if part in ("again", "accents") else breed(folder)
             spoken = list(pool.map(partial(say, voices=voices), lines, chunksize=64))
         np.save(name.with_suffix(".npy"), np.concatenate(spoken))
         index = {"lengths": [len(clip) for clip in spoken], "texts": [each.text for each in lines]}
@@ -224,6 +236,36 @@ def _bell(deviation: float) -> Tensor:
     places = torch.arange(-4.0, 5.0)
     weights = (-0.5 * (places / max(deviation, 1e-3)).square()).exp()
     return weights / weights.sum()
+
+
+def grown(network: SpeechNetwork, kernels: Sequence[int], seed: int = 0) -> SpeechNetwork:
+    """A deeper network that hears the same: new blocks of these kernels, spread evenly between the old ones.
+
+    A new block passes on what comes in until it has learnt something: its batch norm begins with the weight 0
+    (Chen, Goodfellow & Shlens, "Net2Net", ICLR 2016, arXiv:1511.05641; Goyal et al., 2017, arXiv:1706.02677).
+
+    Raises:
+        ValueError: more new blocks than old ones.
+    """
+    if not kernels:
+        return network
+    old = list(network.blocks)
+    if len(kernels) > len(old):
+        raise ValueError("more new blocks than old ones")
+    after = {(place + 1) * len(old) // len(kernels) - 1: kernel for place, kernel in enumerate(kernels)}
+    order = [one for place, kernel in enumerate(network.kernels) for one in (kernel, after.get(place)) if one]
+    deeper = SpeechNetwork(network.width, order, seed)
+    deeper.first, deeper.vote = network.first, network.vote
+    place = 0
+    for number, block in enumerate(old):
+        deeper.blocks[place] = block
+        if number in after:
+            place += 1
+            fresh = deeper.blocks[place]
+            assert isinstance(fresh, Block)
+            nn.init.zeros_(fresh.norm.weight)
+        place += 1
+    return deeper.train(network.training)
 
 
 @dataclass(eq=False)
@@ -373,7 +415,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("speech_work"), help="where speech and states are kept")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--cycle", type=int, default=0, help="where to begin; 1: from the network in assets/speech")
+    parser.add_argument("--cycle", type=int, default=0, help="where to begin; 1 or more: from what is in assets/speech")
     given = parser.parse_args()
     if not given.judge:
         for cycle in range(given.cycle, len(Recipe.cycles)):
@@ -395,7 +437,9 @@ def _train_and_save(recipe: Recipe, cycle: int, work: Path, device: str, workers
     if cycle > 0:
         network, figures = load(CHECKPOINT)
         before = list(figures["seconds"])[:cycle]
-    corpus = synthesised(recipe.cycles[cycle].part, recipe.cycles[cycle].clips, work, recipe.seed)
+    network = grown(network, recipe.cycles[cycle].grown, recipe.seed)
+    parts = recipe.cycles[cycle].clips.items()
+    corpus = Corpus.joined([synthesised(part, clips, work, recipe.seed) for part, clips in parts])
     print(f"{len(corpus)} clips, {corpus.ends[-1] / RATE / 3600:.1f} hours, {len(WORDS)} words", flush=True)
     kept = work / f"state_{recipe.seed}_{cycle}_{recipe.cycles[cycle].steps}.pt"
     state = State(**torch.load(kept, weights_only=True)) if kept.exists() else None
@@ -417,7 +461,7 @@ def _train_and_save(recipe: Recipe, cycle: int, work: Path, device: str, workers
             network.train()
     network.eval().requires_grad_(False)
     done = replace(recipe, cycles=recipe.cycles[: cycle + 1])
-    figures = {**asdict(done), "words": len(WORDS), "seconds": [*before, round(seconds)]}
+    figures = {**asdict(done), "kernels": network.kernels, "words": len(WORDS), "seconds": [*before, round(seconds)]}
     save(network, figures)
 
 

@@ -472,7 +472,10 @@ def number_of(count: int) -> str:
 
 def show_network() -> None:
     figures = recogniser().figures
-    rates, phrases = figures["word_error_rate"], sum(cycle["clips"] for cycle in figures["cycles"])
+    # A later cycle may hear the first phrases of a part again.
+    parts = {part for cycle in figures["cycles"] for part in cycle["clips"]}
+    phrases = sum(max(cycle["clips"].get(part, 0) for cycle in figures["cycles"]) for part in parts)
+    rates = figures["word_error_rate"]
     people = figures.get("recordings", {})
     with st.expander("The network", icon=":material/graphic_eq:"):
         st.markdown(

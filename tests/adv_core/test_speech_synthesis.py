@@ -55,6 +55,20 @@ def test_every_voice_sounds_different(tmp_path: Path) -> None:
 
 
 @speaks
+def test_a_bred_accent_is_spoken(tmp_path: Path) -> None:
+    """A rule that espeak-ng does not know would be an accent that nobody hears."""
+    voices = breed(tmp_path, "accents")
+    for number in range(6):
+        name = f"broad{number}"
+        file = voices / "espeak-ng-data" / "voices" / "!v" / name
+        own = say(Line("the hot house over the bird is all mine", "espeak-ng", f"en+{name}", 150, 50), voices)
+        assert "replace" in file.read_text()
+        file.write_text("".join(row for row in file.read_text().splitlines(True) if not row.startswith("replace")))
+        plain = say(Line("the hot house over the bird is all mine", "espeak-ng", f"en+{name}", 150, 50), voices)
+        assert own.tobytes() != plain.tobytes()
+
+
+@speaks
 def test_a_voice_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         say(Line("yes", "espeak-ng", "nobody", 150, 50))

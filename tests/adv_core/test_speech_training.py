@@ -8,9 +8,9 @@ import torch
 
 from adv_core.sound import RATE
 from adv_core.speech import SpeechNetwork
-from adv_core.speech_training import Batches, Corpus, Cycle, Recipe, State, blurred, masked, train, warped
+from adv_core.speech_training import Batches, Corpus, Cycle, Recipe, State, blurred, grown, masked, train, warped
 
-TINY = Recipe(16, (3,), (Cycle("train", 12, 6, 2e-3), Cycle("again", 12, 5, 1e-3, blur=0.5, average=0.6)), batch=3)
+TINY = Recipe(16, (3,), (Cycle({"train": 12}, 6, 2e-3), Cycle({"again": 12}, 5, 1e-3, blur=0.5, average=0.6)), batch=3)
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,34 @@ def test_each_cycle_rises_and_falls() -> None:
         assert rates[: top + 1] == sorted(rates[: top + 1]) and rates[top:] == sorted(rates[top:], reverse=True)
 
 
+def test_a_grown_network_hears_the_same_and_can_learn_more(corpus: Corpus) -> None:
+    network = SpeechNetwork(16, (3, 5, 7))
+    for _ in train(replace(TINY, kernels=(3, 5, 7)), 0, corpus, network):
+        pass
+    network.eval()
+    sound = torch.randn(2, RATE, generator=torch.Generator().manual_seed(0))
+    before = network(sound)
+    deeper = grown(network, (9, 11))
+    assert deeper.kernels == (3, 9, 5, 7, 11) == tuple(block.along.kernel_size[0] for block in deeper.blocks)
+    assert torch.equal(deeper(sound), before) and grown(network, ()) is network
+    deeper.train().requires_grad_(True)
+    for _ in train(TINY, 1, corpus, deeper):
+        pass
+    assert all(bool((block.norm.weight != 0).any()) for block in deeper.blocks)
+    with pytest.raises(ValueError):
+        grown(network, (3, 3, 3, 3, 3, 3))
+
+
+def test_corpora_are_joined_clip_by_clip(corpus: Corpus) -> None:
+    other = Corpus(corpus.samples[::-1], corpus.ends, corpus.texts[::-1])
+    both = Corpus.joined([corpus, other])
+    assert len(both) == 24 and list(both.texts) == [*corpus.texts, *other.texts]
+    assert np.array_equal(both.clip(11), corpus.clip(11)) and np.array_equal(both.clip(12), other.clip(0))
+    assert Corpus.joined([corpus]) is corpus
+
+
 def test_every_clip_is_drawn_once_an_epoch(corpus: Corpus) -> None:
-    batches = Batches(corpus, Recipe(cycles=(Cycle("train", 12, 20, 1e-3),), batch=3))
+    batches = Batches(corpus, Recipe(cycles=(Cycle({"train": 12}, 20, 1e-3),), batch=3))
     drawn = sorted(index for step in range(20) for index in batches.chosen(step))
     assert drawn == sorted(list(range(12)) * 5)
     (one, texts), (two, _) = batches[3], batches[3]
@@ -89,6 +115,6 @@ def test_augmentations_are_drawn_and_leave_the_shape() -> None:
 
 
 def test_it_learns(corpus: Corpus) -> None:
-    recipe = Recipe(32, (5,), (Cycle("train", 12, 60, 1e-2),), batch=12)
+    recipe = Recipe(32, (5,), (Cycle({"train": 12}, 60, 1e-2),), batch=12)
     losses = [record.loss for record, _ in train(recipe, 0, corpus, SpeechNetwork(recipe.width, recipe.kernels))]
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
