@@ -12,7 +12,7 @@ run: .venv/app-ready
 	$(BIN)/streamlit run app.py
 
 test: .venv/test-ready $(if $(REQUIRE_RAY),.venv/cluster-ready) lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/test-ready
 	$(BIN)/ruff check .

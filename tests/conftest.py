@@ -23,6 +23,12 @@ os.environ.pop("ADV_DATABASE_URL", None)
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first: at the end, neither process waits for the other one's last file."""
+    long = (ROOT / "tests" / "deploy", ROOT / "tests" / "browser")
+    items.sort(key=lambda item: not any(folder in item.path.parents for folder in long))
+
+
 @pytest.fixture(scope="session")
 def classifier() -> Classifier:
     return load_classifier(device="cpu")

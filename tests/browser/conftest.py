@@ -10,15 +10,17 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.conftest import ROOT
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 LIMIT = 90_000
+DESK = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
 # Every breach of the content-security policy, told to the test.
 WATCH = """
 document.addEventListener("securitypolicyviolation", event =>
@@ -68,7 +70,8 @@ def start(
         environment: variables beside those of the tests.
     """
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless=true"]
-    variables = os.environ | {"ADV_DRAIN_SECONDS": "1"} | environment
+    # One thread each, as in `tests.conftest`.
+    variables = os.environ | {"ADV_DRAIN_SECONDS": "1", "OMP_NUM_THREADS": "1"} | environment
     return subprocess.Popen([*before, *command], cwd=ROOT, stdout=output, stderr=output, env=variables)
 
 
@@ -101,14 +104,32 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+@contextlib.contextmanager
+def visiting(browser: Browser, **settings: Any) -> Iterator[BrowserContext]:
+    """Somebody with a browser of his own, 1280 × 800. Whatever the test does in it keeps to the policy, on any page.
+
+    Args:
+        settings: of the browser, see `Browser.new_context`.
+    """
+    breaches: list[str] = []
+    with browser.new_context(**{"viewport": DESK, "accept_downloads": True} | settings) as context:
+        context.set_default_timeout(LIMIT)
+        context.expose_binding("violated", lambda _, text: breaches.append(text))
+        context.add_init_script(WATCH)
+        yield context
+    assert [breach for breach in breaches if not HARMLESS.fullmatch(breach)] == []
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of a fresh browser. Whatever the test does with it, and in others of its context, keeps to the policy."""
-    breaches: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-    context.set_default_timeout(LIMIT)
-    context.expose_binding("violated", lambda _, text: breaches.append(text))
-    context.add_init_script(WATCH)
-    yield context.new_page()
-    context.close()
-    assert [breach for breach in breaches if not HARMLESS.fullmatch(breach)] == []
+    """A page of a fresh browser."""
+    with visiting(browser) as context:
+        yield context.new_page()
+
+
+@pytest.fixture
+def phone(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page on a phone, dark unless the test's parameter is "light"."""
+    scheme = getattr(request, "param", "dark")
+    with visiting(browser, viewport=PHONE, has_touch=True, color_scheme=scheme) as context:
+        yield context.new_page()

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from adv_core.sound import to_wav
 from adv_core.speech import recogniser
@@ -56,12 +56,9 @@ def test_an_upload_is_used_and_rubbish_is_refused(page: Page, address: str) -> N
     assert page.locator("[data-testid=stException]").count() == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_phone(browser: Browser, address: str, scheme: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(f"{address}/audio?steps=150")
-    expect(page.get_by_text(re.compile(r"20 dB: \d+ of 10"))).to_be_visible(timeout=LIMIT)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert page.locator("[data-testid=stException]").count() == 0
-    context.close()
+@pytest.mark.parametrize("phone", ["light", "dark"], indirect=True)
+def test_it_fits_a_phone(phone: Page, address: str) -> None:
+    phone.goto(f"{address}/audio?steps=150")
+    expect(phone.get_by_text(re.compile(r"20 dB: \d+ of 10"))).to_be_visible(timeout=LIMIT)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert phone.locator("[data-testid=stException]").count() == 0

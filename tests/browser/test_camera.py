@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import LIMIT
 
@@ -22,12 +22,9 @@ def test_the_turned_pictures_and_the_way_to_paper(page: Page, address: str) -> N
     assert page.locator("[data-testid=stException]").count() == 0
 
 
-def test_defences_on_a_phone(browser: Browser, address: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
-    page = context.new_page()
-    page.goto(f"{address}/defences?steps=4")
-    expect(page.get_by_text("gets through")).to_be_visible(timeout=LIMIT)
-    expect(page.get_by_text("Without a defence the attack leaves")).to_be_visible(timeout=LIMIT)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert page.locator("[data-testid=stException]").count() == 0
-    context.close()
+def test_defences_on_a_phone(phone: Page, address: str) -> None:
+    phone.goto(f"{address}/defences?steps=4")
+    expect(phone.get_by_text("gets through")).to_be_visible(timeout=LIMIT)
+    expect(phone.get_by_text("Without a defence the attack leaves")).to_be_visible(timeout=LIMIT)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert phone.locator("[data-testid=stException]").count() == 0

@@ -12,10 +12,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from adv_core import Linf, Untargeted, load_classifier, open_image, pgd, run
 from adv_core.images import to_pixels, to_png
-from tests.browser.conftest import LIMIT
+from tests.browser.conftest import LIMIT, PHONE, visiting
 from tests.conftest import ROOT
-
-PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +23,6 @@ def fooling() -> bytes:
     x = classifier.prepare(open_image((ROOT / "assets/photos/koala.jpg").read_bytes()))
     label = classifier.predict(x)[0][0]
     return to_png(to_pixels(run(pgd(classifier, x, Linf(1 / 255), Untargeted(label), steps=10)).adversarial))
-
-
-def own(browser: Browser, phone: bool = False) -> BrowserContext:
-    """A browser of one's own."""
-    context = browser.new_context(viewport=PHONE if phone else {"width": 1280, "height": 800}, accept_downloads=True)  # type: ignore[arg-type]
-    context.set_default_timeout(LIMIT)
-    return context
 
 
 def join(context: BrowserContext, link: str, nickname: str) -> Page:
@@ -55,7 +46,7 @@ def board(page: Page) -> list[str]:
 
 
 def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path: Path) -> None:
-    with own(browser) as hosts, own(browser, phone=True) as adas, own(browser) as eves:
+    with visiting(browser) as hosts, visiting(browser, viewport=PHONE) as adas, visiting(browser) as eves:
         host = hosts.new_page()
         host.goto(f"{address}/host?image=koala&eps=8")
         host.get_by_role("button", name="Open the room").click()
@@ -115,7 +106,7 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         # Another machine of the host's; and somebody who only has the code.
         host.get_by_text("Only for you").click()
         secret = host.get_by_text(re.compile("key=")).inner_text()
-    with own(browser) as elsewhere:
+    with visiting(browser) as elsewhere:
         stranger = elsewhere.new_page()
         stranger.goto(secret.split("&key")[0])
         expect(stranger.get_by_text("You are not the host of this room.")).to_be_visible()
@@ -123,5 +114,9 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         again.goto(secret)
         expect(again.get_by_role("button", name="Board (CSV)")).to_be_visible()
         again.wait_for_url(lambda url: "key=" not in url)
+        for _ in range(LIMIT // 100):
+            if any(cookie["name"].startswith("host_") for cookie in elsewhere.cookies()):
+                break
+            again.wait_for_timeout(100)
         again.reload()
         expect(again.get_by_role("button", name="Board (CSV)")).to_be_visible()

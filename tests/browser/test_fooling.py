@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from adv_core.classifiers import load_classifier
 from tests.browser.conftest import LIMIT
@@ -31,11 +31,8 @@ def test_the_saved_picture_fools_and_another_is_bred(page: Page, address: str) -
     assert page.locator("[data-testid=stException]").count() == 0
 
 
-def test_it_fits_a_phone(browser: Browser, address: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
-    page = context.new_page()
-    page.goto(f"{address}/fooling?start=grey&steps=30")
-    expect(page.get_by_text("You see grey and some texture.")).to_be_visible(timeout=LIMIT)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert page.locator("[data-testid=stException]").count() == 0
-    context.close()
+def test_it_fits_a_phone(phone: Page, address: str) -> None:
+    phone.goto(f"{address}/fooling?start=grey&steps=30")
+    expect(phone.get_by_text("You see grey and some texture.")).to_be_visible(timeout=LIMIT)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert phone.locator("[data-testid=stException]").count() == 0

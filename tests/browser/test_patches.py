@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import LIMIT
 
@@ -21,11 +21,8 @@ def test_glasses_go_where_one_clicks(page: Page, address: str) -> None:
     assert page.locator("[data-testid=stException]").count() == 0
 
 
-def test_on_a_phone(browser: Browser, address: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
-    page = context.new_page()
-    page.goto(f"{address}/patches?anything=1")
-    expect(page.get_by_text(re.compile("Largest change anywhere else: 0"))).to_be_visible(timeout=LIMIT)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert page.locator("[data-testid=stException]").count() == 0
-    context.close()
+def test_on_a_phone(phone: Page, address: str) -> None:
+    phone.goto(f"{address}/patches?anything=1")
+    expect(phone.get_by_text(re.compile("Largest change anywhere else: 0"))).to_be_visible(timeout=LIMIT)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert phone.locator("[data-testid=stException]").count() == 0

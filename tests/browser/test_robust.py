@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import LIMIT
 
@@ -44,13 +44,10 @@ def test_a_digit_is_written_and_attacked(page: Page, address: str) -> None:
     expect(picture).to_be_visible()
 
 
-def test_the_series_of_attacks_on_a_phone(browser: Browser, address: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
-    page = context.new_page()
-    page.goto(f"{address}/judge?defence=quantized")
-    expect(page.get_by_text("What cannot be, if the gradient told the truth")).to_be_visible(timeout=LIMIT)
-    expect(page.get_by_text("The vote says")).to_be_visible(timeout=LIMIT)
-    expect(page.get_by_text(re.compile("At ε = 0.1: "))).to_be_visible(timeout=LIMIT)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert page.locator("[data-testid=stException]").count() == 0
-    context.close()
+def test_the_series_of_attacks_on_a_phone(phone: Page, address: str) -> None:
+    phone.goto(f"{address}/judge?defence=quantized")
+    expect(phone.get_by_text("What cannot be, if the gradient told the truth")).to_be_visible(timeout=LIMIT)
+    expect(phone.get_by_text("The vote says")).to_be_visible(timeout=LIMIT)
+    expect(phone.get_by_text(re.compile("At ε = 0.1: "))).to_be_visible(timeout=LIMIT)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert phone.locator("[data-testid=stException]").count() == 0

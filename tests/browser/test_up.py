@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import LIMIT
 
@@ -68,16 +68,13 @@ def test_next_back_play_and_pause(page: Page, address: str) -> None:
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
 
 
-def test_phone(browser: Browser, address: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
-    page = context.new_page()
-    page.goto(f"{address}/up?ball=l2&raw=1e3")
-    expect(page.locator(".player .where")).to_contain_text("Step 10 of 10", timeout=LIMIT)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    panels = page.locator(".player figure").evaluate_all("all => all.map(f => f.getBoundingClientRect().toJSON())")
+def test_phone(phone: Page, address: str) -> None:
+    phone.goto(f"{address}/up?ball=l2&raw=1e3")
+    expect(phone.locator(".player .where")).to_contain_text("Step 10 of 10", timeout=LIMIT)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    panels = phone.locator(".player figure").evaluate_all("all => all.map(f => f.getBoundingClientRect().toJSON())")
     assert len(panels) == 2 and all(each["x"] >= 0 and each["right"] <= 390 for each in panels)
-    hill = page.locator(HILL)
+    hill = phone.locator(HILL)
     hill.scroll_into_view_if_needed()
-    page.touchscreen.tap(*spot(page, 0.7, 0.5))
-    page.wait_for_url("**x1=0.7**")
-    context.close()
+    phone.touchscreen.tap(*spot(phone, 0.7, 0.5))
+    phone.wait_for_url("**x1=0.7**")

@@ -41,8 +41,8 @@ def test_the_theft_tells_its_figures(opened: AppTest) -> None:
     assert found is not None and float(found[1]) > 80 and float(found[2]) > 50
 
 
-@pytest.mark.parametrize("query", [{"method": "x", "eps": "nan"}, {"queries": "nan", "digits": "-1"}])
-def test_a_mad_link_is_repaired_and_told(query: dict[str, str]) -> None:
+def test_a_mad_link_is_repaired_and_told() -> None:
+    query = {"method": "x", "eps": "nan", "queries": "nan", "digits": "-1"}
     assert len(lesson(**query, steps="4").info) >= len(query)
 
 

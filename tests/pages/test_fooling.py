@@ -94,17 +94,10 @@ def test_breeding_asks_only_when_told() -> None:
     assert "bred" not in link(stopped) and "By-catch" not in words(stopped)
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"target": "unicorn", "start": "void", "steps": "nan", "alpha": "-3"},
-        {"queries": "1e9", "encoding": "dna", "accept": "200", "both": "perhaps"},
-    ],
-)
-def test_a_mad_link_is_repaired_and_told(query: dict[str, str]) -> None:
-    at = lesson(**query)
-    notes = [info.value for info in at.info]
-    assert len(notes) >= len(query)
+def test_a_mad_link_is_repaired_and_told() -> None:
+    query = {"target": "unicorn", "start": "void", "steps": "nan", "alpha": "-3"}
+    query |= {"queries": "1e9", "encoding": "dna", "accept": "200", "both": "perhaps"}
+    assert len(lesson(**query).info) >= len(query)
 
 
 def test_a_class_can_be_named_in_the_link() -> None:

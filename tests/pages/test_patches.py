@@ -42,8 +42,8 @@ def test_another_photograph_brings_its_points(opened: AppTest) -> None:
     assert link(at)["thing"] == "stickers"
 
 
-@pytest.mark.parametrize("query", [{"thing": "hat", "ax": "nan"}, {"size": "1e9", "large": "-1"}])
-def test_a_mad_link_is_repaired_and_told(query: dict[str, str]) -> None:
+def test_a_mad_link_is_repaired_and_told() -> None:
+    query = {"thing": "hat", "ax": "nan", "size": "1e9", "large": "-1"}
     assert len(lesson(**query).info) >= len(query)
 
 

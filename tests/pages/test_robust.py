@@ -97,17 +97,10 @@ def test_an_uploaded_digit_and_rubbish() -> None:
     assert not at.exception and len(at.error) == 1
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"eps": "nan", "digit": "-3", "stage": "99"},
-        {"ball": "7", "epochs": "1e9", "inner": "<b>"},
-        {"source": "x", "seed": "a"},
-    ],
-)
-def test_a_mad_link_is_repaired_and_told(query: dict[str, str]) -> None:
-    at = visit(PAGE, **query)
-    assert len(at.info) >= len(query)
+def test_a_mad_link_is_repaired_and_told() -> None:
+    query = {"eps": "nan", "digit": "-3", "stage": "99", "ball": "7", "epochs": "1e9", "inner": "<b>"}
+    query |= {"source": "x", "seed": "a"}
+    assert len(visit(PAGE, **query).info) >= len(query)
 
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
