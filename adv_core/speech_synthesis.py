@@ -88,7 +88,7 @@ UNSEEN_FLITE = "rms"
 BRED = 200
 """Training voices of espeak-ng that we make up ourselves, each a draw of what its variants are made of."""
 
-Part = Literal["train", "again", "accents", "espeak", "abroad", "flite"]
+Part = Literal["train", "again", "accents", "strangers", "espeak", "abroad", "flite"]
 """What is trained on, one after the other; and three to be judged on: speakers of espeak-ng that are not trained on,
 such speakers in accents that are not either, and a speaker of flite that is not."""
 
@@ -113,6 +113,7 @@ MIXES: dict[Part, Mix] = {
     # Vocoded voices (awb, slt) are the hardest to read, and the most like people.
     "again": Mix(0.06, 0.48, (*FLITE_VOICES, "awb", "slt")),
     "accents": Mix(0.04, 0.31, (*FLITE_VOICES, "awb", "slt"), 0.75),
+    "strangers": Mix(0.04, 0.36, (*FLITE_VOICES, "awb", "slt"), 0.75),
 }
 
 
@@ -167,7 +168,7 @@ def line(number: int, part: Part = "train", seed: int = 0) -> Line:
     return Line(text, "espeak-ng", f"{chance.choice(ESPEAK_ACCENTS)}+{variant}", speed, pitch)
 
 
-_NAMES: dict[Part, str] = {"train": "bred", "again": "wide", "accents": "broad"}
+_NAMES: dict[Part, str] = {"train": "bred", "again": "wide", "accents": "broad", "strangers": "odd"}
 
 # How the sounds of English move from one accent to the next (Wells, "Accents of English", 1982), in the letters of
 # espeak-ng: what may become what.
@@ -203,13 +204,14 @@ def bred(number: int, part: Part = "train") -> str:
     """A variant in the language of espeak-ng: a throat, a way to stress and a loudspeaker, all drawn by chance.
 
     Those after the first part go as far as espeak-ng's own variants do: a resonance may all but vanish, or lie
-    somewhere else entirely; syllables may be drawn out; the tone may be cut. Those of "accents" have an accent of their
-    own, too.
+    somewhere else entirely; syllables may be drawn out; the tone may be cut. Those of "accents" and "strangers" have an
+    accent of their own, too, and the latter vowels that are farther from anybody's.
     """
     far = part != "train"
     chance = random.Random(f"voice {number} {part}" if far else f"voice {number}")
     size = chance.uniform(82, 132)  # of the throat's resonances, in per cent
-    spread = chance.choice((0.05, 0.1, 0.15, 0.25))  # how far each of them strays by itself
+    spreads = (0.1, 0.2, 0.3, 0.35) if part == "strangers" else (0.05, 0.1, 0.15, 0.25)
+    spread = chance.choice(spreads)  # how far each of them strays by itself
     low = chance.uniform(70, 190)
     lines = [
         "language variant",
@@ -244,7 +246,7 @@ def bred(number: int, part: Part = "train") -> str:
         quiet = 25 if far else 50
         curve = zip((100, 600, 1200, 3000, 4500), (chance.uniform(quiet, 250) for _ in range(5)), strict=True)
         lines.append("tone " + " ".join(f"{hertz} {loud:.0f}" for hertz, loud in curve))
-    if part == "accents":
+    if part in ("accents", "strangers"):
         moved = chance.sample(sorted(_SHIFTS), chance.randint(2, 8))
         lines += [f"replace 00 {sound} {chance.choice(_SHIFTS[sound])}" for sound in moved]
     return "\n".join(lines) + "\n"

@@ -1,7 +1,7 @@
 """min over θ for the recogniser: speech is synthesised, made hard to hear, and learnt from; then the network is judged.
 
     python -m adv_core.speech_training                      # synthesise, train, judge, and write assets/speech
-    python -m adv_core.speech_training --cycle 2            # the third cycle, from what the second one has left there
+    python -m adv_core.speech_training --cycle 3            # the fourth cycle, from what the third one has left there
     python -m adv_core.speech_training --judge              # judge it as it is, and write down what it made of it
 
 Deterministic by seed, up to the last bits of the kernels, and resumable: every minute the state is written beside the
@@ -30,7 +30,7 @@ from torch.utils.data import DataLoader, Dataset
 from adv_core.sound import RATE, Samples
 from adv_core.speech import CHECKPOINT, Block, SpeechNetwork, load, save, spell, transcripts, word_errors
 from adv_core.speech_recordings import phrases, telephone
-from adv_core.speech_synthesis import WORDS, Part, breed, heard, line, say
+from adv_core.speech_synthesis import MIXES, WORDS, Part, breed, heard, line, say
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Recipe:
         Cycle({"train": 40_000}, 26_000, 2e-3),
         Cycle({"again": 32_000}, 20_000, 1e-3, blur=0.3, average=0.45),
         Cycle({"again": 16_000, "accents": 20_000}, 17_000, 1e-3, (11, 13, 15, 17), blur=0.3, average=0.45),
+        Cycle({"accents": 20_000, "strangers": 20_000}, 9_000, 7e-4, blur=0.3, average=0.45),
     )
     batch: int = 32
     decay: float = 1e-3
@@ -132,7 +133,8 @@ def synthesised(part: Part, clips: int, folder: Path, seed: int = 0) -> Corpus:
         with ProcessPoolExecutor(os.cpu_count()) as pool:
             lines = [line(number, part, seed) for number in range(clips)]
             # Each part of the training has a folder of its own: espeak-ng cannot take the voices of all of them.
-            voices = breed(folder / part, part) if part in ("again", "accents") else breed(folder)
+            bred = part in MIXES and part != "train"
+            voices = breed(folder / part, part) if bred else breed(folder)
             spoken = list(pool.map(partial(say, voices=voices), lines, chunksize=64))
         np.save(name.with_suffix(".npy"), np.concatenate(spoken))
         index = {"lengths": [len(clip) for clip in spoken], "texts": [each.text for each in lines]}
