@@ -47,6 +47,8 @@ class Cycle:
         blur: share of the clips whose spectrogram is smoothed, as a vocoder smooths it.
         average: what is kept is the mean of the weights over this last part of the cycle, as a share (stochastic weight
             averaging: Izmailov et al., UAI 2018, arXiv:1803.05407); 0 keeps the last ones.
+        back: how far what is kept goes back to the weights that the cycle began with, as a share: voices that it did
+            not have are not forgotten (Wortsman et al., "Robust fine-tuning", CVPR 2022, arXiv:2109.01903).
     """
 
     clips: Mapping[Part, int]
@@ -55,6 +57,7 @@ class Cycle:
     grown: tuple[int, ...] = ()
     blur: float = 0.0
     average: float = 0.0
+    back: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Recipe:
         Cycle({"train": 40_000}, 26_000, 2e-3),
         Cycle({"again": 32_000}, 20_000, 1e-3, blur=0.3, average=0.45),
         Cycle({"again": 16_000, "accents": 20_000}, 17_000, 1e-3, (11, 13, 15, 17), blur=0.3, average=0.45),
-        Cycle({"accents": 20_000, "strangers": 20_000}, 9_000, 7e-4, blur=0.3, average=0.45),
+        Cycle({"accents": 20_000, "strangers": 20_000}, 9_000, 7e-4, blur=0.3, average=0.45, back=0.5),
     )
     batch: int = 32
     decay: float = 1e-3
@@ -311,7 +314,7 @@ def train(
     """
     network.requires_grad_(True)
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate_at(0), betas=(0.9, 0.98), weight_decay=recipe.decay)
-    mean = AveragedModel(network)
+    first, mean = {key: value.clone() for key, value in network.state_dict().items()}, AveragedModel(network)
     steps = recipe.span(cycle)
     averaged = steps.stop - round(recipe.cycles[cycle].average * len(steps))
     if state is not None:
@@ -328,7 +331,7 @@ def train(
         num_workers=workers,
         prefetch_factor=4 if workers else None,
     )
-    blur = recipe.cycles[cycle].blur
+    blur, back = recipe.cycles[cycle].blur, recipe.cycles[cycle].back
     for step, (sound, texts) in zip(steps, loader, strict=True):
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate_at(step)
@@ -350,7 +353,8 @@ def train(
         if step >= averaged:
             mean.update_parameters(network)
         if step == steps[-1] and averaged <= step:
-            _become(network, mean.module, recipe, corpus)
+            kept = {key: torch.lerp(value, first[key], back) for key, value in mean.module.named_parameters()}
+            _become(network, kept, recipe, corpus)
         record = Record(step + 1, float(loss.detach().sum()) / letters, time.monotonic() - began)
         yield (
             record,
@@ -359,10 +363,12 @@ def train(
 
 
 @torch.no_grad()
-def _become(network: SpeechNetwork, mean: nn.Module, recipe: Recipe, corpus: Corpus, minibatches: int = 100) -> None:
-    """The mean of the weights instead of the last ones. What its batch norms see is not the mean of what theirs saw:
-    they look at some minibatches anew."""
-    network.load_state_dict(mean.state_dict())
+def _become(
+    network: SpeechNetwork, weights: Mapping[str, Tensor], recipe: Recipe, corpus: Corpus, minibatches: int = 400
+) -> None:
+    """A mean of weights instead of the last ones. What its batch norms see is not the mean of what theirs saw: they
+    look at some minibatches anew."""
+    network.load_state_dict(weights, strict=False)  # the norms' statistics are not among them
     norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm1d)]
     usual = [norm.momentum for norm in norms]
     for norm in norms:
