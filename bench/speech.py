@@ -1,7 +1,7 @@
 """What the lesson on speech says about itself, measured. Needs espeak-ng, flite and festival to have
 somebody speak, and for `recordings` what `adv_core.speech_recordings` names.
 
-python -m bench.speech                       # all of it: a quarter of an hour on two cores
+python -m bench.speech                       # all of it: about an hour
 python -m bench.speech words recordings attack noise
 """
 
