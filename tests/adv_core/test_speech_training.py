@@ -57,6 +57,15 @@ def test_the_mean_of_the_last_weights_is_kept(corpus: Corpus) -> None:
     assert torch.equal(network.first[1].running_mean, before) and not torch.equal(before, torch.zeros_like(before))
 
 
+def test_what_is_kept_goes_back_halfway(corpus: Corpus) -> None:
+    network = SpeechNetwork(TINY.width, TINY.kernels)
+    first = network.vote[3].weight.detach().clone()
+    for _ in train(replace(TINY, cycles=(TINY.cycles[0], replace(TINY.cycles[1], back=0.5))), 1, corpus, network):
+        pass
+    mean = learnt(corpus, 1).network["vote.3.weight"]
+    assert torch.allclose(network.vote[3].weight, (first + mean) / 2, atol=1e-6) and not torch.equal(first, mean)
+
+
 def test_each_cycle_rises_and_falls() -> None:
     assert [TINY.span(0), TINY.span(1)] == [range(6), range(6, 11)]
     recipe = Recipe()
