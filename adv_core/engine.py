@@ -2,7 +2,7 @@
 
 Worker threads own the device and do all torch work; pages only submit and look. On a CPU there are two of them: a
 batch leaves cores idle wherever its threads wait for each other or for Python, and two batches fill these gaps (1.3
-times the steps, on two cores). While one batch is alone it has all of torch's threads; two share them.
+times the steps, on two cores). While one batch is alone it has all of torch's threads that it can use; two share them.
 
 - Equal requests are one `Run`, whoever asks; results are kept and given away again.
 - Requests that differ only in picture, classes, ε and seed are computed together, as rows of one batch.
@@ -342,6 +342,7 @@ class _Batch:
         self.age = 0
         self.served = 0.0
         self.short, self.behind = runs[0].short, runs[0].behind
+        self.threads = runs[0].request.threads
         size = max(run.request.frame_bytes for run in runs)
         self.stride = max(math.ceil(self.left / MAX_FRAMES), math.ceil(self.left * size / MAX_RUN_BYTES))
         self.busy = False  # a worker is computing its next step
@@ -419,7 +420,8 @@ class LocalEngine(Reception):
                         self._work.wait()
                         batch = self._take()
                     together = sum(other.busy for other in self._batches)
-                torch.set_num_threads(max(all_threads // together, 1))  # of this worker alone, and free of cost
+                share = max(all_threads // together, 1)
+                torch.set_num_threads(min(share, batch.threads or share))  # of this worker alone, and free of cost
                 self._advance(batch)
                 with self._work:
                     batch.busy, batch = False, None

@@ -24,6 +24,7 @@ GRAIN = 1 / (2 * FULL)
 """One level of 16 bits, in x."""
 
 START = 0.3  # the first ε, beside the loudest moment of the clip: -10 dB
+STEPS = 600  # enough to reach nearly every phrase, and then to become quieter
 
 
 def as_input(samples: Samples) -> Tensor:
@@ -110,7 +111,7 @@ def fits(text: str, frames: int) -> bool:
 
 
 def hide(
-    network: SpeechNetwork, samples: Samples, text: str, *, steps: int = 600, views: int = 0, seed: int = 0
+    network: SpeechNetwork, samples: Samples, text: str, *, steps: int = STEPS, views: int = 0, seed: int = 0
 ) -> Iterator[Step]:
     """Make the clip be written down as the text, as quietly as the steps allow.
 

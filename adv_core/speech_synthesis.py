@@ -108,12 +108,13 @@ class Mix:
     bred: float = 0.5
 
 
+# Vocoded voices are the hardest to read, and the most like people: they are drawn twice as often.
+_MORE_VOCODED = (*FLITE_VOICES, "awb", "slt")
 MIXES: dict[Part, Mix] = {
     "train": Mix(0.08, 0.32, FLITE_VOICES),
-    # Vocoded voices (awb, slt) are the hardest to read, and the most like people.
-    "again": Mix(0.06, 0.48, (*FLITE_VOICES, "awb", "slt")),
-    "accents": Mix(0.04, 0.31, (*FLITE_VOICES, "awb", "slt"), 0.75),
-    "strangers": Mix(0.04, 0.36, (*FLITE_VOICES, "awb", "slt"), 0.75),
+    "again": Mix(0.06, 0.48, _MORE_VOCODED),
+    "accents": Mix(0.04, 0.31, _MORE_VOCODED, 0.75),
+    "strangers": Mix(0.04, 0.36, _MORE_VOCODED, 0.75),
 }
 
 

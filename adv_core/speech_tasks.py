@@ -11,7 +11,7 @@ import torch
 from adv_core.limits import LIMITS, Limits
 from adv_core.sound import FULL, MAX_SECONDS, RATE, Samples, amplified, to_pcm
 from adv_core.speech import HOP, STRIDE, Moment, alignment, needed_frames, recogniser, spell, transcripts
-from adv_core.speech_attack import GRAIN, Listener, Spoken, as_input, as_samples, heard_as, hide, with_noise
+from adv_core.speech_attack import GRAIN, STEPS, Listener, Spoken, as_input, as_samples, heard_as, hide, with_noise
 from adv_core.work import Networks, Task
 
 MAX_VIEWS = 4
@@ -132,7 +132,7 @@ class Hide(Task[Try]):
 
     clip: Clip
     text: str
-    steps: int = 600
+    steps: int = STEPS
     views: int = 0
     seed: int = 0
 
@@ -143,6 +143,12 @@ class Hide(Task[Try]):
     @property
     def rows(self) -> int:
         return 1 + self.views
+
+    @property
+    def threads(self) -> int:
+        """To wake a second one for each layer takes longer than the layer of so short a clip: one is twice as fast as
+        two, and as fast with four noisy views."""
+        return 1
 
     def key(self) -> tuple[object, ...]:
         return (replace(self, clip=self.clip.digest),)
@@ -159,7 +165,6 @@ class Hide(Task[Try]):
     def records(self, networks: Networks) -> Iterator[Try]:
         network = recogniser(str(networks.device)).network
         aim, least = Spoken(self.text), FULL * 2
-        _alone()
         for step in hide(network, self.clip.samples, self.text, steps=self.steps, views=self.views, seed=self.seed):
             if step.final:  # the quietest one found, which has been told already
                 return
@@ -168,13 +173,6 @@ class Hide(Task[Try]):
             if level < least and bool(aim.reached(step.logits)):
                 least, found = level, Clip.of(as_samples(step.adversarial))
             yield Try(step.index, transcripts(step.logits[:, 0])[0], -float(step.loss), level, found)
-            _alone()  # whoever asks for the next step may have shared it out anew
-
-
-def _alone() -> None:
-    """A clip is so little work that to wake a second thread for each layer takes longer than the layer: one thread is
-    twice as fast as two, and as fast with four noisy views."""
-    torch.set_num_threads(1)
 
 
 @dataclass(frozen=True)

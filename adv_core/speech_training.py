@@ -136,8 +136,8 @@ def synthesised(part: Part, clips: int, folder: Path, seed: int = 0) -> Corpus:
         with ProcessPoolExecutor(os.cpu_count()) as pool:
             lines = [line(number, part, seed) for number in range(clips)]
             # Each part of the training has a folder of its own: espeak-ng cannot take the voices of all of them.
-            bred = part in MIXES and part != "train"
-            voices = breed(folder / part, part) if bred else breed(folder)
+            own = part in MIXES and part != "train"
+            voices = breed(folder / part, part) if own else breed(folder)
             spoken = list(pool.map(partial(say, voices=voices), lines, chunksize=64))
         np.save(name.with_suffix(".npy"), np.concatenate(spoken))
         index = {"lengths": [len(clip) for clip in spoken], "texts": [each.text for each in lines]}
@@ -254,22 +254,20 @@ def grown(network: SpeechNetwork, kernels: Sequence[int], seed: int = 0) -> Spee
     """
     if not kernels:
         return network
-    old = list(network.blocks)
-    if len(kernels) > len(old):
+    old = len(network.blocks)
+    if len(kernels) > old:
         raise ValueError("more new blocks than old ones")
-    after = {(place + 1) * len(old) // len(kernels) - 1: kernel for place, kernel in enumerate(kernels)}
-    order = [one for place, kernel in enumerate(network.kernels) for one in (kernel, after.get(place)) if one]
+    order, new = list(network.kernels), [(place + 1) * old // len(kernels) + place for place in range(len(kernels))]
+    for place, kernel in zip(new, kernels, strict=True):
+        order.insert(place, kernel)
     deeper = SpeechNetwork(network.width, order, seed)
-    deeper.first, deeper.vote = network.first, network.vote
-    place = 0
-    for number, block in enumerate(old):
-        deeper.blocks[place] = block
-        if number in after:
-            place += 1
-            fresh = deeper.blocks[place]
-            assert isinstance(fresh, Block)
-            nn.init.zeros_(fresh.norm.weight)
-        place += 1
+    deeper.first, deeper.vote, known = network.first, network.vote, iter(network.blocks)
+    for place, block in enumerate(deeper.blocks):
+        if place in new:
+            assert isinstance(block, Block)
+            nn.init.zeros_(block.norm.weight)
+        else:
+            deeper.blocks[place] = next(known)
     return deeper.train(network.training)
 
 
@@ -314,7 +312,8 @@ def train(
     """
     network.requires_grad_(True)
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate_at(0), betas=(0.9, 0.98), weight_decay=recipe.decay)
-    first, mean = {key: value.clone() for key, value in network.state_dict().items()}, AveragedModel(network)
+    first = {key: value.detach().clone() for key, value in network.named_parameters()}
+    mean = AveragedModel(network)
     steps = recipe.span(cycle)
     averaged = steps.stop - round(recipe.cycles[cycle].average * len(steps))
     if state is not None:

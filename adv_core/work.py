@@ -68,6 +68,11 @@ class Work(ABC, Generic[R]):
         return False
 
     @property
+    def threads(self) -> int | None:
+        """How many of torch's threads it can make use of, on a CPU; None: of all that there are."""
+        return None
+
+    @property
     def row_pixels(self) -> int:
         """Pixels of one row, for the limit of what is computed together."""
         return 0

@@ -16,7 +16,7 @@ import numpy as np
 from adv_core.attacks import run
 from adv_core.sound import Samples, distortion, signal_to_noise
 from adv_core.speech import recogniser, word_errors
-from adv_core.speech_attack import as_samples, fits, heard_as, hide, with_noise
+from adv_core.speech_attack import STEPS, as_samples, fits, heard_as, hide, with_noise
 from adv_core.speech_recordings import Recorded, phrases, telephone
 from adv_core.speech_synthesis import phrase
 from adv_core.speech_tasks import Clip
@@ -24,7 +24,6 @@ from adv_core.speech_training import judge, synthesised
 
 WORK = Path("speech_work")
 PAIRS = 100
-STEPS = 600  # as on the page
 
 
 def words() -> None:

@@ -11,7 +11,7 @@ from adv_core.figures_speech import alignment_chart, noise_chart, spectrogram_pi
 from adv_core.limits import LIMITS
 from adv_core.sound import RATE, SoundError, distortion, open_sound, signal_to_noise, to_wav
 from adv_core.speech import ALPHABET, recogniser
-from adv_core.speech_attack import GRAIN
+from adv_core.speech_attack import GRAIN, STEPS
 from adv_core.speech_tasks import (
     MAX_VIEWS,
     Clip,
@@ -76,7 +76,7 @@ class Settings:
 
     clip: str = word("weather", {*CLIPS, OWN})
     text: str = word("open the secret door", _Phrases())
-    steps: int = number(min(600, MAX_STEPS), 1, MAX_STEPS)
+    steps: int = number(min(STEPS, MAX_STEPS), 1, MAX_STEPS)
     views: int = number(0, 0, MAX_VIEWS)
     seed: int = number(0, 0, 999)
     done: str = solved("abcd")

@@ -16,6 +16,7 @@ from adv_core.engine import EngineBusy, Job, LocalEngine, NaiveEngine, answers, 
 from adv_core.images import from_pixels, to_pixels
 from adv_core.limits import Limits
 from adv_core.request import Request
+from adv_core.speech_tasks import Clip, Hide, Listen, melody
 
 
 class Slow(nn.Module):
@@ -660,3 +661,14 @@ def test_a_run_that_averages_over_views_tells_of_the_picture_itself(
     for changes in ({"attack": "fgsm"}, {"views": 10**6}, {"views": -1}):
         with pytest.raises(ValueError, match="views"):
             engine.submit(replace(request, **changes))  # type: ignore[arg-type]
+
+
+def test_a_task_gets_no_more_threads_than_it_can_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(torch, "set_num_threads", given.append)
+    LocalEngine("cpu", workers=1).compute(Hide(Clip.of(melody(0.5)), "a", steps=2))
+    assert set(given) == {1}
+    given.clear()
+    LocalEngine("cpu", workers=1).compute(Listen(Clip.of(melody(0.5))))
+    assert set(given) == {4}

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bench.classroom import Learner
 from tests import nginx
-from tests.browser.conftest import LIMIT, answers, free_port, start
+from tests.browser.conftest import LIMIT, answers, free_port, start, visiting
 from tests.conftest import ROOT
 
 PHOTO = ROOT / "assets" / "photos" / "espresso.jpg"
@@ -275,12 +275,12 @@ def test_who_finds_no_place_is_sent_to_the_other(site: Site) -> None:
     assert opened("b").status == opened("a").status == 200
 
 
-def visiting(browser: Browser, site: Site, replica: str) -> BrowserContext:
+@contextlib.contextmanager
+def dealt(browser: Browser, site: Site, replica: str) -> Iterator[BrowserContext]:
     """A browser that has been dealt that replica."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(LIMIT)
-    context.add_cookies([{"name": "lab_replica", "value": replica, "url": site.base, "httpOnly": True}])
-    return context
+    with visiting(browser) as context:
+        context.add_cookies([{"name": "lab_replica", "value": replica, "url": site.base, "httpOnly": True}])
+        yield context
 
 
 def at(context: BrowserContext) -> str:
@@ -365,7 +365,7 @@ class Load:
 
 
 def test_one_replica_is_killed_under_load(browser: Browser, site: Site) -> None:
-    with visiting(browser, site, "a") as stays, visiting(browser, site, "b") as moves:
+    with dealt(browser, site, "a") as stays, dealt(browser, site, "b") as moves:
         here, there = stays.new_page(), moves.new_page()
         here.goto(site.base + "/" + FAST)
         there.goto(site.base + "/" + FAST)

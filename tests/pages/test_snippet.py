@@ -53,7 +53,7 @@ def test_it_reproduces_the_run_bit_for_bit(
 
     program = snippet(request, "pig", whole=whole, threads=torch.get_num_threads())
     (tmp_path / "assets").symlink_to(ROOT / "assets")
-    if changes:
+    if changes or whole:
         monkeypatch.chdir(tmp_path)
         exec(compile(program, "snippet", "exec"), {"__name__": "__main__"})
     else:  # once as its reader runs it
