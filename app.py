@@ -12,14 +12,14 @@ from starlette.middleware import Middleware
 from streamlit import config, file_util, runtime
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from adv_core import metrics
-from adv_core.classroom.store import SWEEP_SECONDS, sweep_what_has_expired
 from adv_core.engine import drain, ready
-from adv_core.hosting import logs, uploads
-from adv_core.hosting.door import Door, trusted_proxies
-from adv_core.hosting.headers import SecurityHeaders
-from adv_core.hosting.leaving import Leaving
-from adv_core.limits import LIMITS
+from adv_core.serving import metrics
+from adv_core.serving.classroom.store import SWEEP_SECONDS, sweep_what_has_expired
+from adv_core.serving.hosting import logs, uploads
+from adv_core.serving.hosting.admission import Door, trusted_proxies
+from adv_core.serving.hosting.headers import SecurityHeaders
+from adv_core.serving.hosting.shutdown import Leaving
+from adv_core.serving.limits import LIMITS
 
 leaving = Leaving(drain, LIMITS.drain_seconds)
 

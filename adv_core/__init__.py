@@ -29,7 +29,6 @@ from adv_core.classifiers import (
     load_classifier,
 )
 from adv_core.images import ImageError, open_image
-from adv_core.memory import keep_freed_memory
 from adv_core.minimum_norm import carlini_wagner, deepfool, smallest_epsilon
 from adv_core.objectives import (
     Custom,
@@ -41,6 +40,7 @@ from adv_core.objectives import (
     Untargeted,
 )
 from adv_core.perturbation_sets import L0, L1, L2, Box, Linf, Masked, PerturbationSet
+from adv_core.serving.memory import keep_freed_memory
 from adv_core.transforms import ExpectedTargeted, ExpectedUntargeted, Transformed
 
 keep_freed_memory()

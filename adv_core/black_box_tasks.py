@@ -14,9 +14,9 @@ from adv_core.classifiers import Classifier, info_of
 from adv_core.digit_tasks import digits, network_of
 from adv_core.ensemble import Ensemble
 from adv_core.images import from_pixels
-from adv_core.limits import LIMITS, Limits
 from adv_core.objectives import Untargeted
 from adv_core.perturbation_sets import Linf
+from adv_core.serving.limits import LIMITS, Limits
 from adv_core.substitute import Substitute, steal
 from adv_core.transforms import ExpectedUntargeted
 from adv_core.work import Networks, Task

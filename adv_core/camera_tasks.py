@@ -14,7 +14,7 @@ from torch import Tensor
 
 from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels
-from adv_core.limits import LIMITS, Limits
+from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms import Brightness, Jpeg, Rotation, Scale, Transform
 from adv_core.work import Networks, Task
 

@@ -23,9 +23,9 @@ from adv_core.attacks import Step, pgd
 from adv_core.camera_tasks import Chain, Pictures, opinions, seen_through
 from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels
-from adv_core.limits import LIMITS, Limits
 from adv_core.objectives import Untargeted
 from adv_core.perturbation_sets import Linf
+from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms import BitDepth, Blur, Crop, ExpectedUntargeted, Jpeg, Resize, Transform, Transformed
 from adv_core.work import Networks, Task
 

@@ -35,16 +35,15 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from adv_core import metrics
-from adv_core.allowance import Allowances
 from adv_core.attacks import InputGradient, Step, evaluate, fgsm, input_gradient, pgd, random_noise
 from adv_core.classifiers import DEFAULT, Classifier, ClassifierError, info_of, load_classifier, pick_device
 from adv_core.images import from_pixels
 from adv_core.landscape import decision_slice
-from adv_core.limits import LIMITS, Limits
-from adv_core.memory import set_aside_what_stays
 from adv_core.objectives import Objective
 from adv_core.request import Frame, Request, ball_of, frames_of, labels_of, objective_of
+from adv_core.serving import metrics
+from adv_core.serving.limits import LIMITS, Allowances, Limits
+from adv_core.serving.memory import set_aside_what_stays
 from adv_core.transforms import CAMERA, Transformed
 from adv_core.work import Record, Task, Work
 

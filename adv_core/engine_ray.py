@@ -51,10 +51,10 @@ from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 
-from adv_core import metrics
 from adv_core.engine import BUSY, STOPPED, EngineUnavailable, Reception, Run
-from adv_core.limits import LIMITS, Limits
 from adv_core.replica import HEARTBEAT, News, Replica, unpack
+from adv_core.serving import metrics
+from adv_core.serving.limits import LIMITS, Limits
 from adv_core.work import Work
 
 APP = "adversarial-lab"

@@ -15,9 +15,9 @@ from adv_core.attacks import pgd
 from adv_core.classifiers import DEFAULT, Classifier, info_of
 from adv_core.evolution import Cppn, Generation, Tiles, evolve, grown
 from adv_core.images import Pixels, from_pixels
-from adv_core.limits import LIMITS, Limits
 from adv_core.objectives import Custom
 from adv_core.perturbation_sets import Box
+from adv_core.serving.limits import LIMITS, Limits
 from adv_core.work import Networks, Task
 
 Start = Literal["noise", "grey", "colour", "stripes", "shade"]

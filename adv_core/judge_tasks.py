@@ -11,7 +11,6 @@ from adv_core.attacks import pgd, run
 from adv_core.digit_network import DigitNetwork
 from adv_core.digit_tasks import Digit, Model, check_model, digits, network_of
 from adv_core.intervals import verified
-from adv_core.limits import LIMITS, Limits
 from adv_core.masking import (
     QUERIES,
     SERIES,
@@ -27,6 +26,7 @@ from adv_core.masking import (
 from adv_core.minimum_norm import smallest_epsilon
 from adv_core.objectives import Margin, Untargeted
 from adv_core.perturbation_sets import L2, Linf
+from adv_core.serving.limits import LIMITS, Limits
 from adv_core.smoothing import SoftVote, certificate, prediction, votes
 from adv_core.transforms import ExpectedUntargeted
 from adv_core.work import Networks, Task

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from adv_core.engine import EngineBusy, Job, LocalEngine
-from adv_core.limits import Limits
+from adv_core.serving.limits import Limits
 from adv_core.work import Work
 
 PACE = 0.05  # seconds between two parcels of one run: a page draws more rarely

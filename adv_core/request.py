@@ -14,9 +14,9 @@ from torch import Tensor
 
 from adv_core.attacks import Step
 from adv_core.catalogue import ATTACKS, AttackInfo, Norm
-from adv_core.limits import LIMITS, Limits
 from adv_core.objectives import LogitsRatio, Margin, Objective, Targeted, TargetedDifference, Untargeted
 from adv_core.perturbation_sets import L0, L1, L2, Ball, Linf, Masked, PerturbationSet, per_row
+from adv_core.serving.limits import LIMITS, Limits
 from adv_core.work import Work
 
 SHOWN_SIDE = 512  # a larger picture is thinned out on the way

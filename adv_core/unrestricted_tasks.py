@@ -17,7 +17,7 @@ from torch import Tensor
 from adv_core.camera_tasks import Chain, Pictures, opinions, seen_through
 from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels
-from adv_core.limits import LIMITS, Limits
+from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms import Crop, Hue, Rotation, Scale, Translation
 from adv_core.work import Networks, Task
 

@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 import torch
 
 from adv_core.classifiers import Classifier
-from adv_core.limits import LIMITS, Limits
+from adv_core.serving.limits import LIMITS, Limits
 
 
 class Record(Protocol):

@@ -27,8 +27,8 @@ from ray import serve
 
 from adv_core.engine import Engine, Job, LocalEngine
 from adv_core.engine_ray import APP, Cluster, RayServeEngine, deploy
-from adv_core.limits import Limits
 from adv_core.request import Frame, Request
+from adv_core.serving.limits import Limits
 
 LIMITS = Limits(remembered_mib=1)  # nothing is to be answered from memory
 BASE = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), steps=10)

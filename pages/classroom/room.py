@@ -8,12 +8,13 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from adv_core.classroom import Refused
-from adv_core.classroom.challenges import RULES, Challenge, judge
-from adv_core.classroom.nicknames import MAX_LETTERS
-from adv_core.classroom.store import CODE_LENGTH, LETTERS, Member, Room, Store
 from adv_core.images import to_png
-from adv_core.limits import LIMITS
+from adv_core.serving.classroom import Refused
+from adv_core.serving.classroom.challenges import RULES, Challenge, judge
+from adv_core.serving.classroom.nicknames import MAX_LETTERS
+from adv_core.serving.classroom.records import Member, Room
+from adv_core.serving.classroom.store import CODE_LENGTH, LETTERS, Store
+from adv_core.serving.limits import LIMITS
 from pages.widgets import settings as lab
 from pages.widgets.controls import Controls
 from pages.widgets.cookie import remember, remembered

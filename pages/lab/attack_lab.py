@@ -14,8 +14,8 @@ from adv_core.classifiers import DEFAULT, ClassifierError, categories, fetch, in
 from adv_core.engine import default_engine
 from adv_core.figures import curve, loss_chart, side_by_side
 from adv_core.images import amplify, fit, shrink, to_png
-from adv_core.limits import LIMITS
 from adv_core.request import SHOWN_SIDE, Frame, Request, thin
+from adv_core.serving.limits import LIMITS
 from pages.widgets import settings as lab
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import presenting

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.figures_speech import alignment_chart, noise_chart, spectrogram_picture, wave_picture
-from adv_core.limits import LIMITS
+from adv_core.serving.limits import LIMITS
 from adv_core.sound import RATE, SoundError, distortion, open_sound, signal_to_noise, to_wav
 from adv_core.speech import ALPHABET, recogniser
 from adv_core.speech_attack import GRAIN, STEPS

@@ -27,7 +27,7 @@ from adv_core.fooling_tasks import (
     start_picture,
 )
 from adv_core.images import fit, to_png
-from adv_core.limits import LIMITS
+from adv_core.serving.limits import LIMITS
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
 from pages.widgets.live import drop_jobs, follow, job_for

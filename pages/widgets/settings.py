@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from adv_core.catalogue import ATTACKS, AttackInfo, Norm
 from adv_core.classifiers import REGISTRY, categories
-from adv_core.limits import LIMITS
+from adv_core.serving.limits import LIMITS
 from pages.widgets.query import number, word
 
 PHOTOS: dict[str, str] = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from adv_core.limits import LIMITS, Limits
+from adv_core.serving.limits import LIMITS, Limits
 from adv_core.work import Networks, Task
 
 

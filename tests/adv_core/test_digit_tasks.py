@@ -25,7 +25,7 @@ from adv_core.digit_tasks import (
     digits,
 )
 from adv_core.engine import LocalEngine
-from adv_core.limits import Limits
+from adv_core.serving.limits import Limits
 from adv_core.training import Judge, Recipe, train
 
 SMALL = Recipe("pgd", steps=2, epochs=4)

@@ -14,8 +14,8 @@ from adv_core import Classifier, Linf, Targeted, Untargeted, fgsm, pgd, run
 from adv_core import engine as engine_module
 from adv_core.engine import EngineBusy, Job, LocalEngine, NaiveEngine, answers, default_engine
 from adv_core.images import from_pixels, to_pixels
-from adv_core.limits import Limits
 from adv_core.request import Request
+from adv_core.serving.limits import Limits
 from adv_core.speech_tasks import Clip, Hide, Listen, melody
 
 

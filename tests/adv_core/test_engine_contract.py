@@ -18,8 +18,8 @@ from adv_core import Classifier, Linf, Targeted, pgd, run
 from adv_core import engine as engine_module
 from adv_core.engine import Engine, EngineBusy, EngineUnavailable, Job, LocalEngine, Reception, answers, default_engine
 from adv_core.images import to_pixels
-from adv_core.limits import Limits
 from adv_core.request import Request
+from adv_core.serving.limits import Limits
 from tests.adv_core.slow_work import Count, Slow, counted, traced
 from tests.conftest import ROOT
 
@@ -289,7 +289,7 @@ def test_what_an_app_that_was_killed_has_asked_for_stops(cluster: None, tmp_path
     program = (
         "import os, signal\n"
         "from adv_core.engine_ray import Cluster, RayServeEngine\n"
-        "from adv_core.limits import Limits\n"
+        "from adv_core.serving.limits import Limits\n"
         "from tests.adv_core.slow_work import Slow\n"
         f"cluster = Cluster({ray.get_runtime_context().gcs_address!r})\n"
         "engine = RayServeEngine.connected(cluster, Limits(lease_seconds=2))\n"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adv_core.limits import Limits
+from adv_core.serving.limits import Limits
 from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"

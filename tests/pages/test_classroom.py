@@ -14,10 +14,10 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from adv_core import Linf, Untargeted, load_classifier, pgd, run
-from adv_core.classroom import store as stores
-from adv_core.classroom.store import LETTERS, Store, default_store
 from adv_core.figures_classroom import board_csv
 from adv_core.images import to_pixels, to_png
+from adv_core.serving.classroom import store as stores
+from adv_core.serving.classroom.store import LETTERS, Store, default_store
 from pages.widgets.photograph import sample
 from pages.widgets.rooms import board_of
 from tests.pages.visit import button, link, picture, pictures, sent, visit, words

@@ -1,0 +1,327 @@
+"""What a class is to do with a photograph, and the judge of what is handed in.
+
+What counts is a file: a PNG of 8 bits. Its distance is counted in whole numbers, and the network is asked about exactly
+its pixels. A perturbation of fractions of a level, which would vanish in a file, does not exist here.
+"""
+
+import hashlib
+import io
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from adv_core.classifiers import REGISTRY, categories, info_of
+from adv_core.engine import Engine, Job, default_engine
+from adv_core.images import Pixels
+from adv_core.request import Frame, Request
+from adv_core.serving.classroom import Refused
+
+RuleName = Literal["smallest", "pixels", "jpeg", "hidden"]
+JPEG_QUALITY = 75
+PATIENCE = 60.0  # seconds to wait for the network
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How pictures are compared: the smaller score wins.
+
+    Attributes:
+        title, text: for people; the text is what a student has to know.
+        unit: of the score.
+    """
+
+    title: str
+    text: str
+    unit: str = "/255"
+
+
+RULES: dict[RuleName, Rule] = {
+    "smallest": Rule("smallest ε", "The smallest ε wins: the largest change of any colour value, in levels of 255."),
+    "pixels": Rule(
+        "fewest pixels", "The fewest changed pixels win; each may change as much as it likes.", " changed pixels"
+    ),
+    "jpeg": Rule(
+        f"survives JPEG {JPEG_QUALITY}",
+        f"The picture has to fool as it is, and again after it was saved as JPEG of quality {JPEG_QUALITY}. "
+        "The smallest ε wins.",
+    ),
+    "hidden": Rule(
+        "fool the hidden second network",
+        "The picture has to fool a second network, too. Which one it is, is told at the end. The smallest ε wins.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """A photograph, a network, and what is to be done.
+
+    Attributes:
+        image: 8-bit RGB of shape (height, width, 3), row by row, at the size that the network sees.
+        classifier: a name from the registry.
+        label: what the network says of the untouched picture; the class that it shall not say any more.
+        target: the class that it shall say; None for any but ``label``.
+        rule: how pictures are compared.
+        most: the largest score that counts: ε in levels of 255, or a number of pixels. This is Δ.
+        hidden: the second network, of the rule "hidden"; None otherwise. It has to change its mind, whatever to.
+        hidden_label: what the second network says of the untouched picture.
+        sample: the photograph's name, where it is one of the samples; "" otherwise.
+    """
+
+    image: bytes = field(repr=False)
+    height: int
+    width: int
+    classifier: str
+    label: int
+    target: int | None = None
+    rule: RuleName = "smallest"
+    most: int = 8
+    hidden: str | None = None
+    hidden_label: int | None = None
+    sample: str = ""
+
+    @property
+    def pixels(self) -> Pixels:
+        """The untouched picture, (H, W, 3) uint8."""
+        return np.frombuffer(self.image, np.uint8).reshape(self.height, self.width, 3)
+
+    @property
+    def task(self) -> str:
+        """What is to be done, in two sentences for students, without the rule."""
+        network, names = info_of(self.classifier).title, categories()
+        says = f"says {names[self.target]}" if self.target is not None else f"no longer says {names[self.label]}"
+        limit = f"{self.most} pixels" if self.rule == "pixels" else f"ε = {self.most}/255"
+        return f"Change the picture so that {network} {says}. At most {limit}."
+
+    def check(self) -> None:
+        """Refuse a challenge that nobody could take.
+
+        Raises:
+            Refused: with a sentence for the host.
+        """
+        if self.rule not in RULES or self.classifier not in REGISTRY:
+            raise Refused("There is no such rule or network.")
+        if len(self.image) != self.height * self.width * 3 or not self.image:
+            raise Refused("The photograph's bytes do not fit its size.")
+        if not 0 <= self.label < len(categories()) or (self.target is not None and self.target not in range(1000)):
+            raise Refused("There is no such class.")
+        if self.target == self.label:
+            raise Refused("The target is what the network sees already. Please choose another class.")
+        if not 1 <= self.most <= (self.height * self.width if self.rule == "pixels" else 255):
+            raise Refused("The budget has to be at least 1, and not more than the picture holds.")
+        if self.rule == "hidden" and (self.hidden not in REGISTRY or self.hidden == self.classifier):
+            raise Refused("The second network has to be another one than the first.")
+        if self.rule == "hidden" and self.hidden_label is None:
+            raise Refused("What the second network says of the untouched picture is not known.")
+
+    def to_json(self) -> str:
+        """All but the picture."""
+        return json.dumps({name: value for name, value in asdict(self).items() if name != "image"})
+
+    @classmethod
+    def from_json(cls, text: str, pixels: Pixels) -> "Challenge":
+        """The inverse of `to_json`, given the picture."""
+        return cls(image=pixels.tobytes(), **json.loads(text))
+
+    def distance(self, pixels: Pixels) -> int:
+        """How far a picture (H, W, 3) is from the untouched one: pixels that differ, or the largest change in levels of
+        255. In whole numbers: there is nothing to be gained by rounding."""
+        change = np.abs(pixels.astype(np.int16) - self.pixels.astype(np.int16))
+        return int((change.max(axis=2) > 0).sum()) if self.rule == "pixels" else int(change.max())
+
+    def score_text(self, score: int) -> str:
+        """A score for people: "3/255", "41 changed pixels"."""
+        return "1 changed pixel" if (self.rule, score) == ("pixels", 1) else f"{score}{RULES[self.rule].unit}"
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a network says: the likeliest class, and its probability in [0, 1]."""
+
+    label: int
+    probability: float
+
+    def __str__(self) -> str:
+        """For people: "koala (94.2 %)". Nothing is called 100 %."""
+        sure = "> 99.9 %" if self.probability >= 0.9995 else f"{100 * self.probability:.1f} %"
+        return f"{categories()[self.label]} ({sure})"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What came of a picture that was handed in.
+
+    Attributes:
+        accepted: whether it counts.
+        reason: why, in a sentence for whoever handed it in. It never tells of the hidden network's name or answer.
+        score: its distance; None where the file could not be read as a picture of the right kind.
+        said: by the network, of exactly these pixels.
+        second: what the network says of the JPEG, or the hidden network of these pixels.
+        pixels: (H, W, 3) uint8, row by row, where it was accepted.
+    """
+
+    accepted: bool
+    reason: str
+    score: int | None = None
+    said: Opinion | None = None
+    second: Opinion | None = None
+    pixels: bytes = field(default=b"", repr=False)
+
+    @property
+    def digest(self) -> str:
+        """Of the pixels, not of the file: the same picture saved anew is the same picture."""
+        return hashlib.sha256(self.pixels).hexdigest()
+
+
+def judge(challenge: Challenge, png: bytes, engine: Engine | None = None, session: str = "") -> Judgement:
+    """Judge the bytes of a file.
+
+    Args:
+        png: what was uploaded; anything at all.
+        engine: who asks the network; the process's own by default.
+
+    Raises:
+        Refused: the network could not be asked. That is nobody's fault, and the picture may be handed in again.
+    """
+    try:
+        pixels = read_png(png, challenge.height, challenge.width)
+    except Refused as refusal:
+        return Judgement(False, str(refusal))
+    score = challenge.distance(pixels)
+    if score == 0:
+        return Judgement(False, "This is the untouched picture: not one value differs.", score)
+    if score > challenge.most:
+        change = "a pixel is changed by" if challenge.rule != "pixels" else "it has"
+        how = f"{change} {challenge.score_text(score)}, and at most {challenge.most} are allowed"
+        return Judgement(False, f"The change is too large: {how}.", score)
+    engine = engine or default_engine()
+    try:
+        asked = [_look(challenge.classifier, pixels, engine, session)]
+        if challenge.rule == "jpeg":
+            asked.append(_look(challenge.classifier, as_jpeg(pixels), engine, session))
+        if challenge.rule == "hidden" and challenge.hidden is not None:
+            asked.append(_look(challenge.hidden, pixels, engine, session))
+        said, second, *_ = [*(_opinion(job) for job in asked), None]
+    except (RuntimeError, TimeoutError) as error:  # the engine is full, or the computation was stopped
+        raise Refused(f"{str(error).rstrip('.')}. This picture was not judged: please hand it in again.") from error
+    assert said is not None
+    judgement = Judgement(False, "", score, said, second)
+    problem = _problem(challenge, said, second)
+    if problem:
+        return replace(judgement, reason=problem)
+    text = f"It counts, with {challenge.score_text(score)}: the network says {said}."
+    return replace(judgement, accepted=True, reason=text, pixels=pixels.tobytes())
+
+
+def as_jpeg(pixels: Pixels) -> Pixels:
+    """The picture after it was saved as JPEG and opened again, (H, W, 3) uint8."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=JPEG_QUALITY)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+def look(classifier: str, pixels: Pixels, engine: Engine | None = None, session: str = "") -> Opinion:
+    """What a network says of (H, W, 3) uint8; waits for the engine.
+
+    Raises:
+        RuntimeError, TimeoutError: it could not be asked; the message is for people.
+    """
+    return _opinion(_look(classifier, pixels, engine or default_engine(), session))
+
+
+def _look(classifier: str, pixels: Pixels, engine: Engine, session: str) -> Job[Frame]:
+    return engine.submit(Request(b"", 0, 0, classifier, pictures=False).with_pixels(pixels), session)
+
+
+def _opinion(job: Job[Frame]) -> Opinion:
+    said = job.result(PATIENCE)[-1].probabilities[0]
+    return Opinion(int(said.argmax()), float(said.max()))
+
+
+def _problem(challenge: Challenge, said: Opinion, second: Opinion | None) -> str:
+    """Why a picture within Δ does not count; "" where it does."""
+
+    def fooled(opinion: Opinion) -> bool:
+        return opinion.label == challenge.target if challenge.target is not None else opinion.label != challenge.label
+
+    wanted = "" if challenge.target is None else f", and it shall say {categories()[challenge.target]}"
+    if not fooled(said):
+        still = "still " if said.label == challenge.label else ""
+        return f"The network {still}says {said} of this picture{wanted}."
+    if challenge.rule == "jpeg" and second is not None and not fooled(second):
+        return f"The picture fools, but saved as JPEG it does not: then the network says {second}{wanted}."
+    if challenge.rule == "hidden" and (second is None or second.label == challenge.hidden_label):
+        return f"The network is fooled and says {said}, but the hidden second one has not changed its mind."
+    return ""
+
+
+# ------------------------------------------------------------------------------------------------ a PNG, read strictly
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_RGB = 2
+_COLOURS = {0: "in grey", 3: "with a palette", 4: "with an alpha channel", 6: "with an alpha channel"}
+_SAVE = "Please save it as PNG with 8 bits a colour, RGB, without transparency."
+
+
+def read_png(data: bytes, height: int, width: int) -> Pixels:
+    """The pixels of a PNG with 8 bits a colour, RGB, of exactly that size, (height, width, 3) uint8.
+
+    Only the chunks that hold the pixels are decoded. Notes, profiles and the like are neither read nor kept.
+
+    Raises:
+        Refused: for anything else, with a sentence for whoever uploaded it.
+    """
+    # What cannot be compressed at all is a little larger than its pixels; notes may take as much again.
+    if len(data) > 2 * (3 * height * width + height) + 2**16:
+        raise Refused(f"This file is too large for a picture of {width} × {height} pixels.")
+    if not data.startswith(_SIGNATURE):
+        raise Refused(f"This is not a PNG file. {_SAVE}")
+    kept = [_SIGNATURE]
+    try:
+        for name, chunk, body in _chunks(data):
+            if name == b"IHDR":
+                _check_header(body, height, width)
+            if name == b"acTL":
+                raise Refused("This PNG is animated. Please hand in a single picture.")
+            if name == b"tRNS":
+                raise Refused(f"This PNG has a transparent colour. {_SAVE}")
+            if name in (b"IHDR", b"IDAT", b"IEND"):
+                kept.append(chunk)
+        # Not Image.open: it would try every format there is.
+        image = PngImagePlugin.PngImageFile(io.BytesIO(b"".join(kept)))
+        image.load()
+    except Refused:
+        raise
+    except Exception as error:  # damaged files make Pillow raise nearly every exception there is
+        raise Refused("This PNG is damaged or incomplete. Please save the picture again.") from error
+    pixels = np.asarray(image)
+    if image.mode != "RGB" or pixels.shape != (height, width, 3) or pixels.dtype != np.uint8:
+        raise Refused(f"This picture cannot be judged. {_SAVE}")
+    return pixels
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """(name, the whole chunk, its body) of each chunk up to the end of the picture."""
+    at, name = len(_SIGNATURE), b""
+    while name != b"IEND":
+        length, name = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data) or (at == len(_SIGNATURE) and name != b"IHDR"):
+            raise ValueError("not a whole PNG")
+        yield name, data[at:end], data[at + 8 : at + 8 + length]
+        at = end
+
+
+def _check_header(body: bytes, height: int, width: int) -> None:
+    has_width, has_height, depth, colour = struct.unpack_from(">IIBB", body)
+    if (has_height, has_width) != (height, width):
+        raise Refused(f"This picture has {has_width} × {has_height} pixels, and it has to have {width} × {height}.")
+    if depth != 8:
+        raise Refused(f"This PNG has {depth} bits a colour. {_SAVE}")
+    if colour != _RGB:
+        raise Refused(f"This PNG is stored {_COLOURS.get(colour, 'in an unusual way')}. {_SAVE}")

@@ -1,0 +1,20 @@
+"""Write a new migration: what has to change in a database of today, so that it becomes what `tables` describes."""
+
+import sys
+import tempfile
+
+from alembic import command
+from sqlalchemy import create_engine
+
+from adv_core.serving.classroom.migrations import configuration, upgrade_to_latest
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit('usage: python -m adv_core.serving.classroom.migrations "what changes"')
+    with tempfile.TemporaryDirectory() as folder:
+        engine = create_engine(f"sqlite:///{folder}/today.sqlite")
+        upgrade_to_latest(engine)
+        config = configuration()
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.revision(config, sys.argv[1], autogenerate=True)

@@ -1,0 +1,49 @@
+"""What one may be called in a room: readable, harmless in every place that shows it, and nobody else's."""
+
+import unicodedata
+
+from adv_core.serving.classroom import Refused
+
+MAX_LETTERS = 20
+# Letters by their class in Unicode, which leave no mark on the screen.
+_BLANK_LETTERS = frozenset("\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+_MARKS_IN_A_ROW = 2  # accents; more of them climb into the lines above
+_BETWEEN = " -'’"
+# Cyrillic and Greek letters that look like Latin ones, after `casefold`.
+_TWINS = str.maketrans("аеорсухіјѕԁԛԝһкмтвнαορνικτυχ’", "aeopcyxijsdqwhkmtbhaopviktux'")
+
+
+def cleaned(nickname: str) -> str:
+    """The nickname as the room will show it: in one way of writing it (NFKC), single spaces, none at the ends.
+
+    Letters and digits of any script, and between them spaces, hyphens and apostrophes: neither HTML nor Markdown nor a
+    spreadsheet takes any of these for something else.
+
+    Raises:
+        Refused: empty, longer than `MAX_LETTERS`, or with any other sign.
+    """
+    # Only the plain space: every other blank sign is refused below. Cut first: NFKC makes some texts longer.
+    parts = unicodedata.normalize("NFKC", nickname[: 10 * MAX_LETTERS]).split(" ")
+    text = " ".join(part for part in parts if part)
+    if not text:
+        raise Refused("Please choose a nickname of 1 to 20 letters.")
+    if len(text) > MAX_LETTERS:
+        raise Refused(f"A nickname has at most {MAX_LETTERS} letters, and this one has more.")
+    marks = 0
+    for sign in text:
+        kind = unicodedata.category(sign)
+        marks = marks + 1 if kind in ("Mn", "Mc") else 0
+        letter = (kind[0] == "L" or kind == "Nd") and sign not in _BLANK_LETTERS
+        if not (letter or sign in _BETWEEN or 0 < marks <= _MARKS_IN_A_ROW):
+            raise Refused("A nickname has letters, digits, spaces, hyphens and apostrophes, and nothing else.")
+    if unicodedata.category(text[0])[0] not in "LN":
+        raise Refused("A nickname begins with a letter or a digit.")
+    return text
+
+
+def key_of(nickname: str) -> str:
+    """What two nicknames have in common that people would take for the same: capitals, spaces and the alphabet of
+    look-alike letters make no difference."""
+    latin = cleaned(nickname).replace("Ν", "N")  # the capital of ν, which itself looks like a v
+    folded = unicodedata.normalize("NFKC", latin.casefold())
+    return "".join(folded.translate(_TWINS).split()).replace("-", "")

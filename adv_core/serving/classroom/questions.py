@@ -1,0 +1,46 @@
+"""Questions for the class, made of a photograph and what an attack made of it."""
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+
+from adv_core.classifiers import categories
+from adv_core.images import Pixels
+from adv_core.serving.classroom.challenges import Opinion
+from adv_core.serving.classroom.records import Draft
+
+CHOICES = 4
+_CHANCE = random.SystemRandom()
+
+
+def which_is_perturbed(original: Pixels, perturbed: Pixels, said: Opinion, chance: random.Random = _CHANCE) -> Draft:
+    """Two pictures (H, W, 3) side by side, in an order that nobody knows.
+
+    Args:
+        said: by the network, of the perturbed one.
+    """
+    left = chance.random() < 0.5
+    pair = (perturbed, original) if left else (original, perturbed)
+    side = "left" if left else "right"
+    size = int(np.abs(perturbed.astype(int) - original.astype(int)).max())
+    truth = f"The {side} one, by at most {size} of 255 levels. The network says {said} of it."
+    return Draft("which", "Which of the two is perturbed?", ("left", "right"), 0 if left else 1, np.hstack(pair), truth)
+
+
+def what_will_it_say(
+    shown: Pixels, said: Opinion, untouched: Opinion, likely: Sequence[int], chance: random.Random = _CHANCE
+) -> Draft:
+    """One picture (H, W, 3), and some of the network's classes to choose from.
+
+    Args:
+        said: by the network, of the picture that is shown; untouched: of the photograph that it was made of.
+        likely: classes that might be believed, the likeliest first.
+    """
+    classes = list(dict.fromkeys((said.label, untouched.label, *likely)))[:CHOICES]
+    chance.shuffle(classes)
+    truth = f"It says {said}."
+    if said.label != untouched.label:
+        truth += f" Of the untouched photograph it says {untouched}."
+    names = tuple(categories()[label] for label in classes)
+    return Draft("what", "What will the network say?", names, classes.index(said.label), shown, truth)

@@ -1,0 +1,189 @@
+"""Who is let in, and what: so many requests and sessions of an address, messages and uploads of a session.
+
+Addresses are kept in memory only, as long as somebody is there or an allowance is not full again, and are told to
+nobody. A whole class may come from one address: the defaults of `adv_core.serving.limits` are made for that.
+"""
+
+import asyncio
+import ipaddress
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from starlette.datastructures import Headers
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from adv_core.engine import RESTARTING
+from adv_core.serving import metrics
+from adv_core.serving.limits import LIMITS, Allowances, Limits
+
+FULL = "All places of this instance are taken just now. Please try again in a minute."
+FULL_HERE = "All places for your network are taken just now. Please close a tab, or try again in a minute."
+HASTE = "Too many requests have come from your network. Please try again in a moment."
+AGAIN = "60"  # seconds, after which somebody may come again
+TOO_MUCH = "Too many files are here already. Please remove one, or try again later."
+SLOW = "The file took too long to arrive. Please try again.\n"
+MOST = 20_000_000  # bytes that a request has if it does not say how many
+PATIENCE = 300.0  # seconds that an upload may take to arrive
+# Streamlit's own counters, for everybody who asks, and dear to collect: what a host wants to know is on another port.
+_CLOSED = "/_stcore/metrics"
+_UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Adversarial Lab</title>
+<style>body {{font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 20vh auto; padding: 0 1.5rem;
+color-scheme: light dark}}</style>
+<h1>Adversarial Lab</h1><p>{}</p></html>
+"""
+
+
+def trusted_proxies() -> list[str]:
+    """``ADV_TRUSTED_PROXIES``: addresses and networks, with commas between, whose X-Forwarded-For is believed.
+
+    Raises:
+        ValueError: something else than addresses and networks.
+    """
+    asked = [each.strip() for each in os.environ.get("ADV_TRUSTED_PROXIES", "").split(",") if each.strip()]
+    for each in asked:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError as error:
+            raise ValueError(f"ADV_TRUSTED_PROXIES takes addresses and networks (10.0.0.0/8): {error}") from None
+    return asked
+
+
+def household(host: str) -> str:
+    """What counts as one address: of IPv6 the network, since a single machine has 2⁶⁴ of them."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:  # a Unix socket, or what a proxy made of it
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    mapped = address.ipv4_mapped
+    return str(mapped) if mapped else str(ipaddress.ip_network((address, 64), strict=False))
+
+
+class Door:
+    """ASGI middleware. The client's address has to be in the scope already: uvicorn's `ProxyHeadersMiddleware` around
+    this one puts it there for trusted proxies.
+
+    Args:
+        leaving: whether the instance is about to stop; nobody new is let in then.
+        kept: gets a session's name as it stands in the address of an upload; bytes of its files, and of all files.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits = LIMITS,
+        leaving: Callable[[], bool] = lambda: False,
+        kept: Callable[[str], tuple[int, int]] = lambda session: (0, 0),
+    ) -> None:
+        self._app, self._limits, self._leaving, self._kept = app, limits, leaving, kept
+        self._arriving: Counter[str] = Counter()  # bytes of uploads that are on their way, by session
+        self._sessions: Counter[str] = Counter()
+        self._requests = Allowances(limits.max_requests_per_minute)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            upload = _UPLOAD.search(scope["path"]) if scope["method"] == "PUT" else None
+            refusal = self._refusal(scope)
+            if refusal is None and upload:
+                await self._upload(upload[1], scope, receive, send)
+            else:
+                await (refusal or self._app)(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._session(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        if scope["path"].endswith(_CLOSED):
+            return PlainTextResponse("Not found\n", 404)
+        if hasty := self._hasty(_address(scope)):
+            return hasty
+        if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):  # somebody opens a page
+            return self._full(_address(scope))
+        return None
+
+    def _hasty(self, address: str) -> Response | None:
+        wait = self._requests.take(address)
+        if not wait:
+            return None
+        metrics.refused.labels("requests").inc()
+        return PlainTextResponse(HASTE + "\n", 429, {"Retry-After": str(math.ceil(wait))})
+
+    async def _upload(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
+        headers, limits = Headers(scope=scope), self._limits
+        length = headers.get("content-length", "")
+        whole = length.isdecimal() and len(length) < 16 and "transfer-encoding" not in headers  # or it comes in chunks
+        size = int(length) if whole else MOST
+        mine, everybodys = self._kept(session)
+        much = mine + self._arriving[session] + size > limits.max_session_uploads_mib * 2**20
+        if much or everybodys + self._arriving.total() + size > limits.max_uploads_mib * 2**20:
+            metrics.refused.labels("uploads").inc()
+            await PlainTextResponse(TOO_MUCH + "\n", 413)(scope, receive, send)
+            return
+        self._arriving[session] += size
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._app(scope, receive, send)
+        except TimeoutError:
+            await PlainTextResponse(SLOW, 408)(scope, receive, send)
+        finally:
+            self._arriving[session] -= size
+            self._arriving += Counter()  # forgets who has none
+
+    def _no_room(self, address: str) -> str | None:
+        """Why nobody new is let in, in a metric's word; None where there is room."""
+        if self._leaving():
+            return "draining"
+        if self._sessions.total() >= self._limits.max_sessions:
+            return "sessions"
+        return "address" if self._sessions[address] >= self._limits.max_sessions_per_address else None
+
+    def _full(self, address: str) -> Response | None:
+        reason = self._no_room(address)
+        if reason is None:
+            return None
+        metrics.refused.labels(reason).inc()
+        # A proxy takes 503 for the state of the whole instance, and leaves it alone for a while: not for one address.
+        text, status = {"draining": (RESTARTING, 503), "sessions": (FULL, 503), "address": (FULL_HERE, 429)}[reason]
+        return HTMLResponse(_PAGE.format(text), status, {"Retry-After": AGAIN, "Cache-Control": "no-store"})
+
+    async def _session(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = _address(scope)
+        refusal = self._hasty(address) or self._full(address)
+        if refusal:
+            await WebSocket(scope, receive, send).send_denial_response(refusal)
+            return
+        messages = Allowances(self._limits.max_messages_per_minute, self._limits.max_messages_per_minute / 6)
+
+        async def unhurried() -> Message:
+            """The next message; one that comes too soon waits, and with it all that the browser sends after it."""
+            message = await receive()
+            while message["type"] == "websocket.receive" and (wait := messages.take("")):
+                await asyncio.sleep(wait)
+            return message
+
+        self._count(address, 1)
+        try:
+            await self._app(scope, unhurried, send)
+        finally:
+            self._count(address, -1)
+
+    def _count(self, address: str, change: int) -> None:
+        self._sessions[address] += change
+        if not self._sessions[address]:
+            del self._sessions[address]
+        metrics.sessions.set(self._sessions.total())
+
+
+def _address(scope: Scope) -> str:
+    return household(scope["client"][0] if scope.get("client") else "")
