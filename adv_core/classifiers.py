@@ -25,9 +25,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from adv_core.fast_network import fast_network
 from adv_core.images import fit, shrink, to_tensor
-from adv_core.torchvision_compat import ensure_torchvision_imports
+from adv_core.networks.device import pick_device
+from adv_core.networks.fast_network import fast_network
+from adv_core.networks.torchvision_compat import ensure_torchvision_imports
 
 DEFAULT = "efficientnet_lite0"
 
@@ -177,15 +178,6 @@ def categories() -> tuple[str, ...]:
 def list_classifiers() -> list[ClassifierInfo]:
     """Every classifier that can be asked for: the packaged ones first, the default at the head."""
     return list(REGISTRY.values())
-
-
-def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """ "auto": CUDA if there is one, else MPS, else the CPU. Anything else is taken by its word."""
-    if str(device) != "auto":
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 @torch.inference_mode(False)  # weights made in that mode could never be differentiated through

@@ -36,9 +36,10 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks import InputGradient, Step, evaluate, fgsm, input_gradient, pgd, random_noise
-from adv_core.classifiers import DEFAULT, Classifier, ClassifierError, info_of, load_classifier, pick_device
+from adv_core.classifiers import DEFAULT, Classifier, ClassifierError, info_of, load_classifier
 from adv_core.images import from_pixels
 from adv_core.landscape import decision_slice
+from adv_core.networks.device import pick_device
 from adv_core.objectives import Objective
 from adv_core.request import Frame, Request, ball_of, frames_of, labels_of, objective_of
 from adv_core.serving import metrics

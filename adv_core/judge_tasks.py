@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks import pgd, run
-from adv_core.digit_network import DigitNetwork
 from adv_core.digit_tasks import Digit, Model, check_model, digits, network_of
 from adv_core.intervals import verified
 from adv_core.masking import (
@@ -24,6 +23,7 @@ from adv_core.masking import (
     without_slope,
 )
 from adv_core.minimum_norm import smallest_epsilon
+from adv_core.networks.digit_network import DigitNetwork
 from adv_core.objectives import Margin, Untargeted
 from adv_core.perturbation_sets import L2, Linf
 from adv_core.serving.limits import LIMITS, Limits

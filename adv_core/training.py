@@ -26,11 +26,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adv_core.attacks import Step, fgsm, pgd, run
-from adv_core.classifiers import pick_device
 from adv_core.datasets import mnist
-from adv_core.digit_network import CHECKPOINTS, DigitNetwork, read, save
 from adv_core.intervals import worst_logits
 from adv_core.linear import LinearClassifier, worst_case
+from adv_core.networks.device import pick_device
+from adv_core.networks.digit_network import CHECKPOINTS, DigitNetwork, read, save
 from adv_core.objectives import Margin, Untargeted
 from adv_core.perturbation_sets import Linf
 

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 import adv_core  # before torch: it sets how torch's threads wait
 from adv_core import L2, Classifier, Linf, Targeted, Untargeted, fgsm, open_image, pgd, run
 from adv_core.classifiers import info_of
-from adv_core.fast_network import fast_network
+from adv_core.networks.fast_network import fast_network
 
 PHOTOS = sorted((Path(__file__).parents[1] / "assets" / "photos").glob("*.jpg"))
 warnings.filterwarnings("ignore")

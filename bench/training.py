@@ -15,7 +15,7 @@ import torch.nn.functional as F
 import torchattacks
 
 from adv_core.datasets import mnist
-from adv_core.digit_network import DigitNetwork
+from adv_core.networks.digit_network import DigitNetwork
 from adv_core.training import Judge, Recipe, train
 
 ROUNDS, IMAGES = 5, 10_000

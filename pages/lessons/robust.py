@@ -12,7 +12,6 @@ from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from adv_core.datasets import centred
-from adv_core.digit_network import checkpoint
 from adv_core.digit_tasks import (
     HELD_OUT,
     Attacked,
@@ -44,6 +43,7 @@ from adv_core.figures_training import (
 )
 from adv_core.handwriting import as_digit
 from adv_core.images import ImageError, open_image
+from adv_core.networks.digit_network import checkpoint
 from adv_core.training import Recipe
 from adv_core.work import Record, Work
 from pages.widgets.canvas import canvas

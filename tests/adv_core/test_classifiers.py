@@ -10,9 +10,10 @@ import torch
 
 from adv_core import Classifier, ClassifierError, Untargeted, input_gradient, list_classifiers, load_classifier
 from adv_core import classifiers as module
-from adv_core.classifiers import Weights, fetch, info_of, main, pick_device, torchvision_info
+from adv_core.classifiers import Weights, fetch, info_of, main, torchvision_info
 from adv_core.images import is_8bit
-from adv_core.torchvision_compat import ensure_torchvision_imports
+from adv_core.networks.device import pick_device
+from adv_core.networks.torchvision_compat import ensure_torchvision_imports
 
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 
 from adv_core import Linf, Untargeted, pgd, run
 from adv_core.classifiers import Classifier
-from adv_core.digit_network import DigitNetwork, checkpoint, pack, unpack
 from adv_core.digit_tasks import (
     CHUNK,
     HELD_OUT,
@@ -25,6 +24,7 @@ from adv_core.digit_tasks import (
     digits,
 )
 from adv_core.engine import LocalEngine
+from adv_core.networks.digit_network import DigitNetwork, checkpoint, pack, unpack
 from adv_core.serving.limits import Limits
 from adv_core.training import Judge, Recipe, train
 

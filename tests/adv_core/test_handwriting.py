@@ -6,8 +6,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter
 
 from adv_core.datasets import mnist
-from adv_core.digit_network import checkpoint
 from adv_core.handwriting import as_digit
+from adv_core.networks.digit_network import checkpoint
 
 
 def written(*, ink: int = 30, paper: int = 220, size: tuple[int, int] = (640, 480), where: float = 0.5) -> Image.Image:

@@ -6,7 +6,6 @@ import torch.nn.functional as F
 
 from adv_core import Linf, Margin, Untargeted, fgsm, input_gradient, pgd, run
 from adv_core.datasets import Digits, mnist
-from adv_core.digit_network import DigitNetwork, checkpoint
 from adv_core.masking import (
     SERIES,
     Defence,
@@ -20,6 +19,7 @@ from adv_core.masking import (
     undefended,
     without_slope,
 )
+from adv_core.networks.digit_network import DigitNetwork, checkpoint
 
 
 @pytest.fixture(scope="module")

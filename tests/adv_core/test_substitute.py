@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from adv_core.datasets import mnist
-from adv_core.digit_network import checkpoint
 from adv_core.images import is_8bit
+from adv_core.networks.digit_network import checkpoint
 from adv_core.substitute import Substitute, steal
 
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from adv_core import Linf, Untargeted, fgsm, pgd, run
 from adv_core.datasets import Digits, mnist
-from adv_core.digit_network import DigitNetwork, checkpoint, names, read
 from adv_core.linear import error, robust_losses, slope
+from adv_core.networks.digit_network import DigitNetwork, checkpoint, names, read
 from adv_core.training import (
     SHIPPED,
     Judge,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from adv_core import Classifier, Linf, Targeted, TargetedDifference, Untargeted, input_gradient, pgd, run
 from adv_core.images import is_8bit
-from adv_core.torchvision_compat import ensure_torchvision_imports
+from adv_core.networks.torchvision_compat import ensure_torchvision_imports
 from adv_core.transforms import (
     BitDepth,
     Blur,

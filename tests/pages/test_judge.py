@@ -8,8 +8,8 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from adv_core.digit_network import checkpoint
 from adv_core.masking import Saturated
+from adv_core.networks.digit_network import checkpoint
 from tests.pages.visit import link, picture, visit, words
 
 lesson = partial(visit, "lessons/judge.py")

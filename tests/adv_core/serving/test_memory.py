@@ -8,7 +8,7 @@ import pytest
 
 from adv_core.serving.memory import Collector, keep_freed_memory, set_aside_what_stays
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_it_says_whether_there_was_something_to_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-CHECKPOINTS = Path(__file__).parents[1] / "assets" / "digits"
+CHECKPOINTS = Path(__file__).parents[2] / "assets" / "digits"
 
 
 class DigitNetwork(nn.Sequential):

@@ -12,7 +12,7 @@ def python(code: str, path: Path) -> str:
     return done.stdout.strip()
 
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BARE = (
     "import importlib.util, sys; sys.path[:0] = [{extra!r}]\n"
     "spec = importlib.util.spec_from_file_location('compat', {module!r})\n"
@@ -21,7 +21,7 @@ BARE = (
 
 
 def prelude(extra: Path | str = "") -> str:
-    return BARE.format(extra=str(extra), module=str(ROOT / "adv_core" / "torchvision_compat.py"))
+    return BARE.format(extra=str(extra), module=str(ROOT / "adv_core" / "networks" / "torchvision_compat.py"))
 
 
 def test_torchvision_imports_after_it() -> None:

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adv_core import Classifier, load_classifier
-from adv_core import fast_network as module
-from adv_core.fast_network import FastNetwork, fast_network
-from adv_core.rewriting import Convolution
-from adv_core.torchvision_compat import ensure_torchvision_imports
+from adv_core.networks import fast_network as module
+from adv_core.networks.fast_network import FastNetwork, fast_network
+from adv_core.networks.rewriting import Convolution
+from adv_core.networks.torchvision_compat import ensure_torchvision_imports
 
 # name -> side of the input, as small as the architecture allows
 TORCHVISION = {

@@ -1,4 +1,4 @@
-"""A frozen network's convolutions with all that surrounds them folded in: the rewriting behind `adv_core.fast_network`.
+"""Fold what surrounds a frozen network's convolutions into them: the rewriting behind `fast_network`.
 
 A batch norm in eval mode is an affine map per channel and disappears into the convolution before it (one that has no
 convolution before it becomes a 1 x 1 depthwise convolution itself); zero padding, the residual sum and ReLU or ReLU6

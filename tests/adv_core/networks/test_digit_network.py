@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from adv_core.digit_network import DigitNetwork, checkpoint, names, pack, read, save, unpack
+from adv_core.networks.digit_network import DigitNetwork, checkpoint, names, pack, read, save, unpack
 
 
 def test_pixels_in_logits_out() -> None:

@@ -2,7 +2,7 @@
 
 An attack never changes the network, so all that depends on its weights alone is done once:
 
-- `adv_core.rewriting` folds batch norms, zero padding, residual sums and activations into the convolutions;
+- `adv_core.networks.rewriting` folds batch norms, zero padding, residual sums and activations into the convolutions;
 - on x86 the weights are packed for oneDNN: for the forward pass, and for the gradient to the input, which is a
   convolution with the kernel turned around. Activations lie channels-last there.
 
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 
-from adv_core.rewriting import Convolution, Node, Pair, Rewriter, Shape
+from adv_core.networks.rewriting import Convolution, Node, Pair, Rewriter, Shape
 
 _LAST = torch.channels_last
 _RELU6_LIMITS = (0, 6)

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adv_core.attacks import input_gradient, pgd, run
-from adv_core.ensemble import Ensemble
+from adv_core.networks.ensemble import Ensemble
 from adv_core.perturbation_sets import Linf
 from adv_core.transforms import ExpectedUntargeted
 
