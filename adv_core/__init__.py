@@ -32,6 +32,8 @@ from adv_core.images import ImageError, open_image
 from adv_core.minimum_norm import carlini_wagner, deepfool, smallest_epsilon
 from adv_core.objectives import (
     Custom,
+    ExpectedTargeted,
+    ExpectedUntargeted,
     LogitsRatio,
     Margin,
     Objective,
@@ -41,7 +43,7 @@ from adv_core.objectives import (
 )
 from adv_core.perturbation_sets import L0, L1, L2, Box, Linf, Masked, PerturbationSet
 from adv_core.serving.memory import keep_freed_memory
-from adv_core.transforms import ExpectedTargeted, ExpectedUntargeted, Transformed
+from adv_core.transforms.expectation import Transformed
 
 keep_freed_memory()
 

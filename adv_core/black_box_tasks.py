@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks import Step, mi_fgsm, pgd, run
-from adv_core.camera_tasks import Pictures, opinions, seen_through
+from adv_core.camera_tasks import Pictures, opinions
 from adv_core.classifiers import Classifier, info_of
 from adv_core.digit_tasks import digits, network_of
 from adv_core.images import from_pixels
 from adv_core.networks.ensemble import Ensemble
-from adv_core.objectives import Untargeted
+from adv_core.objectives import ExpectedUntargeted, Untargeted
 from adv_core.perturbation_sets import Linf
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.substitute import Substitute, steal
-from adv_core.transforms import ExpectedUntargeted
+from adv_core.transforms.transform import seen_through
 from adv_core.work import Networks, Task
 
 Method = Literal["pgd", "momentum"]

@@ -10,16 +10,16 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels
 from adv_core.serving.limits import LIMITS, Limits
-from adv_core.transforms import Brightness, Jpeg, Rotation, Scale, Transform
+from adv_core.transforms.geometry import Rotation, Scale
+from adv_core.transforms.jpeg import Jpeg
+from adv_core.transforms.light import Brightness
+from adv_core.transforms.transform import Chain, Transform, seen_through
 from adv_core.work import Networks, Task
 
-# (transform, its parameters), applied one after the other.
-Chain = tuple[tuple[Transform, tuple[float, ...]], ...]
 Knob = Literal["angle", "scale", "brightness", "quality"]
 MAX_PICTURES = 32
 NOT_JPEG = 101  # the quality of a picture that is saved without any loss
@@ -56,15 +56,6 @@ class View:
         inside = -180 <= self.angle <= 180 and 0.1 <= self.scale <= 10 and -1 <= self.brightness <= 1
         if not inside or not 1 <= self.quality <= NOT_JPEG:
             raise ValueError("nobody can look at a picture like that")
-
-
-def seen_through(chain: Chain, x: Tensor) -> np.ndarray:
-    """The pictures (N, 3, H, W) after the transforms, as the 8-bit pixels of a file, (N, H, W, 3) uint8."""
-    with torch.no_grad():
-        for transform, parameters in chain:
-            x = transform.at(x, *parameters)
-        levels = (x * 255).round().clamp(0, 255).to(torch.uint8)
-    return np.asarray(levels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
 
 
 def opinions(classifier: Classifier, pixels: np.ndarray) -> np.ndarray:

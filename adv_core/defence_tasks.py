@@ -20,13 +20,17 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks import Step, pgd
-from adv_core.camera_tasks import Chain, Pictures, opinions, seen_through
+from adv_core.camera_tasks import Pictures, opinions
 from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels
-from adv_core.objectives import Untargeted
+from adv_core.objectives import ExpectedUntargeted, Untargeted
 from adv_core.perturbation_sets import Linf
 from adv_core.serving.limits import LIMITS, Limits
-from adv_core.transforms import BitDepth, Blur, Crop, ExpectedUntargeted, Jpeg, Resize, Transform, Transformed
+from adv_core.transforms.expectation import Transformed
+from adv_core.transforms.geometry import Crop, Resize
+from adv_core.transforms.jpeg import Jpeg
+from adv_core.transforms.light import BitDepth, Blur
+from adv_core.transforms.transform import Chain, Transform, seen_through
 from adv_core.work import Networks, Task
 
 Kind = Literal["none", "jpeg", "blur", "bits", "resize", "crop"]

@@ -45,7 +45,7 @@ from adv_core.request import Frame, Request, ball_of, frames_of, labels_of, obje
 from adv_core.serving import metrics
 from adv_core.serving.limits import LIMITS, Allowances, Limits
 from adv_core.serving.memory import set_aside_what_stays
-from adv_core.transforms import CAMERA, Transformed
+from adv_core.transforms.expectation import CAMERA, Transformed
 from adv_core.work import Record, Task, Work
 
 MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every tenth

@@ -24,11 +24,10 @@ from adv_core.masking import (
 )
 from adv_core.minimum_norm import smallest_epsilon
 from adv_core.networks.digit_network import DigitNetwork
-from adv_core.objectives import Margin, Untargeted
+from adv_core.objectives import ExpectedUntargeted, Margin, Untargeted
 from adv_core.perturbation_sets import L2, Linf
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.smoothing import SoftVote, certificate, prediction, votes
-from adv_core.transforms import ExpectedUntargeted
 from adv_core.work import Networks, Task
 
 MAX_IMAGES = 300

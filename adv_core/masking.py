@@ -17,7 +17,7 @@ from adv_core.attacks import Classifier, Step, apgd, fgsm, input_gradient, pgd, 
 from adv_core.black_box import square_attack
 from adv_core.objectives import Margin, Untargeted
 from adv_core.perturbation_sets import Linf
-from adv_core.transforms import Rotation
+from adv_core.transforms.geometry import Rotation
 
 STEPS, QUERIES = 40, 500
 

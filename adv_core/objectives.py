@@ -210,3 +210,22 @@ def _pick(logits: Tensor, labels: Tensor) -> Tensor:
 def _refuse_present_class(y: Tensor, target: Tensor) -> None:
     if bool((y == target).any()):
         raise ValueError("the target is the present class: choose another one")
+
+
+@dataclass(frozen=True, eq=False)
+class ExpectedUntargeted(Untargeted):
+    """E[L(y)] over the views, for the log-probabilities that `Transformed` returns (and for nothing else)."""
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        return -_pick(logits, as_labels(self.y, logits))
+
+
+@dataclass(frozen=True, eq=False)
+class ExpectedTargeted(Targeted):
+    """-E[L(target)] over the views, what Athalye et al. maximise; for the log-probabilities of `Transformed` alone.
+
+    A view that sees the target already has hardly a gradient left: those that do not see it yet get the say.
+    """
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        return _pick(logits, as_labels(self.target, logits))

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from adv_core.objectives import Objective
-from adv_core.transforms import bilinear
+from adv_core.transforms.interpolation import bilinear
 
 Point = tuple[float, float]  # (across, down), parts of the width and the height
 Shape = Literal["round", "square"]

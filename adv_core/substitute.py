@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from adv_core.attacks import input_gradient
 from adv_core.images import round_to_8bit
-from adv_core.transforms import Rotation, Scale, Transform, Translation
+from adv_core.transforms.geometry import Rotation, Scale, Translation
+from adv_core.transforms.transform import Transform
 
 Oracle = Callable[[Tensor], Tensor]
 # How much the same digit differs when it is written again.

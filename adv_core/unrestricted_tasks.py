@@ -14,11 +14,13 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from adv_core.camera_tasks import Chain, Pictures, opinions, seen_through
+from adv_core.camera_tasks import Pictures, opinions
 from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels
 from adv_core.serving.limits import LIMITS, Limits
-from adv_core.transforms import Crop, Hue, Rotation, Scale, Translation
+from adv_core.transforms.geometry import Crop, Rotation, Scale, Translation
+from adv_core.transforms.light import Hue
+from adv_core.transforms.transform import Chain, seen_through
 from adv_core.work import Networks, Task
 
 Kind = Literal["turn", "shift", "colour", "crop"]

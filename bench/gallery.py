@@ -14,15 +14,16 @@ import torch
 from adv_core.attacks import pgd, run
 from adv_core.black_box import square_attack
 from adv_core.black_box_tasks import Steal, Transfer, passed
-from adv_core.camera_tasks import AlongKnob, Look, Pictures, seen_through
+from adv_core.camera_tasks import AlongKnob, Look, Pictures
 from adv_core.classifiers import Classifier, load_classifier
 from adv_core.defence_tasks import Contest, Defence, Plain
 from adv_core.fooling_tasks import Climb, Evolution, SecondOpinion, Wall, some_classes
 from adv_core.images import fit, from_pixels, open_image
-from adv_core.objectives import Margin, Targeted
+from adv_core.objectives import ExpectedTargeted, Margin, Targeted
 from adv_core.patch_tasks import ASSETS, BEFOREHAND, SIDE, TryPatch, Wear, patch_beforehand, photographs
 from adv_core.perturbation_sets import Linf
-from adv_core.transforms import CAMERA, ExpectedTargeted, Transformed
+from adv_core.transforms.expectation import CAMERA, Transformed
+from adv_core.transforms.transform import seen_through
 from adv_core.unrestricted_tasks import KINDS, Room, Smallest, Together, Trials, fallen
 
 LITE0, LITE1, LITE2 = (f"efficientnet_lite{level}" for level in range(3))

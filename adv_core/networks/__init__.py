@@ -1,8 +1,8 @@
 """What is inside a classifier f.
 
-    fast_network         the same logits and input gradients, in less time; `rewriting` folds layers into convolutions
-    digit_network        a small network for MNIST's digits, and its shipped checkpoints
-    ensemble             several networks as one
-    device               the device that computes
-    torchvision_compat   lets a torchvision that was built for CUDA import beside a CPU build of torch
+fast_network         the same logits and input gradients, in less time; `rewriting` folds layers into convolutions
+digit_network        a small network for MNIST's digits, and its shipped checkpoints
+ensemble             several networks as one
+device               the device that computes
+torchvision_compat   lets a torchvision that was built for CUDA import beside a CPU build of torch
 """

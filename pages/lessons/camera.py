@@ -14,7 +14,11 @@ from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.figures_camera import ORDINARY, ROBUST, enlarged, for_printing, view_chart
 from adv_core.images import ImageError, fit, open_image
 from adv_core.request import Frame, Request
-from adv_core.transforms import CAMERA, Brightness, Jpeg, Rotation, Scale, Transform
+from adv_core.transforms.expectation import CAMERA
+from adv_core.transforms.geometry import Rotation, Scale
+from adv_core.transforms.jpeg import Jpeg
+from adv_core.transforms.light import Brightness
+from adv_core.transforms.transform import Transform
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
 from pages.widgets.live import follow, job_for

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from adv_core.attacks import pgd, run
-from adv_core.objectives import Targeted, Untargeted
+from adv_core.objectives import ExpectedTargeted, Targeted, Untargeted
 from adv_core.patches import (
     Costly,
     Pasted,
@@ -21,7 +21,6 @@ from adv_core.patches import (
     unprintable,
 )
 from adv_core.perturbation_sets import Box, Masked
-from adv_core.transforms import ExpectedTargeted
 
 
 def noise(n: int, side: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from adv_core.camera_tasks import Pictures, seen_through
+from adv_core.camera_tasks import Pictures
 from adv_core.classifiers import DEFAULT, Classifier, load_classifier
 from adv_core.images import from_pixels
+from adv_core.transforms.transform import seen_through
 from adv_core.unrestricted_tasks import (
     FARTHEST,
     HALVINGS,

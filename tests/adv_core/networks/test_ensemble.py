@@ -7,8 +7,8 @@ from torch import Tensor
 
 from adv_core.attacks import input_gradient, pgd, run
 from adv_core.networks.ensemble import Ensemble
+from adv_core.objectives import ExpectedUntargeted
 from adv_core.perturbation_sets import Linf
-from adv_core.transforms import ExpectedUntargeted
 
 
 def linear(seed: int) -> torch.nn.Module:

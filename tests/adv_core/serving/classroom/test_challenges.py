@@ -17,7 +17,7 @@ from adv_core.engine import EngineBusy
 from adv_core.images import from_pixels, to_pixels, to_png
 from adv_core.serving.classroom import Refused
 from adv_core.serving.classroom.challenges import Challenge, as_jpeg, judge, look, read_png
-from adv_core.transforms import CAMERA, Transformed
+from adv_core.transforms.expectation import CAMERA, Transformed
 
 SECOND = "efficientnet_lite1"
 

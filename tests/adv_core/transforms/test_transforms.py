@@ -13,25 +13,12 @@ from torch import Tensor, nn
 from adv_core import Classifier, Linf, Targeted, TargetedDifference, Untargeted, input_gradient, pgd, run
 from adv_core.images import is_8bit
 from adv_core.networks.torchvision_compat import ensure_torchvision_imports
-from adv_core.transforms import (
-    BitDepth,
-    Blur,
-    Brightness,
-    Contrast,
-    Crop,
-    ExpectedTargeted,
-    ExpectedUntargeted,
-    GaussianNoise,
-    Hue,
-    Jpeg,
-    Resize,
-    Rotation,
-    Scale,
-    Transform,
-    Transformed,
-    Translation,
-    quantization_tables,
-)
+from adv_core.objectives import ExpectedTargeted, ExpectedUntargeted
+from adv_core.transforms.expectation import Transformed
+from adv_core.transforms.geometry import Crop, Resize, Rotation, Scale, Translation
+from adv_core.transforms.jpeg import Jpeg, quantization_tables
+from adv_core.transforms.light import BitDepth, Blur, Brightness, Contrast, GaussianNoise, Hue
+from adv_core.transforms.transform import Transform
 
 Photo = Callable[[str], Tensor]
 

@@ -1,0 +1,156 @@
+"""Transforms of light and colour: brightness, contrast, hue, blur, noise, bit depth."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from adv_core.transforms.interpolation import _separable, _weights
+from adv_core.transforms.transform import (
+    _TO_YCC,
+    Draws,
+    Parameter,
+    Transform,
+    _check_range,
+    _parameter,
+    _pixelwise,
+    _rows,
+    _to_levels,
+    _uniform,
+)
+
+
+@dataclass(frozen=True)
+class Brightness(Transform):
+    """Lighter or darker: up to ±``amount``, 0 ... 1, is added to every value."""
+
+    amount: float = 0.05
+
+    def __post_init__(self) -> None:
+        _check_range("the amount", 0, self.amount, 0, 1)
+
+    def sample(self, n: int, generator: torch.Generator) -> Draws:
+        return (_uniform(n, -self.amount, self.amount, generator),)
+
+    def at(self, x: Tensor, amount: Parameter) -> Tensor:
+        """x + ``amount``, which is in -1 ... 1."""
+        x, amount = _rows(x, _parameter("the amount", amount, -1, 1))
+        return (x + _pixelwise(amount, x)).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Contrast(Transform):
+    """More or less contrast: the distance to mid-grey times a factor in ``low`` ... ``high``, 0 or more."""
+
+    low: float = 0.8
+    high: float = 1.25
+
+    def __post_init__(self) -> None:
+        _check_range("the factor", self.low, self.high, 0, math.inf)
+
+    def sample(self, n: int, generator: torch.Generator) -> Draws:
+        return (_uniform(n, self.low, self.high, generator),)
+
+    def at(self, x: Tensor, factor: Parameter) -> Tensor:
+        """½ + ``factor``·(x - ½); 0 leaves grey, 1 leaves x."""
+        x, factor = _rows(x, _parameter("the factor", factor, 0))
+        factor = _pixelwise(factor, x)
+        return (factor * x + (1 - factor) / 2).clamp(0, 1)  # in this order a factor of 1 gives x to the bit
+
+
+@dataclass(frozen=True)
+class Hue(Transform):
+    """Every colour turned on the colour wheel by an angle in ±``degrees``, 0 ... 180; brightness stays, nothing moves.
+
+    Hosseini & Poovendran, "Semantic Adversarial Examples", CVPR Workshops 2018, arXiv:1804.00499, turn the hue too.
+    """
+
+    degrees: float = 30.0
+
+    def __post_init__(self) -> None:
+        _check_range("the angle", 0, self.degrees, 0, 180)
+
+    def sample(self, n: int, generator: torch.Generator) -> Draws:
+        return (_uniform(n, -self.degrees, self.degrees, generator),)
+
+    def at(self, x: Tensor, degrees: Parameter) -> Tensor:
+        """Turned by that many degrees in the plane of JPEG's two colour differences; 0 leaves x to the bit."""
+        x, angle = _rows(x, _parameter("the angle", degrees))
+        if x.shape[1] != 3:
+            raise ValueError(f"hue needs three colours: x has {x.shape[1]} channels")
+        to_ycc = torch.tensor(_TO_YCC, dtype=torch.float64)
+        change = torch.zeros(len(x), 3, 3, dtype=torch.float64)
+        change[:, 1, 1] = change[:, 2, 2] = angle.deg2rad().cos() - 1
+        change[:, 2, 1] = angle.deg2rad().sin()
+        change[:, 1, 2] = -change[:, 2, 1]
+        change = to_ycc.inverse() @ change @ to_ycc
+        return (x + torch.einsum("nkc,nchw->nkhw", change.to(x), x)).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Blur(Transform):
+    """Out of focus: a Gaussian of σ in ``low`` ... ``high`` pixels (of the picture as it is given), 0 or more."""
+
+    low: float = 0.0
+    high: float = 1.5
+
+    def __post_init__(self) -> None:
+        _check_range("σ", self.low, self.high, 0, math.inf)
+
+    def sample(self, n: int, generator: torch.Generator) -> Draws:
+        return (_uniform(n, self.low, self.high, generator),)
+
+    def at(self, x: Tensor, sigma: Parameter) -> Tensor:
+        """Blurred with that σ, in pixels."""
+        x, sigma = _rows(x, _parameter("σ", sigma, 0))
+        sigma = sigma.clamp_min(1e-3)  # at σ = 0 the neighbours' weights are exactly zero, too
+
+        def weights(size: int) -> Tensor:
+            places = torch.arange(size, dtype=torch.float64).expand(len(sigma), -1)
+            return _weights(places, lambda distance: (-(distance / sigma[:, None, None]).square() / 2).exp())
+
+        return _separable(x, weights(x.shape[-2]), weights(x.shape[-1]))
+
+
+@dataclass(frozen=True)
+class GaussianNoise(Transform):
+    """A sensor's noise, another one for every view; its standard deviation is in ``low`` ... ``high``, 0 or more."""
+
+    low: float = 0.0
+    high: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check_range("the standard deviation", self.low, self.high, 0, math.inf)
+
+    def sample(self, n: int, generator: torch.Generator) -> Draws:
+        # The noise itself is as large as the picture; a seed a row stands for it.
+        return _uniform(n, self.low, self.high, generator), torch.randint(2**31, (n,), generator=generator)
+
+    def at(self, x: Tensor, std: Parameter, seed: Parameter = 0) -> Tensor:
+        """x plus normal noise of that standard deviation, in units of [0, 1]. Rows with the same whole number as
+        ``seed``, 0 ... 2³¹ - 1, get the same pattern."""
+        x, std, seed = _rows(x, _parameter("the standard deviation", std, 0), _parameter("a seed", seed, 0, 2**31 - 1))
+        noise = [torch.randn(x.shape[1:], generator=torch.Generator().manual_seed(int(s))) for s in seed]
+        return (x + _pixelwise(std, x) * torch.stack(noise).to(x)).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class BitDepth(Transform):
+    """Rounded to 2^``bits`` levels, 1 ... 16 bits; 8 is what a PNG keeps. Straight-through. Nothing here is random."""
+
+    bits: int = 8
+
+    def __post_init__(self) -> None:
+        _check_range("the number of bits", self.bits, self.bits, *_BITS)
+
+    def sample(self, n: int, generator: torch.Generator) -> Draws:
+        return (torch.full((n,), self.bits),)
+
+    def at(self, x: Tensor, bits: Parameter) -> Tensor:
+        """Rounded to 2^``bits`` levels, 0 and 1 among them."""
+        x, bits = _rows(x, _parameter("the number of bits", bits, *_BITS))
+        return _to_levels(x, 2 ** bits.round() - 1)
+
+
+_BITS = (1.0, 16.0)
