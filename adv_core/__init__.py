@@ -5,22 +5,17 @@ import os
 # Before torch is imported. With the default, idle OpenMP threads spin and starve everybody else on shared cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from adv_core.attacks import (
-    AttackResult,
-    InputGradient,
-    Step,
-    apgd,
-    bim,
-    default_step_size,
-    fgsm,
-    input_gradient,
-    mi_fgsm,
-    pgd,
-    r_fgsm,
-    random_noise,
-    run,
-)
-from adv_core.black_box import square_attack
+from adv_core.attacks.apgd import apgd
+from adv_core.attacks.ascent import default_step_size
+from adv_core.attacks.carlini_wagner import carlini_wagner
+from adv_core.attacks.deepfool import deepfool
+from adv_core.attacks.fgsm import fgsm, r_fgsm
+from adv_core.attacks.mi_fgsm import mi_fgsm
+from adv_core.attacks.noise import random_noise
+from adv_core.attacks.pgd import bim, pgd
+from adv_core.attacks.smallest_epsilon import smallest_epsilon
+from adv_core.attacks.square import square_attack
+from adv_core.attacks.step import AttackResult, InputGradient, Step, input_gradient, run
 from adv_core.classifiers import (
     Classifier,
     ClassifierError,
@@ -29,7 +24,6 @@ from adv_core.classifiers import (
     load_classifier,
 )
 from adv_core.images import ImageError, open_image
-from adv_core.minimum_norm import carlini_wagner, deepfool, smallest_epsilon
 from adv_core.objectives import (
     Custom,
     ExpectedTargeted,

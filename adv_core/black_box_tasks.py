@@ -8,7 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adv_core.attacks import Step, mi_fgsm, pgd, run
+from adv_core.attacks.mi_fgsm import mi_fgsm
+from adv_core.attacks.pgd import pgd
+from adv_core.attacks.step import Step, run
+from adv_core.attacks.substitute import Substitute, steal
 from adv_core.camera_tasks import Pictures, opinions
 from adv_core.classifiers import Classifier, info_of
 from adv_core.digit_tasks import digits, network_of
@@ -17,7 +20,6 @@ from adv_core.networks.ensemble import Ensemble
 from adv_core.objectives import ExpectedUntargeted, Untargeted
 from adv_core.perturbation_sets import Linf
 from adv_core.serving.limits import LIMITS, Limits
-from adv_core.substitute import Substitute, steal
 from adv_core.transforms.transform import seen_through
 from adv_core.work import Networks, Task
 

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adv_core.attacks import Classifier, random_noise, run
-from adv_core.black_box import square_attack
+from adv_core.attacks.noise import random_noise
+from adv_core.attacks.square import square_attack
+from adv_core.attacks.step import Logits, run
 from adv_core.linear import LinearClassifier, error, worst_case
 from adv_core.objectives import Margin
 from adv_core.perturbation_sets import Linf
@@ -154,7 +155,7 @@ def compare(
         "linear SVM": error(svm, x, labels, eps, box=True),
         "decision tree": float(tree.can_be_wrong(x, labels, eps).float().mean()),
     }
-    models: dict[str, Classifier] = {
+    models: dict[str, Logits] = {
         "linear SVM": svm,
         "decision tree": tree,
         "3 nearest neighbours": nearest_neighbours(*train),

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adv_core.attacks import Step, pgd
+from adv_core.attacks.pgd import pgd
+from adv_core.attacks.step import Step
 from adv_core.camera_tasks import Pictures, opinions
 from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels

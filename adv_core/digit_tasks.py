@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adv_core import linear
-from adv_core.attacks import input_gradient, pgd, run
+from adv_core.attacks.pgd import pgd
+from adv_core.attacks.smallest_epsilon import smallest_epsilon
+from adv_core.attacks.step import input_gradient, run
 from adv_core.datasets import Digits, Split, mnist
 from adv_core.landscape import decision_slice, line_order
-from adv_core.minimum_norm import smallest_epsilon
 from adv_core.networks.digit_network import DigitNetwork, checkpoint, names, pack, unpack
 from adv_core.objectives import Margin, Untargeted
 from adv_core.perturbation_sets import L2, Linf

@@ -35,7 +35,10 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from adv_core.attacks import InputGradient, Step, evaluate, fgsm, input_gradient, pgd, random_noise
+from adv_core.attacks.fgsm import fgsm
+from adv_core.attacks.noise import random_noise
+from adv_core.attacks.pgd import pgd
+from adv_core.attacks.step import InputGradient, Step, evaluate, input_gradient
 from adv_core.classifiers import DEFAULT, Classifier, ClassifierError, info_of, load_classifier
 from adv_core.images import from_pixels
 from adv_core.landscape import decision_slice

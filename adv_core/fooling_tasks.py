@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adv_core.attacks import pgd
+from adv_core.attacks.evolution import Cppn, Generation, Tiles, evolve, grown
+from adv_core.attacks.pgd import pgd
 from adv_core.classifiers import DEFAULT, Classifier, info_of
-from adv_core.evolution import Cppn, Generation, Tiles, evolve, grown
 from adv_core.images import Pixels, from_pixels
 from adv_core.objectives import Custom
 from adv_core.perturbation_sets import Box

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adv_core.attacks import pgd, run
+from adv_core.attacks.pgd import pgd
+from adv_core.attacks.smallest_epsilon import smallest_epsilon
+from adv_core.attacks.step import run
 from adv_core.digit_tasks import Digit, Model, check_model, digits, network_of
 from adv_core.intervals import verified
 from adv_core.masking import (
@@ -22,7 +24,6 @@ from adv_core.masking import (
     undefended,
     without_slope,
 )
-from adv_core.minimum_norm import smallest_epsilon
 from adv_core.networks.digit_network import DigitNetwork
 from adv_core.objectives import ExpectedUntargeted, Margin, Untargeted
 from adv_core.perturbation_sets import L2, Linf

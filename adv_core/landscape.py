@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adv_core.attacks import Classifier, Step, evaluate, input_gradient
+from adv_core.attacks.step import Logits, Step, evaluate, input_gradient
 from adv_core.objectives import Objective
 
 
@@ -25,7 +25,7 @@ def line_order(side: int) -> list[int]:
 
 
 def decision_slice(
-    classifier: Classifier, x: Tensor, objective: Objective, *, reach: float, seed: int = 0
+    classifier: Logits, x: Tensor, objective: Objective, *, reach: float, seed: int = 0
 ) -> Iterator[Step]:
     """The pictures x + a·u + b·v, cut to [0, 1]; a and b go from -reach to +reach.
 

@@ -20,7 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adv_core.attacks import fgsm, pgd, run
+from adv_core.attacks.fgsm import fgsm
+from adv_core.attacks.pgd import pgd
+from adv_core.attacks.step import run
 from adv_core.objectives import Untargeted
 from adv_core.perturbation_sets import Linf, per_row
 

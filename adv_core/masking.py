@@ -13,8 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from adv_core.attacks import Classifier, Step, apgd, fgsm, input_gradient, pgd, random_noise
-from adv_core.black_box import square_attack
+from adv_core.attacks.apgd import apgd
+from adv_core.attacks.fgsm import fgsm
+from adv_core.attacks.noise import random_noise
+from adv_core.attacks.pgd import pgd
+from adv_core.attacks.square import square_attack
+from adv_core.attacks.step import Logits, Step, input_gradient
 from adv_core.objectives import Margin, Untargeted
 from adv_core.perturbation_sets import Linf
 from adv_core.transforms.geometry import Rotation
@@ -176,12 +180,12 @@ SERIES = (
 
 
 @torch.no_grad()
-def answers(classifier: Classifier, x: Tensor) -> Tensor:
+def answers(classifier: Logits, x: Tensor) -> Tensor:
     """The classes that it sees, (N,), on the CPU."""
     return classifier(x).argmax(1).cpu()
 
 
-def without_slope(classifier: Classifier, x: Tensor, labels: Tensor) -> float:
+def without_slope(classifier: Logits, x: Tensor, labels: Tensor) -> float:
     """The share of pictures at which the gradient of the cross-entropy is exactly zero: nowhere to climb."""
     gradient = input_gradient(classifier, x, Untargeted(labels)).gradient
     return float((gradient.flatten(1).abs().amax(1) == 0).float().mean())
@@ -218,7 +222,7 @@ def symptoms(errors: dict[str, float], at_any: float | None = None) -> list[str]
     return found
 
 
-def errors_when_turned(classifier: Classifier, x: Tensor, labels: Tensor, angles: Sequence[float]) -> Iterator[Tensor]:
+def errors_when_turned(classifier: Logits, x: Tensor, labels: Tensor, angles: Sequence[float]) -> Iterator[Tensor]:
     """Which rows are wrong at each of those angles (degrees), (N,) bool each.
 
     Another threat model, without any ε: a grid over all angles is the strongest attack there is for a single parameter

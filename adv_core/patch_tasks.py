@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adv_core.attacks import mi_fgsm, pgd
+from adv_core.attacks.mi_fgsm import mi_fgsm
+from adv_core.attacks.pgd import pgd
 from adv_core.camera_tasks import Pictures, opinions
 from adv_core.classifiers import DEFAULT, Classifier, info_of, load_classifier
 from adv_core.images import Pixels, fit, from_pixels, open_image, to_png

@@ -15,16 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adv_core.attacks import (
-    Classifier,
-    ProjectionRule,
-    StepRule,
-    evaluate,
-    fgsm,
-    input_gradient,
-    pgd,
-    run,
-)
+from adv_core.attacks.ascent import ProjectionRule, StepRule
+from adv_core.attacks.fgsm import fgsm
+from adv_core.attacks.pgd import pgd
+from adv_core.attacks.step import Logits, evaluate, input_gradient, run
 from adv_core.objectives import Untargeted
 from adv_core.perturbation_sets import L2, Ball, Linf
 
@@ -134,7 +128,7 @@ class Landscape:
         return float(self.xs[0]), float(self.xs[-1]), float(self.ys[0]), float(self.ys[-1])
 
 
-def landscape(classifier: Classifier, label: int, window: Window = SQUARE, count: int = 61) -> Landscape:
+def landscape(classifier: Logits, label: int, window: Window = SQUARE, count: int = 61) -> Landscape:
     """The cross-entropy of ``label`` on a grid of count × count points, ends included."""
     left, right, bottom, top = window
     xs, ys = np.linspace(left, right, count), np.linspace(bottom, top, count)
@@ -198,7 +192,7 @@ class Path:
 
 
 def path(
-    classifier: Classifier,
+    classifier: Logits,
     x: Tensor,
     delta_set: Ball,
     label: int,
@@ -235,9 +229,7 @@ def path(
     )
 
 
-def first_steps(
-    classifier: Classifier, x: Tensor, delta_set: Ball, label: int, step_sizes: Sequence[float]
-) -> np.ndarray:
+def first_steps(classifier: Logits, x: Tensor, delta_set: Ball, label: int, step_sizes: Sequence[float]) -> np.ndarray:
     """Where the first step of raw-gradient PGD ends, for each α: (len(step_sizes), 2)."""
     alphas = torch.tensor(step_sizes, dtype=torch.float64)
     rows = x.expand(len(alphas), 2).contiguous()
@@ -247,14 +239,12 @@ def first_steps(
     return run(attack).adversarial.numpy()
 
 
-def one_step(classifier: Classifier, x: Tensor, delta_set: Ball, label: int) -> np.ndarray:
+def one_step(classifier: Logits, x: Tensor, delta_set: Ball, label: int) -> np.ndarray:
     """Where FGSM ends, (2,)."""
     return run(fgsm(classifier, x[None], delta_set, Untargeted(label), quantize=False)).adversarial[0].numpy()
 
 
-def worst_on_grid(
-    classifier: Classifier, x: Tensor, y: Tensor, delta_set: Ball, count: int = 41
-) -> tuple[Tensor, Tensor]:
+def worst_on_grid(classifier: Logits, x: Tensor, y: Tensor, delta_set: Ball, count: int = 41) -> tuple[Tensor, Tensor]:
     """Look everywhere: the point of ball ∩ box with the largest loss, on a grid of count² points a row.
 
     Two pixels allow it. With a hundred pixels and two values each, it would be 2¹⁰⁰ points.
@@ -287,7 +277,7 @@ class Tally:
     anywhere: int
 
 
-def tally(classifier: Classifier, points: Points, delta_set: Ball, steps: int = 40) -> Tally:
+def tally(classifier: Logits, points: Points, delta_set: Ball, steps: int = 40) -> Tally:
     """Attack each point by FGSM, by PGD with the default step size, and by looking everywhere on a grid."""
     kept = classifier(points.x).argmax(1) == points.y
     x, y = points.x[kept], points.y[kept]

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adv_core.attacks import Step
-from adv_core.catalogue import ATTACKS, AttackInfo, Norm
+from adv_core.attacks.catalogue import ATTACKS
+from adv_core.attacks.info import AttackInfo
+from adv_core.attacks.step import Step
+from adv_core.norms import Norm
 from adv_core.objectives import LogitsRatio, Margin, Objective, Targeted, TargetedDifference, Untargeted
 from adv_core.perturbation_sets import L0, L1, L2, Ball, Linf, Masked, PerturbationSet, per_row
 from adv_core.serving.limits import LIMITS, Limits

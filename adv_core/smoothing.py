@@ -23,14 +23,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adv_core.attacks import Classifier
+from adv_core.attacks.step import Logits
 
 ALPHA = 0.001
 
 
 @torch.no_grad()
 def votes(
-    classifier: Classifier, x: Tensor, sigma: float, samples: int, *, seed: int = 0, chunk: int = 500
+    classifier: Logits, x: Tensor, sigma: float, samples: int, *, seed: int = 0, chunk: int = 500
 ) -> Iterator[Tensor]:
     """Counts of the answers to noisy copies of one picture, so far: (K,) long each, the last one of all ``samples``.
 
@@ -136,7 +136,7 @@ class SoftVote(nn.Module):
     Pixels (N, ...) -> (N, K). Every row sees the same noise, drawn once.
     """
 
-    def __init__(self, classifier: Classifier, sigma: float, samples: int = 64, seed: int = 0) -> None:
+    def __init__(self, classifier: Logits, sigma: float, samples: int = 64, seed: int = 0) -> None:
         super().__init__()
         self.classifier, self.sigma, self.samples, self.seed = classifier, sigma, samples, seed
         self._noise: Tensor | None = None

@@ -14,11 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adv_core.attacks import Step, quietest
+from adv_core.attacks.step import Step
 from adv_core.objectives import Objective
 from adv_core.perturbation_sets import Linf
 from adv_core.sound import FULL, Samples, to_pcm
 from adv_core.speech import SpeechNetwork, needed_frames, spell, transcripts
+from adv_core.speech.attack import quietest
 
 GRAIN = 1 / (2 * FULL)
 """One level of 16 bits, in x."""

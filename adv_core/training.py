@@ -25,7 +25,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adv_core.attacks import Step, fgsm, pgd, run
+from adv_core.attacks.fgsm import fgsm
+from adv_core.attacks.pgd import pgd
+from adv_core.attacks.step import Step, run
 from adv_core.datasets import mnist
 from adv_core.intervals import worst_logits
 from adv_core.linear import LinearClassifier, worst_case

@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from adv_core.attacks import pgd, run
-from adv_core.black_box import square_attack
+from adv_core.attacks.pgd import pgd
+from adv_core.attacks.spatial import KINDS, Room
+from adv_core.attacks.square import square_attack
+from adv_core.attacks.step import run
 from adv_core.black_box_tasks import Steal, Transfer, passed
 from adv_core.camera_tasks import AlongKnob, Look, Pictures
 from adv_core.classifiers import Classifier, load_classifier
@@ -24,7 +26,7 @@ from adv_core.patch_tasks import ASSETS, BEFOREHAND, SIDE, TryPatch, Wear, patch
 from adv_core.perturbation_sets import Linf
 from adv_core.transforms.expectation import CAMERA, Transformed
 from adv_core.transforms.transform import seen_through
-from adv_core.unrestricted_tasks import KINDS, Room, Smallest, Together, Trials, fallen
+from adv_core.unrestricted_tasks import Smallest, Together, Trials, fallen
 
 LITE0, LITE1, LITE2 = (f"efficientnet_lite{level}" for level in range(3))
 

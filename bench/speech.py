@@ -13,7 +13,7 @@ from random import Random
 
 import numpy as np
 
-from adv_core.attacks import run
+from adv_core.attacks.step import run
 from adv_core.sound import Samples, distortion, signal_to_noise
 from adv_core.speech import recogniser, word_errors
 from adv_core.speech_attack import STEPS, as_samples, fits, heard_as, hide, with_noise

@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from adv_core.attacks import default_step_size
-from adv_core.catalogue import ATTACKS
+from adv_core.attacks.ascent import default_step_size
+from adv_core.attacks.catalogue import ATTACKS
 from adv_core.classifiers import DEFAULT, ClassifierError, categories, fetch, info_of, list_classifiers
 from adv_core.engine import default_engine
 from adv_core.figures import curve, loss_chart, side_by_side

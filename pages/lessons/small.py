@@ -8,12 +8,12 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from adv_core.catalogue import Norm
 from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.figures import PALETTE
 from adv_core.figures_perturbation import decision_map, draws_chart, staircase_chart
 from adv_core.images import amplify, fit
 from adv_core.landscape import line_order, outline
+from adv_core.norms import Norm
 from adv_core.request import Frame, Request
 from adv_core.staircase import LEVELS, LONGEST, Staircase
 from adv_core.visibility import visibility

@@ -9,7 +9,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from adv_core.attacks import evaluate, input_gradient
+from adv_core.attacks.step import evaluate, input_gradient
 from adv_core.figures import PALETTE
 from adv_core.figures_2d import (
     BACK,

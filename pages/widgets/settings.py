@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from adv_core.catalogue import ATTACKS, AttackInfo, Norm
+from adv_core.attacks.catalogue import ATTACKS
+from adv_core.attacks.info import AttackInfo
 from adv_core.classifiers import REGISTRY, categories
+from adv_core.norms import Norm
 from adv_core.serving.limits import LIMITS
 from pages.widgets.query import number, word
 

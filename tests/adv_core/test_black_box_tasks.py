@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from adv_core.attacks import mi_fgsm, run
+from adv_core.attacks.mi_fgsm import mi_fgsm
+from adv_core.attacks.step import run
 from adv_core.black_box_tasks import JUDGED, Passed, Steal, Transfer, passed
 from adv_core.camera_tasks import Pictures
 from adv_core.classifiers import Classifier, ClassifierError, load_classifier

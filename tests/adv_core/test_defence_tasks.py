@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adv_core.attacks import input_gradient
+from adv_core.attacks.step import input_gradient
 from adv_core.camera_tasks import Pictures, opinions
 from adv_core.classifiers import DEFAULT, Classifier, load_classifier
 from adv_core.defence_tasks import VIEWS, Aware, Contest, Defence, Plain, answers

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from adv_core.attacks import pgd, run
+from adv_core.attacks.pgd import pgd
+from adv_core.attacks.step import run
 from adv_core.objectives import ExpectedTargeted, Targeted, Untargeted
 from adv_core.patches import (
     Costly,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adv_core.attacks import evaluate, input_gradient
+from adv_core.attacks.step import evaluate, input_gradient
 from adv_core.objectives import Untargeted
 from adv_core.plane import (
     UNLIMITED,

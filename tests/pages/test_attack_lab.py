@@ -10,7 +10,7 @@ from torch import Tensor
 
 from adv_core import Classifier, open_image
 from adv_core import classifiers as classifiers_module
-from adv_core.catalogue import ATTACKS
+from adv_core.attacks.catalogue import ATTACKS
 from adv_core.images import to_pixels, to_png
 from tests.pages.visit import button, link, picture, pictures, visit
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from adv_core import Linf, Untargeted, fgsm, pgd, run
-from adv_core.attacks import input_gradient
+from adv_core.attacks.step import input_gradient
 from adv_core.figures_2d import short
 from adv_core.plane import ball, tally, train, two_moons
 from tests.pages.visit import button, link, row, sent, visit, words

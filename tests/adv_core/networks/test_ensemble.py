@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adv_core.attacks import input_gradient, pgd, run
+from adv_core.attacks.pgd import pgd
+from adv_core.attacks.step import input_gradient, run
 from adv_core.networks.ensemble import Ensemble
 from adv_core.objectives import ExpectedUntargeted
 from adv_core.perturbation_sets import Linf

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adv_core.evolution import Cppn, Generation, Tiles, evolve, grown
+from adv_core.attacks.evolution import Cppn, Generation, Tiles, evolve, grown
 from adv_core.images import is_8bit
 
 CLASSES, SIDE = 10, 16

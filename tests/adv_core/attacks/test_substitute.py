@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from adv_core.attacks.substitute import Substitute, steal
 from adv_core.datasets import mnist
 from adv_core.images import is_8bit
 from adv_core.networks.digit_network import checkpoint
-from adv_core.substitute import Substitute, steal
 
 
 def test_first_weights_follow_the_seed_and_leave_the_global_generator_alone() -> None:

@@ -30,7 +30,7 @@ from adv_core import (
     run,
     square_attack,
 )
-from adv_core.attacks import evaluate
+from adv_core.attacks.step import evaluate
 from tests.conftest import PHOTOS
 
 torchattacks = pytest.importorskip("torchattacks")

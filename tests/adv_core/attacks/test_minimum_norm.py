@@ -23,8 +23,8 @@ from adv_core import (
     run,
     smallest_epsilon,
 )
+from adv_core.attacks.minimum_norm import margin_of
 from adv_core.images import is_8bit
-from adv_core.minimum_norm import margin_of
 
 Photo = Callable[[str], Tensor]
 

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
-from adv_core.attacks import Classifier
+from adv_core.attacks.step import Logits
 from adv_core.images import round_to_8bit
 
 
@@ -156,7 +156,7 @@ def grown(genomes: Sequence[Genome], side: int) -> Tensor:
 
 
 def evolve(
-    classifier: Classifier,
+    classifier: Logits,
     newborn: Callable[[torch.Generator], G],
     *,
     side: int,

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from adv_core.attacks import Classifier, Step, checked, evaluate, known, warn_of_probabilities, where_rows
+from adv_core.attacks.info import AttackInfo
+from adv_core.attacks.step import Logits, Step, checked, evaluate, known, warn_of_probabilities, where_rows
 from adv_core.objectives import Objective
 from adv_core.perturbation_sets import L2, Linf, PerturbationSet, per_row
 
 
 def square_attack(
-    classifier: Classifier,
+    classifier: Logits,
     x: Tensor,
     perturbation_set: PerturbationSet,
     objective: Objective,
@@ -164,3 +165,17 @@ def _pyramid(height: int, width: int) -> Tensor:
         columns = slice(max(left - number, 0), min(left + number + 1, width))
         bump[rows, columns] += 1 / (number + 1) ** 2
     return bump / bump.norm()
+
+
+SQUARE = AttackInfo(
+    "square",
+    "Square Attack",
+    "black box",
+    square_attack,
+    "Paints squares at random and keeps those that help. It sees answers only, never a gradient.",
+    r"\delta \leftarrow \delta + \text{square},\quad \text{if}\ L(f(x + \delta))\ \text{rises}",
+    "Andriushchenko et al., ECCV 2020, arXiv:1912.00049",
+    options=("queries", "seed"),
+    norms=("linf", "l2"),
+    batches=False,
+)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adv_core.attacks import input_gradient
+from adv_core.attacks.step import input_gradient
 from adv_core.images import round_to_8bit
 from adv_core.transforms.geometry import Rotation, Scale, Translation
 from adv_core.transforms.transform import Transform

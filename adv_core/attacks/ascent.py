@@ -1,0 +1,183 @@
+"""The one loop of the solvers that climb a gradient:  δ* = argmax over Δ of L(y, f(x + δ)).
+
+A solver is a generator of `Step`. Iterate to watch, or call `run` for the end. To stop, do not ask for the next step.
+
+An attack is the rule by which it finds the next δ (a `Rule`: `SteepestAscent` here, momentum in `mi_fgsm`, an adaptive
+step size in `apgd`) and the point where it starts. Attacks that look for the smallest δ stand in `deepfool`,
+`carlini_wagner` and `smallest_epsilon`; those that see answers alone in `square`, `spatial` and `evolution`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from adv_core.attacks.step import (
+    InputGradient,
+    Logits,
+    Seed,
+    Step,
+    checked,
+    evaluate,
+    input_gradient,
+    known,
+    warn_of_probabilities,
+    where_rows,
+)
+from adv_core.objectives import Climbable, Custom, Objective
+from adv_core.perturbation_sets import PerturbationSet, per_row
+
+StepRule = Literal["steepest", "gradient"]
+ProjectionRule = Literal["each", "last"]
+
+
+def default_step_size(reach: float | Tensor, steps: int) -> float | Tensor:
+    """α = 5·ε/steps, at most ε.
+
+    Twice the 2.5·ε/steps of Madry et al. (2018): a result that is rounded to 8 bits gains nothing from steps of a
+    quarter of a level, and the L2 iterates then reach the sphere. One step takes α = ε, which is FGSM.
+
+    Args:
+        reach: ε, or what the set calls its `reach`.
+    """
+    return min(5 / max(steps, 1), 1.0) * reach
+
+
+# --------------------------------------------------------------------------------- the rules: how to find the next δ
+
+
+class Rule(ABC):
+    """How an attack gets from δ to the next δ. One instance lives for one run, and may remember."""
+
+    @abstractmethod
+    def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
+        """The next δ, feasible; ``here`` is what was seen at x + δ."""
+
+    def last(self, delta: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
+        """The δ to end with, when ``delta`` would be the next; ``loss`` evaluates one, (N,)."""
+        return delta
+
+
+@dataclass
+class SteepestAscent(Rule):
+    """δ ← P(δ + α·step(g)), with the steepest step of the set, or with g itself; P each time, or at the end alone."""
+
+    delta_set: PerturbationSet
+    step_size: float | Tensor
+    step: StepRule = "steepest"
+    projected: ProjectionRule = "each"
+    _project: Callable[[Tensor], Tensor] | None = None
+
+    def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
+        self._project = self._project or self.delta_set.projection(x)
+        if self.step == "steepest":
+            moved = self.delta_set.ascend(delta, here.gradient, self.step_size)
+        elif self.step == "gradient":
+            moved = per_row(self.step_size, x) * here.gradient + delta
+        else:
+            raise ValueError(f"step is 'steepest' or 'gradient', not {self.step!r}")
+        return self._project(moved) if self.projected == "each" else moved
+
+    def last(self, delta: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
+        return delta if self.projected == "each" or self._project is None else self._project(delta)
+
+
+# ---------------------------------------------------------------------------------------------------------- the loop
+
+
+def _ascend(
+    classifier: Logits,
+    x: Tensor,
+    perturbation_set: PerturbationSet,
+    objective: Climbable,
+    make_rule: Callable[[], Rule],
+    *,
+    steps: int,
+    starts: Sequence[Callable[[Tensor], Tensor] | None] = (None,),
+    first: InputGradient | None = None,
+    quantize: bool,
+) -> Iterator[Step]:
+    """The one loop, run from every start in turn. No grad mode is held across a yield: it would leak into the caller.
+
+    Args:
+        make_rule: a fresh rule for every start.
+        starts: each gives the first δ for x; None is δ = 0.
+        first: what is known at the very first point.
+    """
+    if steps < 0:
+        raise ValueError("the number of steps cannot be negative")
+    x = checked(x, snap=quantize)
+    if first is not None and first.gradient.shape != x.shape:
+        raise ValueError("the given gradient belongs to another picture")
+    if first is not None:  # a rule may overwrite what it is given
+        first = InputGradient(first.logits, first.loss, first.gradient.clone())
+    best: Tensor | None = None
+    best_seen: tuple[Tensor, Tensor] | None = None
+    for restart, start in enumerate(starts):
+        delta = torch.zeros_like(x) if start is None else start(x)
+        rule = make_rule()
+        for index in range(steps):
+            here, first = first or input_gradient(classifier, x, objective, delta=delta), None
+            if index == restart == 0:
+                warn_of_probabilities(here.logits)
+            yield Step(restart * steps + index, x, delta, known(here.logits, here.loss), here.norm)
+            delta = rule.next(delta, here, x)
+        delta = rule.last(delta, lambda delta: evaluate(classifier, x + delta, objective)[1])
+        if quantize:
+            delta = perturbation_set.quantize(delta, x)
+        if len(starts) == 1:
+            best = delta
+            break
+        seen = evaluate(classifier, x + delta, objective)
+        if best is None or best_seen is None:
+            best, best_seen = delta, seen
+        else:
+            better = _better(objective, seen, best_seen)
+            best = where_rows(better, delta, best)
+            best_seen = (where_rows(better, seen[0], best_seen[0]), where_rows(better, seen[1], best_seen[1]))
+    assert best is not None
+    final = best
+    look = known(*best_seen) if best_seen else lambda: evaluate(classifier, x + final, objective)
+    yield Step(len(starts) * steps, x, final, look, final=True)
+
+
+def _better(objective: Climbable, new: tuple[Tensor, Tensor], old: tuple[Tensor, Tensor]) -> Tensor:
+    """Which rows of ``new`` beat ``old``: an aim that is reached counts more than any loss. Boolean (N,)."""
+    higher = new[1] > old[1]
+    if not isinstance(objective, Objective) or (isinstance(objective, Custom) and objective.aim is None):
+        return higher
+    now, before = objective.reached(new[0]), objective.reached(old[0])
+    return (now & ~before) | ((now == before) & higher)
+
+
+def _random_starts(perturbation_set: PerturbationSet, seed: Seed) -> Callable[[Tensor], Tensor]:
+    """Draws a point of the set, and another one at the next call."""
+    if isinstance(seed, int):
+        generator = torch.Generator().manual_seed(seed)
+        return lambda x: perturbation_set.random(x, generator)
+    generators = [torch.Generator().manual_seed(each) for each in seed]
+
+    def draw(x: Tensor) -> Tensor:
+        _one_seed_a_row(generators, x)
+        rows = [torch.tensor([row]) for row in range(len(x))]
+        drawn = [perturbation_set.rows(i).random(x[i], g) for i, g in zip(rows, generators, strict=True)]
+        return torch.cat(drawn) if drawn else torch.zeros_like(x)
+
+    return draw
+
+
+def _rowwise(x: Tensor, seed: Seed, draw: Callable[[Tensor, torch.Generator], Tensor]) -> Tensor:
+    """A draw for the whole batch from one seed, or row by row from a seed each."""
+    if isinstance(seed, int):
+        return draw(x, torch.Generator().manual_seed(seed))
+    _one_seed_a_row(seed, x)
+    rows = [draw(x[row : row + 1], torch.Generator().manual_seed(each)) for row, each in enumerate(seed)]
+    return torch.cat(rows) if rows else torch.zeros_like(x)
+
+
+def _one_seed_a_row(seeds: Sequence[object], x: Tensor) -> None:
+    if len(seeds) != len(x):
+        raise ValueError(f"{len(seeds)} seeds for {len(x)} images: give one for all, or one a row")

@@ -1,0 +1,116 @@
+"""The attack of Carlini & Wagner (IEEE S&P 2017, arXiv:1608.04644)."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from adv_core.attacks.info import AttackInfo
+from adv_core.attacks.minimum_norm import _settle, margin_of
+from adv_core.attacks.step import (
+    Logits,
+    Step,
+    checked,
+    evaluate,
+    known,
+    warn_of_probabilities,
+    where_rows,
+)
+from adv_core.objectives import (
+    Objective,
+)
+from adv_core.perturbation_sets import L2
+
+
+def carlini_wagner(
+    classifier: Logits,
+    x: Tensor,
+    objective: Objective,
+    *,
+    steps: int = 100,
+    searches: int = 5,
+    learning_rate: float = 0.01,
+    first_c: float = 0.1,
+    quantize: bool = True,
+) -> Iterator[Step]:
+    """The L2 attack of Carlini & Wagner (S&P 2017, arXiv:1608.04644): min ‖δ‖₂² - c·margin(x + δ).
+
+    x + δ = (tanh w + 1) / 2 keeps to the box by itself; Adam finds w; c is searched row by row: smaller where the aim
+    was reached, larger where not.
+
+    Args:
+        classifier, x: as for `fgsm`.
+        objective: `Untargeted(y)` or `Targeted(t)` (taken as their margins with κ = 0), or a `Margin` with its own κ.
+        steps: of Adam, for each c.
+        searches: how many values of c.
+        learning_rate: of Adam, in units of w.
+        first_c: the first c.
+        quantize: end with an 8-bit picture (where x is one).
+
+    Yields:
+        ``searches · steps`` iterates (loss: the margin) and the final step, the shortest δ that reached the aim.
+
+    Raises:
+        ValueError: x outside [0, 1], an objective without a margin.
+    """
+    x = checked(x, snap=quantize)
+    margin = margin_of(objective, kappa=0.0)
+    ball = L2(math.inf)
+    rows = len(x)
+    c = torch.full((rows,), first_c).to(x)
+    low, high = torch.zeros_like(c), torch.full_like(c, math.inf)
+    best, best_length = torch.zeros_like(x), torch.full_like(c, math.inf)
+    attempt, attempt_margin = torch.zeros_like(x), torch.full_like(c, -math.inf)
+    start = torch.atanh((2 * x - 1) * (1 - 1e-6))
+    for search in range(searches):
+        w, first_moment, second_moment = start.clone(), torch.zeros_like(x), torch.zeros_like(x)
+        found = torch.zeros(rows, dtype=torch.bool, device=x.device)
+        for index in range(steps):
+            with torch.inference_mode(False), torch.enable_grad():
+                point = w.clone().requires_grad_()
+                delta = (torch.tanh(point) + 1) / 2 - x
+                logits = classifier(x + delta)
+                gain = margin(logits)
+                cost = delta.flatten(1).square().sum(1) - c.clone() * gain  # a copy: c may be an inference tensor
+                (gradient,) = torch.autograd.grad(cost.sum(), point)
+            delta, logits, gain = delta.detach(), logits.detach(), gain.detach()
+            if search == index == 0:
+                warn_of_probabilities(logits)
+                delta = torch.zeros_like(delta)  # the start is x itself; atanh gives it back only nearly
+            yield Step(search * steps + index, x, delta, known(logits, gain))
+            # With κ > 0 the aim is the confidence κ, not the class alone.
+            reached = margin.reached(logits) & (gain >= margin.kappa - 1e-6)
+            found |= reached
+            length = ball.norm(delta)
+            shorter = reached & (length < best_length)
+            best, best_length = where_rows(shorter, delta, best), torch.where(shorter, length, best_length)
+            closer = gain > attempt_margin
+            attempt, attempt_margin = where_rows(closer, delta, attempt), torch.where(closer, gain, attempt_margin)
+            # Adam (Kingma & Ba 2015), with its usual constants
+            gradient, t = torch.nan_to_num(gradient), index + 1
+            first_moment = 0.9 * first_moment + 0.1 * gradient
+            second_moment = 0.999 * second_moment + 0.001 * gradient.square()
+            w = w - learning_rate * (first_moment / (1 - 0.9**t)) / ((second_moment / (1 - 0.999**t)).sqrt() + 1e-8)
+        low, high = torch.where(found, low, c), torch.where(found, c, high)
+        c = torch.where(high.isinf(), c * 10, (low + torch.where(high.isinf(), c, high)) / 2)
+    delta = where_rows(best_length.isfinite(), best, attempt)
+    if quantize:
+        delta = _settle(classifier, x, delta, ball, margin)
+    yield Step(searches * steps, x, delta, lambda: evaluate(classifier, x + delta, margin), final=True)
+
+
+CARLINI_WAGNER = AttackInfo(
+    "carlini_wagner",
+    "Carlini–Wagner",
+    "stronger",
+    carlini_wagner,
+    "Weighs the length of δ against the margin, and searches for the weight: slow, and very small δ.",
+    r"\begin{gathered}\min_w\ \|\delta\|_2^2 + c\cdot\max\big(z_y - \max_{i \neq y} z_i,\ 0\big)\\"
+    r"x + \delta = \tfrac12(\tanh w + 1)\end{gathered}",
+    "Carlini & Wagner, S&P 2017, arXiv:1608.04644",
+    arguments=("objective",),
+    norms=("l2",),
+    minimal=True,
+    runs=5,
+)

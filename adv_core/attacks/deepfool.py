@@ -1,0 +1,121 @@
+"""DeepFool (Moosavi-Dezfooli et al., CVPR 2016, arXiv:1511.04599)."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from adv_core.attacks.info import AttackInfo
+from adv_core.attacks.minimum_norm import _settle
+from adv_core.attacks.step import (
+    Logits,
+    Step,
+    checked,
+    evaluate,
+    known,
+    warn_of_probabilities,
+)
+from adv_core.objectives import (
+    Labels,
+    Margin,
+    as_labels,
+)
+from adv_core.perturbation_sets import PerturbationSet
+
+
+def deepfool(
+    classifier: Logits,
+    x: Tensor,
+    perturbation_set: PerturbationSet,
+    y: Labels,
+    *,
+    steps: int = 50,
+    candidates: int = 10,
+    overshoot: float = 0.02,
+    quantize: bool = True,
+) -> Iterator[Step]:
+    """DeepFool (Moosavi-Dezfooli, Fawzi & Frossard, CVPR 2016, arXiv:1511.04599).
+
+    Takes the classifier for linear, walks straight to its nearest boundary, and repeats until it has crossed it. For a
+    linear classifier the first step is exact: |z_k - z_y| over the dual norm of the difference of the weights.
+
+    Args:
+        classifier, x: as for `fgsm`.
+        perturbation_set: the geometry in which "nearest" is meant, and a limit to it: `L2(math.inf)` for none.
+        y: the class to leave.
+        steps: at most so many; rows that have crossed stand still, and the attack ends when all have.
+        candidates: how many of the likeliest other classes are tried; each costs a backward pass a step.
+        overshoot: how far to go beyond the boundary, as a part of δ.
+        quantize: end with an 8-bit picture (where x is one).
+
+    Yields:
+        A step for each iterate, its loss being `Margin(y)`, and the final one.
+
+    Raises:
+        ValueError: x outside [0, 1], a label out of range, a classifier with a single class.
+    """
+    x = checked(x, snap=quantize)
+    objective = Margin(y)
+    logits, loss = evaluate(classifier, x, objective)
+    warn_of_probabilities(logits)
+    if logits.shape[1] < 2:
+        raise ValueError("there is no boundary where there is a single class")
+    label = as_labels(y, logits)
+    rivals = logits.scatter(1, label[:, None], -math.inf).topk(min(candidates, logits.shape[1] - 1), dim=1).indices
+    delta, total = torch.zeros_like(x), torch.zeros_like(x)
+    for index in range(steps):
+        yield Step(index, x, delta, known(logits, loss))
+        active = (~objective.reached(logits)).nonzero().flatten()
+        if not len(active):
+            break
+        part = perturbation_set.rows(active)
+        move = _to_nearest_boundary(classifier, (x + delta)[active], label[active], rivals[active], part)
+        total = total.index_add(0, active, move)
+        delta = delta.index_copy(0, active, part.project((1 + overshoot) * total[active], x[active]))
+        seen = evaluate(classifier, (x + delta)[active], Margin(label[active]))
+        logits, loss = logits.index_copy(0, active, seen[0]), loss.index_copy(0, active, seen[1])
+    else:
+        index = steps
+    if quantize:
+        delta = _settle(classifier, x, delta, perturbation_set, objective)
+    yield Step(index + 1, x, delta, lambda: evaluate(classifier, x + delta, objective), final=True)
+
+
+def _to_nearest_boundary(
+    classifier: Logits, point: Tensor, y: Tensor, rivals: Tensor, perturbation_set: PerturbationSet
+) -> Tensor:
+    """The shortest step from each point to the nearest of the linearised boundaries with the rivals (N, R)."""
+    with torch.inference_mode(False), torch.enable_grad():
+        point = point.clone().requires_grad_()
+        logits = classifier(point)
+        gaps = logits.gather(1, rivals) - logits.gather(1, y[:, None])  # negative before the boundary
+        shortest = torch.full_like(gaps[:, 0], math.inf)
+        normal = torch.zeros_like(point)
+        last = rivals.shape[1] - 1
+        for k in range(rivals.shape[1]):
+            (gradient,) = torch.autograd.grad(gaps[:, k].sum(), point, retain_graph=k < last)
+            gradient = torch.nan_to_num(gradient)
+            distance = gaps[:, k].detach().abs() / perturbation_set.dual_norm(gradient).clamp_min(1e-12)
+            nearer = distance < shortest
+            shortest = torch.where(nearer, distance, shortest)
+            normal = torch.where(nearer.reshape(-1, *[1] * (point.ndim - 1)), gradient, normal)
+    # a little more than the distance, or the steps would only ever approach a curved boundary
+    return perturbation_set.steepest(normal, shortest * (1 + 1e-4) + 1e-6)
+
+
+DEEPFOOL = AttackInfo(
+    "deepfool",
+    "DeepFool",
+    "stronger",
+    deepfool,
+    "Takes the network for linear and walks straight to the nearest border, until it has crossed it.",
+    r"\begin{gathered}\delta \leftarrow \delta + \frac{|z_k - z_y|}{\|w\|_*}\operatorname{step}(w)\\"
+    r"w = \nabla z_k - \nabla z_y,\quad k\ \text{the nearest class}\end{gathered}",
+    "Moosavi-Dezfooli, Fawzi & Frossard, CVPR 2016, arXiv:1511.04599",
+    arguments=("set", "y"),
+    norms=("linf", "l2"),
+    targeted="never",
+    minimal=True,
+    batches=False,
+)

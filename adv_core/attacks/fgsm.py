@@ -1,0 +1,119 @@
+"""Fast gradient sign method (Goodfellow et al., ICLR 2015, arXiv:1412.6572), and with a random start."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from adv_core.attacks.ascent import SteepestAscent, _ascend, _rowwise
+from adv_core.attacks.info import AttackInfo
+from adv_core.attacks.step import InputGradient, Logits, Seed, Step
+from adv_core.objectives import Climbable
+from adv_core.perturbation_sets import PerturbationSet
+
+
+def fgsm(
+    classifier: Logits,
+    x: Tensor,
+    perturbation_set: PerturbationSet,
+    objective: Climbable,
+    *,
+    gradient: InputGradient | None = None,
+    quantize: bool = True,
+) -> Iterator[Step]:
+    """The fast gradient sign method (Goodfellow, Shlens & Szegedy, ICLR 2015, arXiv:1412.6572).
+
+    One steepest step of length ε from x: in L∞ δ = ε·sign(∂L/∂x), in L2 the normalised gradient.
+
+    Args:
+        classifier: maps pixels (N, 3, H, W) in [0, 1] to logits (N, K).
+        x: images in [0, 1].
+        perturbation_set: `Linf(8/255)`, `L2(1.0)`, ...; ε may differ per row.
+        objective: `Untargeted(y)`, `Targeted(target)`, ..., or any function from logits (N, K) to (N,).
+        gradient: ∂L/∂x at x from `input_gradient`, if it is known already. It does not depend on ε: with it, another ε
+            costs one forward pass.
+        quantize: round the last δ so that x + δ is an 8-bit picture (where x is one).
+
+    Yields:
+        Step 0 (x itself) and step 1.
+
+    Raises:
+        ValueError: x outside [0, 1] or not finite, a label out of range.
+    """
+    yield from _ascend(
+        classifier,
+        x,
+        perturbation_set,
+        objective,
+        lambda: SteepestAscent(perturbation_set, perturbation_set.reach),
+        steps=1,
+        first=gradient,
+        quantize=quantize,
+    )
+
+
+def r_fgsm(
+    classifier: Logits,
+    x: Tensor,
+    perturbation_set: PerturbationSet,
+    objective: Climbable,
+    *,
+    random_size: float | Tensor | None = None,
+    seed: Seed = 0,
+    quantize: bool = True,
+) -> Iterator[Step]:
+    """R+FGSM: a small random step first, then FGSM with the rest of ε (Tramèr et al., ICLR 2018, arXiv:1705.07204).
+
+    The random step leaves the flat spot that some defences make at x itself.
+
+    Args:
+        classifier, x, perturbation_set, objective, quantize: as for `fgsm`.
+        random_size: length of the random step, in the set's norm; None is ε/2, as in the paper.
+        seed: of the random direction; one for the batch, or one a row.
+
+    Yields:
+        Step 0 (after the random step) and step 1.
+    """
+    reach = perturbation_set.reach
+    size = reach * 0.5 if random_size is None else random_size
+
+    def start(x: Tensor) -> Tensor:
+        direction = _rowwise(x, seed, lambda like, generator: torch.randn(like.shape, generator=generator).to(like))
+        return perturbation_set.project(perturbation_set.steepest(direction, size), x)
+
+    yield from _ascend(
+        classifier,
+        x,
+        perturbation_set,
+        objective,
+        lambda: SteepestAscent(perturbation_set, reach - size),
+        steps=1,
+        starts=[start],
+        quantize=quantize,
+    )
+
+
+FGSM = AttackInfo(
+    "fgsm",
+    "FGSM",
+    "lecture",
+    fgsm,
+    "One step along the sign of the gradient, away from the present class.",
+    r"\delta = \varepsilon\,\operatorname{step}(\nabla_x L)",
+    "Goodfellow, Shlens & Szegedy, ICLR 2015, arXiv:1412.6572",
+    options=(),
+    targeted="never",
+)
+
+
+R_FGSM = AttackInfo(
+    "r_fgsm",
+    "R+FGSM",
+    "stronger",
+    r_fgsm,
+    "A small random step first, then one gradient step: it leaves the flat spot that some defences make.",
+    r"\begin{gathered}\delta_0 = \tfrac{\varepsilon}{2}\operatorname{step}(z),\quad z \sim \mathcal{N}(0, 1)\\"
+    r"\delta = \delta_0 + \tfrac{\varepsilon}{2}\operatorname{step}(\nabla_\delta L)\end{gathered}",
+    "Tramèr et al., ICLR 2018, arXiv:1705.07204",
+    options=("seed",),
+)

@@ -1,0 +1,48 @@
+"""The entry of an attack in the catalogue."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from adv_core.attacks.step import Step
+from adv_core.norms import Norm
+
+Group = Literal["lecture", "stronger", "black box"]
+
+
+@dataclass(frozen=True)
+class AttackInfo:
+    """What is known about an attack.
+
+    Attributes:
+        name: the key.
+        title, idea, formula, paper: for people; the formula is LaTeX.
+        group: where it stands in the menu.
+        solver: the function that runs it.
+        arguments: its positional arguments after (classifier, x).
+        options: the options of the solver that a learner can set.
+        norms: the balls that it knows.
+        targeted: whether it goes towards a class: never, always, or if it is asked to.
+        minimal: it looks for the smallest δ, and takes no ε.
+        runs: how many times ``steps`` it takes.
+        batches: whether rows of different learners may share a batch: no row's result depends on the other rows.
+    """
+
+    name: str
+    title: str
+    group: Group
+    solver: Callable[..., Iterator[Step]]
+    idea: str
+    formula: str
+    paper: str
+    arguments: tuple[Literal["set", "objective", "y"], ...] = ("set", "objective")
+    options: tuple[str, ...] = ("steps",)
+    norms: tuple[Norm, ...] = ("linf", "l2", "l1", "l0")
+    targeted: Literal["never", "always", "optional"] = "optional"
+    minimal: bool = False
+    runs: int = 1
+    batches: bool = True
+
+    @property
+    def is_iterative(self) -> bool:
+        return "steps" in self.options or "queries" in self.options

@@ -1,0 +1,45 @@
+"""Random noise of the same size: the control beside every attack."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from adv_core.attacks.ascent import _rowwise
+from adv_core.attacks.fgsm import fgsm
+from adv_core.attacks.step import InputGradient, Logits, Seed, Step, evaluate
+from adv_core.objectives import Climbable
+from adv_core.perturbation_sets import PerturbationSet
+
+
+def random_noise(
+    classifier: Logits,
+    x: Tensor,
+    perturbation_set: PerturbationSet,
+    objective: Climbable,
+    *,
+    draws: int = 1,
+    seed: Seed = 0,
+    quantize: bool = True,
+) -> Iterator[Step]:
+    """Noise of the same size: FGSM with a random direction in the place of the gradient.
+
+    In L∞ every pixel moves by the full ±ε, in L2 δ lies on the sphere, so noise and attack differ in direction alone.
+
+    Args:
+        draws: how many δ to try, one after the other; the k-th is the first one of ``seed + k - 1``.
+        classifier, x, perturbation_set, objective, quantize: as for `fgsm`.
+
+    Yields:
+        Step 0 (x itself), and one step a draw. Each of them is rounded as a last step is.
+    """
+    logits, loss = evaluate(classifier, x, objective)
+    for draw in range(draws):
+        seeds = seed + draw if isinstance(seed, int) else [each + draw for each in seed]
+        direction = _rowwise(x, seeds, lambda like, generator: torch.randn(like.shape, generator=generator).to(like))
+        here = InputGradient(logits, loss, direction)
+        start, end = fgsm(classifier, x, perturbation_set, objective, gradient=here, quantize=quantize)
+        if draw == 0:
+            yield start
+        yield replace(end, index=draw + 1)

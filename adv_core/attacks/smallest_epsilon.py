@@ -1,0 +1,107 @@
+"""The smallest ε at which PGD fools, found by bisection."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from adv_core.attacks.info import AttackInfo
+from adv_core.attacks.minimum_norm import _settle, margin_of
+from adv_core.attacks.step import (
+    Logits,
+    Step,
+    checked,
+    evaluate,
+    input_gradient,
+    known,
+    warn_of_probabilities,
+    where_rows,
+)
+from adv_core.objectives import (
+    Objective,
+)
+from adv_core.perturbation_sets import PerturbationSet
+
+
+def smallest_epsilon(
+    classifier: Logits,
+    x: Tensor,
+    perturbation_set: PerturbationSet,
+    objective: Objective,
+    *,
+    steps: int = 40,
+    step_size: float = 1.0,
+    gamma: float = 0.2,
+    quantize: bool = True,
+) -> Iterator[Step]:
+    """The least ε that fools: the fast minimum-norm attack (Pintor et al., NeurIPS 2021, arXiv:2102.12827).
+
+    ε moves with δ. As long as the aim is not reached, ε is set to where a linear classifier would have its boundary;
+    once it is, ε shrinks by the factor 1 - γ wherever it is reached and grows by 1 + γ where it is not, while γ and the
+    step size die down. What remains is a point that sits on the boundary, close to x.
+
+    Args:
+        classifier, x: as for `fgsm`.
+        perturbation_set: the norm that is to be small; its radius is the largest ε allowed (`Linf(math.inf)`: any).
+        objective: `Untargeted(y)`, `Targeted(t)`, or a `Margin`.
+        steps: forward and backward passes.
+        step_size: the first step's length as a part of the current ε.
+        gamma: the first γ.
+        quantize: end with an 8-bit picture (where x is one).
+
+    Yields:
+        ``steps`` iterates, whose norm is the ε of that moment and whose loss is the margin (above zero: fooled), and
+        the final step; ``perturbation_set.norm(step.delta)`` is the ε that was found.
+
+    Raises:
+        ValueError: x outside [0, 1], an objective without a margin.
+    """
+    x = checked(x, snap=quantize)
+    margin = margin_of(objective)
+    rows = len(x)
+    limit = torch.as_tensor(perturbation_set.radius, dtype=x.dtype, device=x.device).expand(rows)
+    eps = torch.zeros(rows).to(x)
+    best, best_length = torch.zeros_like(x), torch.full_like(eps, math.inf)
+    attempt, attempt_margin = torch.zeros_like(x), torch.full_like(eps, -math.inf)
+    delta = torch.zeros_like(x)
+    for index in range(steps):
+        here = input_gradient(classifier, x, margin, delta=delta)
+        if index == 0:
+            warn_of_probabilities(here.logits)
+        yield Step(index, x, delta, known(here.logits, here.loss), here.norm)
+        anneal = (1 + math.cos(math.pi * index / max(steps, 1))) / 2
+        length, reached = perturbation_set.norm(delta), margin.reached(here.logits)
+        shorter = reached & (length < best_length)
+        best, best_length = where_rows(shorter, delta, best), torch.where(shorter, length, best_length)
+        closer = here.loss > attempt_margin
+        attempt, attempt_margin = where_rows(closer, delta, attempt), torch.where(closer, here.loss, attempt_margin)
+        slope = perturbation_set.dual_norm(here.gradient).clamp_min(1e-12)
+        linear = length + here.loss.clamp_max(0).abs() / slope
+        grown = torch.maximum(eps * (1 + gamma * anneal), eps + perturbation_set.grain)
+        shrunk = torch.minimum(eps * (1 - gamma * anneal), eps - perturbation_set.grain)
+        # Never reached so far: a linear guess, but more than before, since guesses fall short; most of all for a count
+        # of pixels, where a single one says little about many.
+        faster = eps * (1 + gamma * anneal * (2 if perturbation_set.grain else 1))
+        grown = torch.where(best_length.isfinite(), grown, torch.maximum(linear, faster))
+        eps = torch.where(reached, torch.minimum(shrunk, best_length - perturbation_set.grain), grown)
+        eps = torch.minimum(eps.clamp_min(0), limit)
+        ball = perturbation_set.with_radius(eps)
+        delta = ball.project(delta + ball.steepest(here.gradient, ball.reach * step_size * max(anneal, 0.05)), x)
+    delta = where_rows(best_length.isfinite(), best, attempt)
+    if quantize:
+        delta = _settle(classifier, x, delta, perturbation_set, margin)
+    yield Step(steps, x, delta, lambda: evaluate(classifier, x + delta, margin), final=True)
+
+
+SMALLEST_EPSILON = AttackInfo(
+    "smallest",
+    "Smallest ε",
+    "stronger",
+    smallest_epsilon,
+    "ε shrinks wherever the network is fooled and grows where it is not: the least ε that fools this picture.",
+    r"\begin{gathered}\varepsilon \leftarrow \varepsilon\,(1 \mp \gamma)\\ \delta \leftarrow "
+    r"\mathcal{P}_\varepsilon\big(\delta + \alpha\operatorname{step}(\nabla_\delta L)\big)\end{gathered}",
+    "Pintor et al., NeurIPS 2021, arXiv:2102.12827",
+    minimal=True,
+)

@@ -1,0 +1,224 @@
+"""Spatial attacks (Engstrom et al., ICML 2019, arXiv:1712.02779): turns, shifts, colours and crops, found by search."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from torch import Tensor
+
+from adv_core.camera_tasks import opinions
+from adv_core.classifiers import Classifier
+from adv_core.transforms.geometry import Crop, Rotation, Scale, Translation
+from adv_core.transforms.light import Hue
+from adv_core.transforms.transform import Chain, seen_through
+
+Kind = Literal["turn", "shift", "colour", "crop"]
+KINDS: tuple[Kind, ...] = ("turn", "shift", "colour", "crop")
+# How far a search goes: degrees; the part of the side that leaves the frame; degrees of the colour wheel; the part of
+# the side that is cut off.
+FARTHEST: dict[Kind, float] = {"turn": 180, "shift": 0.4, "colour": 180, "crop": 0.6}
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How a picture is held before the network. What is zero is left out: then the picture is the picture.
+
+    Attributes:
+        angle: degrees, counter-clockwise, -180 ... 180.
+        down, right: by how much of the height and of the width it is moved, -1 ... 1.
+        hue: degrees on the colour wheel, -180 ... 180.
+        cut: how much of its sides is cut off before it is enlarged again, 0 ... 0.9.
+        top, left: where the window lies: 0 at the upper or left edge, 1 at the lower or right one.
+        frameless: enlarge a turned picture just so much that none of what fills its corners is seen.
+    """
+
+    angle: float = 0.0
+    down: float = 0.0
+    right: float = 0.0
+    hue: float = 0.0
+    cut: float = 0.0
+    top: float = 0.5
+    left: float = 0.5
+    frameless: bool = False
+
+    @property
+    def chain(self) -> Chain:
+        """As transforms with their parameters. What lies outside the picture is its mirror image."""
+        found: Chain = ()
+        if self.angle:
+            found += ((Rotation(), (self.angle,)),)
+            if self.frameless:
+                found += ((Scale(), (room_for(self.angle),)),)
+        if self.down or self.right:
+            found += ((Translation(), (self.down, self.right)),)
+        if self.cut:
+            found += ((Crop(), (1 - self.cut, self.top, self.left)),)
+        if self.hue:
+            found += ((Hue(), (self.hue,)),)
+        return found
+
+    def check(self) -> None:
+        """Refuse what no hand can do."""
+        turned = -180 <= self.angle <= 180 and -180 <= self.hue <= 180
+        placed = -1 <= self.down <= 1 and -1 <= self.right <= 1 and 0 <= self.top <= 1 and 0 <= self.left <= 1
+        if not turned or not placed or not 0 <= self.cut <= 0.9:
+            raise ValueError("nobody can hold a picture like that")
+
+
+def room_for(angle: float) -> float:
+    """By how much a square has to be enlarged, so that it still fills its frame when turned by ``angle`` degrees."""
+    turned = math.radians(angle)
+    return abs(math.cos(turned)) + abs(math.sin(turned))
+
+
+def poses(kind: Kind, size: float, frameless: bool = False) -> list[Pose]:
+    """All that changes the picture by that size: both ways round, eight directions of a shift, nine windows."""
+    if kind == "turn":
+        return [Pose(angle=size, frameless=frameless), Pose(angle=-size, frameless=frameless)]
+    if kind == "colour":
+        return [Pose(hue=size), Pose(hue=-size)]
+    if kind == "crop":
+        return [Pose(cut=size, top=top, left=left) for top in (0, 0.5, 1) for left in (0, 0.5, 1)]
+    return [Pose(down=size * math.sin(a), right=size * math.cos(a)) for a in (k * math.pi / 4 for k in range(8))]
+
+
+def asked(classifier: Classifier, x: Tensor, held: Sequence[Pose]) -> tuple[np.ndarray, np.ndarray]:
+    """One picture (1, 3, H, W) in several poses: the 8-bit pixels (N, H, W, 3), and what the network says, (N, K)."""
+    pixels = np.concatenate([seen_through(pose.chain, x) for pose in held])
+    return pixels, opinions(classifier, pixels)
+
+
+Room = Literal["turn", "shift", "colour", "crop", "all"]
+AT_ONCE = 8  # poses that are asked about together
+_TURN, _DOWN, _RIGHT, _HUE, _CUT, _TOP, _LEFT = range(7)
+_MOVES: dict[Room, tuple[int, ...]] = {
+    "turn": (_TURN,),
+    "shift": (_DOWN, _RIGHT),
+    "colour": (_HUE,),
+    "crop": (_CUT, _TOP, _LEFT),
+    "all": tuple(range(7)),
+}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How far each change may go: degrees, part of the side, degrees on the colour wheel, part of the side.
+
+    A point of the cube [-1, 1]⁷ is a pose within it; its size is the largest part of any budget that it uses.
+    """
+
+    turn: float = 30.0
+    shift: float = 0.1
+    colour: float = 30.0
+    crop: float = 0.2
+
+    def check(self) -> None:
+        """Refuse what is farther than a search goes."""
+        if not all(0 <= getattr(self, kind) <= FARTHEST[kind] for kind in KINDS):
+            raise ValueError("a budget goes no farther than a search")
+
+    def pose(self, point: np.ndarray, frameless: bool = False) -> Pose:
+        """The pose of a point (7,)."""
+        u = [float(value) for value in point]
+        return Pose(
+            angle=self.turn * u[_TURN],
+            down=self.shift * u[_DOWN],
+            right=self.shift * u[_RIGHT],
+            hue=self.colour * u[_HUE],
+            cut=self.crop * abs(u[_CUT]),
+            top=(1 + u[_TOP]) / 2,
+            left=(1 + u[_LEFT]) / 2,
+            frameless=frameless,
+        )
+
+
+def size_of(point: np.ndarray) -> float:
+    """The largest part of a budget that a point (7,) uses; where the window lies costs nothing."""
+    return float(np.abs(point[:_TOP]).max())
+
+
+@dataclass(frozen=True, eq=False)
+class Try:
+    """After some more questions.
+
+    Attributes:
+        queries: asked so far.
+        first: the number of the first question whose answer was another; 0 while there is none.
+        pose: the best so far. Before the first success the one that leaves the least to the present answer, then the
+            smallest; size: of it, a part of the budget.
+        pixels: (H, W, 3) uint8, only where the best is new; otherwise empty.
+        kept: the probability of the present answer there; answer, certainty: what the network says.
+    """
+
+    queries: int
+    first: int
+    pose: Pose
+    size: float
+    pixels: np.ndarray
+    kept: float
+    answer: int
+    certainty: float
+
+    @property
+    def nbytes(self) -> int:
+        return 200 + self.pixels.nbytes
+
+
+def search(
+    classifier: Classifier,
+    x: Tensor,
+    label: int,
+    budget: Budget,
+    *,
+    room: Room = "all",
+    queries: int = 160,
+    seed: int = 0,
+    shrink: bool = True,
+    frameless: bool = False,
+) -> Iterator[Try]:
+    """Look for a pose that fools, by the network's answers alone: at random, then around the best one found.
+
+    Args:
+        x: one picture, (1, 3, H, W).
+        label: the answer to be left.
+        room: which changes there are.
+        shrink: after a success go on, for a smaller one: the cube shrinks to a little less than what has been found.
+            Otherwise a success ends the search.
+
+    Yields:
+        A record every `AT_ONCE` questions.
+    """
+    chance, side = np.random.default_rng(seed), 1.0
+    moves = list(_MOVES[room])
+    best, best_gap, found, told = np.zeros(7), -math.inf, 0, (0.0, label, 0.0)
+    none = np.empty(0, np.uint8)
+    for done in range(0, queries, AT_ONCE):
+        points = np.zeros((min(AT_ONCE, queries - done), 7))
+        if found or done >= queries / 2:
+            points[:, moves] = best[moves] + chance.normal(0, 0.3 * side, (len(points), len(moves)))
+        else:
+            points[:, moves] = chance.uniform(-1, 1, (len(points), len(moves)))
+        reach = np.full(7, side)
+        reach[_TOP:] = 1
+        points = points.clip(-reach, reach)
+        pixels, said = asked(classifier, x, [budget.pose(point, frameless) for point in points])
+        logs = np.log(said.clip(1e-12))
+        own = logs[:, label].copy()
+        logs[:, label] = -math.inf
+        gaps, fooled = logs.max(1) - own, said.argmax(1) != label
+        sizes = np.array([size_of(point) for point in points])
+        found = found or (done + int(fooled.argmax()) + 1 if fooled.any() else 0)
+        row = int(np.where(fooled, sizes, 9).argmin()) if fooled.any() else int(gaps.argmax())
+        better = bool(fooled[row]) if found else gaps[row] > best_gap
+        if better:
+            best, best_gap = points[row], float(gaps[row])
+            answer = int(said[row].argmax())
+            told = (float(said[row, label]), answer, float(said[row, answer]))
+            if fooled[row]:
+                side = 0.95 * size_of(best)
+        shown = pixels[row] if better else none
+        yield Try(done + len(points), found, budget.pose(best, frameless), size_of(best), shown, *told)
+        if found and not shrink:
+            return

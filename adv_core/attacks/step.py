@@ -1,0 +1,193 @@
+"""What a solver yields, and what every solver starts from: Step, the input gradient, checks, run."""
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from adv_core.images import is_8bit, round_to_8bit
+from adv_core.objectives import Climbable
+
+Logits = Callable[[Tensor], Tensor]
+
+
+Seed = int | Sequence[int]
+
+
+@dataclass(eq=False)
+class Step:
+    """One iterate.
+
+    Attributes:
+        index: 0 is the start (δ = 0, or the random start), k the point after k updates.
+        x: the images (N, 3, H, W), by reference.
+        delta: the perturbation there, feasible, detached.
+        gradient_norm: ‖∂L/∂x‖₂ there, (N,); None where no gradient was needed (the last step, the black box).
+        evaluate: computes (logits, loss) there, when somebody asks. A solver that knows them already gives them away
+            for nothing; the last step of an attack costs a forward pass, and only a caller who reads ``logits`` or
+            ``loss`` pays for it. Read them before you change the classifier.
+        final: this is what the attack ends with, rounded to 8 bits if that was asked for.
+    """
+
+    index: int
+    x: Tensor
+    delta: Tensor
+    evaluate: Callable[[], tuple[Tensor, Tensor]] = field(repr=False)
+    gradient_norm: Tensor | None = None
+    final: bool = False
+
+    @cached_property
+    def _seen(self) -> tuple[Tensor, Tensor]:
+        return self.evaluate()
+
+    @property
+    def logits(self) -> Tensor:
+        """What the classifier says there, (N, K)."""
+        return self._seen[0]
+
+    @property
+    def loss(self) -> Tensor:
+        """The objective there, (N,); the attack maximises it."""
+        return self._seen[1]
+
+    @property
+    def adversarial(self) -> Tensor:
+        """x + δ."""
+        return self.x + self.delta
+
+
+@dataclass(frozen=True, eq=False)
+class AttackResult:
+    """The end of a run. ``adversarial`` has 8-bit values where x has, and ``x + delta == adversarial`` to the bit.
+
+    The ball then holds exactly in whole 8-bit levels; k / 255 has no exact float32, so |δ| as a float may pass
+    float32(ε) by about 3e-8. The steps before the last hold both constraints to the last bit.
+
+    Attributes:
+        steps: the way there; only the last step where the caller did not keep the others.
+    """
+
+    steps: list[Step]
+
+    @property
+    def delta(self) -> Tensor:
+        return self.steps[-1].delta
+
+    @property
+    def adversarial(self) -> Tensor:
+        return self.steps[-1].adversarial
+
+    @property
+    def logits(self) -> Tensor:
+        return self.steps[-1].logits
+
+    @property
+    def loss(self) -> Tensor:
+        return self.steps[-1].loss
+
+
+@dataclass(frozen=True, eq=False)
+class InputGradient:
+    """Logits (N, K), loss (N,) and ∂L/∂x (N, 3, H, W) at one point."""
+
+    logits: Tensor
+    loss: Tensor
+    gradient: Tensor
+
+    @cached_property
+    def norm(self) -> Tensor:
+        """‖∂L/∂x‖₂ of every row, (N,)."""
+        return torch.linalg.vector_norm(self.gradient.flatten(1), dim=1)
+
+
+def input_gradient(
+    classifier: Logits, x: Tensor, objective: Climbable, *, delta: Tensor | None = None
+) -> InputGradient:
+    """One forward and one backward pass at x (or x + δ), to the input alone; no parameter gets a gradient.
+
+    Works inside ``no_grad`` and ``inference_mode``. A classifier that ignores its input gives a zero gradient, and
+    what is not a number in a gradient counts as zero.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        point = (x.detach().clone() if delta is None else x + delta).requires_grad_()
+        logits = classifier(point)
+        loss = objective(logits)
+        # The rows do not see each other, so the gradient of the sum holds each row's own gradient.
+        (gradient,) = torch.autograd.grad(loss.sum(), point, allow_unused=True) if loss.requires_grad else (None,)
+    if gradient is None:
+        gradient = torch.zeros_like(point)
+    seen = InputGradient(logits.detach(), loss.detach(), gradient.detach())
+    # Asking costs less than mending, except on an accelerator, which would have to wait for the answer.
+    if gradient.is_cpu and bool(seen.norm.isfinite().all()):
+        return seen
+    return InputGradient(seen.logits, seen.loss, torch.nan_to_num(seen.gradient))
+
+
+def evaluate(classifier: Logits, x: Tensor, objective: Climbable) -> tuple[Tensor, Tensor]:
+    """Logits (N, K) and objective (N,) at x, without a gradient."""
+    with torch.no_grad():
+        logits = classifier(x)
+        return logits, objective(logits)
+
+
+def run(steps: Iterable[Step], *, keep_steps: bool = True) -> AttackResult:
+    """Exhaust a solver and keep its end; ``keep_steps=False`` keeps only the last step, for large batches."""
+    kept: list[Step] = []
+    for step in steps:
+        if not keep_steps:
+            kept.clear()
+        kept.append(step)
+    if not kept:
+        raise ValueError("an attack without a single step")
+    return AttackResult(kept)
+
+
+def known(logits: Tensor, loss: Tensor) -> Callable[[], tuple[Tensor, Tensor]]:
+    """For a `Step` whose evaluation has happened already."""
+    return lambda: (logits, loss)
+
+
+def where_rows(rows: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    """``yes`` in those rows (a boolean (N,)), ``no`` in the others."""
+    return torch.where(rows.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)
+
+
+def checked(x: Tensor, *, snap: bool = True) -> Tensor:
+    """x, detached and surely in [0, 1]; a copy where anything had to be mended.
+
+    With ``snap``, a picture that misses 8-bit values by rounding gets them.
+
+    Raises:
+        ValueError: not a float tensor, not finite, or outside [0, 1] by more than 1e-6.
+    """
+    if not x.is_floating_point():
+        raise ValueError("x has to be a float tensor with values in [0, 1]")
+    x = x.detach()
+    low = high = 0.0
+    if x.numel():
+        low, high = (float(end) for end in torch.aminmax(x))
+        # "not (a and b)" so that NaN, which compares as false, is refused too
+        if not (low >= -1e-6 and high <= 1 + 1e-6):
+            raise ValueError(f"x has to lie in [0, 1]; it reaches from {low:g} to {high:g}")
+    with torch.inference_mode(False):
+        if low < 0 or high > 1 or x.is_inference():
+            x = x.clamp(0, 1)  # -3e-8 is rounding, not an error
+        if not snap or is_8bit(x):
+            return x
+        # A picture divided by 255 elsewhere may miss k/255 by the last bit; put it onto the grid.
+        nearest = round_to_8bit(x)
+        return nearest if torch.allclose(nearest, x, rtol=0, atol=1e-7) else x
+
+
+def warn_of_probabilities(logits: Tensor) -> None:
+    """Warn where the "logits" look like probabilities: a loss of a softmax of a softmax has hardly any gradient."""
+    if logits.shape[1] > 1 and bool((logits >= 0).all()):
+        sums = logits.sum(1)
+        if torch.allclose(sums, torch.ones_like(sums), rtol=0, atol=1e-4):
+            warnings.warn(
+                "The classifier seems to return probabilities. The objectives want logits: leave its softmax out.",
+                stacklevel=3,
+            )
