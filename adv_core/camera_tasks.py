@@ -9,15 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-import torch
 
-from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.geometry import Rotation, Scale
 from adv_core.transforms.jpeg import Jpeg
 from adv_core.transforms.light import Brightness
-from adv_core.transforms.transform import Chain, Transform, seen_through
+from adv_core.transforms.transform import Chain, Transform, opinions, seen_through
 from adv_core.work import Networks, Task
 
 Knob = Literal["angle", "scale", "brightness", "quality"]
@@ -56,12 +54,6 @@ class View:
         inside = -180 <= self.angle <= 180 and 0.1 <= self.scale <= 10 and -1 <= self.brightness <= 1
         if not inside or not 1 <= self.quality <= NOT_JPEG:
             raise ValueError("nobody can look at a picture like that")
-
-
-def opinions(classifier: Classifier, pixels: np.ndarray) -> np.ndarray:
-    """softmax of what the classifier says of exactly these pixels (N, H, W, 3): (N, K) float32."""
-    with torch.no_grad():
-        return np.asarray(classifier(from_pixels(pixels).to(classifier.device)).softmax(1).float().cpu().numpy())
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from torch import Tensor
 from adv_core.attacks.pgd import pgd
 from adv_core.attacks.smallest_epsilon import smallest_epsilon
 from adv_core.attacks.step import run
-from adv_core.digit_tasks import Digit, Model, check_model, digits, network_of
-from adv_core.intervals import verified
-from adv_core.masking import (
+from adv_core.defences.intervals import verified
+from adv_core.defences.masking import (
     QUERIES,
     SERIES,
     STEPS,
@@ -24,11 +23,12 @@ from adv_core.masking import (
     undefended,
     without_slope,
 )
+from adv_core.defences.smoothing import SoftVote, certificate, prediction, votes
+from adv_core.digit_tasks import Digit, Model, check_model, digits, network_of
 from adv_core.networks.digit_network import DigitNetwork
 from adv_core.objectives import ExpectedUntargeted, Margin, Untargeted
 from adv_core.perturbation_sets import L2, Linf
 from adv_core.serving.limits import LIMITS, Limits
-from adv_core.smoothing import SoftVote, certificate, prediction, votes
 from adv_core.work import Networks, Task
 
 MAX_IMAGES = 300

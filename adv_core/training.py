@@ -29,7 +29,7 @@ from adv_core.attacks.fgsm import fgsm
 from adv_core.attacks.pgd import pgd
 from adv_core.attacks.step import Step, run
 from adv_core.datasets import mnist
-from adv_core.intervals import worst_logits
+from adv_core.defences.intervals import worst_logits
 from adv_core.linear import LinearClassifier, worst_case
 from adv_core.networks.device import pick_device
 from adv_core.networks.digit_network import CHECKPOINTS, DigitNetwork, read, save

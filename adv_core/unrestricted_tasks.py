@@ -13,10 +13,11 @@ import numpy as np
 from torch import Tensor
 
 from adv_core.attacks.spatial import AT_ONCE, FARTHEST, KINDS, Budget, Kind, Pose, Room, Try, asked, poses, search
-from adv_core.camera_tasks import Pictures, opinions
+from adv_core.camera_tasks import Pictures
 from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels
 from adv_core.serving.limits import LIMITS, Limits
+from adv_core.transforms.transform import opinions
 from adv_core.work import Networks, Task
 
 # The first rungs of the ladder lie so far apart; then the interval with the first success is halved.

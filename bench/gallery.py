@@ -18,7 +18,8 @@ from adv_core.attacks.step import run
 from adv_core.black_box_tasks import Steal, Transfer, passed
 from adv_core.camera_tasks import AlongKnob, Look, Pictures
 from adv_core.classifiers import Classifier, load_classifier
-from adv_core.defence_tasks import Contest, Defence, Plain
+from adv_core.defence_tasks import Contest, Plain
+from adv_core.defences.filters import Defence
 from adv_core.fooling_tasks import Climb, Evolution, SecondOpinion, Wall, some_classes
 from adv_core.images import fit, from_pixels, open_image
 from adv_core.objectives import ExpectedTargeted, Margin, Targeted

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
-from adv_core.camera_tasks import opinions
-from adv_core.classifiers import Classifier
 from adv_core.transforms.geometry import Crop, Rotation, Scale, Translation
 from adv_core.transforms.light import Hue
-from adv_core.transforms.transform import Chain, seen_through
+from adv_core.transforms.transform import Chain, opinions, seen_through
 
 Kind = Literal["turn", "shift", "colour", "crop"]
 KINDS: tuple[Kind, ...] = ("turn", "shift", "colour", "crop")
@@ -84,7 +82,7 @@ def poses(kind: Kind, size: float, frameless: bool = False) -> list[Pose]:
     return [Pose(down=size * math.sin(a), right=size * math.cos(a)) for a in (k * math.pi / 4 for k in range(8))]
 
 
-def asked(classifier: Classifier, x: Tensor, held: Sequence[Pose]) -> tuple[np.ndarray, np.ndarray]:
+def asked(classifier: nn.Module, x: Tensor, held: Sequence[Pose]) -> tuple[np.ndarray, np.ndarray]:
     """One picture (1, 3, H, W) in several poses: the 8-bit pixels (N, H, W, 3), and what the network says, (N, K)."""
     pixels = np.concatenate([seen_through(pose.chain, x) for pose in held])
     return pixels, opinions(classifier, pixels)
@@ -167,7 +165,7 @@ class Try:
 
 
 def search(
-    classifier: Classifier,
+    classifier: nn.Module,
     x: Tensor,
     label: int,
     budget: Budget,

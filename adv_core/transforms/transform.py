@@ -25,7 +25,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from adv_core.images import from_pixels
 
 Parameter = float | Tensor  # one for all rows, or one a row, (N,)
 Draws = tuple[Tensor, ...]
@@ -125,3 +127,10 @@ def seen_through(chain: Chain, x: Tensor) -> np.ndarray:
             x = transform.at(x, *parameters)
         levels = (x * 255).round().clamp(0, 255).to(torch.uint8)
     return np.asarray(levels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+
+
+def opinions(classifier: nn.Module, pixels: np.ndarray) -> np.ndarray:
+    """The classifier's probabilities for exactly these pixels, (N, H, W, 3) uint8 to (N, K) float32."""
+    x = from_pixels(pixels).to(next(classifier.parameters()).device)
+    with torch.no_grad():
+        return np.asarray(classifier(x).softmax(1).float().cpu().numpy())

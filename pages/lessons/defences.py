@@ -9,7 +9,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.camera_tasks import Look, Pictures
 from adv_core.classifiers import DEFAULT, categories, info_of
-from adv_core.defence_tasks import VIEWS, Aware, Bout, Contest, Defence, Fallen, Kind, Plain, Tried
+from adv_core.defence_tasks import Aware, Bout, Contest, Fallen, Plain, Tried
+from adv_core.defences.filters import VIEWS, Defence, Kind
 from adv_core.figures_camera import ATTACKS, contest_chart
 from adv_core.images import fit
 from adv_core.request import Request

@@ -8,6 +8,8 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from adv_core.defences.masking import QUERIES, SERIES, symptoms
+from adv_core.defences.smoothing import ALPHA
 from adv_core.digit_tasks import CurvePoint, Digit, ErrorCurve, digits
 from adv_core.figures import PALETTE
 from adv_core.figures_judge import angle_chart, between_chart, certified_chart, series_chart, vote_chart
@@ -25,8 +27,6 @@ from adv_core.judge_tasks import (
     Turned,
     Vote,
 )
-from adv_core.masking import QUERIES, SERIES, symptoms
-from adv_core.smoothing import ALPHA
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table
 from pages.widgets.live import follow, job_for

@@ -8,7 +8,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from adv_core.masking import Saturated
+from adv_core.defences.masking import Saturated
 from adv_core.networks.digit_network import checkpoint
 from tests.pages.visit import link, picture, visit, words
 

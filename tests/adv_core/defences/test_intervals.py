@@ -8,7 +8,7 @@ from torch import nn
 
 from adv_core import Linf, Margin, pgd, run
 from adv_core.datasets import Digits, mnist
-from adv_core.intervals import bounds, verified, verified_radius, worst_logits
+from adv_core.defences.intervals import bounds, verified, verified_radius, worst_logits
 from adv_core.linear import LinearClassifier, worst_margin
 from adv_core.networks.digit_network import DigitNetwork, checkpoint
 

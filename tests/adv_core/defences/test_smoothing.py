@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from adv_core import L2, pgd, run
 from adv_core.datasets import Digits, mnist
+from adv_core.defences.smoothing import Certificate, SoftVote, certificate, lower_bound, prediction, votes
 from adv_core.networks.digit_network import checkpoint
 from adv_core.objectives import ExpectedUntargeted
-from adv_core.smoothing import Certificate, SoftVote, certificate, lower_bound, prediction, votes
 
 
 class HalfSpace(nn.Module):

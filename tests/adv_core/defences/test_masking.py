@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from adv_core import Linf, Margin, Untargeted, fgsm, input_gradient, pgd, run
 from adv_core.datasets import Digits, mnist
-from adv_core.masking import (
+from adv_core.defences.masking import (
     SERIES,
     Defence,
     Quantized,
