@@ -1,5 +1,5 @@
 """What the lesson on speech says about itself, measured. Needs espeak-ng, flite and festival to have
-somebody speak, and for `recordings` what `adv_core.speech_recordings` names.
+somebody speak, and for `recordings` what `adv_core.speech.recordings` names.
 
 python -m bench.speech                       # all of it: about an hour
 python -m bench.speech words recordings attack noise
@@ -14,13 +14,13 @@ from random import Random
 import numpy as np
 
 from adv_core.attacks.step import run
-from adv_core.sound import Samples, distortion, signal_to_noise
-from adv_core.speech import recogniser, word_errors
-from adv_core.speech_attack import STEPS, as_samples, fits, heard_as, hide, with_noise
-from adv_core.speech_recordings import Recorded, phrases, telephone
-from adv_core.speech_synthesis import phrase
+from adv_core.speech.attack import STEPS, as_samples, fits, heard_as, hide, with_noise
+from adv_core.speech.recogniser import recogniser, word_errors
+from adv_core.speech.recordings import Recorded, phrases, telephone
+from adv_core.speech.sound import Samples, distortion, signal_to_noise
+from adv_core.speech.synthesis import phrase
+from adv_core.speech.training import judge, synthesised
 from adv_core.speech_tasks import Clip
-from adv_core.speech_training import judge, synthesised
 
 WORK = Path("speech_work")
 PAIRS = 100

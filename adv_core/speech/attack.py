@@ -1,14 +1,25 @@
-"""The attack on a speech recogniser."""
+"""x, f and L for sound: what a 16-bit file can hold, what a recogniser hears in it, and what it shall write down.
 
-from collections.abc import Callable, Iterator
+A wave form is treated as a picture is: x = (k + 32768) / 65536 for the file's level k, which float32 holds exactly. So
+x lies in [0, 1], one level is `GRAIN`, and the sets Δ and solvers of pictures work on sounds (N, T) as they are.
 
+Carlini & Wagner, "Audio Adversarial Examples: Targeted Attacks on Speech-to-Text", 2018, arXiv:1801.01944.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from adv_core.attacks.ascent import Rule, _ascend
 from adv_core.attacks.step import InputGradient, Logits, Step, where_rows
 from adv_core.objectives import Objective
-from adv_core.perturbation_sets import PerturbationSet, per_row
+from adv_core.perturbation_sets import Linf, PerturbationSet, per_row
+from adv_core.speech.recogniser import SpeechNetwork, needed_frames, spell, transcripts
+from adv_core.speech.sound import FULL, Samples, to_pcm
 
 
 class QuietestAdam(Rule):
@@ -95,3 +106,116 @@ def quietest(
         if step.final:
             step.delta = (step.delta / grain).round() * grain
         yield step
+
+
+GRAIN = 1 / (2 * FULL)
+"""One level of 16 bits, in x."""
+
+START = 0.3  # the first ε, beside the loudest moment of the clip: -10 dB
+STEPS = 600  # enough to reach nearly every phrase, and then to become quieter
+
+
+def as_input(samples: Samples) -> Tensor:
+    """(T,) int16 -> x (1, T) in [0, 1], exact."""
+    return (torch.from_numpy(samples.astype(np.float32))[None] + FULL) * GRAIN
+
+
+def as_samples(x: Tensor) -> Samples:
+    """x (1, T) -> the nearest 16-bit samples (T,)."""
+    levels = (x.detach()[0].cpu() / GRAIN).round() - FULL
+    return levels.clamp(-FULL, FULL - 1).numpy().astype(np.int16)
+
+
+class Listener(nn.Module):
+    """x (N, T) -> logits (N, views, frames, letters): the recogniser, hearing what a 16-bit file would hold.
+
+    The first view is the file itself. The others have white noise on top, drawn anew each time, so that a gradient is
+    the mean over rooms (expectation over transformation: Athalye et al., ICML 2018, arXiv:1707.07397). Rounding is
+    straight-through: backwards it counts as not rounding.
+
+    Args:
+        network: in eval mode.
+        views: noisy views beside the file itself. The noise lies 20 dB below the clip, in the last of several 30 dB:
+            what is made for loud noise alone can fail in less of it.
+        seed: of the noise.
+    """
+
+    def __init__(self, network: SpeechNetwork, views: int = 0, seed: int = 0) -> None:
+        super().__init__()
+        self.network = network
+        self.snrs = [20.0] * views if views < 2 else [*[20.0] * (views - 1), 30.0]
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def forward(self, x: Tensor) -> Tensor:
+        levels = x / GRAIN
+        heard = (levels + (levels.round() - levels).detach() - FULL) / FULL
+        rows = [heard]
+        for snr in self.snrs:
+            rows.append(heard + _noise(heard.detach(), snr, self.generator))
+        logits: Tensor = self.network(torch.cat(rows))
+        return logits.unflatten(0, (len(rows), len(x))).transpose(0, 1)
+
+
+def _noise(wave_form: Tensor, snr: float, generator: torch.Generator) -> Tensor:
+    """White noise, that many decibels below each row."""
+    white = torch.randn(wave_form.shape, generator=generator).to(wave_form)
+    return white * wave_form.square().mean(1, keepdim=True).sqrt() * 10 ** (-snr / 20)
+
+
+def with_noise(samples: Samples, snr: float, seed: int) -> Samples:
+    """The clip in a noisy room: white noise that many decibels below it, as a 16-bit file."""
+    generator = torch.Generator().manual_seed(seed)
+    wave_form = torch.from_numpy(samples.astype(np.float32) / FULL)[None]
+    return to_pcm((wave_form + _noise(wave_form, snr, generator))[0].numpy())
+
+
+@dataclass(frozen=True, eq=False)
+class Spoken(Objective):
+    """−CTC: the log-probability that what is heard is spelt so, the mean over all views.
+
+    Attributes:
+        text: what shall be written down, in the letters of the network.
+    """
+
+    text: str
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        rows, views, frames = logits.shape[:3]
+        letters = torch.tensor(spell(self.text), device=logits.device).expand(rows * views, -1)
+        lengths = torch.full((rows * views,), letters.shape[1])
+        chances = logits.flatten(0, 1).log_softmax(2).transpose(0, 1)
+        loss = F.ctc_loss(chances, letters, torch.full_like(lengths, frames), lengths, reduction="none")
+        return -loss.view(rows, views).mean(1)
+
+    def reached(self, logits: Tensor) -> Tensor:
+        """The file is written down so, and every noisy view of it is."""
+        right = [all(text == self.text for text in transcripts(row)) for row in logits]
+        return torch.tensor(right, device=logits.device)
+
+
+def fits(text: str, frames: int) -> bool:
+    """Whether so many frames can say the text at all."""
+    return needed_frames(text) <= frames
+
+
+def hide(
+    network: SpeechNetwork, samples: Samples, text: str, *, steps: int = STEPS, views: int = 0, seed: int = 0
+) -> Iterator[Step]:
+    """Make the clip be written down as the text, as quietly as the steps allow.
+
+    Args:
+        views: noisy views in each step; 0 is the attack of the paper.
+
+    Raises:
+        ValueError: a letter that the network cannot write, or a text too long for the clip.
+    """
+    x = as_input(samples).to(network.device)
+    peak = int(np.abs(samples.astype(int)).max(initial=1))
+    eps = max(round(START * peak), 8) * GRAIN
+    yield from quietest(Listener(network, views, seed=seed), x, Linf(eps), Spoken(text), grain=GRAIN, steps=steps)
+
+
+def heard_as(network: SpeechNetwork, clips: Sequence[Samples]) -> list[str]:
+    """What the network writes down of each clip, heard by itself."""
+    with torch.no_grad():
+        return [transcripts(Listener(network)(as_input(clip).to(network.device))[:, 0])[0] for clip in clips]

@@ -9,9 +9,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.figures_speech import alignment_chart, noise_chart, spectrogram_picture, wave_picture
 from adv_core.serving.limits import LIMITS
-from adv_core.sound import RATE, SoundError, distortion, open_sound, signal_to_noise, to_wav
-from adv_core.speech import ALPHABET, recogniser
-from adv_core.speech_attack import GRAIN, STEPS
+from adv_core.speech.attack import GRAIN, STEPS
+from adv_core.speech.recogniser import ALPHABET, recogniser
+from adv_core.speech.sound import RATE, SoundError, distortion, open_sound, signal_to_noise, to_wav
 from adv_core.speech_tasks import (
     MAX_VIEWS,
     Clip,
@@ -484,7 +484,7 @@ def show_network() -> None:
             f"new phrases by voices that it was never trained on: **{percent(rates['espeak'])}** of espeak-ng in the "
             f"accents that it knows, **{percent(rates['abroad'])}** of espeak-ng in two that it does not, "
             f"**{percent(rates['flite'])}** of another synthesiser (flite, *rms*). "
-            "(`python -m adv_core.speech_training --judge`)"
+            "(`python -m adv_core.speech.training --judge`)"
         )
         if {"telephone", "phrases"} <= set(people):
             st.markdown(

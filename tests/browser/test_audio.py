@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from adv_core.sound import to_wav
-from adv_core.speech import recogniser
-from adv_core.speech_attack import heard_as
+from adv_core.speech.attack import heard_as
+from adv_core.speech.recogniser import recogniser
+from adv_core.speech.sound import to_wav
 from adv_core.speech_tasks import melody
 from tests.browser.conftest import LIMIT
 

@@ -6,9 +6,9 @@ from functools import partial
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from adv_core.sound import Samples, open_sound
-from adv_core.speech import CHECKPOINT, recogniser
-from adv_core.speech_attack import heard_as
+from adv_core.speech.attack import heard_as
+from adv_core.speech.recogniser import CHECKPOINT, recogniser
+from adv_core.speech.sound import Samples, open_sound
 from tests.pages.visit import button, link, visit, words
 
 lesson = partial(visit, "lessons/audio.py")

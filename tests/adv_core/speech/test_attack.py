@@ -9,10 +9,9 @@ import torch
 from adv_core.objectives import Targeted
 from adv_core.perturbation_sets import Linf
 from adv_core.serving.limits import Limits
-from adv_core.sound import FULL, distortion, open_sound
-from adv_core.speech import CHECKPOINT, recogniser
-from adv_core.speech.attack import quietest
-from adv_core.speech_attack import GRAIN, Listener, Spoken, as_input, as_samples, heard_as, hide, with_noise
+from adv_core.speech.attack import GRAIN, Listener, Spoken, as_input, as_samples, heard_as, hide, quietest, with_noise
+from adv_core.speech.recogniser import CHECKPOINT, recogniser
+from adv_core.speech.sound import FULL, distortion, open_sound
 from adv_core.speech_tasks import Clip, Disturb, Hide, Listen, melody, refused, rushing
 
 CLIPS = sorted((CHECKPOINT / "clips").glob("*.flac"))

@@ -22,7 +22,7 @@ import torch
 from scipy.signal import resample_poly
 from torch import Tensor
 
-from adv_core.sound import RATE, Samples, to_pcm
+from adv_core.speech.sound import RATE, Samples, to_pcm
 
 NUMBERS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "

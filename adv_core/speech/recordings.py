@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adv_core.sound import Samples, open_sound, to_wav
-from adv_core.speech_synthesis import NUMBERS
+from adv_core.speech.sound import Samples, open_sound, to_wav
+from adv_core.speech.synthesis import NUMBERS
 
 TELEPHONE = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
 SPHINX = Path("/usr/share/pocketsphinx/test/data")

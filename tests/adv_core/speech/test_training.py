@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from adv_core.sound import RATE
-from adv_core.speech import SpeechNetwork
-from adv_core.speech_training import Batches, Corpus, Cycle, Recipe, State, blurred, grown, masked, train, warped
+from adv_core.speech.recogniser import SpeechNetwork
+from adv_core.speech.sound import RATE
+from adv_core.speech.training import Batches, Corpus, Cycle, Recipe, State, blurred, grown, masked, train, warped
 
 TINY = Recipe(16, (3,), (Cycle({"train": 12}, 6, 2e-3), Cycle({"again": 12}, 5, 1e-3, blur=0.5, average=0.6)), batch=3)
 

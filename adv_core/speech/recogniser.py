@@ -4,7 +4,7 @@ Wave form in, letters out, differentiable from end to end: a log-mel front end, 
 time (QuartzNet: Kriman et al., ICASSP 2020, arXiv:1910.10261), and for every 20 ms a vote on each letter or none
 (CTC: Graves, Fernández, Gomez & Schmidhuber, ICML 2006).
 
-`assets/speech/` holds the trained weights, beside the figures that `python -m adv_core.speech_training` printed.
+`assets/speech/` holds the trained weights, beside the figures that `python -m adv_core.speech.training` printed.
 """
 
 import hashlib
@@ -23,9 +23,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adv_core.sound import RATE
+from adv_core.speech.sound import RATE
 
-CHECKPOINT = Path(__file__).parents[1] / "assets" / "speech"
+CHECKPOINT = Path(__file__).parents[2] / "assets" / "speech"
 ALPHABET = " abcdefghijklmnopqrstuvwxyz'"
 BLANK = 0  # "no letter here"; letter i of the alphabet is i + 1
 LETTERS = len(ALPHABET) + 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adv_core.speech_synthesis import (
+from adv_core.speech.synthesis import (
     BRED,
     ESPEAK_ACCENTS,
     ESPEAK_VARIANTS,

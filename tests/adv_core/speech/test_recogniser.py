@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from adv_core.sound import RATE
-from adv_core.speech import (
+from adv_core.speech.recogniser import (
     ALPHABET,
     BLANK,
     CHECKPOINT,
@@ -28,7 +27,8 @@ from adv_core.speech import (
     transcripts,
     word_errors,
 )
-from adv_core.speech_training import loss_of
+from adv_core.speech.sound import RATE
+from adv_core.speech.training import loss_of
 
 
 def test_the_front_end_has_the_slope_of_finite_differences() -> None:

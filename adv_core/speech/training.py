@@ -1,11 +1,11 @@
 """min over θ for the recogniser: speech is synthesised, made hard to hear, and learnt from; then the network is judged.
 
-    python -m adv_core.speech_training                      # synthesise, train, judge, and write assets/speech
-    python -m adv_core.speech_training --cycle 3            # the fourth cycle, from what the third one has left there
-    python -m adv_core.speech_training --judge              # judge it as it is, and write down what it made of it
+    python -m adv_core.speech.training                      # synthesise, train, judge, and write assets/speech
+    python -m adv_core.speech.training --cycle 3            # the fourth cycle, from what the third one has left there
+    python -m adv_core.speech.training --judge              # judge it as it is, and write down what it made of it
 
 Deterministic by seed, up to the last bits of the kernels, and resumable: every minute the state is written beside the
-synthesised speech. Needs espeak-ng, flite and festival (`speech_synthesis`).
+synthesised speech. Needs espeak-ng, flite and festival (`adv_core.speech.synthesis`).
 """
 
 import argparse
@@ -27,10 +27,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 
-from adv_core.sound import RATE, Samples
-from adv_core.speech import CHECKPOINT, Block, SpeechNetwork, load, save, spell, transcripts, word_errors
-from adv_core.speech_recordings import phrases, telephone
-from adv_core.speech_synthesis import MIXES, WORDS, Part, breed, heard, line, say
+from adv_core.speech.recogniser import CHECKPOINT, Block, SpeechNetwork, load, save, spell, transcripts, word_errors
+from adv_core.speech.recordings import phrases, telephone
+from adv_core.speech.sound import RATE, Samples
+from adv_core.speech.synthesis import MIXES, WORDS, Part, breed, heard, line, say
 
 
 @dataclass(frozen=True)
@@ -407,7 +407,7 @@ def judge(network: SpeechNetwork, folder: Path, clips: int = 500, seed: int = 1)
 
 
 def judge_on_people(network: SpeechNetwork) -> dict[str, float]:
-    """Word error rates on the recordings of people that are installed (`speech_recordings`)."""
+    """Word error rates on the recordings of people that are installed (`adv_core.speech.recordings`)."""
     recorded = {"telephone": telephone(), "phrases": phrases()}
     return {
         name: word_error_rate(network, [each.samples for each in clips], [each.text for each in clips])
