@@ -12,9 +12,9 @@ from starlette.middleware import Middleware
 from streamlit import config, file_util, runtime
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from adv_core.engine import drain, ready
 from adv_core.serving import metrics
 from adv_core.serving.classroom.store import SWEEP_SECONDS, sweep_what_has_expired
+from adv_core.serving.engine.process import drain, ready
 from adv_core.serving.hosting import logs, uploads
 from adv_core.serving.hosting.admission import Door, trusted_proxies
 from adv_core.serving.hosting.headers import SecurityHeaders

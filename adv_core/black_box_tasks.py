@@ -12,16 +12,16 @@ from adv_core.attacks.mi_fgsm import mi_fgsm
 from adv_core.attacks.pgd import pgd
 from adv_core.attacks.step import Step, run
 from adv_core.attacks.substitute import Substitute, steal
-from adv_core.camera_tasks import Pictures
 from adv_core.classifiers import Classifier, info_of
-from adv_core.digit_tasks import digits, network_of
 from adv_core.images import from_pixels
 from adv_core.networks.ensemble import Ensemble
 from adv_core.objectives import ExpectedUntargeted, Untargeted
 from adv_core.perturbation_sets import Linf
+from adv_core.serving.engine.digits import digits, network_of
+from adv_core.serving.engine.look import Pictures
+from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.transform import opinions, seen_through
-from adv_core.work import Networks, Task
 
 Method = Literal["pgd", "momentum"]
 GROUP = 4  # pictures that are attacked together

@@ -3,23 +3,20 @@
 A view is a chain of transforms with chosen parameters: plain values, as everything that the engine computes.
 """
 
-import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from adv_core.images import from_pixels
+from adv_core.serving.engine.look import Pictures
+from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.geometry import Rotation, Scale
 from adv_core.transforms.jpeg import Jpeg
 from adv_core.transforms.light import Brightness
 from adv_core.transforms.transform import Chain, Transform, opinions, seen_through
-from adv_core.work import Networks, Task
 
 Knob = Literal["angle", "scale", "brightness", "quality"]
-MAX_PICTURES = 32
 NOT_JPEG = 101  # the quality of a picture that is saved without any loss
 
 
@@ -54,93 +51,6 @@ class View:
         inside = -180 <= self.angle <= 180 and 0.1 <= self.scale <= 10 and -1 <= self.brightness <= 1
         if not inside or not 1 <= self.quality <= NOT_JPEG:
             raise ValueError("nobody can look at a picture like that")
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures of one size, as bytes: equal pictures are equal values.
-
-    Attributes:
-        data: (N, height, width, 3) uint8, row by row.
-    """
-
-    data: bytes = field(repr=False)
-    height: int
-    width: int
-
-    @classmethod
-    def of(cls, pixels: np.ndarray) -> "Pictures":
-        """Of an array (N, H, W, 3) uint8."""
-        return cls(pixels.tobytes(), pixels.shape[1], pixels.shape[2])
-
-    @property
-    def count(self) -> int:
-        return len(self.data) // max(self.height * self.width * 3, 1)
-
-    @property
-    def pixels(self) -> np.ndarray:
-        """(N, H, W, 3) uint8."""
-        return np.frombuffer(self.data, np.uint8).reshape(-1, self.height, self.width, 3)
-
-    @property
-    def digest(self) -> "Pictures":
-        """A short value that stands for these pictures."""
-        return replace(self, data=hashlib.sha256(self.data).digest())
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        """Refuse nothing at all, too much, and bytes that are no pictures."""
-        if not self.data or self.height < 1 or self.width < 1 or len(self.data) % (self.height * self.width * 3):
-            raise ValueError("the pictures' bytes do not fit their size")
-        if self.count > MAX_PICTURES or len(self.data) // 3 > limits.max_pixels:
-            raise ValueError("so many pictures cannot be looked at together")
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """Pictures from one view, and what the network says of them.
-
-    Attributes:
-        pixels: exactly what was judged, (N, H, W, 3) uint8.
-        probabilities: (N, K) float32.
-    """
-
-    pixels: np.ndarray
-    probabilities: np.ndarray
-
-    @property
-    def nbytes(self) -> int:
-        return self.pixels.nbytes + self.probabilities.nbytes
-
-
-@dataclass(frozen=True)
-class Look(Task[Seen]):
-    """Look at up to eight pictures through a chain of transforms: one record, at once."""
-
-    pictures: Pictures
-    classifier: str
-    chain: Chain = ()
-
-    @property
-    def length(self) -> int:
-        return 0
-
-    @property
-    def rows(self) -> int:
-        return self.pictures.count
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, pictures=self.pictures.digest),)
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        self.pictures.check(limits)
-        if self.pictures.count > 8 or len(self.chain) > 8:
-            raise ValueError("eight pictures and eight transforms at most at a look")
-
-    def records(self, networks: Networks) -> Iterator[Seen]:
-        classifier = networks.classifier(self.classifier)
-        x = from_pixels(self.pictures.pixels).to(networks.device)
-        pixels = seen_through(self.chain, x)
-        yield Seen(pixels, opinions(classifier, pixels))
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from adv_core.camera_tasks import Pictures
 from adv_core.defences.filters import VIEWS, Defence, answers, aware
 from adv_core.images import from_pixels
+from adv_core.serving.engine.look import Pictures
+from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.transform import opinions, seen_through
-from adv_core.work import Networks, Task
 
 GROUP = 4  # pictures that are attacked together
 

@@ -1,6 +1,5 @@
 """What the lesson on fooling images asks of the engine: pictures that show nothing, and of which a network is sure."""
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +16,8 @@ from adv_core.classifiers import DEFAULT, Classifier, info_of
 from adv_core.images import Pixels, from_pixels
 from adv_core.objectives import Custom
 from adv_core.perturbation_sets import Box
+from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.limits import LIMITS, Limits
-from adv_core.work import Networks, Task
 
 Start = Literal["noise", "grey", "colour", "stripes", "shade"]
 STARTS: tuple[Start, ...] = ("noise", "grey", "colour", "stripes", "shade")
@@ -286,66 +285,6 @@ class Evolution(Task[Bred]):
 
 
 # ------------------------------------------------------------------------------------------------------ second opinion
-
-
-@dataclass(frozen=True, eq=False)
-class Opinion:
-    """What one network says about some pictures: logits (N, 1000), float32."""
-
-    logits: np.ndarray
-
-    @property
-    def nbytes(self) -> int:
-        return self.logits.nbytes
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """softmax of the logits, (N, 1000)."""
-        shifted = np.exp((self.logits - self.logits.max(1, keepdims=True)).astype(np.float64))
-        return np.asarray(shifted / shifted.sum(1, keepdims=True))
-
-
-@dataclass(frozen=True)
-class SecondOpinion(Task[Opinion]):
-    """A network looks at some pictures of one size; where it wants another size, it resizes them itself.
-
-    Attributes:
-        images: (N, side, side, 3) uint8, row by row.
-    """
-
-    images: bytes = field(repr=False)
-    side: int
-    classifier: str
-
-    @classmethod
-    def at(cls, pixels: Pixels, classifier: str) -> "SecondOpinion":
-        """From pixels (N, side, side, 3) uint8."""
-        return cls(pixels.tobytes(), pixels.shape[1], classifier)
-
-    @property
-    def length(self) -> int:
-        return 0
-
-    @property
-    def rows(self) -> int:
-        return len(self.images) // (self.side * self.side * 3)
-
-    def key(self) -> tuple[object, ...]:
-        return (type(self), hashlib.sha256(self.images).hexdigest(), self.side, self.classifier)
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        info_of(self.classifier)
-        if not 8 <= self.side <= 512 or not self.images or len(self.images) % (self.side * self.side * 3):
-            raise ValueError("the pictures' bytes do not fit their size")
-        if self.rows > MAX_PICTURES or self.rows * self.side**2 > limits.max_pixels:
-            raise ValueError(f"{MAX_PICTURES} pictures at a time")
-
-    def records(self, networks: Networks) -> Iterator[Opinion]:
-        classifier = networks.classifier(self.classifier)
-        pixels = np.frombuffer(self.images, np.uint8).reshape(-1, self.side, self.side, 3)
-        with torch.no_grad():
-            logits = classifier(from_pixels(pixels).to(networks.device))
-        yield Opinion(logits.float().cpu().numpy())
 
 
 def check_classes(classes: Sequence[int]) -> None:

@@ -24,12 +24,12 @@ from adv_core.defences.masking import (
     without_slope,
 )
 from adv_core.defences.smoothing import SoftVote, certificate, prediction, votes
-from adv_core.digit_tasks import Digit, Model, check_model, digits, network_of
 from adv_core.networks.digit_network import DigitNetwork
 from adv_core.objectives import ExpectedUntargeted, Margin, Untargeted
 from adv_core.perturbation_sets import L2, Linf
+from adv_core.serving.engine.digits import Digit, Model, check_model, digits, network_of
+from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.limits import LIMITS, Limits
-from adv_core.work import Networks, Task
 
 MAX_IMAGES = 300
 _KINDS = ("none", "saturated", "quantized")

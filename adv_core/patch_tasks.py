@@ -14,15 +14,15 @@ from torch import Tensor
 
 from adv_core.attacks.mi_fgsm import mi_fgsm
 from adv_core.attacks.pgd import pgd
-from adv_core.camera_tasks import Pictures
 from adv_core.classifiers import DEFAULT, Classifier, info_of, load_classifier
 from adv_core.images import Pixels, fit, from_pixels, open_image, to_png
 from adv_core.objectives import ExpectedTargeted, Targeted, Untargeted
 from adv_core.patches import Costly, Pasted, Place, Point, Priced, glasses, paste, random_places, stickers
 from adv_core.perturbation_sets import Box, Masked
+from adv_core.serving.engine.look import Pictures
+from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.transform import opinions, seen_through
-from adv_core.work import Networks, Task
 
 Thing = Literal["glasses", "stickers"]
 THINGS = {"glasses": glasses, "stickers": stickers}

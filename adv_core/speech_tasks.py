@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.speech.attack import GRAIN, STEPS, Listener, Spoken, as_input, as_samples, heard_as, hide, with_noise
 from adv_core.speech.recogniser import HOP, STRIDE, Moment, alignment, needed_frames, recogniser, spell, transcripts
 from adv_core.speech.sound import FULL, MAX_SECONDS, RATE, Samples, amplified, to_pcm
-from adv_core.work import Networks, Task
 
 MAX_VIEWS = 4
 

@@ -13,12 +13,12 @@ import numpy as np
 from torch import Tensor
 
 from adv_core.attacks.spatial import AT_ONCE, FARTHEST, KINDS, Budget, Kind, Pose, Room, Try, asked, poses, search
-from adv_core.camera_tasks import Pictures
 from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels
+from adv_core.serving.engine.look import Pictures
+from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.transform import opinions
-from adv_core.work import Networks, Task
 
 # The first rungs of the ladder lie so far apart; then the interval with the first success is halved.
 RUNGS: dict[Kind, int] = {"turn": 90, "shift": 40, "colour": 36, "crop": 30}

@@ -8,9 +8,9 @@ Each session is a learner: it opens a link with a photograph, an ε and a seed o
 accident) and PGD-10 on EfficientNet-Lite0, and waits for the verdict below the pictures. When everybody has one, all do
 at once what the scenario says, and this is measured: `attack` moves ε and waits for the verdict; `sweep` moves ε six
 times within a second and waits for the last; `upload` sends a photograph. `open` measures the opening itself. A lone
-learner does it ten times in a row. The naive engine is the same app with ``ADV_ENGINE=naive``: every session computes
-in its own script thread. Every engine gets a fresh server, warmed up by one session; engines take turns, and ratios are
-of one run.
+learner does it ten times in a row. The naive engine is the same app started by `bench.naive_engine`: every session
+computes in its own script thread. Every engine gets a fresh server, warmed up by one session; engines take turns, and
+ratios are of one run.
 """
 
 import argparse
@@ -47,10 +47,11 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the server
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
+        launcher = "bench.naive_engine" if engine == "naive" else "streamlit"
+        command = [sys.executable, "-m", launcher, "run", "app.py", "--server.port", str(self.port)]
         command += ["--server.headless", "true", "--server.address", "127.0.0.1"]
         command += ["--server.enableXsrfProtection", "false"]  # this client keeps no cookies
-        environment = {**os.environ, "ADV_ENGINE": engine}
+        environment = {**os.environ, "ADV_ENGINE": "local"}
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self.log, stderr=self.log)
         for _ in range(300):
             try:

@@ -25,9 +25,10 @@ import numpy as np
 import ray
 from ray import serve
 
-from adv_core.engine import Engine, Job, LocalEngine
-from adv_core.engine_ray import APP, Cluster, RayServeEngine, deploy
-from adv_core.request import Frame, Request
+from adv_core.serving.engine.attack import Frame, Request
+from adv_core.serving.engine.cluster import APP, Cluster, RayServeEngine, deploy
+from adv_core.serving.engine.local import LocalEngine
+from adv_core.serving.engine.queue import Engine, Job
 from adv_core.serving.limits import Limits
 
 LIMITS = Limits(remembered_mib=1)  # nothing is to be answered from memory

@@ -27,13 +27,13 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from adv_core.classifiers import DEFAULT
-from adv_core.engine import default_engine
 from adv_core.images import fit, open_image, to_png
-from adv_core.request import Request
 from adv_core.serving.classroom import Refused
 from adv_core.serving.classroom.challenges import Challenge, Judgement, Opinion, judge, look, read_png
 from adv_core.serving.classroom.database import database_url
 from adv_core.serving.classroom.store import Store
+from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.process import default_engine
 from adv_core.serving.limits import LIMITS
 from bench.classroom import Server
 from tests import postgres

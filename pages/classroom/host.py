@@ -9,12 +9,12 @@ import streamlit as st
 from adv_core.classifiers import DEFAULT, REGISTRY, categories, info_of, list_classifiers
 from adv_core.figures_classroom import board_csv, board_picture
 from adv_core.images import Pixels, fit
-from adv_core.request import Frame, Request
 from adv_core.serving.classroom import Refused
 from adv_core.serving.classroom.challenges import RULES, Challenge, Opinion, RuleName
 from adv_core.serving.classroom.questions import what_will_it_say, which_is_perturbed
 from adv_core.serving.classroom.records import Draft, Room
 from adv_core.serving.classroom.store import CODE_LENGTH, LETTERS, MAX_MINUTES, Store
+from adv_core.serving.engine.attack import Frame, Request
 from adv_core.serving.limits import LIMITS
 from pages.widgets.controls import Controls
 from pages.widgets.cookie import remember, remembered

@@ -8,11 +8,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.black_box_tasks import JUDGED, Method, Passed, Steal, Theft, Transfer, passed
-from adv_core.camera_tasks import Pictures
 from adv_core.classifiers import DEFAULT, categories, info_of, list_classifiers
 from adv_core.figures_black_box import matrix_chart, query_chart, theft_chart
 from adv_core.images import amplify, fit
-from adv_core.request import Frame, Request
+from adv_core.serving.engine.attack import Frame, Request
+from adv_core.serving.engine.look import Pictures
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, pictures, presenting
 from pages.widgets.live import follow, job_for

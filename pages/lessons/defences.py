@@ -7,13 +7,13 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from adv_core.camera_tasks import Look, Pictures
 from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.defence_tasks import Aware, Bout, Contest, Fallen, Plain, Tried
 from adv_core.defences.filters import VIEWS, Defence, Kind
 from adv_core.figures_camera import ATTACKS, contest_chart
 from adv_core.images import fit
-from adv_core.request import Request
+from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.look import Look, Pictures
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
 from pages.widgets.live import follow, job_for

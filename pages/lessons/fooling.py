@@ -19,14 +19,13 @@ from adv_core.fooling_tasks import (
     Bred,
     Climb,
     Evolution,
-    Opinion,
-    SecondOpinion,
     Start,
     Wall,
     some_classes,
     start_picture,
 )
 from adv_core.images import fit, to_png
+from adv_core.serving.engine.look import Opinion, SecondOpinion
 from adv_core.serving.limits import LIMITS
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting

@@ -10,7 +10,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.defences.masking import QUERIES, SERIES, symptoms
 from adv_core.defences.smoothing import ALPHA
-from adv_core.digit_tasks import CurvePoint, Digit, ErrorCurve, digits
 from adv_core.figures import PALETTE
 from adv_core.figures_judge import angle_chart, between_chart, certified_chart, series_chart, vote_chart
 from adv_core.figures_mnist import sheet
@@ -27,6 +26,7 @@ from adv_core.judge_tasks import (
     Turned,
     Vote,
 )
+from adv_core.serving.engine.digits import CurvePoint, Digit, ErrorCurve, digits
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table
 from pages.widgets.live import follow, job_for

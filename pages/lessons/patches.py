@@ -7,7 +7,6 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from adv_core.camera_tasks import Look, Pictures
 from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.figures_patches import click_chart, rates_chart, training_chart
 from adv_core.images import fit, to_png
@@ -30,6 +29,7 @@ from adv_core.patch_tasks import (
     photographs,
 )
 from adv_core.patches import Place as Spot
+from adv_core.serving.engine.look import Look, Pictures
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
 from pages.widgets.live import follow, job_for

@@ -15,11 +15,7 @@ from adv_core.datasets import centred
 from adv_core.digit_tasks import (
     HELD_OUT,
     Attacked,
-    CurvePoint,
-    Digit,
-    ErrorCurve,
     Explore,
-    Model,
     SolvedCase,
     Sweep,
     Train,
@@ -27,7 +23,6 @@ from adv_core.digit_tasks import (
     TwoWays,
     Update,
     Walk,
-    digits,
 )
 from adv_core.figures_mnist import ink, sheet, signed
 from adv_core.figures_training import (
@@ -44,8 +39,9 @@ from adv_core.figures_training import (
 from adv_core.handwriting import as_digit
 from adv_core.images import ImageError, open_image
 from adv_core.networks.digit_network import checkpoint
+from adv_core.serving.engine.digits import CurvePoint, Digit, ErrorCurve, Model, digits
+from adv_core.serving.engine.work import Record, Work
 from adv_core.training import Recipe
-from adv_core.work import Record, Work
 from pages.widgets.canvas import canvas
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table

@@ -14,7 +14,7 @@ from adv_core.figures_perturbation import decision_map, draws_chart, staircase_c
 from adv_core.images import amplify, fit
 from adv_core.landscape import line_order, outline
 from adv_core.norms import Norm
-from adv_core.request import Frame, Request
+from adv_core.serving.engine.attack import Frame, Request
 from adv_core.staircase import LEVELS, LONGEST, Staircase
 from adv_core.visibility import visibility
 from pages.widgets.canvas import canvas

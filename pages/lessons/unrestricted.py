@@ -8,10 +8,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.attacks.spatial import AT_ONCE, FARTHEST, KINDS, Budget, Kind, Pose, Room, Try
-from adv_core.camera_tasks import Look, Pictures, Seen
 from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.figures_unrestricted import ladder_chart, landscape_chart, search_chart, trials_chart
 from adv_core.images import fit
+from adv_core.serving.engine.look import Look, Pictures, Seen
 from adv_core.unrestricted_tasks import Landscape, Rung, Smallest, Strip, Together, Trial, Trials, fallen
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting

@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from adv_core.engine import EngineBusy, EngineUnavailable, Job, default_engine
-from adv_core.work import Record, Work
+from adv_core.serving.engine.process import default_engine
+from adv_core.serving.engine.queue import EngineBusy, EngineUnavailable, Job
+from adv_core.serving.engine.work import Record, Work
 
 state = st.session_state
 R = TypeVar("R", bound=Record)

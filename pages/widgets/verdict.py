@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from adv_core.classifiers import categories
-from adv_core.request import Frame
+from adv_core.serving.engine.attack import Frame
 from pages.widgets.settings import OWN, PHOTOS, TRUE_CLASSES, Settings
 
 Kind = Literal["success", "info", "warning"]

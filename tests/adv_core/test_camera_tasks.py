@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from adv_core.camera_tasks import MAX_PICTURES, NOT_JPEG, AlongKnob, Look, Pictures, View
+from adv_core.camera_tasks import NOT_JPEG, AlongKnob, View
 from adv_core.classifiers import DEFAULT, Classifier, load_classifier
 from adv_core.images import from_pixels
+from adv_core.serving.engine.look import MAX_PICTURES, Look, Pictures
 from adv_core.transforms.geometry import Rotation
 from adv_core.transforms.light import Brightness
 from adv_core.transforms.transform import opinions, seen_through

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks.step import input_gradient
-from adv_core.camera_tasks import Pictures
 from adv_core.classifiers import DEFAULT, Classifier, load_classifier
 from adv_core.defence_tasks import Aware, Contest, Plain
 from adv_core.defences.filters import VIEWS, Defence, answers
 from adv_core.images import from_pixels
 from adv_core.objectives import ExpectedUntargeted
+from adv_core.serving.engine.look import Pictures
 from adv_core.transforms.transform import opinions, seen_through
 
 EVERY = [Defence("jpeg", 50), Defence("blur", 1), Defence("bits", 3), Defence("resize", 0.5), Defence("crop", 0.8)]

@@ -10,21 +10,10 @@ import torch.nn.functional as F
 
 from adv_core import Linf, Untargeted, pgd, run
 from adv_core.classifiers import Classifier
-from adv_core.digit_tasks import (
-    CHUNK,
-    HELD_OUT,
-    Digit,
-    ErrorCurve,
-    Explore,
-    SolvedCase,
-    Sweep,
-    Train,
-    TrainRecord,
-    Walk,
-    digits,
-)
-from adv_core.engine import LocalEngine
+from adv_core.digit_tasks import CHUNK, HELD_OUT, Explore, SolvedCase, Sweep, Train, TrainRecord, Walk
 from adv_core.networks.digit_network import DigitNetwork, checkpoint, pack, unpack
+from adv_core.serving.engine.digits import Digit, ErrorCurve, digits
+from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.limits import Limits
 from adv_core.training import Judge, Recipe, train
 

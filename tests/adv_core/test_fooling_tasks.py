@@ -7,20 +7,11 @@ import pytest
 import torch
 
 from adv_core.classifiers import Classifier, ClassifierError, load_classifier
-from adv_core.fooling_tasks import (
-    CHILDREN,
-    STARTS,
-    Bred,
-    Climb,
-    Evolution,
-    SecondOpinion,
-    Wall,
-    some_classes,
-    start_picture,
-)
+from adv_core.fooling_tasks import CHILDREN, STARTS, Bred, Climb, Evolution, Wall, some_classes, start_picture
 from adv_core.images import from_pixels
 from adv_core.objectives import Targeted
-from adv_core.work import Task
+from adv_core.serving.engine.look import SecondOpinion
+from adv_core.serving.engine.work import Task
 
 LITE0, LITE1 = "efficientnet_lite0", "efficientnet_lite1"
 

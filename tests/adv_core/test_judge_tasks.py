@@ -8,11 +8,11 @@ import torch
 
 from adv_core.classifiers import Classifier
 from adv_core.defences.masking import SERIES, answers, quantized
-from adv_core.digit_tasks import Digit, digits
-from adv_core.engine import LocalEngine
 from adv_core.judge_tasks import CertifiedDigits, Certify, Judged, ProofAndAttack, Rotations, Series, Vote
 from adv_core.networks.digit_network import checkpoint
-from adv_core.work import Task
+from adv_core.serving.engine.digits import Digit, digits
+from adv_core.serving.engine.local import LocalEngine
+from adv_core.serving.engine.work import Task
 
 
 class Here:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from adv_core.camera_tasks import Pictures
 from adv_core.classifiers import DEFAULT, Classifier, load_classifier
 from adv_core.images import fit, from_pixels, open_image
 from adv_core.patch_tasks import (
@@ -23,6 +22,7 @@ from adv_core.patch_tasks import (
     photographs,
 )
 from adv_core.patches import Place
+from adv_core.serving.engine.look import Pictures
 
 TABBY, MACAW = 281, 88
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks.spatial import FARTHEST, KINDS, Budget, Pose, asked, poses, room_for, search, size_of
-from adv_core.camera_tasks import Pictures
 from adv_core.classifiers import DEFAULT, Classifier, load_classifier
 from adv_core.images import from_pixels
+from adv_core.serving.engine.look import Pictures
 from adv_core.transforms.transform import seen_through
 from adv_core.unrestricted_tasks import HALVINGS, RUNGS, Landscape, Smallest, Together, Trial, Trials, fallen
 

@@ -1,13 +1,13 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from adv_core.engine import EngineUnavailable
+from adv_core.serving.engine.queue import EngineUnavailable
 from pages.widgets import live
 
 
 def lesson() -> None:
     from pages.widgets.live import follow, job_for
-    from tests.adv_core.slow_work import Slow
+    from tests.adv_core.serving.engine.slow_work import Slow
 
     follow(job_for("main", Slow("/dev/null", count=1)))
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from adv_core.digit_tasks import digits
 from adv_core.networks.digit_network import checkpoint
+from adv_core.serving.engine.digits import digits
 from tests.pages.visit import button, link, picture, pictures, row, visit, words
 
 PAGE = "lessons/robust.py"

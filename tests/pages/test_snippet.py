@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from adv_core import Classifier, open_image
-from adv_core.engine import LocalEngine
 from adv_core.images import to_pixels
-from adv_core.request import Request
+from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.local import LocalEngine
 from pages.widgets.settings import OWN
 from pages.widgets.snippet import snippet
 from tests.conftest import ROOT

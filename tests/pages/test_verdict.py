@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from adv_core.request import Frame
+from adv_core.serving.engine.attack import Frame
 from pages.widgets.settings import OWN, Settings
 from pages.widgets.verdict import judge, percent
 

@@ -16,10 +16,11 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from adv_core.classifiers import REGISTRY, categories, info_of
-from adv_core.engine import Engine, Job, default_engine
 from adv_core.images import Pixels
-from adv_core.request import Frame, Request
 from adv_core.serving.classroom import Refused
+from adv_core.serving.engine.attack import Frame, Request
+from adv_core.serving.engine.process import default_engine
+from adv_core.serving.engine.queue import Engine, Job
 
 RuleName = Literal["smallest", "pixels", "jpeg", "hidden"]
 JPEG_QUALITY = 75

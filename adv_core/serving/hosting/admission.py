@@ -17,8 +17,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from adv_core.engine import RESTARTING
 from adv_core.serving import metrics
+from adv_core.serving.engine.queue import RESTARTING
 from adv_core.serving.limits import LIMITS, Allowances, Limits
 
 FULL = "All places of this instance are taken just now. Please try again in a minute."

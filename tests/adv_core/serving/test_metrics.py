@@ -8,9 +8,10 @@ import torch
 from prometheus_client import REGISTRY
 from torch import Tensor
 
-from adv_core import engine as engine_module
-from adv_core.request import Request
 from adv_core.serving import metrics
+from adv_core.serving.engine import networks
+from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.local import LocalEngine
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -46,8 +47,8 @@ def test_the_engine_tells_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
         return {sample.name: sample.value for sample in samples}
 
     network.device = torch.device("cpu")  # type: ignore[attr-defined]
-    monkeypatch.setattr(engine_module, "load_classifier", lambda *_, **__: network)
-    engine = engine_module.LocalEngine("cpu")
+    monkeypatch.setattr(networks, "load_classifier", lambda *_, **__: network)
+    engine = LocalEngine("cpu")
     request = Request(b"", 0, 0, "any", "pgd", eps=(0.1,), steps=3).with_pixels(np.zeros((4, 4, 3), np.uint8))
     before = told()
     engine.compute(request)

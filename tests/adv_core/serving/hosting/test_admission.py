@@ -18,7 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from adv_core.engine import RESTARTING
+from adv_core.serving.engine.queue import RESTARTING
 from adv_core.serving.hosting import admission as door
 from adv_core.serving.hosting.admission import FULL, FULL_HERE, Door, household, trusted_proxies
 from adv_core.serving.limits import Limits

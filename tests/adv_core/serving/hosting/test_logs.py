@@ -69,7 +69,7 @@ def test_of_other_peoples_messages_the_numbers_are_kept(written: io.StringIO) ->
 
 
 def test_our_own_are_written_whole_and_one_line_each(written: io.StringIO) -> None:
-    logging.getLogger("adv_core.engine").error("No cluster at %s,\nso it is", "head:6379")
+    logging.getLogger("adv_core.serving.engine.local").error("No cluster at %s,\nso it is", "head:6379")
     assert [line["message"] for line in lines(written)] == ["No cluster at head:6379,\nso it is"]
 
 

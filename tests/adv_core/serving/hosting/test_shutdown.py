@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adv_core.slow_work import traced
+from tests.adv_core.serving.engine.slow_work import traced
 from tests.conftest import ROOT
 
 SOON = 120.0  # seconds; a process that has to load torch takes its time on a busy machine

@@ -1,7 +1,7 @@
 """The engine on a cluster: Ray Serve keeps replicas of `Attacks`, each with a local engine and its networks.
 
     ray start --head                                  # on one machine; `ray start --address=...` on the others
-    python -m adv_core.engine_ray deploy              # or let the first app do it
+    python -m adv_core.serving.engine.cluster deploy              # or let the first app do it
     ADV_ENGINE=ray streamlit run app.py               # on a machine of the cluster (`--num-cpus=0` lends it nothing)
 
 | variable | default | what it sets |
@@ -51,11 +51,11 @@ from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 
-from adv_core.engine import BUSY, STOPPED, EngineUnavailable, Reception, Run
-from adv_core.replica import HEARTBEAT, News, Replica, unpack
 from adv_core.serving import metrics
+from adv_core.serving.engine.queue import BUSY, STOPPED, EngineUnavailable, Reception, Run
+from adv_core.serving.engine.replica import HEARTBEAT, News, Replica, unpack
+from adv_core.serving.engine.work import Work
 from adv_core.serving.limits import LIMITS, Limits
-from adv_core.work import Work
 
 APP = "adversarial-lab"
 WINDOW = 12  # long runs of one app that wait in the cluster; the others wait in the app
@@ -65,7 +65,7 @@ GONE = "The machine that computed this has gone. Please try again."
 NOBODY = "No machine of the cluster is free just now. Please try again in a moment."
 LOST = (RayActorError, TimeoutError, StopAsyncIteration)  # the last: a stream that ends before the run does
 _QUIET = {"log_level": "WARNING", "enable_access_log": False}
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[3]
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 logging.getLogger("ray.serve").setLevel(logging.WARNING)
@@ -381,7 +381,7 @@ async def _answer(response: Any) -> bytes:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="adv_core.engine_ray", description="The replicas on a cluster.")
+    parser = argparse.ArgumentParser(prog="adv_core.serving.engine.cluster", description="The replicas on a cluster.")
     parser.add_argument("what", choices=["deploy", "status", "delete"])
     what = parser.parse_args(arguments).what
     cluster = Cluster.from_environment()
@@ -402,6 +402,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    from adv_core.engine_ray import main as importable  # so that a replica finds the class by its name
+    from adv_core.serving.engine.cluster import main as importable  # so that a replica finds the class by its name
 
     importable()

@@ -15,9 +15,10 @@ from typing import Any
 
 import torch
 
-from adv_core.engine import EngineBusy, Job, LocalEngine
+from adv_core.serving.engine.local import LocalEngine
+from adv_core.serving.engine.queue import EngineBusy, Job
+from adv_core.serving.engine.work import Work
 from adv_core.serving.limits import Limits
-from adv_core.work import Work
 
 PACE = 0.05  # seconds between two parcels of one run: a page draws more rarely
 FORGET = 600.0  # seconds, after which an app that was not heard of is nobody

@@ -15,12 +15,14 @@ import pytest
 from torch import Tensor
 
 from adv_core import Classifier, Linf, Targeted, pgd, run
-from adv_core import engine as engine_module
-from adv_core.engine import Engine, EngineBusy, EngineUnavailable, Job, LocalEngine, Reception, answers, default_engine
 from adv_core.images import to_pixels
-from adv_core.request import Request
+from adv_core.serving.engine import process
+from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.local import LocalEngine
+from adv_core.serving.engine.process import answers, default_engine
+from adv_core.serving.engine.queue import Engine, EngineBusy, EngineUnavailable, Job, Reception
 from adv_core.serving.limits import Limits
-from tests.adv_core.slow_work import Count, Slow, counted, traced
+from tests.adv_core.serving.engine.slow_work import Count, Slow, counted, traced
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::FutureWarning:ray")
@@ -46,7 +48,7 @@ def cluster() -> Iterator[None]:
         pytest.importorskip("ray", reason="no Ray on this machine")
     import ray
 
-    from adv_core.engine_ray import Cluster, deploy
+    from adv_core.serving.engine.cluster import Cluster, deploy
 
     ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=80 * 2**20, log_to_driver=False)
     try:
@@ -68,7 +70,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 def on_cluster(**limits: int) -> Engine:
     from ray import serve
 
-    from adv_core.engine_ray import APP, RayServeEngine
+    from adv_core.serving.engine.cluster import APP, RayServeEngine
 
     return RayServeEngine(serve.get_app_handle(APP), Limits(**limits))
 
@@ -288,9 +290,9 @@ def test_what_an_app_that_was_killed_has_asked_for_stops(cluster: None, tmp_path
 
     program = (
         "import os, signal\n"
-        "from adv_core.engine_ray import Cluster, RayServeEngine\n"
+        "from adv_core.serving.engine.cluster import Cluster, RayServeEngine\n"
         "from adv_core.serving.limits import Limits\n"
-        "from tests.adv_core.slow_work import Slow\n"
+        "from tests.adv_core.serving.engine.slow_work import Slow\n"
         f"cluster = Cluster({ray.get_runtime_context().gcs_address!r})\n"
         "engine = RayServeEngine.connected(cluster, Limits(lease_seconds=2))\n"
         f"job = engine.submit(Slow({str(tmp_path / 'trace')!r}, count=200, pause=0.05), 'me')\n"
@@ -305,7 +307,7 @@ def test_what_an_app_that_was_killed_has_asked_for_stops(cluster: None, tmp_path
 def test_replicas_come_with_the_load_and_go_with_it(cluster: None, tmp_path: Path) -> None:
     from ray import serve
 
-    from adv_core.engine_ray import APP, Cluster, deploy
+    from adv_core.serving.engine.cluster import APP, Cluster, deploy
 
     def replicas() -> dict[str, int]:
         states = serve.status().applications[APP].deployments["Attacks"].replica_states
@@ -337,21 +339,21 @@ def test_replicas_come_with_the_load_and_go_with_it(cluster: None, tmp_path: Pat
 
 @pytest.fixture
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    monkeypatch.setattr(engine_module, "_engine", None)
-    monkeypatch.setattr(engine_module, "_missed", None)
+    monkeypatch.setattr(process, "_engine", None)
+    monkeypatch.setattr(process, "_missed", None)
     monkeypatch.setenv("ADV_ENGINE", "ray")
     return monkeypatch
 
 
 def test_without_ray_there_is_a_sentence(no_engine: pytest.MonkeyPatch) -> None:
-    no_engine.setitem(sys.modules, "adv_core.engine_ray", None)
+    no_engine.setitem(sys.modules, "adv_core.serving.engine.cluster", None)
     with pytest.raises(EngineUnavailable, match="pip install"):
         default_engine()
-    assert not engine_module.ready()
+    assert not process.ready()
 
 
 def test_without_ray_this_machine_computes_if_the_host_wants_it(no_engine: pytest.MonkeyPatch) -> None:
-    no_engine.setitem(sys.modules, "adv_core.engine_ray", None)
+    no_engine.setitem(sys.modules, "adv_core.serving.engine.cluster", None)
     no_engine.setenv("ADV_ENGINE_FALLBACK", "local")
     assert isinstance(default_engine(), LocalEngine)
 
@@ -362,7 +364,7 @@ def test_a_cluster_that_does_not_answer_is_given_up(silent: bool) -> None:
     if not os.environ.get("REQUIRE_RAY"):
         pytest.importorskip("ray", reason="no Ray on this machine")
     program = (
-        "from adv_core.engine import EngineUnavailable, LocalEngine, default_engine\n"
+        "from adv_core.serving.engine.local import EngineUnavailable, LocalEngine, default_engine\n"
         "import os\n"
         "try:\n"
         "    default_engine()\n"

@@ -18,8 +18,8 @@ from adv_core.attacks.step import Step
 from adv_core.norms import Norm
 from adv_core.objectives import LogitsRatio, Margin, Objective, Targeted, TargetedDifference, Untargeted
 from adv_core.perturbation_sets import L0, L1, L2, Ball, Linf, Masked, PerturbationSet, per_row
+from adv_core.serving.engine.work import Work
 from adv_core.serving.limits import LIMITS, Limits
-from adv_core.work import Work
 
 SHOWN_SIDE = 512  # a larger picture is thinned out on the way
 MAX_SIDE = 41  # of a slice

@@ -11,12 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from adv_core import Classifier, Linf, Targeted, Untargeted, fgsm, pgd, run
-from adv_core import engine as engine_module
-from adv_core.engine import EngineBusy, Job, LocalEngine, NaiveEngine, answers, default_engine
 from adv_core.images import from_pixels, to_pixels
-from adv_core.request import Request
+from adv_core.serving.engine import networks, process
+from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.local import LocalEngine
+from adv_core.serving.engine.process import answers, default_engine
+from adv_core.serving.engine.queue import EngineBusy, Job
 from adv_core.serving.limits import Limits
 from adv_core.speech_tasks import Clip, Hide, Listen, melody
+from bench.naive_engine import NaiveEngine
 
 
 class Slow(nn.Module):
@@ -38,7 +41,7 @@ class Slow(nn.Module):
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
     network = Slow()
-    monkeypatch.setattr(engine_module, "load_classifier", lambda *_, **__: network)
+    monkeypatch.setattr(networks, "load_classifier", lambda *_, **__: network)
     return network
 
 
@@ -203,7 +206,7 @@ def test_results_are_forgotten_when_they_grow_too_large(slow: Slow) -> None:
 
 def test_one_engine_a_process() -> None:
     seen: list[LocalEngine] = []
-    threads = [threading.Thread(target=lambda: seen.append(engine_module.default_engine())) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: seen.append(process.default_engine())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -231,7 +234,7 @@ class Gate(Slow):
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
     network = Gate()
-    monkeypatch.setattr(engine_module, "load_classifier", lambda *_, **__: network)
+    monkeypatch.setattr(networks, "load_classifier", lambda *_, **__: network)
     return network
 
 
@@ -579,12 +582,12 @@ def test_ready_only_when_the_default_classifier_answers(monkeypatch: pytest.Monk
     def dead(*_: object, **__: object) -> None:
         raise OSError
 
-    monkeypatch.setattr(engine_module, "load_classifier", dead)
+    monkeypatch.setattr(networks, "load_classifier", dead)
     assert not answers(LocalEngine("cpu"), 60) and answers(engine, 60)
 
 
 def test_an_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "_engine", None)
+    monkeypatch.setattr(process, "_engine", None)
     monkeypatch.setenv("ADV_ENGINE", "warp")
     with pytest.raises(ValueError, match="ADV_ENGINE"):
         default_engine()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.limits import LIMITS, Limits
-from adv_core.work import Networks, Task
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,163 @@
+"""A digit, a digit network and its error curve, as plain values for tasks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adv_core.attacks.pgd import pgd
+from adv_core.attacks.step import run
+from adv_core.datasets import Digits, Split, mnist
+from adv_core.networks.digit_network import DigitNetwork, checkpoint, names, unpack
+from adv_core.objectives import Untargeted
+from adv_core.perturbation_sets import L2, Linf
+from adv_core.serving.engine.work import Networks, Task
+from adv_core.serving.limits import LIMITS, Limits
+from adv_core.training import wrong_at
+
+MAX_CURVE = 1000  # test digits of one curve
+
+_BALLS = {"linf": Linf, "l2": L2}
+# A checkpoint by its name, or the packed weights of a network that was trained here.
+Model = str | bytes
+
+
+@cache
+def digits(split: Split) -> Digits:
+    """All ten of them."""
+    return mnist(split, range(10))
+
+
+def network_of(model: Model, device: str = "cpu") -> DigitNetwork:
+    """The network, ready to be attacked.
+
+    Raises:
+        ValueError: no such checkpoint, or no weights of such a network.
+    """
+    return unpack(model, device) if isinstance(model, bytes) else checkpoint(model, device).network
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One point of an error curve: the share of digits that are wrong under the attack with that ε."""
+
+    eps: float
+    error: float
+    nbytes: int = 16
+
+
+@dataclass(frozen=True)
+class ErrorCurve(Task[CurvePoint]):
+    """The error of a network against ε.
+
+    A digit that falls at one ε counts as fallen at every larger one: the smaller ball lies in the larger. δ is not
+    rounded to 8 bits, as in `training.Judge`.
+
+    Attributes:
+        model: the network.
+        eps: radii, rising; the first may be 0.
+        norm: of the ball, "linf" or "l2".
+        steps: of PGD, from x itself with cross-entropy; step size 2.5·ε/steps.
+        images: the first so many digits of MNIST's test data.
+    """
+
+    model: Model = field(repr=False)
+    eps: tuple[float, ...]
+    norm: str = "linf"
+    steps: int = 20
+    images: int = 200
+
+    @property
+    def length(self) -> int:
+        return len(self.eps)
+
+    @property
+    def behind(self) -> bool:
+        return True
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        check_model(self.model)
+        if self.norm not in _BALLS:
+            raise ValueError(f"no curve for the norm {self.norm!r}")
+        if not 1 <= self.images <= MAX_CURVE or not 0 <= self.steps <= limits.max_steps or len(self.eps) > 40:
+            raise ValueError("that curve is too long")
+        if any(not 0 <= eps < 1e3 for eps in self.eps) or list(self.eps) != sorted(self.eps):
+            raise ValueError("a curve goes from a small ε to a large one")
+
+    def records(self, networks: Networks) -> Iterator[CurvePoint]:
+        network = network_of(self.model, str(networks.device))
+        held = digits("test")
+        x, labels = held.images[: self.images].to(networks.device), held.labels[: self.images].to(networks.device)
+        wrong = wrong_at(network, x, labels)
+        for eps in self.eps:
+            left = (~wrong).nonzero()[:, 0]
+            if eps and len(left):
+                wrong[left] = self._fooled(network, x[left], labels[left], eps)
+            yield CurvePoint(eps, float(wrong.float().mean()))
+
+    def _fooled(self, network: DigitNetwork, x: Tensor, labels: Tensor, eps: float) -> Tensor:
+        ball, alpha = _BALLS[self.norm](eps), 2.5 * eps / max(self.steps, 1)
+        attack = pgd(network, x, ball, Untargeted(labels), steps=self.steps, step_size=alpha, quantize=False)
+        return wrong_at(network, run(attack, keep_steps=False).adversarial, labels)
+
+
+@dataclass(frozen=True)
+class Digit:
+    """A digit as data: what a request can carry.
+
+    Attributes:
+        pixels: 28 · 28 bytes, row by row; ink is 255.
+        label: what it is, or is taken for.
+    """
+
+    pixels: bytes = field(repr=False)
+    label: int
+
+    @classmethod
+    def of(cls, image: Tensor, label: int) -> "Digit":
+        """From an image (..., 28, 28) in [0, 1]."""
+        return cls(bytes((image.flatten() * 255).round().to(torch.uint8).tolist()), label)
+
+    def check(self) -> None:
+        """Refuse what is no digit.
+
+        Raises:
+            ValueError: not as many bytes as pixels, or another label than 0 ... 9.
+        """
+        if len(self.pixels) != 28 * 28 or not 0 <= self.label <= 9:
+            raise ValueError("this is no picture of a digit")
+
+    @property
+    def levels(self) -> np.ndarray:
+        """(28, 28) uint8."""
+        return np.frombuffer(self.pixels, np.uint8).reshape(28, 28)
+
+    def tensor(self, device: torch.device) -> Tensor:
+        """(1, 1, 28, 28) in [0, 1]."""
+        return (torch.from_numpy(self.levels.astype(np.float32)) / 255)[None, None].to(device)
+
+
+@cache
+def pair(split: Split) -> Digits:
+    """Zeros and ones."""
+    return mnist(split, (0, 1))
+
+
+def _xy(data: Digits) -> tuple[Tensor, Tensor]:
+    return data.images, data.labels
+
+
+def check_model(model: Model) -> None:
+    """Refuse what is no network.
+
+    Raises:
+        ValueError: an unknown checkpoint, or bytes that are no weights.
+    """
+    if isinstance(model, str):
+        if model not in names():
+            raise ValueError(f"there is no network {model!r}")
+    else:
+        unpack(model)

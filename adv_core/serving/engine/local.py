@@ -1,0 +1,282 @@
+"""Where attacks are computed: requests as data in, frames out, for everybody who uses this process.
+
+Worker threads own the device and do all torch work; pages only submit and look. On a CPU there are two of them: a
+batch leaves cores idle wherever its threads wait for each other or for Python, and two batches fill these gaps (1.3
+times the steps, on two cores). While one batch is alone it has all of torch's threads that it can use; two share them.
+
+- Equal requests are one `Run`, whoever asks; results are kept and given away again.
+- Requests that differ only in picture, classes, ε and seed are computed together, as rows of one batch.
+- Short work (a look at a picture, FGSM, noise) starts at once. Of the long runs, a few batches advance side by side,
+  one step at a time; the others wait in line. Most steps go to the batch that is nearest to its end, so that somebody
+  gets a result soon; every fourth goes round, so that nobody is kept waiting for ever. A batch that has had its share
+  of steps keeps nobody out any more. Runs without pictures (curves below the page's first screen) have a place of their
+  own, and every tenth step while there is anything else.
+- A session (one browser tab) has one long run and one that waits; a newer request takes the place of the waiting one.
+- A run ends when it is done, when nobody wants it any more, or when nobody has looked at it for a while (a closed tab
+  says no goodbye).
+
+A row computed in a batch agrees with the row alone in all that is shown, but not to the last bit: the kernels sum in
+another order (logits differ by about 2e-6).
+"""
+
+import math
+import os
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from adv_core.attacks.step import Step
+from adv_core.classifiers import ClassifierError
+from adv_core.networks.device import pick_device
+from adv_core.serving import metrics
+from adv_core.serving.engine.attack import Frame, Request, frames_of
+from adv_core.serving.engine.networks import _Models
+from adv_core.serving.engine.queue import STOPPED, Reception, Run
+from adv_core.serving.engine.work import Record
+from adv_core.serving.limits import LIMITS, Limits
+
+MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every tenth
+MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures on the way; so does one of large pictures
+SHARE = 50  # steps, after which a batch keeps nobody out any more
+_INTERRUPTED = "The computation was interrupted. Please try again."
+_NO_MEMORY = "There is not enough memory for this just now. Please try again, or choose a smaller network."
+
+
+class _Batch:
+    """Runs that advance together, one step at a time."""
+
+    def __init__(self, runs: list[Run], steps: Iterator[Step | Record]) -> None:
+        self.runs, self.steps = runs, steps
+        self.left = runs[0].request.length + 1
+        self.age = 0
+        self.served = 0.0
+        self.short, self.behind = runs[0].short, runs[0].behind
+        self.threads = runs[0].request.threads
+        size = max(run.request.frame_bytes for run in runs)
+        self.stride = max(math.ceil(self.left / MAX_FRAMES), math.ceil(self.left * size / MAX_RUN_BYTES))
+        self.busy = False  # a worker is computing its next step
+
+    @property
+    def rows(self) -> int:
+        return sum(run.request.rows for run in self.runs)
+
+    def shown(self, step: Step | Record | None) -> list[Any]:
+        """What of this step goes to the runs, one each; nothing for a step between two that are shown."""
+        if isinstance(step, Step):
+            return _frames(step, self.runs) if step.final or step.index % self.stride == 0 else []
+        return [] if step is None else [step]
+
+
+class LocalEngine(Reception):
+    """Computes in this process, on one device.
+
+    Args:
+        workers: threads that compute; None is two on a CPU with as many cores, and one on an accelerator, which is fed
+            best by one.
+    """
+
+    def __init__(self, device: str = "auto", limits: Limits = LIMITS, workers: int | None = None) -> None:
+        super().__init__(limits)
+        self._device, self._workers = device, workers
+        self._batches: list[_Batch] = []
+        self._models = _Models(device)
+        self._row_seconds = 0.05  # one row, one step: a first guess, then measured
+        self._turn = 0
+        self._alive: set[threading.Thread] = set()
+
+    @property
+    def device(self) -> str:
+        return str(pick_device(self._device))
+
+    @property
+    def threads(self) -> int:
+        return torch.get_num_threads()
+
+    def _arrived(self) -> None:
+        self._alive = {worker for worker in self._alive if worker.is_alive()}
+        while len(self._alive) < self._crew():
+            worker = threading.Thread(target=self._serve, name="adv_core engine", daemon=True)
+            self._alive.add(worker)
+            worker.start()
+        self._work.notify()
+
+    def _crew(self) -> int:
+        if self._workers is None:
+            self._workers = min(2, os.cpu_count() or 1) if self.device == "cpu" else 1
+        return self._workers
+
+    def _place(self, run: Run) -> tuple[int, float]:
+        with self._work:
+            before = []
+            for other in self._line():
+                if other is run:
+                    break
+                if not other.short:
+                    before.append(other)
+            steps = sum(batch.left * batch.rows for batch in self._batches)
+            steps += sum(other.request.length * other.request.rows for other in before)
+            return len(before), steps * self._row_seconds / self._crew()
+
+    # ------------------------------------------------------------------------------------------ the workers' threads
+
+    def _serve(self) -> None:
+        all_threads, batch = torch.get_num_threads(), None
+        try:
+            while True:
+                with self._work:
+                    batch = self._take()
+                    while batch is None:
+                        self._work.wait()
+                        batch = self._take()
+                    together = sum(other.busy for other in self._batches)
+                share = max(all_threads // together, 1)
+                torch.set_num_threads(min(share, batch.threads or share))  # of this worker alone, and free of cost
+                self._advance(batch)
+                with self._work:
+                    batch.busy, batch = False, None
+        finally:  # only if this thread is being killed: nobody shall wait for it in vain
+            with self._work:
+                self._alive.discard(threading.current_thread())
+                lost = [] if batch is None else batch.runs
+                if not self._alive:
+                    lost = [*lost, *self._waiting, *(run for other in self._batches for run in other.runs)]
+                    self._waiting.clear()
+                for run in lost:
+                    self._finish(run, _INTERRUPTED)
+                self._batches = [other for other in self._batches if self._alive and other is not batch]
+                self._work.notify_all()
+
+    def _take(self) -> _Batch | None:
+        """The batch whose next step is to be computed, from now on by this worker; None where there is none to take."""
+        self._drop_unwanted()
+        self._admit()
+        batch = self._next()
+        if batch is not None:
+            batch.busy = True
+            if any(not other.busy for other in self._batches):
+                self._work.notify()  # here is more, for another worker
+        return batch
+
+    def _drop_unwanted(self) -> None:
+        super()._drop_unwanted()
+        lease = self._limits.lease_seconds
+        for batch in list(self._batches):
+            if not batch.busy and not any(run.wanted(lease) for run in batch.runs):
+                self._batches.remove(batch)
+                for run in batch.runs:
+                    self._finish(run, error=STOPPED)
+
+    def _admit(self) -> None:
+        """Start what may start: everything short, and long runs as long as there is room."""
+        # A run that nobody wants any more may still go along with its batch; it takes nobody's place.
+        running = [run for batch in self._batches if not batch.short for run in batch.runs]
+        lease = self._limits.lease_seconds
+        long = Counter(session for run in running for session in run.wanted_by(lease))
+
+        def may(run: Run) -> bool:
+            most = self._limits.max_session
+            return run.short or any(not session or long[session] < most for session in run.wanted_by(lease))
+
+        for first in self._line():
+            if first.started:
+                continue
+            rivals = sum(
+                not batch.short and batch.behind == first.behind and batch.age < SHARE for batch in self._batches
+            )
+            room = rivals < (1 if first.behind else self._limits.max_groups)
+            if not first.short and not (room and may(first)):
+                continue
+            if not first.short:
+                long.update(first.wanted_by(lease))
+            runs, rows, kind = [first], first.request.rows, first.request.together
+            for other in self._waiting if kind is not None else ():
+                more = other.request.rows
+                if other is first or other.started or other.request.together != kind:
+                    continue
+                small = (rows + more) * first.request.row_pixels <= self._limits.max_pixels
+                if may(other) and small and rows + more <= self._limits.max_batch:
+                    runs.append(other)
+                    rows += more
+                    if not other.short:
+                        long.update(other.wanted_by(lease))
+            self._start(runs)
+        self._waiting = deque(run for run in self._waiting if not run.started)
+        metrics.queued.set(len(self._waiting))
+
+    def _start(self, runs: list[Run]) -> None:
+        now = time.monotonic()
+        for run in runs:
+            run.started = True
+            metrics.waited.observe(now - run.submitted)
+        metrics.batch_rows.observe(sum(run.request.rows for run in runs))
+        self._batches.append(_Batch(runs, self._models.begin([run.request for run in runs])))
+
+    def _next(self) -> _Batch | None:
+        free = [batch for batch in self._batches if not batch.busy]
+        if not free:
+            return None
+        self._turn += 1
+        # A look at a picture goes first, but not always. Then what people look at; the curves below it now and then.
+        short = [batch for batch in free if batch.short]
+        ahead = [batch for batch in free if not batch.short and not batch.behind]
+        behind = [batch for batch in free if not batch.short and batch.behind]
+        if short and (self._turn % 4 or not (ahead or behind)):
+            return short[0]
+        if behind and (self._turn % 10 == 0 or not ahead):
+            return min(behind, key=lambda batch: batch.served)
+        if self._turn % 4:
+            return min(ahead, key=lambda batch: batch.left)
+        return min(ahead, key=lambda batch: batch.served)
+
+    def _advance(self, batch: _Batch) -> None:
+        """One step of one batch."""
+        start = time.monotonic()
+        try:
+            step = next(batch.steps, None)
+            frames = batch.shown(step)
+        except Exception as error:  # the worker must outlive every request
+            self._failed(batch, error)
+            return
+        for run, frame in zip(batch.runs, frames, strict=False):
+            run.add(frame)
+        batch.left, batch.age, batch.served = batch.left - 1, batch.age + 1, time.monotonic()
+        if step is None:
+            with self._work:
+                self._batches.remove(batch)
+                for run in batch.runs:
+                    self._finish(run)
+            return
+        metrics.steps.inc(batch.rows)
+        self._row_seconds += 0.05 * ((time.monotonic() - start) / batch.rows - self._row_seconds)
+
+    def _failed(self, batch: _Batch, error: Exception) -> None:
+        """Say it in a sentence. Of several runs only one may be to blame: each of them gets a try alone."""
+        metrics.failed.labels(type(error).__name__).inc()
+        no_memory = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or "allocate memory" in str(error)
+        if no_memory:
+            self._models.forget()
+        with self._work:
+            self._batches.remove(batch)
+            if len(batch.runs) > 1:
+                for run in batch.runs:
+                    if run.wanted(self._limits.lease_seconds):
+                        run.restart()
+                        self._start([run])
+                    else:
+                        self._finish(run, STOPPED)
+                return
+            if no_memory:  # on a CPU torch says so in a RuntimeError
+                text = _NO_MEMORY
+            elif isinstance(error, ClassifierError | ValueError):
+                text = str(error)
+            else:  # the text of an error may name paths, its type does not
+                text = f"The computation failed ({type(error).__name__}). Please try again."
+            self._finish(batch.runs[0], text)
+
+
+def _frames(step: Step, runs: list[Run]) -> list[Frame]:
+    return frames_of(step, [run.request for run in runs if isinstance(run.request, Request)])

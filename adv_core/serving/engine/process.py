@@ -1,0 +1,102 @@
+"""The engine of this process."""
+
+import itertools
+import logging
+import os
+import threading
+import time
+from functools import cache
+
+from adv_core.classifiers import DEFAULT, info_of
+from adv_core.serving import metrics
+from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.local import LocalEngine
+from adv_core.serving.engine.queue import Engine, EngineUnavailable, Reception
+
+_AGAIN = 15.0  # seconds, after which a cluster that could not be reached is looked for again
+_engine: Engine | None = None
+_engine_lock = threading.Lock()
+_missed: tuple[float, EngineUnavailable] | None = None
+
+
+def default_engine() -> Engine:
+    """The process's engine: networks are loaded once, whoever asks.
+
+    ``ADV_ENGINE`` is "local" (the default) or "ray" for a cluster (see `cluster`). Where the cluster cannot be reached,
+    ``ADV_ENGINE_FALLBACK=local`` computes here instead.
+
+    Raises:
+        ValueError: an unknown ``ADV_ENGINE``.
+        EngineUnavailable: no cluster, and nothing to fall back on. It is looked for again after a while.
+    """
+    global _engine
+    with _engine_lock:
+        if _engine is None:
+            kind = os.environ.get("ADV_ENGINE", "local")
+            if kind not in ("local", "ray"):
+                raise ValueError(f"ADV_ENGINE is local or ray, not {kind!r}")
+            _open_port()
+            _engine = _cluster_engine() if kind == "ray" else LocalEngine()
+        return _engine
+
+
+def use(engine: Engine) -> None:
+    """Make ``engine`` the engine of this process, before anybody asks for one (a benchmark's own engine, say)."""
+    global _engine
+    with _engine_lock:
+        _engine = engine
+
+
+@cache
+def _open_port() -> None:
+    try:
+        metrics.serve_if_asked(ready)
+    except (OSError, ValueError) as error:  # a port that is taken shall not keep learners out
+        logging.getLogger(__name__).error("No metrics: %s", error)
+
+
+def _cluster_engine() -> Engine:
+    global _missed
+    if _missed is not None and time.monotonic() - _missed[0] < _AGAIN:
+        raise _missed[1]  # at once: nobody shall wait for what somebody has just waited for in vain
+    try:
+        try:
+            from adv_core.serving.engine.cluster import RayServeEngine  # Ray is there on a cluster alone
+        except ImportError:
+            raise EngineUnavailable("ADV_ENGINE=ray needs Ray: pip install -r requirements-cluster.txt") from None
+        return RayServeEngine.connected()
+    except EngineUnavailable as error:
+        if os.environ.get("ADV_ENGINE_FALLBACK") == "local":
+            logging.getLogger(__name__).error("%s. This machine computes instead.", error)
+            return LocalEngine()
+        logging.getLogger(__name__).error("Nothing can be computed. %s", error)
+        _missed = (time.monotonic(), error)
+        raise
+
+
+def drain(seconds: float) -> bool:
+    """Let this process's engine come to an end; see `Reception.drain`. True where there is nothing that could run."""
+    return _engine.drain(seconds) if isinstance(_engine, Reception) else True
+
+
+_probes = itertools.count()
+
+
+def ready(timeout: float = 5.0) -> bool:
+    """Whether there is an engine, and its default classifier answers."""
+    try:
+        return answers(default_engine(), timeout)
+    except EngineUnavailable:  # it has been logged
+        return False
+
+
+def answers(engine: Engine, timeout: float = 5.0) -> bool:
+    """Whether the default classifier answers, just now, to a picture that nobody has asked about before."""
+    side = info_of(DEFAULT).input_size
+    grey = bytearray([128]) * (side * side * 3)
+    grey[:4] = next(_probes).to_bytes(4, "little")
+    request = Request(bytes(grey), side, side, DEFAULT, pictures=False)
+    try:
+        return bool(engine.submit(request).result(timeout))
+    except (RuntimeError, TimeoutError, ValueError):
+        return False

@@ -1,0 +1,293 @@
+"""A run, who waits for it, and the line: what every engine does with work before and after it is computed."""
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+from adv_core.serving import metrics
+from adv_core.serving.engine.work import Record, Work
+from adv_core.serving.limits import Allowances, Limits
+
+STOPPED = "The computation was stopped."
+BUSY = "Too many people are computing on this machine just now. Please try again in a moment."
+TOO_MANY = "You have started very many computations within a minute. Please wait a moment, then try again."
+RESTARTING = "This machine is being restarted. Please try again in a minute."
+
+
+R = TypeVar("R", bound=Record)
+
+
+class EngineBusy(RuntimeError):
+    """Nothing more is taken just now: the queue is full, or the instance drains. The message is for people."""
+
+
+class EngineUnavailable(RuntimeError):
+    """There is nothing to compute on. The message is for the host."""
+
+
+class Run:
+    """One computation, and all the jobs that wait for it."""
+
+    def __init__(self, request: Work[Any], session: str = "") -> None:
+        self.request = request
+        self.session = session
+        self.key = request.key()
+        self.error: str | None = None
+        self.done = False
+        self.started = False
+        self.frames: list[Any] = []
+        self.jobs: list[Job[Any]] = []
+        self.news = threading.Condition()
+        self.submitted = time.monotonic()
+
+    @property
+    def short(self) -> bool:
+        """One gradient at most: it starts at once."""
+        return self.request.length <= 1
+
+    @property
+    def behind(self) -> bool:
+        """It can wait for what people look at."""
+        return self.request.behind
+
+    def wanted(self, lease: float) -> bool:
+        """Whether anybody still looks."""
+        return bool(self.wanted_by(lease))
+
+    def wanted_by(self, lease: float) -> set[str]:
+        """The sessions that still look."""
+        now = time.monotonic()
+        return {job.session for job in self.jobs if not job.cancelled and now - job.seen <= lease}
+
+    def add(self, frame: Record) -> None:
+        with self.news:
+            self.frames.append(frame)
+            self.news.notify_all()
+
+    def restart(self) -> None:
+        with self.news:
+            self.frames = []
+
+    def end(self, error: str | None = None) -> None:
+        with self.news:
+            self.error = error
+            self.done = True
+            self.jobs = []  # they know their run: without the way back, both are freed as soon as nobody holds a job
+            self.news.notify_all()
+
+
+class Job(Generic[R]):
+    """What a submitted request gives back: a look at its run. Frames appear while it runs; `wait` sleeps meanwhile."""
+
+    def __init__(
+        self, request: Work[R], run: Run, position: Callable[[Run], tuple[int, float]], session: str = ""
+    ) -> None:
+        self.request, self.session = request, session
+        self.cancelled = False
+        self.seen = time.monotonic()
+        self._run = run
+        self._position = position
+
+    @property
+    def frames(self) -> list[R]:
+        """The frames, or a task's records, so far (a copy)."""
+        self.seen = time.monotonic()
+        with self._run.news:
+            return list(self._run.frames)
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed, in a sentence for people; None if it did not."""
+        return self._run.error
+
+    @property
+    def done(self) -> bool:
+        """Finished, failed or cancelled: no frame will come any more."""
+        return self.cancelled or self._run.done
+
+    @property
+    def finished(self) -> bool:
+        """Done, and whole."""
+        return self._run.done and self._run.error is None and not self.cancelled
+
+    @property
+    def place(self) -> tuple[int, float] | None:
+        """(how many are before this one, about how many seconds it will wait); None once it has started."""
+        return None if self._run.started or self.done else self._position(self._run)
+
+    def cancel(self) -> None:
+        """Stop wanting it. The computation stops before its next step, unless somebody else asked for the same.
+
+        A row of a batch goes on with its neighbours, but counts as nobody's.
+        """
+        self.cancelled = True
+        with self._run.news:
+            self._run.news.notify_all()
+
+    def wait(self, seen: int, timeout: float) -> bool:
+        """Sleep until there are more than ``seen`` frames or the job is done; False when the time ran out."""
+        self.seen = time.monotonic()
+        with self._run.news:
+            return self._run.news.wait_for(lambda: self.done or len(self._run.frames) > seen, timeout)
+
+    def result(self, timeout: float | None = None) -> list[R]:
+        """Wait for the end; all frames.
+
+        Raises:
+            TimeoutError, or RuntimeError with the sentence for people when the job failed or was cancelled.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self.done:
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError("the computation takes longer than expected")
+            self.wait(len(self._run.frames), 0.5)
+        if not self.finished:
+            raise RuntimeError(self.error or STOPPED)
+        return self.frames
+
+
+class Engine(Protocol):
+    """Whatever computes: in this process, or later elsewhere."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes, for a program that is to give the same bits."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads torch uses for one operation."""
+
+    def submit(self, request: Work[R], session: str = "") -> Job[R]:
+        """Queue a request; returns at once. A result that is known already is there at once, too.
+
+        Raises:
+            ValueError: a request beyond the limits, or that makes no sense.
+            EngineBusy: the queue is full, the session has started too many runs, or the instance drains.
+        """
+
+    def compute(self, request: Work[R], timeout: float = 120.0) -> list[R]:
+        """Submit and wait for the end."""
+
+
+class Reception:
+    """What every engine does with a request before and after it is computed: known results are given away again, equal
+    requests share one run, the queue has an end, and a session's newer request takes the place of the waiting one."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._draining = False
+        self._starts = Allowances(limits.max_runs_per_minute)
+        self._work = threading.Condition(threading.RLock())
+        self._waiting: deque[Run] = deque()
+        self._runs: dict[tuple[object, ...], Run] = {}
+        self._results: OrderedDict[tuple[object, ...], list[Any]] = OrderedDict()
+
+    def _arrived(self) -> None:
+        """Something waits. The lock is held."""
+        raise NotImplementedError
+
+    def _place(self, run: Run) -> tuple[int, float]:
+        """(how many are before this one, about how many seconds it will wait)."""
+        raise NotImplementedError
+
+    def _drop_unwanted(self) -> None:
+        """Stop what nobody waits for any more. The lock is held."""
+        lease = self._limits.lease_seconds
+        for run in [run for run in self._waiting if not run.wanted(lease)]:
+            self._waiting.remove(run)
+            self._finish(run, error=STOPPED)
+        metrics.queued.set(len(self._waiting))
+
+    def submit(self, request: Work[R], session: str = "") -> Job[R]:
+        request.check(self._limits)
+        key = request.key()
+        with self._work:
+            known = self._results.get(key)
+            if known is not None:
+                self._results.move_to_end(key)
+                metrics.shared.inc()
+                run = Run(request, session)
+                run.frames, run.done, run.started = known, True, True
+                return self._job(request, run, session)
+            run = self._runs.get(key) or Run(request, session)
+            if run.key in self._runs:
+                metrics.shared.inc()
+                return self._job(request, run, session)
+            if self._draining:
+                raise _busy("draining", RESTARTING)
+            if session and self._starts.take(session):
+                raise _busy("runs", TOO_MANY)
+            place = self._supersede(session) if session and not run.short else len(self._waiting)
+            if len(self._waiting) >= self._limits.max_queue:
+                raise _busy("queue", BUSY)
+            job = self._job(request, run, session)
+            self._runs[run.key] = run
+            self._waiting.insert(place, run)
+            metrics.queued.set(len(self._waiting))
+            self._arrived()
+        return job
+
+    def compute(self, request: Work[R], timeout: float = 120.0) -> list[R]:
+        return self.submit(request).result(timeout)
+
+    def drain(self, seconds: float) -> bool:
+        """Take nothing new any more, send away who waits, and let what runs come to its end.
+
+        Returns:
+            Whether it has come there within so many seconds.
+        """
+        with self._work:
+            self._draining = True
+            for run in [run for run in self._waiting if not run.started]:
+                self._waiting.remove(run)
+                metrics.refused.labels("draining").inc()
+                self._finish(run, RESTARTING)
+            metrics.queued.set(len(self._waiting))
+        end = time.monotonic() + seconds
+        while self._runs and time.monotonic() < end:
+            time.sleep(0.05)  # not on the condition: a worker's wake-up call shall not come here
+        return not self._runs
+
+    def _job(self, request: Work[R], run: Run, session: str) -> Job[R]:
+        job = Job(request, run, self._place, session)
+        if not run.done:
+            run.jobs.append(job)
+        return job
+
+    def _supersede(self, session: str) -> int:
+        """A session's newer request takes the place of the one that waits: that place in the line."""
+        ahead = list(self._waiting)
+        for place, run in enumerate(self._waiting):
+            mine = [] if run.short else [job for job in run.jobs if job.session == session and not job.cancelled]
+            for job in mine:
+                job.cancel()
+            if mine:
+                ahead = ahead[:place]
+        self._drop_unwanted()
+        return sum(run in self._waiting for run in ahead)
+
+    def _line(self) -> list[Run]:
+        """Who waits, in the order in which they may start: what people look at before the curves below it."""
+        return sorted(self._waiting, key=lambda run: run.behind)
+
+    def _finish(self, run: Run, error: str | None = None) -> None:
+        self._runs.pop(run.key, None)
+        room = self._limits.remembered_mib * 2**20
+        if error is None and _size(run.frames) <= room / 2:  # one large result shall not drive out everybody's
+            self._results[run.key] = run.frames
+            size = sum(_size(frames) for frames in self._results.values())
+            while size > room:
+                _, oldest = self._results.popitem(last=False)
+                size -= _size(oldest)
+        run.end(error)
+
+
+def _busy(reason: str, text: str) -> EngineBusy:
+    metrics.refused.labels(reason).inc()
+    return EngineBusy(text)
+
+
+def _size(records: list[Record]) -> int:
+    return sum(record.nbytes for record in records)

@@ -1,0 +1,72 @@
+"""The engine that a first version of such an app would have, for comparison.
+
+python -m bench.naive_engine run app.py --server.port 8601      # the app on it, with the arguments of `streamlit`
+"""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import torch
+
+from adv_core.attacks.step import Step
+from adv_core.networks.device import pick_device
+from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.local import _frames
+from adv_core.serving.engine.networks import _Models
+from adv_core.serving.engine.queue import Job, Run
+from adv_core.serving.engine.work import Record, Work
+from adv_core.serving.limits import LIMITS, Limits
+
+R = TypeVar("R", bound=Record)
+
+
+class NaiveEngine:
+    """What a first version of such an app would do, kept for comparison (`bench/classroom.py`): every session computes
+    in its own thread, whenever it waits, and nothing is shared but the networks."""
+
+    def __init__(self, device: str = "auto", limits: Limits = LIMITS) -> None:
+        self._device, self._limits = device, limits
+        self._models = _Models(device)
+
+    @property
+    def device(self) -> str:
+        return str(pick_device(self._device))
+
+    @property
+    def threads(self) -> int:
+        return torch.get_num_threads()
+
+    def submit(self, request: Work[R], session: str = "") -> Job[R]:
+        request.check(self._limits)
+        run = Run(request, session)
+        run.started = True
+        job: _NaiveJob[R] = _NaiveJob(request, run, lambda _: (0, 0.0))
+        run.jobs.append(job)
+        if isinstance(request, Request):
+            self._models.classifier(request.classifier)
+        job.steps = self._models.begin([request])
+        return job
+
+    def compute(self, request: Work[R], timeout: float = 120.0) -> list[R]:
+        return self.submit(request).result(timeout)
+
+
+class _NaiveJob(Job[R]):
+    steps: Iterator[Step | Record]
+
+    def wait(self, seen: int, timeout: float) -> bool:
+        step = next(self.steps, None)
+        if step is None:
+            self._run.end()
+        else:
+            self._run.add(_frames(step, [self._run])[0] if isinstance(step, Step) else step)
+        return True
+
+
+if __name__ == "__main__":
+    from streamlit.web.cli import main
+
+    from adv_core.serving.engine import process
+
+    process.use(NaiveEngine())
+    main(prog_name="streamlit")
