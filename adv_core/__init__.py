@@ -23,7 +23,7 @@ from adv_core.classifiers import (
     list_classifiers,
     load_classifier,
 )
-from adv_core.images import ImageError, open_image
+from adv_core.decoding import ImageError, open_image
 from adv_core.objectives import (
     Custom,
     ExpectedTargeted,

@@ -15,7 +15,8 @@ from torch import Tensor
 from adv_core.attacks.mi_fgsm import mi_fgsm
 from adv_core.attacks.pgd import pgd
 from adv_core.classifiers import DEFAULT, Classifier, info_of, load_classifier
-from adv_core.images import Pixels, fit, from_pixels, open_image, to_png
+from adv_core.decoding import open_image
+from adv_core.images import Pixels, fit, from_pixels, to_png
 from adv_core.objectives import ExpectedTargeted, Targeted, Untargeted
 from adv_core.patches import Costly, Pasted, Place, Point, Priced, glasses, paste, random_places, stickers
 from adv_core.perturbation_sets import Box, Masked

@@ -18,10 +18,11 @@ from adv_core.attacks.step import run
 from adv_core.black_box_tasks import Steal, Transfer, passed
 from adv_core.camera_tasks import AlongKnob
 from adv_core.classifiers import Classifier, load_classifier
+from adv_core.decoding import open_image
 from adv_core.defence_tasks import Contest, Plain
 from adv_core.defences.filters import Defence
 from adv_core.fooling_tasks import Climb, Evolution, Wall, some_classes
-from adv_core.images import fit, from_pixels, open_image
+from adv_core.images import fit, from_pixels
 from adv_core.objectives import ExpectedTargeted, Margin, Targeted
 from adv_core.patch_tasks import ASSETS, BEFOREHAND, SIDE, TryPatch, Wear, patch_beforehand, photographs
 from adv_core.perturbation_sets import Linf

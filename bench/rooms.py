@@ -27,9 +27,10 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from adv_core.classifiers import DEFAULT
-from adv_core.images import fit, open_image, to_png
+from adv_core.decoding import open_image, read_png
+from adv_core.images import fit, to_png
 from adv_core.serving.classroom import Refused
-from adv_core.serving.classroom.challenges import Challenge, Judgement, Opinion, judge, look, read_png
+from adv_core.serving.classroom.challenges import Challenge, Judgement, Opinion, judge, look
 from adv_core.serving.classroom.database import database_url
 from adv_core.serving.classroom.store import Store
 from adv_core.serving.engine.attack import Request

@@ -11,8 +11,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.camera_tasks import NOT_JPEG, AlongKnob, Knob, Turn, View
 from adv_core.classifiers import DEFAULT, categories, info_of
+from adv_core.decoding import ImageError, open_image
 from adv_core.figures_camera import ORDINARY, ROBUST, enlarged, for_printing, view_chart
-from adv_core.images import ImageError, fit, open_image
+from adv_core.images import fit
 from adv_core.serving.engine.attack import Frame, Request
 from adv_core.serving.engine.look import Look, Pictures
 from adv_core.transforms.expectation import CAMERA

@@ -11,7 +11,8 @@ import torch
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
-from adv_core.datasets import centred
+from adv_core.datasets import as_digit, centred
+from adv_core.decoding import ImageError, open_image
 from adv_core.digit_tasks import (
     HELD_OUT,
     Attacked,
@@ -36,8 +37,6 @@ from adv_core.figures_training import (
     judged_chart,
     surface,
 )
-from adv_core.handwriting import as_digit
-from adv_core.images import ImageError, open_image
 from adv_core.networks.digit_network import checkpoint
 from adv_core.serving.engine.digits import CurvePoint, Digit, ErrorCurve, Model, digits
 from adv_core.serving.engine.work import Record, Work

@@ -8,7 +8,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from adv_core.images import ImageError, fit, open_image
+from adv_core.decoding import ImageError, open_image
+from adv_core.images import fit
 from pages.widgets.controls import Controls
 from pages.widgets.settings import OWN, PHOTOS
 from pages.widgets.stage import picture_uri

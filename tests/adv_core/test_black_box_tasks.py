@@ -12,7 +12,8 @@ from adv_core.attacks.mi_fgsm import mi_fgsm
 from adv_core.attacks.step import run
 from adv_core.black_box_tasks import JUDGED, Passed, Steal, Transfer, passed
 from adv_core.classifiers import Classifier, ClassifierError, load_classifier
-from adv_core.images import fit, from_pixels, open_image
+from adv_core.decoding import open_image
+from adv_core.images import fit, from_pixels
 from adv_core.objectives import Untargeted
 from adv_core.perturbation_sets import Linf
 from adv_core.serving.engine.look import Pictures

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from adv_core.classifiers import DEFAULT, Classifier, load_classifier
-from adv_core.images import fit, from_pixels, open_image
+from adv_core.decoding import open_image
+from adv_core.images import fit, from_pixels
 from adv_core.patch_tasks import (
     ASSETS,
     BEFOREHAND,

@@ -142,7 +142,8 @@ def test_trials_count_what_fell() -> None:
 
 
 def test_a_real_network_falls_to_everything_at_once_and_not_to_a_turn() -> None:
-    from adv_core.images import fit, open_image
+    from adv_core.decoding import open_image
+    from adv_core.images import fit
     from pages.widgets.photograph import ASSETS
 
     class Here:

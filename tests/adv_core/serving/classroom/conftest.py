@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adv_core.decoding import read_png
 from adv_core.images import to_png
-from adv_core.serving.classroom.challenges import Challenge, Judgement, Opinion, read_png
+from adv_core.serving.classroom.challenges import Challenge, Judgement, Opinion
 from adv_core.serving.classroom.database import database_url
 from adv_core.serving.classroom.store import Store
 from adv_core.serving.limits import Limits

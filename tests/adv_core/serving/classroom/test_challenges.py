@@ -13,9 +13,10 @@ from torch import Tensor
 
 from adv_core import Classifier, Linf, Targeted, Untargeted, load_classifier, pgd, run
 from adv_core.classifiers import DEFAULT
+from adv_core.decoding import read_png
 from adv_core.images import from_pixels, to_pixels, to_png
 from adv_core.serving.classroom import Refused
-from adv_core.serving.classroom.challenges import Challenge, as_jpeg, judge, look, read_png
+from adv_core.serving.classroom.challenges import Challenge, as_jpeg, judge, look
 from adv_core.serving.engine.queue import EngineBusy
 from adv_core.transforms.expectation import CAMERA, Transformed
 

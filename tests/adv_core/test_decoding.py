@@ -19,21 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from adv_core import images
-from adv_core.images import (
-    MAX_BYTES,
-    MAX_PIXELS,
-    ImageError,
-    amplify,
-    fit,
-    from_pixels,
-    is_8bit,
-    open_image,
-    round_to_8bit,
-    to_pixels,
-    to_png,
-    to_tensor,
-)
+from adv_core import decoding
+from adv_core.decoding import MAX_BYTES, MAX_PIXELS, ImageError, open_image
+from adv_core.images import amplify, fit, from_pixels, is_8bit, round_to_8bit, to_pixels, to_png, to_tensor
 
 RNG = np.random.default_rng(7)
 
@@ -746,7 +734,7 @@ def test_heavy_notes_in_a_tiff_are_not_even_read() -> None:
     data += notes + b"\1\0\0\0" * (2 * numbers)
     made = 0
 
-    make = images.TiffImagePlugin.IFDRational.__init__
+    make = decoding.TiffImagePlugin.IFDRational.__init__
 
     def count(*values: Any) -> None:
         nonlocal made
@@ -754,7 +742,7 @@ def test_heavy_notes_in_a_tiff_are_not_even_read() -> None:
         make(*values)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(images.TiffImagePlugin.IFDRational, "__init__", count)
+        patch.setattr(decoding.TiffImagePlugin.IFDRational, "__init__", count)
         assert array(data)[..., 0].ravel().tolist() == list(range(16))
         assert made == 0
         Image.open(io.BytesIO(data)).load()
@@ -801,7 +789,7 @@ def test_worst_cases_stay_below_500_megabytes(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(images.__file__).parents[1],
+        cwd=Path(decoding.__file__).parents[1],
     )
     lines = [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
     sizes = [tuple(line[:2]) for line in lines]
@@ -833,14 +821,14 @@ def fail_with(error: BaseException) -> Callable[[object], Image.Image]:
     ids=lambda error: type(error).__name__,
 )
 def test_every_exception_becomes_an_image_error(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(images._READERS, "PNG", fail_with(error))
+    monkeypatch.setitem(decoding._READERS, "PNG", fail_with(error))
     word = "too many pixels" if isinstance(error, MemoryError) else "damaged"
     assert word in refused(SAMPLES["png"])
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_interrupts_are_not_swallowed(error: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(images._READERS, "PNG", fail_with(error()))
+    monkeypatch.setitem(decoding._READERS, "PNG", fail_with(error()))
     with pytest.raises(error):
         open_image(SAMPLES["png"])
 
@@ -1131,6 +1119,6 @@ def test_rounding_gives_the_nearest_8bit_value(value: float) -> None:
 def test_importing_needs_no_torchvision() -> None:
     # From the file, because the package as a whole may import what it likes.
     code = "import runpy, sys; sys.modules['torchvision'] = None; print(runpy.run_path(sys.argv[1])['MAX_PIXELS'])"
-    command = [sys.executable, "-c", code, images.__file__]
+    command = [sys.executable, "-c", code, decoding.__file__]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(MAX_PIXELS)]

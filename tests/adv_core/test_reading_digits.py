@@ -5,8 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFilter
 
-from adv_core.datasets import mnist
-from adv_core.handwriting import as_digit
+from adv_core.datasets import as_digit, mnist
 from adv_core.networks.digit_network import checkpoint
 
 

@@ -1,0 +1,562 @@
+"""Strangers' bytes become pixels, or a sentence that says why not.
+
+An uploaded file is hostile until proven otherwise. `open_image` turns it into an RGB image or
+raises `ImageError`, whose message can be shown to a visitor as it stands. It promises to stay
+below two seconds and 500 MB for any file of up to `MAX_BYTES`. Pillow alone does not: a crafted
+file can keep its parsers busy for minutes. Hence the budgets below, which no ordinary picture
+comes near. They are all enforced before the pixels are decoded. `read_png` is stricter: it takes
+a PNG of 8-bit RGB of one size, and gives exactly its values.
+"""
+
+import io
+import math
+import struct
+from collections.abc import Callable, Iterator
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageCms,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+Box = tuple[int, int, int, int]
+
+FORMATS = ("JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF")
+"""What `open_image` accepts, by the names that visitors know."""
+
+MAX_BYTES = 10 * 2**20
+"""The largest file that `open_image` accepts, in bytes."""
+
+MAX_PIXELS = 40_000_000
+"""The largest picture that `open_image` accepts, in pixels."""
+
+# Pillow keeps a pointer for each row: a picture one pixel wide and 40 million high needs twice
+# the memory of a square one. No JPEG is longer than this.
+_MAX_SIDE = 65_535
+
+# What the decoders have to unpack, in bytes. Only formats that need more than five bytes for
+# each pixel (16-bit colour, WebP with its two working canvases) reach this before MAX_PIXELS:
+# at 25 megapixels if they need eight.
+_MAX_RAW_BYTES = 200_000_000
+
+# A progressive JPEG is drawn in several scans, each of them a walk over the whole picture that
+# may cost only twenty bytes of file. This allows 20 scans at 40 megapixels and 100 at 8.
+_MAX_SCANNED_PIXELS = 800_000_000
+
+# Pillow's decoder for run-length encoded BMP is a Python loop over the pixels.
+_MAX_BMP_RLE_PIXELS = 4_000_000
+
+# Every step of Pillow's own parsers begins with a read. Ordinary pictures need a few thousand.
+_MAX_READS = 200_000
+
+_MAX_TIFF_SEGMENTS = 65_536  # strips or tiles
+_MAX_PNG_COMPRESSED_NOTES = 20  # each unpacks to 1 MiB at most
+_MAX_JPEG_EXIF_PARTS = 16  # a camera writes one
+
+_STRIP_PIXELS = 2**18  # small enough for the processor's cache, which halves the time
+
+_NOT_A_FILE = "No picture file was received. Please choose a file and try again."
+_EMPTY = "This file is empty. Please choose another picture."
+_TOO_HEAVY = "This file is larger than 10 MB. Please make the picture smaller and try again."
+_TOO_LARGE = (
+    "This picture has too many pixels to open here. Please make it smaller, for example 4000 × 3000, and try again."
+)
+_UNKNOWN = f"This file is not a picture that can be opened here. Please use {', '.join(FORMATS[:-1])} or {FORMATS[-1]}."
+_HEIC = "HEIC and AVIF pictures cannot be opened here. Please save the picture as JPEG or PNG and upload that."
+_SVG = "An SVG drawing cannot be opened here. Please export it as PNG or take a screenshot of it."
+_PDF = "A PDF document is not a picture. Please save the page you want as JPEG or PNG."
+_DAMAGED = (
+    "This picture is damaged or incomplete. "
+    "Please open it in another program, save it as JPEG or PNG, and upload the new copy."
+)
+_UNUSUAL = (
+    "This picture is stored in an unusual way that cannot be opened here. "
+    "Please open it in another program, save it as JPEG or PNG, and upload the new copy."
+)
+
+
+class ImageError(ValueError):
+    """A file that cannot be used as a picture.
+
+    The message is one or two plain sentences for a visitor: what is wrong and what to do.
+    """
+
+
+def open_image(data: bytes) -> Image.Image:
+    """Open an uploaded picture as a person would see it on a white page.
+
+    JPEG, PNG, WebP, BMP, GIF and TIFF are accepted. The picture is turned upright, transparent
+    parts become white, an animation gives its first frame, and deep greyscale is scaled to 8
+    bits. Colour profiles are ignored.
+
+    Args:
+        data: the whole file, at most `MAX_BYTES` bytes and `MAX_PIXELS` pixels (25 million for
+            the few kinds that take more to decode, such as WebP and 16-bit colour).
+
+    Returns:
+        An image in mode RGB: fully loaded, without metadata, independent of `data`.
+
+    Raises:
+        ImageError: for anything else; no other `Exception` escapes. The message is meant to be
+            shown to the visitor.
+    """
+    if not isinstance(data, bytes):
+        raise ImageError(_NOT_A_FILE)
+    if not data:
+        raise ImageError(_EMPTY)
+    if len(data) > MAX_BYTES:
+        raise ImageError(_TOO_HEAVY)
+    kind = _kind_of(data)
+    try:
+        return _decode(data, kind)
+    except ImageError:
+        raise
+    except MemoryError:
+        problem = _TOO_LARGE
+    except Exception:
+        # Damaged files make Pillow raise nearly every exception there is.
+        problem = _DAMAGED
+    # Raised out here, so that the error does not hold the frames of the failed decoder, and with
+    # them a half decoded picture, alive.
+    raise ImageError(problem)
+
+
+_SIGNATURES: dict[str, tuple[bytes, ...]] = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "BMP": (b"BM",),
+    "TIFF": (b"II*\0", b"MM\0*"),
+}
+
+# The readers are called directly rather than through Image.open. This limits the formats just as
+# its `formats` argument would, and leaves out its warning about large pictures, which could only
+# be silenced through state that all threads share. Our own size check is stricter. It also reads
+# a multi-picture JPEG as a plain one, which gives the same first picture with less parsing.
+_READERS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+}
+
+_HEIF_BRANDS = b"heic heix heim heis hevc hevx mif1 msf1 avif avis".split()
+
+
+def _kind_of(data: bytes) -> str:
+    """The name of the reader for this file, from its first bytes."""
+    for kind, signatures in _SIGNATURES.items():
+        if data.startswith(signatures):
+            return kind
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        raise ImageError(_HEIC)
+    if b"%PDF-" in data[:1024]:
+        raise ImageError(_PDF)
+    if b"<svg" in data[:4096].lower():
+        raise ImageError(_SVG)
+    raise ImageError(_UNKNOWN)
+
+
+def _decode(data: bytes, kind: str) -> Image.Image:
+    picture, turn = _draw(data, kind)
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _draw(data: bytes, kind: str) -> tuple[Image.Image, Image.Transpose | None]:
+    """The picture as stored, in RGB, and how to turn it.
+
+    The decoder and its memory are gone when this returns, before any turning begins.
+    """
+    if kind == "TIFF":
+        data = _first_page(data)
+    _check_notes(data, kind)
+    image = _READERS[kind](_Source(data))
+    _check_size(image)
+    _check_effort(image, data)
+    drawn = _drawn_box(image)
+    image.load()
+    if kind == "PNG":
+        _scale_key_colour(image, depth=data[24])
+    picture = _on_white(image, drawn)
+    turn = _turn(image)
+    image.close()
+    return picture, turn
+
+
+class _Source(io.BytesIO):
+    """The file, to be read a limited number of times.
+
+    A file can be made of a million tiny parts. Counting the reads stops all such floods alike:
+    PNG chunks, GIF extensions, JPEG segments and filler bytes, BMP runs.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._reads_left = _MAX_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._reads_left -= 1
+        if self._reads_left < 0:
+            raise ImageError(_UNUSUAL)
+        return super().read(size)
+
+
+# --------------------------------------------------------------------------------------
+# What a file may cost
+# --------------------------------------------------------------------------------------
+
+
+def _check_notes(data: bytes, kind: str) -> None:
+    """Refuse a file with masses of metadata, which Pillow unpacks as soon as it opens it."""
+    if kind == "PNG":
+        notes = sum(data.count(name) for name in (b"zTXt", b"iTXt", b"iCCP"))
+        if notes > _MAX_PNG_COMPRESSED_NOTES:
+            raise ImageError(_UNUSUAL)
+    # Pillow joins the parts pairwise: thousands of them mean copying gigabytes.
+    if kind == "JPEG" and data.count(b"Exif\0\0") > _MAX_JPEG_EXIF_PARTS:
+        raise ImageError(_UNUSUAL)
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if max(width, height) > _MAX_SIDE or width * height > MAX_PIXELS:
+        raise ImageError(_TOO_LARGE)
+
+
+def _check_effort(image: ImageFile.ImageFile, data: bytes) -> None:
+    """Refuse a picture that takes too long, or too much memory, to decode for its size."""
+    stored = segment = image.width * image.height
+    compression = "jpeg" if image.format == "JPEG" else image.info.get("compression")
+    scans = data.count(b"\xff\xda") if compression == "jpeg" else 1
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        if compression not in _TIFF_COMPRESSIONS:
+            raise ImageError(_UNUSUAL)
+        stored, segment = _tiff_areas(image)
+    if stored * _raw_bytes_per_pixel(image, scans) > _MAX_RAW_BYTES:
+        raise ImageError(_TOO_LARGE)
+    if scans * segment > _MAX_SCANNED_PIXELS:
+        raise ImageError(_UNUSUAL)
+    if image.format == "JPEG" and _is_arithmetic(image, data):
+        raise ImageError(_UNUSUAL)
+    run_length_bmp = image.format == "BMP" and image.tile[0].codec_name == "bmp_rle"
+    if run_length_bmp and stored > _MAX_BMP_RLE_PIXELS:
+        raise ImageError(_TOO_LARGE)
+
+
+def _raw_bytes_per_pixel(image: ImageFile.ImageFile, scans: int) -> int:
+    """Roughly what the decoder unpacks for each pixel; slow formats count as much as large ones."""
+    slow = image.mode in ("LAB", "I", "F")
+    keeps_coefficients = image.mode == "CMYK" and scans > 1
+    if image.format == "WEBP" or slow or keeps_coefficients:
+        return 8
+    arguments = image.tile[0].args
+    # Pillow's names for raw layouts: a letter for each channel, then the depth, as in "RGBA;16B".
+    layout = arguments if isinstance(arguments, str) else arguments[0] if arguments else ""
+    if not isinstance(layout, str):
+        return 1  # GIF
+    channels, _, depth = layout.partition(";")
+    return len(channels) * (2 if depth.startswith("16") else 1)
+
+
+def _is_arithmetic(image: ImageFile.ImageFile, data: bytes) -> bool:
+    """Whether a JPEG uses arithmetic coding, which is very slow and which no browser shows."""
+    channels = len(image.getbands())
+    frame = struct.pack(">HBHH", 8 + 3 * channels, 8, image.height, image.width)
+    return any(bytes((0xFF, marker)) + frame in data for marker in range(0xC9, 0xD0))
+
+
+# --------------------------------------------------------------------------------------
+# TIFF and EXIF directories
+# --------------------------------------------------------------------------------------
+
+_ORIENTATION = 274
+_SHORT = 3  # the type of a 16-bit number
+
+_WIDTH, _HEIGHT, _PHOTOMETRIC, _ROWS_PER_STRIP = 256, 257, 262, 278
+_TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT = 322, 323, 339
+
+# Only what it takes to draw the picture. Left out are the names, the resolution, the colour
+# profile and the camera's notes: each of them may hold millions of numbers.
+_TIFF_TAGS = {_WIDTH, _HEIGHT, _PHOTOMETRIC, _ORIENTATION, _SAMPLE_FORMAT}
+_TIFF_TAGS |= {258, 259, 266, 277, 284, 317, 320, 338}  # depth, coding, channels, palette, alpha
+_TIFF_TAGS |= {273, _ROWS_PER_STRIP, 279, _TILE_WIDTH, _TILE_HEIGHT, 324, 325}  # strips, tiles
+_TIFF_TAGS |= {292, 293, 347, 529, 530, 531, 532}  # fax and JPEG options, YCbCr
+
+# Left out: LZMA (too slow), and a few that hardly any program writes.
+_TIFF_COMPRESSIONS = {"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "zstd"}
+_TIFF_COMPRESSIONS |= {"jpeg", "tiff_ccitt", "group3", "group4"}
+
+
+def _directory(data: bytes) -> tuple[str, int, dict[int, bytes]]:
+    """The first directory of a TIFF file or an EXIF block.
+
+    Returns:
+        The byte order for `struct`, where the directory begins, and its entries: tag to the 12
+        bytes of (tag, type, count, value or where to find it).
+
+    Raises:
+        ImageError, struct.error: if there is no complete directory.
+    """
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
+    if order is None:
+        raise ImageError(_DAMAGED)
+    (start,) = struct.unpack_from(order + "L", data, 4)
+    (length,) = struct.unpack_from(order + "H", data, start)
+    listing = data[start + 2 : start + 2 + 12 * length]
+    if len(listing) != 12 * length:
+        raise ImageError(_DAMAGED)
+    entries: dict[int, bytes] = {}
+    for at in range(0, len(listing), 12):
+        (tag,) = struct.unpack_from(order + "H", listing, at)
+        entries.setdefault(tag, listing[at : at + 12])
+    return order, start, entries
+
+
+def _first_page(data: bytes) -> bytes:
+    """A TIFF reduced to its first page, and the directory of that to `_TIFF_TAGS`."""
+    order, start, entries = _directory(data)
+    kept = [entry for tag, entry in entries.items() if tag in _TIFF_TAGS]
+    for entry in kept:
+        (count,) = struct.unpack_from(order + "L", entry, 4)
+        if count > _MAX_TIFF_SEGMENTS:
+            raise ImageError(_UNUSUAL)
+    no_next_page = bytes(4)
+    directory = struct.pack(order + "H", len(kept)) + b"".join(kept) + no_next_page
+    return data[:start] + directory + data[start + len(directory) :]
+
+
+def _tiff_areas(image: TiffImagePlugin.TiffImageFile) -> tuple[int, int]:
+    """npt.NDArray[np.uint8] stored in a TIFF, tiles counted in full, and pixels in one of its strips or tiles."""
+    tags = image.tag_v2
+    width, height = tags[_WIDTH], tags[_HEIGHT]
+    if _TILE_WIDTH not in tags and _TILE_HEIGHT not in tags:
+        return width * height, width * min(height, tags.get(_ROWS_PER_STRIP, height))
+    tile_width, tile_height = tags[_TILE_WIDTH], tags[_TILE_HEIGHT]
+    tiles = math.ceil(width / tile_width) * math.ceil(height / tile_height)
+    return tiles * tile_width * tile_height, tile_width * tile_height
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """How to turn a loaded picture upright. (Pillow has already turned a TIFF.)"""
+    exif = image.info.get("exif")
+    if not isinstance(exif, bytes):
+        return None
+    # One of these is Pillow's, and some programs write another one themselves.
+    exif = exif.removeprefix(b"Exif\0\0").removeprefix(b"Exif\0\0")
+    if not exif:
+        return None
+    try:
+        # Not Image.getexif: it warns about what it cannot read, and unpacks whatever is there.
+        order, _, entries = _directory(exif)
+        entry = entries.get(_ORIENTATION)
+        if entry is None:
+            return None
+        _, kind, count, orientation = struct.unpack_from(order + "HHLH", entry)
+    except Exception:  # notes about the picture that cannot be read do not make the picture unreadable
+        return None
+    return _TURNS.get(orientation) if (kind, count) == (_SHORT, 1) else None
+
+
+# --------------------------------------------------------------------------------------
+# From any mode to RGB on white
+# --------------------------------------------------------------------------------------
+
+_DEEP_GREY_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
+
+
+def _drawn_box(image: ImageFile.ImageFile) -> Box:
+    """The part of the canvas that the first frame covers, before loading."""
+    whole = (0, 0, *image.size)
+    if image.format in ("GIF", "PNG"):
+        return image.tile[0].extents or whole
+    return whole
+
+
+def _scale_key_colour(image: Image.Image, depth: int) -> None:
+    """Bring the transparent colour of a PNG to the depth that Pillow has unpacked it to."""
+    key = image.info.get("transparency")
+    if image.mode == "L" and isinstance(key, int):
+        largest = 2**depth - 1
+        image.info["transparency"] = (key & largest) * 255 // largest
+    elif image.mode == "RGB" and isinstance(key, tuple) and depth == 16:
+        image.info["transparency"] = tuple(value >> 8 for value in key)
+
+
+def _on_white(image: ImageFile.ImageFile, drawn: Box) -> Image.Image:
+    """A loaded image in RGB on a white page, strip by strip to save memory."""
+    page = Image.new("RGB", image.size, "white")
+    paint = _painter(image)
+    for box in _strips(drawn):
+        strip = paint(image.crop(box))
+        page.paste(strip, box, strip if strip.mode == "RGBA" else None)
+    return page
+
+
+def _strips(box: Box) -> Iterator[Box]:
+    left, top, right, bottom = box
+    rows = max(1, _STRIP_PIXELS // max(1, right - left))
+    for upper in range(top, bottom, rows):
+        yield left, upper, right, min(upper + rows, bottom)
+
+
+def _painter(image: ImageFile.ImageFile) -> Callable[[Image.Image], Image.Image]:
+    """The function that turns a strip of this image into RGB, or RGBA if it is transparent."""
+    if image.mode in _DEEP_GREY_MODES:
+        return _deep_grey_painter(image)
+    if image.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return ImageCms.buildTransform(lab, srgb, "LAB", "RGB").apply
+    return _paint
+
+
+def _paint(strip: Image.Image) -> Image.Image:
+    if strip.mode == "La":  # premultiplied, which Pillow converts to nothing but LA
+        strip = strip.convert("LA")
+    mode = "RGBA" if strip.has_transparency_data else "RGB"
+    return strip if strip.mode == mode and mode == "RGBA" else strip.convert(mode)
+
+
+def _deep_grey_painter(image: ImageFile.ImageFile) -> Callable[[Image.Image], Image.Image]:
+    """Scale greyscale of more than 8 bits, where Pillow's own conversion would cut it off."""
+    tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else None
+    unsigned = image.mode == "I" and tags is not None and 1 in _as_tuple(tags, _SAMPLE_FORMAT, 1)
+    black, white = _grey_range(image, unsigned)
+    if tags is not None and tags.get(_PHOTOMETRIC) == 0:  # stored as a negative
+        black, white = white, black
+    key = image.info.get("transparency")
+
+    def paint(strip: Image.Image) -> Image.Image:
+        values = _grey_values(strip, unsigned)
+        scaled = (values.astype(np.float64) - black) * (255 / (white - black))
+        grey = np.rint(np.nan_to_num(np.clip(scaled, 0, 255))).astype(np.uint8)
+        if key is not None:
+            grey[values == key] = 255
+        return Image.fromarray(grey).convert("RGB")
+
+    return paint
+
+
+def _as_tuple(tags: TiffImagePlugin.ImageFileDirectory_v2, tag: int, default: int) -> tuple[int]:
+    value = tags.get(tag, default)
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _grey_values(strip: Image.Image, unsigned: bool) -> npt.NDArray[np.generic]:
+    values = np.asarray(strip)
+    # Pillow keeps unsigned 32-bit numbers in signed ones.
+    return values.view(np.uint32) if unsigned else values
+
+
+def _grey_range(image: Image.Image, unsigned: bool) -> tuple[float, float]:
+    """The values that stand for black and white.
+
+    16-bit numbers have a fixed range. For wider ones it is the usual range they fit in, from 0
+    to 1 (fractions only), 255 or 65535, or else from their smallest value to their largest.
+    """
+    if image.mode.startswith("I;16"):
+        return 0.0, 65535.0
+    low, high = math.inf, -math.inf
+    for box in _strips((0, 0, *image.size)):
+        values = _grey_values(image.crop(box), unsigned)
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    usual = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+    for white in usual:
+        if low >= 0 and high <= white:
+            return 0.0, white
+    return low, high if high > low else low + 1
+
+
+# --------------------------------------------------------------------------------------
+# Between images, pixels and tensors
+# --------------------------------------------------------------------------------------
+
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_RGB = 2
+_COLOURS = {0: "in grey", 3: "with a palette", 4: "with an alpha channel", 6: "with an alpha channel"}
+_SAVE = "Please save it as PNG with 8 bits a colour, RGB, without transparency."
+
+
+def read_png(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
+    """The pixels of a PNG with 8 bits a colour, RGB, of exactly that size, (height, width, 3) uint8.
+
+    Only the chunks that hold the pixels are decoded. Notes, profiles and the like are neither read nor kept.
+
+    Raises:
+        ImageError: for anything else, with a sentence for whoever uploaded it.
+    """
+    # What cannot be compressed at all is a little larger than its pixels; notes may take as much again.
+    if len(data) > 2 * (3 * height * width + height) + 2**16:
+        raise ImageError(f"This file is too large for a picture of {width} × {height} pixels.")
+    if not data.startswith(_SIGNATURE):
+        raise ImageError(f"This is not a PNG file. {_SAVE}")
+    kept = [_SIGNATURE]
+    try:
+        for name, chunk, body in _chunks(data):
+            if name == b"IHDR":
+                _check_header(body, height, width)
+            if name == b"acTL":
+                raise ImageError("This PNG is animated. Please hand in a single picture.")
+            if name == b"tRNS":
+                raise ImageError(f"This PNG has a transparent colour. {_SAVE}")
+            if name in (b"IHDR", b"IDAT", b"IEND"):
+                kept.append(chunk)
+        # Not Image.open: it would try every format there is.
+        image = PngImagePlugin.PngImageFile(io.BytesIO(b"".join(kept)))
+        image.load()
+    except ImageError:
+        raise
+    except Exception as error:  # damaged files make Pillow raise nearly every exception there is
+        raise ImageError("This PNG is damaged or incomplete. Please save the picture again.") from error
+    pixels = np.asarray(image)
+    if image.mode != "RGB" or pixels.shape != (height, width, 3) or pixels.dtype != np.uint8:
+        raise ImageError(f"This picture cannot be judged. {_SAVE}")
+    return pixels
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """(name, the whole chunk, its body) of each chunk up to the end of the picture."""
+    at, name = len(_SIGNATURE), b""
+    while name != b"IEND":
+        length, name = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data) or (at == len(_SIGNATURE) and name != b"IHDR"):
+            raise ValueError("not a whole PNG")
+        yield name, data[at:end], data[at + 8 : at + 8 + length]
+        at = end
+
+
+def _check_header(body: bytes, height: int, width: int) -> None:
+    has_width, has_height, depth, colour = struct.unpack_from(">IIBB", body)
+    if (has_height, has_width) != (height, width):
+        raise ImageError(f"This picture has {has_width} × {has_height} pixels, and it has to have {width} × {height}.")
+    if depth != 8:
+        raise ImageError(f"This PNG has {depth} bits a colour. {_SAVE}")
+    if colour != _RGB:
+        raise ImageError(f"This PNG is stored {_COLOURS.get(colour, 'in an unusual way')}. {_SAVE}")
