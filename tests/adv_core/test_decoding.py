@@ -752,7 +752,7 @@ def test_heavy_notes_in_a_tiff_are_not_even_read() -> None:
 PROBE = """
 import resource, sys
 from pathlib import Path
-from adv_core.images import open_image
+from adv_core.decoding import open_image
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
