@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
-from adv_core.figures import PALETTE
 from adv_core.plane import Landscape, Path, Window, turn
+from pages.widgets.charts import PALETTE
 
 # Seen on light and on dark pages, and on the orange of a high loss.
 INK, STEP, BACK, ONE_STEP = "#6b7680", PALETTE[0], PALETTE[2], PALETTE[3]

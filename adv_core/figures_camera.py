@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from adv_core.figures import PALETTE
 from adv_core.images import to_png
+from pages.widgets.charts import PALETTE
 
 ORDINARY, ROBUST = PALETTE[1], PALETTE[0]
 _GREY = "#8a8f98"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from adv_core.figures import PALETTE
+from pages.widgets.charts import PALETTE
 
 _GREY = "#8a8f98"
 SAFE, FALLEN, UNKNOWN = PALETTE[0], PALETTE[1], "#b9bec7"

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from adv_core.figures import PALETTE
 from adv_core.speech.recogniser import Moment
 from adv_core.speech.sound import FULL, Samples
+from pages.widgets.charts import PALETTE
 
 # From dark to light, and as well told apart without colour: a few points of viridis.
 _SCALE = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], float)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from adv_core.figures import PALETTE
+from pages.widgets.charts import PALETTE
 
 # One colour a network, on every chart of the lesson.
 STANDARD, ROBUST, STRONGER, OWN = PALETTE[1], PALETTE[0], PALETTE[2], PALETTE[3]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from adv_core.figures import PALETTE
+from pages.widgets.charts import PALETTE
 
 _GREY = "#8a8f98"
 

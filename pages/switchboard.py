@@ -8,7 +8,7 @@ import streamlit as st
 
 # adv_core first: it sets how torch's threads wait, which has to happen before torch is imported.
 from adv_core.serving.memory import Collector, set_aside_what_stays
-from pages.widgets.lesson import CLASSROOM, LAB, LESSONS
+from pages.contents import CLASSROOM, LAB, LESSONS
 
 
 @st.cache_resource(show_spinner=False)

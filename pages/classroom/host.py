@@ -7,7 +7,6 @@ import segno
 import streamlit as st
 
 from adv_core.classifiers import DEFAULT, REGISTRY, categories, info_of, list_classifiers
-from adv_core.figures_classroom import board_csv, board_picture
 from adv_core.images import Pixels, fit
 from adv_core.serving.classroom import Refused
 from adv_core.serving.classroom.challenges import RULES, Challenge, Opinion, RuleName
@@ -16,14 +15,10 @@ from adv_core.serving.classroom.records import Draft, Room
 from adv_core.serving.classroom.store import CODE_LENGTH, LETTERS, MAX_MINUTES, Store
 from adv_core.serving.engine.attack import Frame, Request
 from adv_core.serving.limits import LIMITS
-from pages.widgets.controls import Controls
-from pages.widgets.cookie import remember, remembered
-from pages.widgets.countdown import countdown
-from pages.widgets.lesson import opening, presenting
-from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import gallery, needs_own, own_picture, photograph, sample
-from pages.widgets.query import number, sequence, word
-from pages.widgets.rooms import (
+from pages.classroom.charts import board_csv, board_picture
+from pages.classroom.cookie import remember, remembered
+from pages.classroom.countdown import countdown
+from pages.classroom.rooms import (
     STYLE,
     base,
     board_of,
@@ -35,6 +30,11 @@ from pages.widgets.rooms import (
     left,
     the_store,
 )
+from pages.widgets.controls import Controls
+from pages.widgets.lesson import opening, presenting
+from pages.widgets.live import follow, job_for
+from pages.widgets.photograph import gallery, needs_own, own_picture, photograph, sample
+from pages.widgets.query import number, sequence, word
 from pages.widgets.settings import OWN, PHOTOS, class_named
 from pages.widgets.stage import picture_uri
 from pages.widgets.verdict import percent

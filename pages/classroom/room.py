@@ -15,13 +15,9 @@ from adv_core.serving.classroom.nicknames import MAX_LETTERS
 from adv_core.serving.classroom.records import Member, Room
 from adv_core.serving.classroom.store import CODE_LENGTH, LETTERS, Store
 from adv_core.serving.limits import LIMITS
-from pages.widgets import settings as lab
-from pages.widgets.controls import Controls
-from pages.widgets.cookie import remember, remembered
-from pages.widgets.countdown import countdown
-from pages.widgets.lesson import opening
-from pages.widgets.query import limits, sequence, to_query
-from pages.widgets.rooms import (
+from pages.classroom.cookie import remember, remembered
+from pages.classroom.countdown import countdown
+from pages.classroom.rooms import (
     STYLE,
     base,
     board_of,
@@ -32,6 +28,10 @@ from pages.widgets.rooms import (
     left,
     the_store,
 )
+from pages.widgets import settings as lab
+from pages.widgets.controls import Controls
+from pages.widgets.lesson import opening
+from pages.widgets.query import limits, sequence, to_query
 from pages.widgets.stage import picture_uri
 
 EVERY = 3.0  # seconds between two looks at the room; a hundred phones look at the same time

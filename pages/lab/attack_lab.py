@@ -11,12 +11,12 @@ from PIL import Image
 from adv_core.attacks.ascent import default_step_size
 from adv_core.attacks.catalogue import ATTACKS
 from adv_core.classifiers import DEFAULT, ClassifierError, categories, fetch, info_of, list_classifiers
-from adv_core.figures import curve, loss_chart, side_by_side
 from adv_core.images import amplify, fit, shrink, to_png
 from adv_core.serving.engine.attack import SHOWN_SIDE, Frame, Request, thin
 from adv_core.serving.engine.process import default_engine
 from adv_core.serving.limits import LIMITS
 from pages.widgets import settings as lab
+from pages.widgets.charts import curve, loss_chart, side_by_side
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import presenting
 from pages.widgets.live import drop_jobs, follow, job_for, request_of

@@ -10,9 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.defences.masking import QUERIES, SERIES, symptoms
 from adv_core.defences.smoothing import ALPHA
-from adv_core.figures import PALETTE
 from adv_core.figures_judge import angle_chart, between_chart, certified_chart, series_chart, vote_chart
-from adv_core.figures_mnist import sheet
 from adv_core.figures_training import ROBUST, STANDARD, STRONGER, error_curves
 from adv_core.judge_tasks import (
     Between,
@@ -27,7 +25,9 @@ from adv_core.judge_tasks import (
     Vote,
 )
 from adv_core.serving.engine.digits import CurvePoint, Digit, ErrorCurve, digits
+from pages.widgets.charts import PALETTE
 from pages.widgets.controls import Controls
+from pages.widgets.digits import sheet
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table
 from pages.widgets.live import follow, job_for
 from pages.widgets.query import number, solved, word

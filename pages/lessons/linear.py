@@ -10,8 +10,6 @@ from torch import Tensor
 
 from adv_core.classical import Standing, compare
 from adv_core.datasets import Digits, Split, centred, mnist
-from adv_core.figures import PALETTE, curve
-from adv_core.figures_mnist import ink, sheet, signed, training_chart
 from adv_core.linear import (
     Epoch,
     Evidence,
@@ -26,7 +24,9 @@ from adv_core.linear import (
     worst_margin,
 )
 from pages.widgets.canvas import canvas
+from pages.widgets.charts import PALETTE, curve
 from pages.widgets.controls import Controls
+from pages.widgets.digits import ink, sheet, signed, training_chart
 from pages.widgets.lesson import chart, closing, for_the_lecturer, opening, pictures, presenting, table
 from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, quiz

@@ -25,7 +25,6 @@ from adv_core.digit_tasks import (
     Update,
     Walk,
 )
-from adv_core.figures_mnist import ink, sheet, signed
 from adv_core.figures_training import (
     OWN,
     ROBUST,
@@ -43,6 +42,7 @@ from adv_core.serving.engine.work import Record, Work
 from adv_core.training import Recipe
 from pages.widgets.canvas import canvas
 from pages.widgets.controls import Controls
+from pages.widgets.digits import ink, sheet, signed
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table
 from pages.widgets.live import drop_jobs, follow, job_for
 from pages.widgets.query import number, solved, word

@@ -9,7 +9,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories, info_of
-from adv_core.figures import PALETTE
 from adv_core.figures_perturbation import decision_map, draws_chart, staircase_chart
 from adv_core.images import amplify, fit
 from adv_core.landscape import line_order, outline
@@ -18,6 +17,7 @@ from adv_core.serving.engine.attack import Frame, Request
 from adv_core.staircase import LEVELS, LONGEST, Staircase
 from adv_core.visibility import visibility
 from pages.widgets.canvas import canvas
+from pages.widgets.charts import PALETTE
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table
 from pages.widgets.live import follow, job_for

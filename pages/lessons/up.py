@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks.step import evaluate, input_gradient
-from adv_core.figures import PALETTE
 from adv_core.figures_2d import (
     BACK,
     INK,
@@ -50,6 +49,7 @@ from adv_core.plane import (
     window_around,
     worst_on_grid,
 )
+from pages.widgets.charts import PALETTE
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import chart, closing, for_the_lecturer, opening, pictures, presenting, table
 from pages.widgets.plane import plane

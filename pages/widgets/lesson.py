@@ -9,31 +9,9 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pages.contents import LAB, LESSONS
 from pages.widgets.controls import Controls
 from pages.widgets.stage import CSS, PRESENT_CSS, picture_uri
-
-# Files are named as seen from the main script.
-LAB = "lab/attack_lab.py"
-# In the order of the lecture: (file, title, the page's name in its address).
-LESSONS = (
-    ("lessons/small.py", "What is a small perturbation?", "small"),
-    ("lessons/up.py", "Which way is up?", "up"),
-    ("lessons/linear.py", "The case we can solve", "linear"),
-    ("lessons/robust.py", "Train against the worst case", "robust"),
-    ("lessons/judge.py", "Is it really robust?", "judge"),
-    ("lessons/fooling.py", "Fooling images", "fooling"),
-    ("lessons/patches.py", "Glasses and patches", "patches"),
-    ("lessons/camera.py", "It survives the camera", "camera"),
-    ("lessons/blackbox.py", "Without opening the box", "blackbox"),
-    ("lessons/unrestricted.py", "No noise at all", "unrestricted"),
-    ("lessons/defences.py", "Defences you might try", "defences"),
-    ("lessons/audio.py", "Fool a speech recogniser", "audio"),
-)
-# Rooms: the host's page, and the students'.
-CLASSROOM = (
-    ("classroom/host.py", "Open a room", "host"),
-    ("classroom/room.py", "Join a room", "room"),
-)
 
 
 def opening(page: Controls[Any], title: str, lead: str) -> None:

@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import categories
-from adv_core.figures import PALETTE
 from adv_core.images import amplify, to_png
+from pages.widgets.charts import PALETTE
 from pages.widgets.verdict import percent
 
 CSS = """

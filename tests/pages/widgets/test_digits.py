@@ -1,7 +1,7 @@
 import numpy as np
 
-from adv_core.figures import PALETTE
-from adv_core.figures_mnist import ink, sheet, signed, training_chart
+from pages.widgets.charts import PALETTE
+from pages.widgets.digits import ink, sheet, signed, training_chart
 
 
 def rgb(colour: str) -> list[int]:

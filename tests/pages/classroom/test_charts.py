@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from adv_core.figures_classroom import board_csv, board_picture, minutes, votes_chart
 from adv_core.serving.classroom.challenges import Challenge, Opinion
 from adv_core.serving.classroom.records import Board, Entry
+from pages.classroom.charts import board_csv, board_picture, minutes, votes_chart
 
 CHALLENGE = Challenge(bytes(3), 1, 1, "efficientnet_lite0", 105, most=8)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from adv_core.figures import PALETTE
+from pages.widgets.charts import PALETTE
 
 _GREY = (128, 128, 128)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from pages.widgets.cookie import remember
+from pages.classroom.cookie import remember
 
 
 @pytest.mark.parametrize(("name", "value"), [("a;b", "x"), ("a", "x; Domain=evil"), ("", "x"), ("a", ""), ("a", "ü")])

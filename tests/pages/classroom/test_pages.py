@@ -14,12 +14,12 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from adv_core import Linf, Untargeted, load_classifier, pgd, run
-from adv_core.figures_classroom import board_csv
 from adv_core.images import to_pixels, to_png
 from adv_core.serving.classroom import store as stores
 from adv_core.serving.classroom.store import LETTERS, Store, default_store
+from pages.classroom.charts import board_csv
+from pages.classroom.rooms import board_of
 from pages.widgets.photograph import sample
-from pages.widgets.rooms import board_of
 from tests.pages.visit import button, link, picture, pictures, sent, visit, words
 
 host = partial(visit, "classroom/host.py")
@@ -293,7 +293,7 @@ def test_the_board_as_a_file(store: Store, fooling: Callable[[int], bytes]) -> N
 
 def test_an_uploaded_photograph_becomes_the_challenge(store: Store) -> None:
     at = host()
-    file = Path(__file__).parents[2] / "assets" / "photos" / "goldfish.jpg"
+    file = Path(__file__).parents[3] / "assets" / "photos" / "goldfish.jpg"
     at.get("file_uploader")[0].upload("x.jpg", file.read_bytes(), "image/jpeg").run()
     assert "says **goldfish**" in words(at)
     button(at, "Open the room")

@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from adv_core.classifiers import categories
-from adv_core.figures import PALETTE
 from adv_core.images import to_png
 from adv_core.serving.classroom.challenges import RULES, Challenge
 from adv_core.serving.classroom.records import Board
+from pages.widgets.charts import PALETTE
 
 
 def votes_chart(choices: Sequence[str], counts: Sequence[int], answer: int | None) -> dict[str, Any]:

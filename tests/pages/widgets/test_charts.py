@@ -3,7 +3,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from adv_core.figures import curve, loss_chart, side_by_side
+from pages.widgets.charts import curve, loss_chart, side_by_side
 
 
 def test_curve_holds_what_it_was_given() -> None:

@@ -9,11 +9,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import categories, info_of
-from adv_core.figures_classroom import minutes, votes_chart
 from adv_core.serving.classroom import Refused
 from adv_core.serving.classroom.challenges import Challenge
 from adv_core.serving.classroom.records import Board, Entry, Member, Poll, Room
 from adv_core.serving.classroom.store import BEST, Store, default_store
+from pages.classroom.charts import minutes, votes_chart
 from pages.widgets.stage import picture_uri
 from pages.widgets.verdict import percent
 
