@@ -1,7 +1,7 @@
 """The table of contents: one line a lesson (file, title, address)."""
 
 # Files are named as seen from the main script.
-LAB = "lab/attack_lab.py"
+LAB = "lab/page.py"
 # In the order of the lecture: (file, title, the page's name in its address).
 LESSONS = (
     ("lessons/small.py", "What is a small perturbation?", "small"),

@@ -33,11 +33,9 @@ from pages.classroom.rooms import (
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import opening, presenting
 from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import gallery, needs_own, own_picture, photograph, sample
+from pages.widgets.photograph import OWN, PHOTOS, class_named, gallery, needs_own, own_picture, photograph, sample
 from pages.widgets.query import number, sequence, word
-from pages.widgets.settings import OWN, PHOTOS, class_named
-from pages.widgets.stage import picture_uri
-from pages.widgets.verdict import percent
+from pages.widgets.stage import percent, picture_uri
 
 EVERY = 2.0  # seconds between two looks at the board
 QUESTIONS = {"which": "Which of the two is perturbed?", "what": "What will it say?"}

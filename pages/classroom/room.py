@@ -28,7 +28,7 @@ from pages.classroom.rooms import (
     left,
     the_store,
 )
-from pages.widgets import settings as lab
+from pages.lab import settings as lab
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import opening
 from pages.widgets.query import limits, sequence, to_query

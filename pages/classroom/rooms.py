@@ -14,8 +14,7 @@ from adv_core.serving.classroom.challenges import Challenge
 from adv_core.serving.classroom.records import Board, Entry, Member, Poll, Room
 from adv_core.serving.classroom.store import BEST, Store, default_store
 from pages.classroom.charts import minutes, votes_chart
-from pages.widgets.stage import picture_uri
-from pages.widgets.verdict import percent
+from pages.widgets.stage import percent, picture_uri
 
 STYLE = """<style>
 .class-board {width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums}

@@ -31,8 +31,7 @@ from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
 from pages.widgets.live import follow, job_for
 from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, quiz
-from pages.widgets.stage import picture_uri
-from pages.widgets.verdict import percent
+from pages.widgets.stage import percent, picture_uri
 
 FOLDER = Path(__file__).parents[2] / "assets" / "speech" / "clips"
 OWN = "own"

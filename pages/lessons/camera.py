@@ -24,12 +24,10 @@ from adv_core.transforms.transform import Transform
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
 from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import gallery, needs_own, own_picture, photograph
+from pages.widgets.photograph import OWN, PHOTOS, class_named, gallery, needs_own, own_picture, photograph
 from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, quiz
-from pages.widgets.settings import OWN, PHOTOS, class_named
-from pages.widgets.stage import bars, class_colours, picture_uri, top
-from pages.widgets.verdict import percent
+from pages.widgets.stage import bars, class_colours, percent, picture_uri, top
 
 STEPS, NEW_VIEWS = 40, 32
 SIZE = info_of(DEFAULT).input_size

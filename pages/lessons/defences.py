@@ -17,12 +17,10 @@ from adv_core.serving.engine.look import Look, Pictures
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
 from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import gallery, needs_own, own_picture, photograph, sample
+from pages.widgets.photograph import OWN, PHOTOS, gallery, needs_own, own_picture, photograph, sample
 from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, quiz
-from pages.widgets.settings import OWN, PHOTOS
-from pages.widgets.stage import picture_uri
-from pages.widgets.verdict import percent
+from pages.widgets.stage import percent, picture_uri
 
 SIZE = info_of(DEFAULT).input_size
 KINDS: dict[Kind, str] = {

@@ -30,12 +30,10 @@ from adv_core.serving.limits import LIMITS
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
 from pages.widgets.live import drop_jobs, follow, job_for
-from pages.widgets.photograph import sample
+from pages.widgets.photograph import PHOTOS, class_named, sample
 from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, quiz
-from pages.widgets.settings import PHOTOS, class_named
-from pages.widgets.stage import picture_uri
-from pages.widgets.verdict import percent
+from pages.widgets.stage import percent, picture_uri
 
 SIZE = info_of(DEFAULT).input_size
 SURE = 0.99

@@ -31,8 +31,7 @@ from pages.widgets.lesson import chart, closing, for_the_lecturer, opening, pict
 from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, quiz
 from pages.widgets.remembered import Remembered
-from pages.widgets.stage import picture_uri
-from pages.widgets.verdict import percent
+from pages.widgets.stage import percent, picture_uri
 
 TESTED = 2115  # zeros and ones among MNIST's test digits
 LECTURE_EPS = 0.2

@@ -47,8 +47,7 @@ from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting,
 from pages.widgets.live import drop_jobs, follow, job_for
 from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, quiz
-from pages.widgets.stage import picture_uri
-from pages.widgets.verdict import percent
+from pages.widgets.stage import percent, picture_uri
 
 IMAGES = 10_000  # that live training learns from
 EPS = tuple(k / 50 for k in range(21))  # of a digit's sweep, 0 ... 0.4

@@ -21,12 +21,10 @@ from pages.widgets.charts import PALETTE
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table
 from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import gallery, needs_own, own_picture, photograph
+from pages.widgets.photograph import OWN, PHOTOS, gallery, needs_own, own_picture, photograph
 from pages.widgets.query import number, sequence, solved, word
 from pages.widgets.quiz import Choice, Number, guess, quiz
-from pages.widgets.settings import OWN, PHOTOS
-from pages.widgets.stage import picture_uri
-from pages.widgets.verdict import percent
+from pages.widgets.stage import percent, picture_uri
 
 STEPS, DRAWS, SIDE = 10, 100, 25
 NORMS: dict[Norm, str] = {"linf": "L∞", "l2": "L2", "l1": "L1"}

@@ -56,7 +56,7 @@ from pages.widgets.plane import plane
 from pages.widgets.player import player
 from pages.widgets.query import number, solved, word
 from pages.widgets.quiz import Choice, Number, guess, quiz
-from pages.widgets.verdict import percent
+from pages.widgets.stage import percent
 
 MODELS = {"network": "a small network", "linear": "a linear classifier"}
 BALLS = {"linf": "L∞", "l2": "L2"}

@@ -8,10 +8,10 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from adv_core.classifiers import categories
 from adv_core.decoding import ImageError, open_image
 from adv_core.images import fit
 from pages.widgets.controls import Controls
-from pages.widgets.settings import OWN, PHOTOS
 from pages.widgets.stage import picture_uri
 
 ASSETS = Path(__file__).parents[2] / "assets" / "photos"
@@ -94,3 +94,48 @@ def _take(page: Controls[Any], key: str, default: str) -> None:
         page.set(image=OWN)
     except ImageError as error:
         state.upload_error = str(error)
+
+
+PHOTOS: dict[str, str] = {
+    "german_shepherd": "German shepherd",
+    "pig": "Pig",
+    "giant_panda": "Giant panda",
+    "tabby_cat": "Tabby cat",
+    "koala": "Koala",
+    "red_panda": "Red panda",
+    "polar_bear": "Polar bear",
+    "macaw": "Macaw",
+    "hens": "Hens",
+    "goldfish": "Goldfish",
+    "honey_bee": "Honey bee",
+    "lemon_citrus": "Lemons",
+    "espresso": "Espresso",
+    "castle": "Castle",
+    "stop_sign_composite": "Stop sign",
+    "portrait_astronaut": "Astronaut",
+}
+# What the photographs show, as ImageNet classes. There is no class for an astronaut.
+TRUE_CLASSES: dict[str, int] = {
+    "german_shepherd": 235,
+    "pig": 341,
+    "giant_panda": 388,
+    "tabby_cat": 281,
+    "koala": 105,
+    "red_panda": 387,
+    "polar_bear": 296,
+    "macaw": 88,
+    "hens": 8,
+    "goldfish": 1,
+    "honey_bee": 309,
+    "lemon_citrus": 951,
+    "espresso": 967,
+    "castle": 483,
+    "stop_sign_composite": 919,
+}
+OWN = "own"
+
+
+def class_named(name: str) -> int | None:
+    """The index of the class of that name; capitals and underscores do not matter."""
+    wanted = name.replace("_", " ").lower()
+    return next((index for index, each in enumerate(categories()) if each.lower() == wanted), None)

@@ -12,7 +12,6 @@ from streamlit.delta_generator import DeltaGenerator
 from adv_core.classifiers import categories
 from adv_core.images import amplify, to_png
 from pages.widgets.charts import PALETTE
-from pages.widgets.verdict import percent
 
 CSS = """
 <style>
@@ -191,3 +190,12 @@ def bars(slot: DeltaGenerator, probabilities: np.ndarray, classes: list[int], co
 def top(probabilities: np.ndarray, count: int = 5) -> list[int]:
     """Indices of the likeliest classes, the likeliest first."""
     return [int(i) for i in np.argsort(-probabilities, kind="stable")[:count]]
+
+
+def percent(p: float) -> str:
+    """A probability for people. Nothing is called 0 or 100 %. The spaces do not break."""
+    if p < 0.0005:
+        return "<\u00a00.1\u00a0%"
+    if p >= 0.9995:
+        return ">\u00a099.9\u00a0%"
+    return f"{100 * p:.1f}\u00a0%"

@@ -11,8 +11,7 @@ from streamlit.testing.v1 import AppTest
 from adv_core.classifiers import categories, load_classifier
 from adv_core.fooling_tasks import some_classes, start_picture
 from adv_core.images import from_pixels
-from pages.widgets.photograph import sample
-from pages.widgets.settings import PHOTOS
+from pages.widgets.photograph import PHOTOS, sample
 from tests.pages.visit import button, link, picture, pictures, visit, words
 
 lesson = partial(visit, "lessons/fooling.py")

@@ -7,7 +7,9 @@ import numpy as np
 
 from adv_core.classifiers import categories
 from adv_core.serving.engine.attack import Frame
-from pages.widgets.settings import OWN, PHOTOS, TRUE_CLASSES, Settings
+from pages.lab.settings import Settings
+from pages.widgets.photograph import OWN, PHOTOS, TRUE_CLASSES
+from pages.widgets.stage import percent
 
 Kind = Literal["success", "info", "warning"]
 
@@ -16,15 +18,6 @@ Kind = Literal["success", "info", "warning"]
 class Verdict:
     kind: Kind
     text: str
-
-
-def percent(p: float) -> str:
-    """A probability for people. Nothing is called 0 or 100 %. The spaces do not break."""
-    if p < 0.0005:
-        return "<\u00a00.1\u00a0%"
-    if p >= 0.9995:
-        return ">\u00a099.9\u00a0%"
-    return f"{100 * p:.1f}\u00a0%"
 
 
 def judge(settings: Settings, label: int, frames: list[Frame], changed: int, used: float = 1.0) -> Verdict:

@@ -1,248 +1,31 @@
 """The Attack Lab: a photograph, a network, an attack, ε; and what becomes of the network's opinion."""
 
 import math
-import random
 from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from adv_core.attacks.ascent import default_step_size
-from adv_core.attacks.catalogue import ATTACKS
-from adv_core.classifiers import DEFAULT, ClassifierError, categories, fetch, info_of, list_classifiers
+from adv_core.classifiers import categories, info_of
 from adv_core.images import amplify, fit, shrink, to_png
 from adv_core.serving.engine.attack import SHOWN_SIDE, Frame, Request, thin
 from adv_core.serving.engine.process import default_engine
 from adv_core.serving.limits import LIMITS
-from pages.widgets import settings as lab
+from pages.lab.controls import apply, ensure_weights, knobs, preset, sidebar, surprise, use_found
+from pages.lab.formula import radius, show_formula
+from pages.lab.settings import PRESETS, SEEN, SWEEP, UNITS, VIEWS, Settings, page
+from pages.lab.snippet import snippet
+from pages.lab.verdict import judge, radius_text, size_text
 from pages.widgets.charts import curve, loss_chart, side_by_side
-from pages.widgets.controls import Controls
-from pages.widgets.lesson import presenting
 from pages.widgets.live import drop_jobs, follow, job_for, request_of
-from pages.widgets.photograph import gallery, needs_own, own_picture, photograph
-from pages.widgets.query import limits
-from pages.widgets.settings import OWN, Settings
-from pages.widgets.snippet import snippet
-from pages.widgets.stage import CSS, PRESENT_CSS, Stage, bars, class_colours, picture_uri, top, waiting
-from pages.widgets.verdict import judge, percent, radius_text, size_text
+from pages.widgets.photograph import OWN, needs_own, photograph
+from pages.widgets.stage import CSS, PRESENT_CSS, Stage, bars, class_colours, percent, picture_uri, top, waiting
 
-PRESETS = {
-    "dog → airliner": {"image": "german_shepherd", "target": 404, "eps": 4, "steps": 40},
-    "pig → wombat": {"image": "pig", "target": 106, "eps": 2, "steps": 10},
-    "panda → gibbon": {"image": "giant_panda", "target": 368, "eps": 2, "steps": 10},
-}
-GROUPS = {"lecture": "Lecture", "stronger": "Stronger", "black box": "Black box"}
-SWEEP = {
-    "linf": (1.0, 2.0, 4.0, 8.0, 16.0),
-    "l2": (0.5, 1.0, 2.0, 4.0, 8.0),
-    "l1": (10.0, 20.0, 40.0, 80.0, 160.0),
-    "l0": (50.0, 100.0, 200.0, 400.0, 800.0),
-}
-VIEWS, SEEN = 8, 32  # random views in each step of an attack that is to survive them; how many judge it
-UNITS = {"linf": "ε in 1/255", "l2": "ε (L2)", "l1": "ε (L1)", "l0": "ε in pixels"}
 state = st.session_state
-page = Controls("lab", Settings)
-
-
-# ---------------------------------------------------------------------------------------------- the state of the page
-
-
-def apply(**changes: object) -> None:
-    """Set controls from code."""
-    state.upload_error = None
-    page.set(**changes)
-
-
-def surprise() -> None:
-    apply(
-        **PRESETS["dog → airliner"]
-        | {"eps": 8}
-        | {"image": random.choice(list(lab.PHOTOS)), "target": random.randrange(1000)}
-        | {"attack": "targeted", "norm": "linf", "loss": "ce", "rule": "steepest", "alpha": 0.0}
-    )
-
-
-def preset(name: str) -> None:
-    page.reset("present", "amp", "model")
-    apply(**PRESETS[name])
-
-
-def choose_group() -> None:
-    """Another group of attacks: begin with its first."""
-    group = state.get("lab_group")
-    if group and ATTACKS[page.value.attack].group != group:
-        apply(attack=next(name for name, info in ATTACKS.items() if info.group == group))
-
-
-def find_smallest() -> None:
-    apply(aim=page.value.targeted, attack="smallest")
-
-
-def use_found(name: str, value: float) -> None:
-    """Go on with PGD and the ε that was found."""
-    low, high = limits(Settings, name)
-    value = min(max(value, low), high)
-    apply(attack="targeted" if page.value.targeted else "pgd", **{name: value})
 
 
 # ------------------------------------------------------------------------------------------------------- the controls
-
-
-def sidebar() -> None:
-    st.header("Photograph", divider="gray")
-    gallery(page, apply)
-    shown = "your own picture" if page.value.image == OWN else lab.PHOTOS[page.value.image]
-    st.caption(f"Now: **{shown}**. Sixteen samples, all free to use.")
-    own_picture(page, Settings.image)
-    st.caption("Your own mug makes the best example.")
-    page.control("whole", st.toggle, "Attack it at its own size")
-    photo = photograph(page.value.image)
-    small = shrink(photo, LIMITS.max_pixels)
-    reduced = "" if small is photo else f" (made smaller from {photo.width} × {photo.height})"
-    st.caption(
-        f"{small.width} × {small.height} pixels{reduced}, through the network's own resizing: the saved photograph "
-        "itself fools."
-        if page.value.whole
-        else "Otherwise the square in its middle, at the network's size."
-    )
-
-    st.header("Network", divider="gray")
-    page.control(
-        "model",
-        st.selectbox,
-        "Classifier",
-        [info.name for info in list_classifiers()],
-        format_func=lambda name: info_of(name).title + ("" if info_of(name).is_here else " (needs a download)"),
-    )
-    info = info_of(page.value.model)
-    place = "on this machine" if info.is_here else f"needs a download of {info.megabytes:.0f} MB"
-    st.caption(
-        f"{info.year} · {info.parameters / 1e6:.1f} million parameters · {info.megabytes:.0f} MB · sees "
-        f"{info.input_size} × {info.input_size} pixels · {place}. {info.paper}."
-    )
-
-    with st.expander("Advanced"):
-        knows = page.value.info.options
-        losses = list(lab.LOSSES) if page.value.targeted else [name for name in lab.LOSSES if name != "difference"]
-        if page.value.loss not in losses:
-            apply(loss="ce")
-        page.control("loss", st.radio, "Loss", losses, format_func=lab.LOSSES.get)
-        st.caption(
-            "L(y) − L(target) is the lecture's form: it does not mind when a third class wins."
-            if page.value.targeted
-            else "Cross-entropy fades where a network is sure of itself; the other two do not."
-        )
-        page.control("steps", st.slider, "Steps", 1, limits(Settings, "steps")[1], disabled="steps" not in knows)
-        st.caption("More steps find more, and take longer.")
-        if "queries" in knows:
-            page.control("queries", st.slider, "Questions to the network", 1, LIMITS.max_queries)
-            st.caption("What a black-box attack pays with. It stops when the network is fooled.")
-        page.control(
-            "rule", st.radio, "Step", list(lab.STEP_RULES), format_func=lab.STEP_RULES.get, disabled=not _pgd()
-        )
-        st.caption("Raw gradients are tiny where a network is sure of itself.")
-        page.control(
-            "alpha", st.number_input, "Step size α (0 = automatic)", 0.0, 1000.0, step=0.5, disabled=not _pgd()
-        )
-        st.caption("In levels of 255; for the raw gradient a plain factor. Automatic: 5·ε/steps.")
-        page.control("views", st.toggle, "Survive the camera", disabled=not _pgd() or page.value.whole)
-        st.caption("Averages the loss over eight random views in every step (EOT): eight times the work.")
-        page.control("random", st.toggle, "Random start", disabled="random_start" not in knows)
-        st.caption("Begins somewhere in the ball instead of at the picture.")
-        page.control("restarts", st.slider, "Restarts", 1, LIMITS.max_restarts, disabled="restarts" not in knows)
-        st.caption("How often to run, each time from another random start; the best end counts.")
-        page.control("seed", st.number_input, "Seed", 0, 9999, step=1)
-        st.caption("The same seed gives the same start and the same noise.")
-        page.control("amp", st.slider, "Amplification of the perturbation", 1, 100)
-        st.caption("Only how the middle picture is drawn: 0.5 + k·δ.")
-    presenting(page)
-    st.button("Reset everything", on_click=page.reset, width="stretch")
-
-
-def _pgd() -> bool:
-    return "step_size" in page.value.info.options
-
-
-def attack_menu() -> None:
-    """The attacks in their groups, and the chosen one's idea."""
-    with st.container(horizontal=True, key="menu"):
-        state["lab_group"] = page.value.info.group
-        st.segmented_control(
-            "Kind of attack",
-            list(GROUPS),
-            format_func=GROUPS.get,
-            key="lab_group",
-            on_change=choose_group,
-            required=True,
-        )
-        names = [name for name, info in ATTACKS.items() if info.group == page.value.info.group]
-        page.control(
-            "attack",
-            st.segmented_control,
-            "Attack",
-            names,
-            format_func=lambda name: ATTACKS[name].title,
-            required=True,
-        )
-    st.caption(page.value.info.idea)
-
-
-def knobs() -> None:
-    """Attack, target, norm and ε, right below the pictures they change."""
-    attack_menu()
-    left, right = st.columns([1, 1.2])
-    with left:
-        page.control(
-            "target",
-            st.selectbox,
-            "Target class",
-            range(1000),
-            format_func=lambda index: categories()[index],
-            disabled=not page.value.targeted,
-        )
-        info = page.value.info
-        if info.targeted == "optional":
-            page.control("aim", st.toggle, "Aim at the target class")
-        st.caption(
-            "Type to search all 1000 classes."
-            if page.value.targeted
-            else f"{info.title} only leads away from the present class."
-            if info.targeted == "never"
-            else "Now: away from the present class."
-        )
-    with right:
-        epsilon()
-
-
-def epsilon() -> None:
-    """The norm, its ε, and the shortcut to the smallest one."""
-    settings = page.value
-    page.control(
-        "norm", st.segmented_control, "Norm of the ball", list(lab.NORMS), format_func=lab.NORMS.get, required=True
-    )
-    settings = page.value
-    ball, off = settings.ball, settings.info.minimal
-    if ball != settings.norm:
-        why = "A whole photograph" if settings.norm in settings.info.norms else settings.info.title
-        st.caption(f"{why} is measured in {lab.NORMS[ball]} here.")
-    if ball == "linf":
-        page.control("eps", st.slider, "ε: how far each pixel may move, in 1/255", 0, 32, disabled=off)
-        text = f"ε = {page.value.eps}/255 = {page.value.eps / 255:.4f} of the brightness range."
-    elif ball == "l2":
-        page.control("eps2", st.slider, "ε: length of the whole change (L2)", 0.0, 10.0, step=0.25, disabled=off)
-        text = "‖δ‖₂ over all colour values, brightness from 0 to 1."
-    elif ball == "l1":
-        page.control("eps1", st.slider, "ε: sum of all changes (L1)", 0.0, 400.0, step=5.0, disabled=off)
-        text = "‖δ‖₁: 40 is worth forty colour values moved from black to white."
-    else:
-        page.control("eps0", st.slider, "ε: how many pixels may change", 0, 2000, step=10, disabled=off)
-        text = "These pixels may change as much as they like, all the others not at all."
-    if off:
-        st.caption("This attack looks for its own ε.")
-    else:
-        st.caption(text)
-        st.button("Find the smallest ε that fools", on_click=find_smallest, key="find_smallest")
 
 
 def display(pixels: np.ndarray) -> np.ndarray:
@@ -253,27 +36,6 @@ def display(pixels: np.ndarray) -> np.ndarray:
     image = Image.fromarray(pixels)
     image.thumbnail((SHOWN_SIDE, SHOWN_SIDE), Image.Resampling.LANCZOS)
     return np.asarray(image)
-
-
-def ensure_weights(settings: Settings) -> Settings:
-    """Download the chosen network if it is not here; without a network, say so and go on with the default."""
-    info = info_of(settings.model)
-    if info.is_here:
-        return settings
-    failed: dict[str, str] = state.setdefault("fetch_failed", {})
-    if settings.model not in failed:
-        bar = st.progress(0.0, f"Downloading {info.title} ({info.megabytes:.0f} MB) …")
-        try:
-            for done, total in fetch(settings.model):
-                bar.progress(min(done / total, 1.0), f"Downloading {info.title}: {done / 1e6:.0f} MB")
-            bar.empty()
-            return settings
-        except ClassifierError as error:
-            bar.empty()
-            failed[settings.model] = str(error)
-    st.warning(f"{failed[settings.model]} Meanwhile {info_of(DEFAULT).title} answers.", icon=":material/cloud_off:")
-    st.button("Try the download again", on_click=failed.pop, args=(settings.model, None))
-    return replace(settings, model=DEFAULT)
 
 
 # ------------------------------------------------------------------------------------------------------- computations
@@ -310,10 +72,6 @@ def attack_request(settings: Settings, base: Request, label: int) -> Request:
         views=views,
         **{name: value for name, value in chosen.items() if name in info.options},
     )
-
-
-def radius(settings: Settings) -> str:
-    return radius_text(settings.ball, settings.radius)
 
 
 # ------------------------------------------------------------------------------------------------- what is below them
@@ -378,66 +136,6 @@ def show_views(base: Request, last: Frame, label: int) -> None:
     st.caption(
         f"In {SEEN} new random views (turned by up to 15°, scaled, cropped, lighter or darker, blurred, JPEG) of this "
         f"picture the network {aim} in **{fooled}**."
-    )
-
-
-def show_formula(settings: Settings, request: Request, label: int) -> None:
-    st.subheader("The formula that just ran")
-    info = request.info
-    assert info is not None
-    y, t = rf"\text{{{categories()[label]}}}", rf"\text{{{categories()[settings.target]}}}"
-    norm = {"linf": r"\infty", "l2": "2", "l1": "1", "l0": "0"}[request.norm]
-    eps = {
-        "linf": rf"\tfrac{{{settings.eps}}}{{255}}",
-        "l2": f"{settings.eps2:g}",
-        "l1": f"{settings.eps1:g}",
-        "l0": f"{settings.eps0}",
-    }[request.norm]
-    z = r"f(t(x+\delta))" if request.views else r"f(x+\delta)"
-    loss, short = {
-        ("ce", False): (rf"L({z},\ {y})", "L_y"),
-        ("ce", True): (rf"-L({z},\ {t})", "(-L_t)"),
-        ("difference", True): (rf"L({z},\ {y}) - L({z},\ {t})", "(L_y - L_t)"),
-        ("margin", False): (rf"\max_{{i \neq y}} {z}_i - {z}_{{{y}}}", "L"),
-        ("margin", True): (rf"{z}_{{{t}}} - \max_{{i \neq t}} {z}_i", "L"),
-        ("dlr", False): (rf"\frac{{\max_{{i \neq y}} z_i - z_{{{y}}}}}{{z_{{(1)}} - z_{{(3)}}}}", "L"),
-        ("dlr", True): (rf"\frac{{z_{{{t}}} - z_{{{y}}}}}{{z_{{(1)}} - (z_{{(3)}} + z_{{(4)}})/2}}", "L"),
-    }[request.objective, request.target is not None]
-    if info.minimal:
-        wish = rf"f(x+\delta)\ \text{{is {categories()[settings.target]}}}"
-        if request.target is None:
-            wish = rf"f(x+\delta)\ \text{{is not {categories()[label]}}}"
-        st.latex(rf"\delta^* = \operatorname*{{argmin}}\ \|\delta\|_{{{norm}}}\quad \text{{such that}}\quad {wish}")
-    else:
-        mean = r"\mathbb{E}_t\," if request.views else ""
-        st.latex(rf"\delta^* = \operatorname*{{argmax}}_{{\|\delta\|_{{{norm}}}\,\le\,{eps}}}\ {mean}{loss}")
-    if not _pgd() and info.name != "fgsm":
-        st.latex(info.formula)
-        st.caption(f"{info.idea} {info.paper}.")
-        return
-    direction = {
-        ("linf", "steepest"): r"\operatorname{sign}(g)",
-        ("l2", "steepest"): r"g / \|g\|_2",
-        ("l1", "steepest"): r"\operatorname{sign}(g)_{\text{largest } 1\,\%} / n",
-        ("l0", "steepest"): r"g / \|g\|_\infty",
-    }.get((request.norm, request.step), "g")
-    if request.attack == "fgsm":
-        length = "1" if request.norm == "l0" else eps
-        st.latex(rf"\delta = {length}\cdot {direction},\qquad g = \nabla_x L")
-        st.caption(f"FGSM is one steepest step of length ε; g does not depend on ε. {info.paper}.")
-        return
-    alpha = request.step_size
-    reach = 1.0 if request.norm == "l0" else settings.radius
-    shown = float(default_step_size(reach, request.steps)) if alpha is None else alpha
-    in_levels = request.norm == "linf" and request.step == "steepest"
-    number = rf"\tfrac{{{shown * 255:.3g}}}{{255}}" if in_levels else f"{shown:.4g}"
-    st.latex(
-        rf"\delta \leftarrow \mathcal{{P}}\big(\delta + {number}\cdot {direction}\big),"
-        rf"\quad g = \nabla_\delta\, {short}"
-    )
-    st.caption(
-        f"{request.steps} times. P projects back into the ball and keeps x + δ a picture with values in [0, 1]. "
-        f"{info.paper}."
     )
 
 

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from adv_core.serving.engine.attack import Frame
-from pages.widgets.settings import OWN, Settings
-from pages.widgets.verdict import judge, percent
+from pages.lab.settings import Settings
+from pages.lab.verdict import judge
+from pages.widgets.photograph import OWN
+from pages.widgets.stage import percent
 
 
 def run_ending_at(label: int, gradient: float = 1.0) -> list[Frame]:

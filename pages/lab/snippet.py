@@ -3,7 +3,7 @@
 import inspect
 
 from adv_core.serving.engine.attack import Request
-from pages.widgets.settings import OWN
+from pages.widgets.photograph import OWN
 
 _SETS = {"linf": "Linf", "l2": "L2", "l1": "L1", "l0": "L0"}
 

@@ -2,8 +2,9 @@ from dataclasses import fields, replace
 
 import pytest
 
+from pages.lab.settings import Settings
+from pages.widgets.photograph import OWN, PHOTOS
 from pages.widgets.query import from_query, limits, to_query
-from pages.widgets.settings import OWN, PHOTOS, Settings
 from tests.conftest import PHOTOS as FILES
 
 

@@ -4,48 +4,13 @@ from dataclasses import dataclass
 
 from adv_core.attacks.catalogue import ATTACKS
 from adv_core.attacks.info import AttackInfo
-from adv_core.classifiers import REGISTRY, categories
+from adv_core.classifiers import REGISTRY
 from adv_core.norms import Norm
 from adv_core.serving.limits import LIMITS
+from pages.widgets.controls import Controls
+from pages.widgets.photograph import OWN, PHOTOS, class_named
 from pages.widgets.query import number, word
 
-PHOTOS: dict[str, str] = {
-    "german_shepherd": "German shepherd",
-    "pig": "Pig",
-    "giant_panda": "Giant panda",
-    "tabby_cat": "Tabby cat",
-    "koala": "Koala",
-    "red_panda": "Red panda",
-    "polar_bear": "Polar bear",
-    "macaw": "Macaw",
-    "hens": "Hens",
-    "goldfish": "Goldfish",
-    "honey_bee": "Honey bee",
-    "lemon_citrus": "Lemons",
-    "espresso": "Espresso",
-    "castle": "Castle",
-    "stop_sign_composite": "Stop sign",
-    "portrait_astronaut": "Astronaut",
-}
-# What the photographs show, as ImageNet classes. There is no class for an astronaut.
-TRUE_CLASSES: dict[str, int] = {
-    "german_shepherd": 235,
-    "pig": 341,
-    "giant_panda": 388,
-    "tabby_cat": 281,
-    "koala": 105,
-    "red_panda": 387,
-    "polar_bear": 296,
-    "macaw": 88,
-    "hens": 8,
-    "goldfish": 1,
-    "honey_bee": 309,
-    "lemon_citrus": 951,
-    "espresso": 967,
-    "castle": 483,
-    "stop_sign_composite": 919,
-}
-OWN = "own"
 NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "pixels"}
 LOSSES = {
     "ce": "cross-entropy",
@@ -54,12 +19,6 @@ LOSSES = {
     "dlr": "logits ratio (DLR)",
 }
 STEP_RULES = {"steepest": "steepest ascent", "gradient": "raw gradient"}
-
-
-def class_named(name: str) -> int | None:
-    """The index of the class of that name; capitals and underscores do not matter."""
-    wanted = name.replace("_", " ").lower()
-    return next((index for index, each in enumerate(categories()) if each.lower() == wanted), None)
 
 
 @dataclass(frozen=True)
@@ -119,3 +78,26 @@ class Settings:
         if self.alpha <= 0:
             return None
         return self.alpha if self.rule == "gradient" else self.alpha / 255
+
+
+PRESETS = {
+    "dog → airliner": {"image": "german_shepherd", "target": 404, "eps": 4, "steps": 40},
+    "pig → wombat": {"image": "pig", "target": 106, "eps": 2, "steps": 10},
+    "panda → gibbon": {"image": "giant_panda", "target": 368, "eps": 2, "steps": 10},
+}
+GROUPS = {"lecture": "Lecture", "stronger": "Stronger", "black box": "Black box"}
+SWEEP = {
+    "linf": (1.0, 2.0, 4.0, 8.0, 16.0),
+    "l2": (0.5, 1.0, 2.0, 4.0, 8.0),
+    "l1": (10.0, 20.0, 40.0, 80.0, 160.0),
+    "l0": (50.0, 100.0, 200.0, 400.0, 800.0),
+}
+VIEWS, SEEN = 8, 32  # random views in each step of an attack that is to survive them; how many judge it
+UNITS = {"linf": "ε in 1/255", "l2": "ε (L2)", "l1": "ε (L1)", "l0": "ε in pixels"}
+
+
+page = Controls("lab", Settings)
+
+
+def uses_pgd() -> bool:
+    return "step_size" in page.value.info.options

@@ -15,8 +15,8 @@ from adv_core import Classifier, open_image
 from adv_core.images import to_pixels
 from adv_core.serving.engine.attack import Request
 from adv_core.serving.engine.local import LocalEngine
-from pages.widgets.settings import OWN
-from pages.widgets.snippet import snippet
+from pages.lab.snippet import snippet
+from pages.widgets.photograph import OWN
 from tests.conftest import ROOT
 
 BASE = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), label=341, steps=2)

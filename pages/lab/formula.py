@@ -1,0 +1,73 @@
+"""The formula that just ran, with this run's numbers."""
+
+import streamlit as st
+
+from adv_core.attacks.ascent import default_step_size
+from adv_core.classifiers import categories
+from adv_core.serving.engine.attack import Request
+from pages.lab.settings import Settings, uses_pgd
+from pages.lab.verdict import radius_text
+
+
+def radius(settings: Settings) -> str:
+    return radius_text(settings.ball, settings.radius)
+
+
+def show_formula(settings: Settings, request: Request, label: int) -> None:
+    st.subheader("The formula that just ran")
+    info = request.info
+    assert info is not None
+    y, t = rf"\text{{{categories()[label]}}}", rf"\text{{{categories()[settings.target]}}}"
+    norm = {"linf": r"\infty", "l2": "2", "l1": "1", "l0": "0"}[request.norm]
+    eps = {
+        "linf": rf"\tfrac{{{settings.eps}}}{{255}}",
+        "l2": f"{settings.eps2:g}",
+        "l1": f"{settings.eps1:g}",
+        "l0": f"{settings.eps0}",
+    }[request.norm]
+    z = r"f(t(x+\delta))" if request.views else r"f(x+\delta)"
+    loss, short = {
+        ("ce", False): (rf"L({z},\ {y})", "L_y"),
+        ("ce", True): (rf"-L({z},\ {t})", "(-L_t)"),
+        ("difference", True): (rf"L({z},\ {y}) - L({z},\ {t})", "(L_y - L_t)"),
+        ("margin", False): (rf"\max_{{i \neq y}} {z}_i - {z}_{{{y}}}", "L"),
+        ("margin", True): (rf"{z}_{{{t}}} - \max_{{i \neq t}} {z}_i", "L"),
+        ("dlr", False): (rf"\frac{{\max_{{i \neq y}} z_i - z_{{{y}}}}}{{z_{{(1)}} - z_{{(3)}}}}", "L"),
+        ("dlr", True): (rf"\frac{{z_{{{t}}} - z_{{{y}}}}}{{z_{{(1)}} - (z_{{(3)}} + z_{{(4)}})/2}}", "L"),
+    }[request.objective, request.target is not None]
+    if info.minimal:
+        wish = rf"f(x+\delta)\ \text{{is {categories()[settings.target]}}}"
+        if request.target is None:
+            wish = rf"f(x+\delta)\ \text{{is not {categories()[label]}}}"
+        st.latex(rf"\delta^* = \operatorname*{{argmin}}\ \|\delta\|_{{{norm}}}\quad \text{{such that}}\quad {wish}")
+    else:
+        mean = r"\mathbb{E}_t\," if request.views else ""
+        st.latex(rf"\delta^* = \operatorname*{{argmax}}_{{\|\delta\|_{{{norm}}}\,\le\,{eps}}}\ {mean}{loss}")
+    if not uses_pgd() and info.name != "fgsm":
+        st.latex(info.formula)
+        st.caption(f"{info.idea} {info.paper}.")
+        return
+    direction = {
+        ("linf", "steepest"): r"\operatorname{sign}(g)",
+        ("l2", "steepest"): r"g / \|g\|_2",
+        ("l1", "steepest"): r"\operatorname{sign}(g)_{\text{largest } 1\,\%} / n",
+        ("l0", "steepest"): r"g / \|g\|_\infty",
+    }.get((request.norm, request.step), "g")
+    if request.attack == "fgsm":
+        length = "1" if request.norm == "l0" else eps
+        st.latex(rf"\delta = {length}\cdot {direction},\qquad g = \nabla_x L")
+        st.caption(f"FGSM is one steepest step of length ε; g does not depend on ε. {info.paper}.")
+        return
+    alpha = request.step_size
+    reach = 1.0 if request.norm == "l0" else settings.radius
+    shown = float(default_step_size(reach, request.steps)) if alpha is None else alpha
+    in_levels = request.norm == "linf" and request.step == "steepest"
+    number = rf"\tfrac{{{shown * 255:.3g}}}{{255}}" if in_levels else f"{shown:.4g}"
+    st.latex(
+        rf"\delta \leftarrow \mathcal{{P}}\big(\delta + {number}\cdot {direction}\big),"
+        rf"\quad g = \nabla_\delta\, {short}"
+    )
+    st.caption(
+        f"{request.steps} times. P projects back into the ball and keeps x + δ a picture with values in [0, 1]. "
+        f"{info.paper}."
+    )
