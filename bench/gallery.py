@@ -15,21 +15,21 @@ from adv_core.attacks.pgd import pgd
 from adv_core.attacks.spatial import KINDS, Room
 from adv_core.attacks.square import square_attack
 from adv_core.attacks.step import run
-from adv_core.black_box_tasks import Steal, Transfer, passed
-from adv_core.camera_tasks import AlongKnob
 from adv_core.classifiers import Classifier, load_classifier
 from adv_core.decoding import open_image
-from adv_core.defence_tasks import Contest, Plain
 from adv_core.defences.filters import Defence
-from adv_core.fooling_tasks import Climb, Evolution, Wall, some_classes
 from adv_core.images import fit, from_pixels
 from adv_core.objectives import ExpectedTargeted, Margin, Targeted
-from adv_core.patch_tasks import ASSETS, BEFOREHAND, SIDE, TryPatch, Wear, patch_beforehand, photographs
 from adv_core.perturbation_sets import Linf
 from adv_core.serving.engine.look import Look, Pictures, SecondOpinion
 from adv_core.transforms.expectation import CAMERA, Transformed
 from adv_core.transforms.transform import seen_through
-from adv_core.unrestricted_tasks import Smallest, Together, Trials, fallen
+from pages.lessons.black_box.tasks import Steal, Transfer, passed
+from pages.lessons.defences.tasks import Contest, Plain
+from pages.lessons.fooling_images.tasks import Climb, Evolution, Wall, some_classes
+from pages.lessons.patches.tasks import ASSETS, BEFOREHAND, SIDE, TryPatch, Wear, patch_beforehand, photographs
+from pages.lessons.physical.tasks import AlongKnob
+from pages.lessons.unrestricted.tasks import Smallest, Together, Trials, fallen
 
 LITE0, LITE1, LITE2 = (f"efficientnet_lite{level}" for level in range(3))
 

@@ -20,7 +20,7 @@ from adv_core.speech.recordings import Recorded, phrases, telephone
 from adv_core.speech.sound import Samples, distortion, signal_to_noise
 from adv_core.speech.synthesis import phrase
 from adv_core.speech.training import judge, synthesised
-from adv_core.speech_tasks import Clip
+from pages.lessons.speech.tasks import Clip
 
 WORK = Path("speech_work")
 PAIRS = 100

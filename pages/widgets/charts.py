@@ -103,3 +103,7 @@ def side_by_side(panels: Sequence[tuple[np.ndarray, str, str]], footer: str, *, 
         draw.text((left, gap + side + 50), _drawable(line), fill="#44505c", font=small)
     draw.text((gap, gap + side + text_height), _drawable(footer), fill="#6a7580", font=small)
     return to_png(np.asarray(sheet))
+
+
+ORDINARY, ROBUST = PALETTE[1], PALETTE[0]
+_GREY = "#8a8f98"

@@ -43,26 +43,62 @@ def sheet(images: np.ndarray, wrong: Sequence[bool], columns: int, zoom: int = 3
     return page
 
 
-def training_chart(losses: Sequence[float], epochs: int, limits: tuple[float, float], colour: str) -> dict[str, Any]:
-    """The loss after each epoch as a Vega-Lite specification, on fixed axes: nothing moves while it grows."""
+# One colour a network, on every chart of the lesson.
+STANDARD, ROBUST, STRONGER, OWN = PALETTE[1], PALETTE[0], PALETTE[2], PALETTE[3]
+
+
+def error_curves(
+    curves: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], *, mark: float, longest: float, title: str
+) -> dict[str, Any]:
+    """Error against ε, one line a network.
+
+    Args:
+        curves: (name, colour, (ε, error) so far).
+        mark: an ε to draw a dotted line at; longest: where the axis ends; title: of that axis.
+    """
+    values = [{"eps": eps, "error": error, "network": name} for name, _, points in curves for eps, error in points]
     return {
-        "data": {"values": [{"epoch": index, "loss": loss} for index, loss in enumerate(losses)]},
-        "mark": {"type": "line", "point": {"size": 60, "color": colour}, "color": colour, "strokeWidth": 3},
-        "encoding": {
-            "x": {
-                "field": "epoch",
-                "type": "quantitative",
-                "title": "epoch (one pass over the training digits)",
-                "scale": {"domain": [0, epochs]},
-                "axis": {"tickMinStep": 1},
+        "layer": [
+            {
+                "data": {"values": values},
+                "mark": {"type": "line", "strokeWidth": 3, "point": {"size": 50}},
+                "encoding": {
+                    "x": {
+                        "field": "eps",
+                        "type": "quantitative",
+                        "title": title,
+                        "scale": {"domain": [0, longest]},
+                        "axis": {"tickCount": 8},
+                    },
+                    "y": {
+                        "field": "error",
+                        "type": "quantitative",
+                        "title": "error on test digits",
+                        "scale": {"domain": [0, 1]},
+                        "axis": {"format": "%", "tickCount": 5},
+                    },
+                    "color": _networks([(name, colour) for name, colour, _ in curves]),
+                    "tooltip": [
+                        {"field": "network"},
+                        {"field": "eps", "format": ".3g"},
+                        {"field": "error", "format": ".1%"},
+                    ],
+                },
             },
-            "y": {
-                "field": "loss",
-                "type": "quantitative",
-                "title": "loss",
-                "scale": {"type": "log", "domain": list(limits), "clamp": True},
-                "axis": {"tickCount": 4, "format": "~g"},
+            {
+                "data": {"values": [{}]},
+                "mark": {"type": "rule", "strokeDash": [4, 4], "color": "#888888"},
+                "encoding": {"x": {"datum": mark, "type": "quantitative"}},
             },
-            "tooltip": [{"field": "epoch"}, {"field": "loss", "format": ".4f"}],
-        },
+        ]
+    }
+
+
+def _networks(networks: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    names, colours = [name for name, _ in networks], [colour for _, colour in networks]
+    return {
+        "field": "network",
+        "type": "nominal",
+        "scale": {"domain": names, "range": colours},
+        "legend": {"title": None, "orient": "top", "columns": 2, "labelLimit": 160},
     }

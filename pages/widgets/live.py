@@ -160,3 +160,11 @@ def _refused(text: str) -> None:
 def _sorry(text: str) -> None:
     st.error(text, icon=":material/error:")
     st.button("Try again", key=f"retry_{secrets.token_hex(4)}")
+
+
+def computed(slot: str, work: Work[R]) -> R:
+    """The one record of a short task; ends the page where the engine cannot."""
+    records = follow(job_for(slot, work))
+    if records is None:
+        st.stop()
+    return records[-1]

@@ -111,7 +111,9 @@ class Stage:
         self._slots: list[tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]] = []
         with st.container(key="stage"):
             for column, panel in zip(st.columns(3), panels, strict=True):
-                self._slots.append((_title(panel, column), _picture(panel, column), _caption(panel, column)))
+                self._slots.append(
+                    (_title(panel, column), _picture(panel, column), caption(column, panel.headline, panel.line))
+                )
 
     def original(self, pixels: np.ndarray, label: int, probability: float) -> None:
         """The untouched picture and what the network says of it."""
@@ -143,7 +145,7 @@ class Stage:
                 self._draw(slot, panel)
 
     def _draw(self, slot: int, panel: Panel) -> None:
-        before, (title, picture, caption) = self._panels[slot], self._slots[slot]
+        before, (title, picture, words) = self._panels[slot], self._slots[slot]
         self._panels[slot] = panel
         # Only what has changed: each element is a message to the browser.
         if panel.title != before.title:
@@ -151,8 +153,8 @@ class Stage:
         if (panel.picture, panel.alt) != (before.picture, before.alt):
             picture = _picture(panel, picture)
         if (panel.headline, panel.line) != (before.headline, before.line):
-            caption = _caption(panel, caption)
-        self._slots[slot] = (title, picture, caption)
+            words = caption(words, panel.headline, panel.line)
+        self._slots[slot] = (title, picture, words)
 
 
 def _title(panel: Panel, slot: DeltaGenerator) -> DeltaGenerator:
@@ -163,9 +165,10 @@ def _picture(panel: Panel, slot: DeltaGenerator) -> DeltaGenerator:
     return slot.image(panel.picture, width="stretch", alt=panel.alt)
 
 
-def _caption(panel: Panel, slot: DeltaGenerator) -> DeltaGenerator:
-    headline, line = html.escape(panel.headline), html.escape(panel.line)
-    return slot.html(f"<div class='lab-cap'><b>{headline}</b><span>{line}</span></div>")
+def caption(slot: DeltaGenerator, headline: str, *lines: str) -> DeltaGenerator:
+    """What stands under a picture: a headline, and lines of text."""
+    text = html.escape("\n".join(lines))
+    return slot.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{text}</span></div>")
 
 
 def class_colours(*classes: int) -> dict[int, str]:
@@ -199,3 +202,25 @@ def percent(p: float) -> str:
     if p >= 0.9995:
         return ">\u00a099.9\u00a0%"
     return f"{100 * p:.1f}\u00a0%"
+
+
+NOTHING = np.full((8, 8, 3), 128, np.uint8)
+
+
+class Tiles:
+    """Two rows of four pictures with what stands below each of them, to be redrawn."""
+
+    def __init__(self, key: str) -> None:
+        self.slots: list[tuple[DeltaGenerator, DeltaGenerator]] = []
+        with st.container(key=key):
+            for _ in range(2):
+                self.slots += [(column.empty(), column.empty()) for column in st.columns(4)]
+        for number_, (picture, words) in enumerate(self.slots):
+            picture.image(picture_uri(NOTHING), width="stretch", alt=f"Room for picture {number_ + 1}")
+            caption(words, "…")
+
+    def picture(self, place: int, pixels: np.ndarray, alt: str) -> None:
+        self.slots[place][0].image(picture_uri(pixels), width="stretch", alt=alt)
+
+    def caption(self, place: int, headline: str, *lines: str) -> None:
+        caption(self.slots[place][1], headline, *lines)

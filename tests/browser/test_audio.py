@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from adv_core.speech.attack import heard_as
 from adv_core.speech.recogniser import recogniser
 from adv_core.speech.sound import to_wav
-from adv_core.speech_tasks import melody
+from pages.lessons.speech.tasks import melody
 from tests.browser.conftest import LIMIT
 
 PLAY = """async player => {

@@ -4,7 +4,8 @@ that somebody has typed.
 ``ADV_LOG=json`` writes one JSON object a line, for a machine to collect:
 
     {"time": "2026-03-02T09:15:00.123+00:00", "level": "ERROR", "logger": "streamlit.error_util",
-     "message": "Uncaught app execution", "error": "ValueError", "at": "pages/lessons/up.py:88 draw", "trace": [...]}
+     "message": "Uncaught app execution", "error": "ValueError", "at": "pages/lessons/physical/page.py:88 draw",
+     "trace": [...]}
 
 Anything else writes the same as plain text. The message of an exception is never written, since it may quote what
 somebody has sent; its type and the places in the program are. Of other people's messages (Streamlit's, uvicorn's) the

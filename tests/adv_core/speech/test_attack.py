@@ -12,7 +12,7 @@ from adv_core.serving.limits import Limits
 from adv_core.speech.attack import GRAIN, Listener, Spoken, as_input, as_samples, heard_as, hide, quietest, with_noise
 from adv_core.speech.recogniser import CHECKPOINT, recogniser
 from adv_core.speech.sound import FULL, distortion, open_sound
-from adv_core.speech_tasks import Clip, Disturb, Hide, Listen, melody, refused, rushing
+from pages.lessons.speech.tasks import Clip, Disturb, Hide, Listen, melody, refused, rushing
 
 CLIPS = sorted((CHECKPOINT / "clips").glob("*.flac"))
 

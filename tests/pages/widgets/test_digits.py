@@ -1,7 +1,8 @@
 import numpy as np
 
+from pages.lessons.linear_models.charts import training_chart
 from pages.widgets.charts import PALETTE
-from pages.widgets.digits import ink, sheet, signed, training_chart
+from pages.widgets.digits import ink, sheet, signed
 
 
 def rgb(colour: str) -> list[int]:

@@ -18,8 +18,8 @@ from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.engine.process import answers, default_engine
 from adv_core.serving.engine.queue import EngineBusy, Job
 from adv_core.serving.limits import Limits
-from adv_core.speech_tasks import Clip, Hide, Listen, melody
 from bench.naive_engine import NaiveEngine
+from pages.lessons.speech.tasks import Clip, Hide, Listen, melody
 
 
 class Slow(nn.Module):

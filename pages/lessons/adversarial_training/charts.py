@@ -1,0 +1,147 @@
+"""Charts about training against the worst case: numbers in, Vega-Lite specifications or pixels out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from pages.widgets.charts import PALETTE
+from pages.widgets.digits import _networks
+
+
+def course_chart(courses: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], epochs: int) -> dict[str, Any]:
+    """Training losses while they come, on fixed axes: nothing moves while they grow.
+
+    Args:
+        courses: (name, colour, (epoch, mean loss at x + δ*) of each record).
+    """
+    values = [{"epoch": epoch, "loss": loss, "network": name} for name, _, points in courses for epoch, loss in points]
+    return {
+        "data": {"values": values},
+        "mark": {"type": "line", "strokeWidth": 2.5, "clip": True},
+        "encoding": {
+            "x": _epochs(epochs),
+            "y": {
+                "field": "loss",
+                "type": "quantitative",
+                "title": "loss at x + δ*",
+                "scale": {"type": "log", "domain": [0.01, 3], "clamp": True},
+                "axis": {"tickCount": 4, "format": "~g"},
+            },
+            "color": _networks([(name, colour) for name, colour, _ in courses]),
+            "tooltip": [{"field": "network"}, {"field": "epoch", "format": ".2f"}, {"field": "loss", "format": ".3f"}],
+        },
+    }
+
+
+def judged_chart(
+    courses: Sequence[tuple[str, str, Sequence[tuple[float, float, float]]]], epochs: int
+) -> dict[str, Any]:
+    """Errors on held-out digits after every epoch: untouched dashed, attacked solid.
+
+    Args:
+        courses: (name, colour, (epoch, error untouched, error attacked) after each epoch).
+    """
+    values = [
+        {"epoch": epoch, "error": error, "network": name, "digits": kind}
+        for name, _, points in courses
+        for epoch, *errors in points
+        for kind, error in zip(("untouched", "attacked"), errors, strict=True)
+    ]
+    dash = {"domain": ["attacked", "untouched"], "range": [[1, 0], [5, 4]]}
+    return {
+        "data": {"values": values},
+        "mark": {"type": "line", "strokeWidth": 2.5, "point": {"size": 40}, "clip": True},
+        "encoding": {
+            "x": _epochs(epochs),
+            "y": {
+                "field": "error",
+                "type": "quantitative",
+                "title": "error (dashed: untouched)",
+                "scale": {"domain": [0, 1]},
+                "axis": {"format": "%", "tickCount": 5},
+            },
+            "color": _networks([(name, colour) for name, colour, _ in courses]),
+            "strokeDash": {
+                "field": "digits",
+                "type": "nominal",
+                "scale": dash,
+                "legend": None,
+            },
+            "tooltip": [
+                {"field": "network"},
+                {"field": "digits"},
+                {"field": "epoch"},
+                {"field": "error", "format": ".1%"},
+            ],
+        },
+    }
+
+
+def ascent_chart(losses: Sequence[float], untouched: float) -> dict[str, Any]:
+    """The mean loss of a minibatch after every step of the inner maximum, with the loss at x as a dashed line."""
+    points = [{"step": step, "loss": loss} for step, loss in enumerate(losses)]
+    x = {"field": "step", "type": "quantitative", "title": "step of the attack", "axis": {"tickMinStep": 1}}
+    y = {"field": "loss", "type": "quantitative", "title": "mean loss", "scale": {"zero": True}}
+    return {
+        "layer": [
+            {
+                "data": {"values": points},
+                "mark": {"type": "line", "point": {"size": 60}, "color": PALETTE[1], "strokeWidth": 3},
+                "encoding": {"x": x, "y": y, "tooltip": [{"field": "step"}, {"field": "loss", "format": ".3f"}]},
+            },
+            {
+                "data": {"values": [{}]},
+                "mark": {"type": "rule", "strokeDash": [5, 4], "color": "#888888"},
+                "encoding": {"y": {"datum": untouched, "type": "quantitative"}},
+            },
+        ]
+    }
+
+
+def surface(loss: np.ndarray, top: float, size: int = 480) -> np.ndarray:
+    """A loss surface seen from above the corner where the descent ends, as a picture (size, size, 3) uint8.
+
+    A picture rather than a chart to turn: it is there at once, on a phone too. The attack's direction a goes to the
+    back right, the random one b to the back left.
+
+    Args:
+        loss: (S, S), line b, column a.
+        top: the loss at the upper edge, the same for all that are to be compared.
+    """
+    zoom = 2 * size  # drawn twice as large, then reduced: smooth edges
+    side = len(loss)
+    b, a = np.meshgrid(*[np.linspace(0, 1, side)] * 2, indexing="ij")
+    height = np.clip(loss / max(top, 1e-9), 0, 1)
+    across = zoom * (0.5 + 0.46 * (a - b))
+    down = zoom * (0.96 - 0.24 * (a + b) - 0.46 * height)
+    picture = Image.new("RGB", (zoom, zoom), "white")
+    draw = ImageDraw.Draw(picture)
+    cells = [(row, column) for row in range(side - 1) for column in range(side - 1)]
+    for row, column in sorted(cells, key=sum, reverse=True):  # the farthest first
+        corners = [(row, column), (row, column + 1), (row + 1, column + 1), (row + 1, column)]
+        colour = _cividis(float(np.mean([height[corner] for corner in corners])))
+        edge = tuple(int(0.82 * part) for part in colour)
+        draw.polygon([(across[corner], down[corner]) for corner in corners], fill=colour, outline=edge)
+    return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
+
+
+# Nuñez, Anderton & Renslow (2018): its order can be seen with any colour vision.
+_CIVIDIS = np.array([(0, 34, 78), (53, 69, 108), (102, 105, 112), (148, 142, 119), (200, 183, 102), (254, 232, 56)])
+
+
+def _cividis(share: float) -> tuple[int, int, int]:
+    places = np.linspace(0, 1, len(_CIVIDIS))
+    red, green, blue = (round(float(np.interp(share, places, _CIVIDIS[:, part]))) for part in range(3))
+    return red, green, blue
+
+
+def _epochs(epochs: int) -> dict[str, Any]:
+    return {
+        "field": "epoch",
+        "type": "quantitative",
+        "title": "epoch (one pass over the digits)",
+        "scale": {"domain": [0, epochs]},
+        "axis": {"tickMinStep": 1},
+    }

@@ -1,0 +1,133 @@
+"""One step of the min-max loop, walked through slowly."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from adv_core.training import Recipe
+from pages.lessons.adversarial_training.charts import ascent_chart
+from pages.lessons.adversarial_training.settings import INNER, STAGES, page
+from pages.lessons.adversarial_training.tasks import (
+    Update,
+    Walk,
+)
+from pages.widgets.digits import sheet, signed
+from pages.widgets.lesson import table
+from pages.widgets.live import computed
+from pages.widgets.stage import picture_uri
+
+# Where the term of each stage stands: in the problem, or in the step that solves it.
+_PROBLEM = (
+    (r"\min_\theta\ \ ", 4),
+    (r"\sum_{(x, y)}\ \ ", 0),
+    (r"\max_{\|\delta\|_\infty \le \varepsilon}\ \ ", 1),
+    (r"L\big(y, f_\theta(", None),
+    (r"x + \delta", 2),
+    (r")\big)", None),
+)
+_STEP = (
+    (r"\theta \leftarrow \theta - \eta\,", 4),
+    (r"\nabla_\theta\ ", 3),
+    (r"L\big(y, f_\theta(x + \delta^*)\big)", None),
+)
+
+
+def formula(stage: int, parts: Sequence[tuple[str, int | None]]) -> str:
+    """LaTeX with the terms of that stage in colour."""
+    return "".join(rf"{{\color{{#D55E00}}{text}}}" if place == stage else text for text, place in parts)
+
+
+def show_loop() -> None:
+    st.subheader("2 · One step of the loop, slowly", anchor=False)
+    st.markdown(
+        "Training makes the loss small. Robust training makes the *worst* loss small: inside the minimum stands the "
+        "attack. Here is one minibatch of eight digits on its way through the loop, starting from the standard network."
+    )
+    settings = page.value
+    recipe = Recipe(settings.inner, settings.ball, seed=settings.seed)  # type: ignore[arg-type]
+    walked: Update = computed("walk", Walk("standard", 8 * settings.batch, recipe))
+    stages = (_images, _search, _adversarial, _gradient, _update)
+    st.latex(formula(settings.stage - 1, _PROBLEM))
+    for place, draw in enumerate(stages[: settings.stage]):
+        with st.container(border=True):
+            st.markdown(f"**{place + 1}. {STAGES[place]}**")
+            draw(walked, recipe)
+    if settings.stage >= 4:
+        st.latex(formula(settings.stage - 1, _STEP))
+    with st.container(horizontal=True):
+        if settings.stage < len(stages):
+            label = f"Next: {STAGES[settings.stage]}" if settings.stage else f"Begin: {STAGES[0]}"
+            following = {"stage": settings.stage + 1}
+            st.button(label, on_click=page.set, kwargs=following, type="primary", key="next_stage")
+        if settings.stage:
+            st.button("Begin anew", on_click=page.set, kwargs={"stage": 0}, key="first_stage")
+            another = {"batch": (settings.batch + 1) % 7500}
+            st.button("Another minibatch", on_click=page.set, kwargs=another, icon=":material/refresh:")
+
+
+def _row(images: np.ndarray, wrong: Sequence[bool], alt: str) -> None:
+    st.image(picture_uri(sheet(images, wrong, 8, zoom=3)), width="stretch", alt=alt)
+
+
+def _images(walked: Update, recipe: Recipe) -> None:
+    _row(walked.images, [False] * len(walked.images), f"Eight training digits: {walked.labels.tolist()}")
+    st.markdown(f"Their mean loss, untouched: **{walked.untouched:.2g}**. Ordinary training would end its search here.")
+
+
+def _search(walked: Update, recipe: Recipe) -> None:
+    left, right = st.columns([3, 2], gap="medium")
+    steps = len(walked.losses) - 1
+    with left:
+        st.vega_lite_chart(
+            ascent_chart(walked.losses.tolist(), walked.untouched),
+            height=200,
+            width="stretch",
+            alt=f"The mean loss climbs from {walked.losses[0]:.2f} to {walked.losses[-1]:.2f} in {steps} steps",
+        )
+    with right:
+        delta = np.concatenate(list(walked.deltas[-1][:4]), 1)
+        st.image(picture_uri(signed(delta, recipe.eps, 3)), width="stretch", alt="δ* of the first four digits")
+        st.caption("δ\\* of the first four: orange adds ink, blue takes it away.")
+    st.markdown(
+        f"From a random point of the ball ‖δ‖∞ ≤ {recipe.eps:g}, {INNER[recipe.inner]}: the loss climbs to "
+        f"**{walked.losses[-1]:.2f}**. The dashed line is the loss at x."
+    )
+
+
+def _adversarial(walked: Update, recipe: Recipe) -> None:
+    wrong = walked.wrong.tolist()
+    _row(walked.images + walked.deltas[-1], wrong, f"The eight adversarial digits; {sum(wrong)} of them are misread")
+    st.markdown(
+        f"x + δ\\*: the network misreads **{sum(wrong)} of {len(wrong)}** (orange). From here on δ\\* stays fixed."
+    )
+
+
+def _gradient(walked: Update, recipe: Recipe) -> None:
+    left, right = st.columns(2, gap="medium")
+    for column, values, text, alt in (
+        (left, walked.filters, "16 filters of the first layer, θ", "The sixteen filters, 4 by 4 weights each"),
+        (right, walked.slope, "their gradient ∇θ L at x + δ\\*", "The gradient of each of them"),
+    ):
+        padded = np.pad(values, ((0, 0), (0, 1), (0, 1)))
+        rows = [np.concatenate(list(padded[start : start + 8]), 1) for start in (0, 8)]
+        shown = signed(np.concatenate(rows), float(np.abs(values).max()), 8)
+        column.image(picture_uri(shown), width="stretch", alt=alt)
+        column.caption(text)
+    st.markdown(
+        f"**Danskin's theorem**: the slope of a maximum is the slope *at* the maximum. So hold δ\\* fast, and "
+        f"differentiate as usual. ‖∇θ‖₂ = {walked.slope_norm:.2f} over all 166 406 weights."
+    )
+
+
+def _update(walked: Update, recipe: Recipe) -> None:
+    rows = [
+        ("before the step, at x + δ\\*", f"{walked.losses[-1]:.3f}"),
+        ("after it, at the same x + δ\\*", f"{walked.moved:.3f}"),
+        ("after it, once the attacker has searched again", f"**{walked.remaximised:.3f}**"),
+    ]
+    table(("mean loss", ""), rows)
+    st.markdown(
+        "The step made the old δ\\* less harmful; the attacker answers with a new one. So every step needs its own "
+        f"attack: {recipe.gradients} gradients more for each digit. That is the price in time."
+    )

@@ -1,0 +1,193 @@
+"""Training live: start, stop, resume, and what it shows meanwhile."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from adv_core.training import Recipe
+from pages.lessons.adversarial_training.charts import course_chart, judged_chart
+from pages.lessons.adversarial_training.settings import IMAGES, INNER, page, share
+from pages.lessons.adversarial_training.tasks import (
+    HELD_OUT,
+    Train,
+    TrainRecord,
+)
+from pages.widgets.digits import ROBUST, STANDARD
+from pages.widgets.live import drop_jobs, follow, job_for
+
+state = st.session_state
+
+
+def recipes() -> tuple[Recipe, Recipe]:
+    """(standard, robust), as the controls say."""
+    settings = page.value
+    robust = Recipe(
+        settings.inner,  # type: ignore[arg-type]
+        settings.ball,
+        epochs=settings.epochs,
+        rate=4e-3,
+        seed=settings.seed,
+    )
+    return replace(robust, inner="none"), robust
+
+
+def courses() -> dict[Recipe, list[TrainRecord]]:
+    """What has been trained in this session so far, begun trainings among it."""
+    kept: dict[Recipe, list[TrainRecord]] = state.setdefault("robust_courses", {})
+    return kept
+
+
+def own_network() -> bytes | None:
+    """The latest robust network that was trained in this session."""
+    ended = [course[-1].weights for recipe, course in courses().items() if recipe.inner != "none" and complete(course)]
+    return ended[-1] if ended else None
+
+
+def complete(course: Sequence[TrainRecord]) -> bool:
+    return bool(course) and course[-1].step == course[-1].of
+
+
+def stop() -> None:
+    """Put aside what there is, and stop."""
+    for recipe, slot in zip(recipes(), ("train standard", "train robust"), strict=True):
+        job = state.get("jobs", {}).get(slot)
+        if job is not None and isinstance(job.request, Train) and job.request.recipe == recipe:
+            keep(recipe, job.request, job.frames)
+    drop_jobs("train standard", "train robust")
+    page.set(train=False)
+
+
+def keep(recipe: Recipe, work: Train, records: list[TrainRecord]) -> list[TrainRecord]:
+    """The whole course: what was there before this work began, and its records."""
+    before = [record for record in courses().get(recipe, []) if work.resume and record.step <= work_start(recipe, work)]
+    seconds = before[-1].seconds if before else 0.0
+    course = [*before, *(replace(record, seconds=record.seconds + seconds) for record in records)]
+    if complete(course):  # nobody will go on from its middle
+        course = [*(replace(record, weights=b"", state=b"") for record in course[:-1]), replace(course[-1], state=b"")]
+    courses()[recipe] = course
+    return course
+
+
+def work_start(recipe: Recipe, work: Train) -> int:
+    """The step at which a resumed work goes on."""
+    return next((r.step for r in reversed(courses().get(recipe, [])) if r.state == work.resume), 0)
+
+
+def show_training() -> tuple[DeltaGenerator, ...]:
+    """3. The controls, and places for what streams; `follow_training` fills them after everything quick is drawn."""
+    st.subheader("3 · Train both, now", anchor=False)
+    st.markdown("10 000 digits, a fresh network, the same seed: once as usual, once against δ\\* in every minibatch.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        page.control("inner", st.segmented_control, "Inner maximum", list(INNER), format_func=INNER.get, required=True)
+        page.control("ball", st.slider, "ε to train against", 0.05, 0.3, step=0.05, width=220)
+        page.control("epochs", st.slider, "Epochs", 1, 15, width=180)
+        page.control("seed", st.number_input, "Seed", 0, 99, width=120)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        offer()
+        if stopped() and not page.value.train:
+            st.caption("Stopped. It goes on from where its state was last put aside, to the same weights.")
+    bar = st.empty()
+    with st.container(key="courses"):
+        left, right = st.columns(2, gap="medium")
+    return bar, left.empty(), right.empty()
+
+
+def stopped() -> bool:
+    """Whether one of the two trainings has begun and not ended."""
+    return any(courses().get(recipe) and not complete(courses()[recipe]) for recipe in recipes())
+
+
+def offer() -> None:
+    """The one button of the training: what it does depends on how far that is."""
+    key = "training_button"  # one name for all three, or the former would stay beside the present one for a while
+    ended = all(complete(courses().get(recipe, [])) for recipe in recipes())
+    if ended and page.value.train:
+        another = {"seed": (page.value.seed + 1) % 100}
+        st.button("Again, other seed", on_click=page.set, kwargs=another, icon=":material/refresh:", key=key)
+    elif page.value.train:
+        st.button("Stop", on_click=stop, icon=":material/stop:", key=key)
+    else:
+        label, start = "Go on" if stopped() else "Train both", {"train": True}
+        st.button(label, on_click=page.set, kwargs=start, icon=":material/play_arrow:", key=key)
+
+
+def follow_training(places: tuple[DeltaGenerator, ...]) -> None:
+    bar, left, right = places
+    standard, robust = recipes()
+    names = {standard: ("standard", STANDARD), robust: (f"robust, ε = {robust.eps:g}", ROBUST)}
+    began, first = time.monotonic(), 0.0
+
+    def draw() -> None:
+        shown = [(name, colour, courses().get(recipe, [])) for recipe, (name, colour) in names.items()]
+        losses = [(name, colour, [(r.epoch, r.loss) for r in course]) for name, colour, course in shown]
+        points = [
+            (
+                name,
+                colour,
+                [(r.epoch, r.clean, r.attacked) for r in course if r.clean is not None and r.attacked is not None],
+            )
+            for name, colour, course in shown
+        ]
+        left.vega_lite_chart(
+            course_chart(losses, robust.epochs), height=270, width="stretch", alt=_told(shown, "training loss")
+        )
+        right.vega_lite_chart(
+            judged_chart(points, robust.epochs), height=270, width="stretch", alt=_told(shown, "test error")
+        )
+
+    def progress() -> None:
+        done = [courses().get(recipe, [])[-1:] for recipe in names]
+        cost = [2 + recipe.gradients for recipe in names]  # and the judging after each epoch
+        parts = [record[0].step / record[0].of if record else 0.0 for record in done]
+        ready = sum(part * c for part, c in zip(parts, cost, strict=True)) / sum(cost)
+        nonlocal first
+        elapsed = time.monotonic() - began
+        first = first or ready
+        gained = ready - first
+        left_s = elapsed * (1 - ready) / gained if gained > 0.02 and elapsed > 3 else None
+        text = "" if left_s is None else f", about {max(round(left_s), 1)} s left"
+        which = "the standard network" if parts[0] < 1 else "the robust network"
+        bar.progress(min(ready, 1.0), f"Training {which}: {ready:.0%}{text}")
+
+    if page.value.train:
+        for recipe, slot in ((standard, "train standard"), (robust, "train robust")):
+            if complete(courses().get(recipe, [])):
+                continue
+            work = Train(recipe, IMAGES, last_state(recipe, slot))
+
+            def show(records: list[TrainRecord], recipe: Recipe = recipe, work: Train = work) -> None:
+                keep(recipe, work, records)
+                draw()
+                progress()
+
+            if follow(job_for(slot, work), show, bar.info, interval=0.4) is None:
+                return
+            if recipe == robust:
+                st.rerun()  # sections above and below want to show it, too
+    if any(courses().get(recipe) for recipe in names):
+        draw()
+    if page.value.train:
+        _, last = (courses()[recipe][-1] for recipe in names)
+        bar.success(
+            "Trained. Compare with it in section 1: “the one you trained”. On "
+            f"{HELD_OUT} test digits the robust one has {share(last.clean or 0)} errors untouched and "
+            f"{share(last.attacked or 0)} under PGD-20 at ε = {robust.eps:g}."
+        )
+
+
+def last_state(recipe: Recipe, slot: str) -> bytes:
+    """Where to go on: of a work under way what it began with, otherwise the last state that was put aside."""
+    job = state.get("jobs", {}).get(slot)
+    if job is not None and isinstance(job.request, Train) and job.request.recipe == recipe and not job.cancelled:
+        return job.request.resume
+    return next((record.state for record in reversed(courses().get(recipe, [])) if record.state), b"")
+
+
+def _told(shown: Sequence[tuple[str, str, Sequence[TrainRecord]]], what: str) -> str:
+    ends = [
+        f"{name} at epoch {course[-1].epoch:.1f}: loss {course[-1].loss:.3f}" for name, _, course in shown if course
+    ]
+    return f"The {what} of both networks. " + "; ".join(ends)

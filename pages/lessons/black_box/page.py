@@ -1,0 +1,427 @@
+"""Lesson: without opening the box. By questions, by transfer, by a stolen copy."""
+
+import html
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from adv_core.classifiers import DEFAULT, categories, list_classifiers
+from adv_core.images import amplify, fit
+from adv_core.serving.engine.attack import Frame, Request
+from adv_core.serving.engine.look import Pictures
+from pages.lessons.black_box.charts import matrix_chart, query_chart, theft_chart
+from pages.lessons.black_box.settings import COMMON, METHODS, MOST, ROUNDS, SIZE, TITLES, VICTIMS, Settings, page
+from pages.lessons.black_box.tasks import JUDGED, Passed, Steal, Theft, Transfer, passed
+from pages.lessons.black_box.texts import questions
+from pages.widgets.lesson import closing, for_the_lecturer, opening, pictures, presenting
+from pages.widgets.live import follow, job_for
+from pages.widgets.photograph import OWN, PHOTOS, gallery, needs_own, own_picture, photograph, sample
+from pages.widgets.quiz import quiz
+from pages.widgets.stage import percent, picture_uri
+
+STYLE = """<style>
+.st-key-blackbox_row [data-testid=stHorizontalBlock] {flex-wrap: wrap}
+.st-key-blackbox_row img {width: 100%; border-radius: .4rem}
+.st-key-blackbox_row .lab-cap {min-height: 4.6em}
+.st-key-blackbox_verdict {min-height: 5.2rem}
+.st-key-blackbox_chart {min-height: 19rem}
+.st-key-blackbox_matrix {min-height: 26rem}
+.st-key-blackbox_ensemble {min-height: 26rem}
+.st-key-blackbox_theft {min-height: 32rem}
+@media (max-width: 640px) {
+  .st-key-blackbox_row [data-testid=stColumn] {min-width: calc(50% - .6rem) !important; flex: 0 1 calc(50% - .6rem)}
+}
+</style>"""
+state = st.session_state
+
+
+# -------------------------------------------------------------------------------------------------- 1. by questions
+
+
+@dataclass
+class Place:
+    """Where one picture of the row stands; what it shows is kept, so that a rerun begins with it."""
+
+    key: str
+    picture: DeltaGenerator
+    caption: DeltaGenerator
+
+    def show(self, pixels: np.ndarray, headline: str, lines: str) -> None:
+        state[f"blackbox {self.key}"] = (pixels, headline, lines)
+        self.picture.image(picture_uri(pixels), width="stretch", alt=f"{TITLES[self.key]}: {headline}. {lines}")
+        self.caption.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{html.escape(lines)}</span></div>")
+
+
+def show_row(original: np.ndarray) -> dict[str, Place]:
+    places = {}
+    with st.container(key="blackbox_row"):
+        for (key, title), column in zip(TITLES.items(), st.columns(3, gap="small"), strict=True):
+            column.html(f"<div class='lab-op'>{html.escape(title)}</div>")
+            places[key] = Place(key, column.empty(), column.empty())
+            places[key].show(*state.get(f"blackbox {key}", (original, "…", "")))
+    return places
+
+
+def show_controls() -> None:
+    left, right = st.columns(2, gap="medium")
+    with left:
+        page.control("eps", st.slider, "ε of the squares, in 1/255", 1, 32)
+    with right:
+        page.control("queries", st.slider, "Questions at most", 50, 2000, step=50)
+    page.into_address()
+
+
+def follow_questions(
+    original: np.ndarray, places: dict[str, Place], verdict: DeltaGenerator, slot: DeltaGenerator
+) -> bool:
+    """Square Attack on the photograph; whether it came to its end."""
+    settings = page.value
+    base = Request(b"", 0, 0, DEFAULT).with_pixels(original)
+    looked = follow(job_for("look", base))
+    if looked is None:
+        return False
+    clean = looked[-1].probabilities[0]
+    label = int(clean.argmax())
+    name = categories()[label]
+    places["x"].show(original, f"{name}, {percent(float(clean[label]))}", "")
+    request = replace(
+        base,
+        attack="square",
+        label=label,
+        objective="margin",
+        eps=(settings.eps / 255,),
+        queries=settings.queries,
+        seed=settings.seed,
+    )
+
+    def draw(frames: list[Frame]) -> None:
+        last = frames[-1]
+        newest = next((frame for frame in reversed(frames) if frame.pixels is not None), None)
+        said = last.probabilities[0]
+        now = int(said.argmax())
+        asked = last.index + 1
+        if newest is not None and newest.pixels is not None:
+            shown = newest.pixels[0]
+            delta = (shown.astype(np.float32) - original) / 255
+            places["delta"].show(amplify(delta.transpose(2, 0, 1), 10), "10 times", f"at most {settings.eps}/255")
+            places["now"].show(shown, f"{categories()[now]}, {percent(float(said[now]))}", f"{asked} questions")
+        stride = max(len(frames) // 200, 1)
+        points = []
+        for frame in {*frames[::stride], last}:
+            p = frame.probabilities[0]
+            others = p.copy()
+            others[label] = 0
+            points.append((frame.index + 1, float(p[label]), float(others.max())))
+        points.sort()
+        slot.vega_lite_chart(
+            query_chart(points, settings.queries, name),
+            width="stretch",
+            height=260,
+            alt=f"After {asked} questions: {name} {percent(float(said[label]))}",
+        )
+        if last.index < settings.queries - 1 and now == label:
+            verdict.info(f"{asked} questions asked, no gradient seen.")
+
+    frames = follow(job_for("main", request), draw, verdict.info, interval=0.25)
+    if frames is None:
+        return False
+    last = frames[-1]
+    now, asked = int(last.probabilities[0].argmax()), last.index + 1
+    if now != label:
+        verdict.error(
+            f"**{categories()[now]}** after **{asked} questions**. The attacker has seen no weight and no gradient: "
+            "only probabilities, as many web services give them.",
+            icon=":material/lock_open:",
+        )
+    else:
+        verdict.success(
+            f"{asked} questions, and the answer is still {name}. More questions, a larger ε or another seed may find "
+            "more.",
+            icon=":material/shield:",
+        )
+    return True
+
+
+# --------------------------------------------------------------------------------------------------- 2. by transfer
+
+
+@st.cache_data(show_spinner=False)
+def samples() -> Pictures:
+    """All sample photographs, at one size for all networks."""
+    return Pictures.of(np.stack([np.asarray(fit(sample(name), COMMON, COMMON)) for name in PHOTOS]))
+
+
+def here() -> dict[str, str]:
+    """The networks on this machine, by the titles of the chart."""
+    present = [info for info in list_classifiers() if info.is_here][:MOST]
+    return {info.name: info.title.replace("EfficientNet-", "") for info in present}
+
+
+def show_matrix() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+    st.subheader("2 · By transfer", anchor=False)
+    st.markdown(
+        "The attacker has networks of their own. Pictures that fool one of them are shown to the others, which have "
+        "never been looked into. On the diagonal stands the **open box**: made on the very network that is asked."
+    )
+    left, middle, right = st.columns([2, 2, 1], gap="medium")
+    with left:
+        page.control("method", st.selectbox, "Attack", list(METHODS), format_func=METHODS.get)
+    with middle:
+        page.control("transfer", st.slider, "ε, in 1/255", 1, 32)
+    with right:
+        page.control("steps", st.select_slider, "Steps", list(range(1, 41)))
+    page.into_address()
+    with st.container(key="blackbox_matrix"):
+        return st.empty(), st.empty(), st.empty()
+
+
+def show_ensemble() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+    st.subheader("3 · Several open boxes against a closed one", anchor=False)
+    st.markdown(
+        "What fools one network may be a quirk of that network. What fools **all the others together** is more "
+        "probably something that they share with the one that nobody has seen. Each row: made on all networks but one."
+    )
+    with st.container(key="blackbox_ensemble"):
+        return st.empty(), st.empty(), st.empty()
+
+
+def follow_matrix(
+    rows: dict[str, tuple[str, ...]], slot: DeltaGenerator, note: DeltaGenerator, key: str
+) -> dict[tuple[str, str], int] | None:
+    """Fill one matrix, row by row: how many photographs fool each network."""
+    settings, shown, names = page.value, samples(), here()
+    found: dict[tuple[str, str], int] = {}
+
+    def draw() -> None:
+        cells = [(made, names[asked], count) for (made, asked), count in found.items()]
+        slot.vega_lite_chart(
+            matrix_chart(cells, list(rows), list(names.values()), shown.count),
+            width="stretch",
+            height=90 + 66 * len(rows),
+            alt=f"Of {shown.count} photographs fooled. "
+            + "; ".join(f"made on {made}, shown to {asked}: {count}" for made, asked, count in cells),
+        )
+
+    draw()
+    for title, made_on in rows.items():
+
+        def show(records: list[Passed], title: str = title) -> None:
+            counts = passed(records)
+            ready = records[-1].first + 4 * records[-1].done
+            note.caption(f"Made on {title}: {min(ready, shown.count):.0f} of {shown.count} photographs")
+            if len(counts) > 1 and counts[-1] == shown.count:
+                found.update({(title, name): int(count) for name, count in zip(names, counts, strict=False)})
+                draw()
+
+        work = Transfer(shown, made_on, tuple(names), settings.transfer / 255, settings.steps, settings.method)
+        if follow(job_for(f"{key} {title}", work), show, note.info, interval=0.3) is None:
+            return None
+    return found
+
+
+def follow_transfer(
+    matrix: tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator],
+    ensemble: tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator],
+) -> None:
+    names, settings = here(), page.value
+    one = follow_matrix({title: (name,) for name, title in names.items()}, matrix[0], matrix[1], "transfer")
+    if one is None:
+        return
+    recipe = (
+        f"{METHODS[settings.method]}, {settings.steps} steps, ε = {settings.transfer}/255, {len(PHOTOS)} photographs"
+    )
+    matrix[1].caption(
+        f"{recipe}, as one 8-bit file of {COMMON} pixels that each network resizes for itself. A network is fooled "
+        "where its answer is not the one that it gives to the untouched photograph."
+    )
+    pairs = [(made, asked) for made in names for asked in names if made != asked]
+    if not pairs:
+        return
+    across = [one[names[made], asked] for made, asked in pairs]
+    matrix[2].markdown(
+        f"- With the box open: {', '.join(str(one[title, name]) for name, title in names.items())} of {len(PHOTOS)}.\n"
+        f"- Made on another network: **{min(across)} to {max(across)}** of {len(PHOTOS)}."
+    )
+    if len(names) < 3:
+        ensemble[1].caption("This needs three networks on this machine.")
+        return
+    rows = {f"all but {title}": tuple(other for other in names if other != name) for name, title in names.items()}
+    several = follow_matrix(rows, ensemble[0], ensemble[1], "ensemble")
+    if several is None:
+        return
+    ensemble[1].caption(f"{recipe}; what is climbed is the mean of the networks' cross-entropies.")
+    lines = []
+    for name, title in names.items():
+        best = max(one[other_title, name] for other, other_title in names.items() if other != name)
+        lines.append(
+            f"- **{title}**: {several[f'all but {title}', name]} by all the others, {best} by the best single one."
+        )
+    ensemble[2].markdown("\n".join(lines))
+
+
+# ------------------------------------------------------------------------------------------------- 4. a stolen copy
+
+
+def show_theft() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+    st.subheader("4 · A stolen copy", anchor=False)
+    st.markdown(
+        "No network to practise on? Then train one, on the victim's own answers. The victim reads digits and says "
+        "nothing but **which digit it sees**. A hundred digits are shown to it, a substitute learns the answers, "
+        "writes the digits again where it is about to change its mind, and asks about those. Six rounds."
+    )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        page.control(
+            "victim", st.segmented_control, "The victim was", list(VICTIMS), format_func=VICTIMS.get, required=True
+        )
+    with right:
+        page.control("digits", st.slider, "ε of the attack on the copy, in hundredths", 5, 40)
+    page.into_address()
+    with st.container(key="blackbox_theft"):
+        return st.empty(), st.empty(), st.empty(), st.empty()
+
+
+def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerator) -> None:
+    settings = page.value
+    work = Steal(settings.victim, rounds=ROUNDS, eps=settings.digits / 100, seed=settings.seed)
+    drawn = [-1]
+
+    def draw(records: list[Theft]) -> None:
+        last = records[-1]
+        if drawn[0] != last.number:
+            drawn[0] = last.number
+            with shown.container():
+                st.caption("The newest questions, and the victim's answers:")
+                asked = zip(last.shown, last.answers, strict=True)
+                tiles = [
+                    (np.repeat(255 - digit[..., None], 3, 2), str(answer), f"question: the victim says {answer}")
+                    for digit, answer in asked
+                ]
+                pictures(*tiles, width=48)
+        ended = [record for record in records if record.done == 1]
+        points = [(record.queries, record.agreement, record.transferred) for record in ended]
+        slot.vega_lite_chart(
+            theft_chart(points, last.noise, 100 * 2 ** (ROUNDS - 1), 100),
+            width="stretch",
+            height=370,
+            alt="; ".join(f"{q} questions: agrees on {percent(a)}, fools {percent(f)}" for q, a, f in points)
+            or "under way",
+        )
+        note.caption(f"Round {last.number + 1} of {ROUNDS}: {last.queries} questions, learning them by heart")
+
+    records = follow(job_for("theft", work), draw, note.info, interval=0.25)
+    if records is None:
+        return
+    last = records[-1]
+    note.caption(
+        f"Judged on {JUDGED} test digits that neither of the two has seen; PGD-20 on the copy, ε = "
+        f"{settings.digits / 100:g}. Grey: every pixel ±ε at random."
+    )
+    told.markdown(
+        f"After **{last.queries} questions** the copy answers as the victim does on **{percent(last.agreement)}** of "
+        f"the digits, and what was made on the copy changes the victim's answer on **{percent(last.transferred)}**; "
+        f"noise of the same size on {percent(last.noise)}."
+    )
+
+
+# -------------------------------------------------------------------------------------------------------------- the end
+
+
+def show_formula() -> None:
+    st.subheader("5 · The formulas that just ran", anchor=False)
+    eps = page.value.eps
+    st.latex(
+        r"\text{questions: }\ \delta \leftarrow \delta + s\ \text{ if }\ L\big(f(x+\delta+s)\big)"
+        r"\text{ rises}"
+    )
+    st.latex(rf"s\ \text{{a square}},\quad \|\delta\|_\infty \le \tfrac{{{eps}}}{{255}}")
+    st.latex(
+        r"\text{transfer: }\ \delta = \operatorname*{argmax}_{\delta\in\Delta}\ L\big(g(x+\delta)\big),\ \ g \ne f"
+    )
+    st.latex(r"\text{theft: }\ g = \operatorname*{argmin}_g\ \sum_{x} L\big(g(x),\ \operatorname{argmax} f(x)\big)")
+    st.markdown(
+        "f is the closed box. The first asks it often, the second never, the third in advance. **A secret network is "
+        "not a safe network**: what is secret are the weights, not the directions in which all such networks can be "
+        "fooled."
+    )
+
+
+def main() -> None:
+    page.start()
+    needs_own(page, Settings.image)
+    st.html(STYLE)
+    opening(
+        page,
+        "Without opening the box",
+        "The weights are secret, the gradient as well. All that the attacker may do is ask. Is that enough?",
+    )
+    with st.sidebar:
+        st.header("Photograph", divider="gray")
+        gallery(page)
+        shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
+        st.caption(f"Now: **{shown}**.")
+        own_picture(page, Settings.image)
+        st.header("Chance", divider="gray")
+        page.control("seed", st.number_input, "Seed of the squares and of the theft", 0, 999, step=1)
+        presenting(page)
+    original = np.asarray(fit(photograph(page.value.image), SIZE, SIZE))
+    shown_of = hash(original.tobytes())
+    if state.get("blackbox stage") != shown_of:
+        state["blackbox stage"] = shown_of
+        for key in TITLES:  # the old result must not stand beside another photograph
+            state.pop(f"blackbox {key}", None)
+    places = show_row(original)
+    with st.container(key="blackbox_verdict"):
+        verdict = st.empty()
+    show_controls()
+    with st.container(key="blackbox_chart"):
+        asked = st.empty()
+    matrix = show_matrix()
+    ensemble = show_ensemble()
+    theft = show_theft()
+    show_formula()
+    quiz(page, questions())
+    for_the_lecturer(
+        page,
+        "1. Open the link and let the counter run. “It has seen no gradient. How many questions would you allow?”\n"
+        "2. The matrix: read the diagonal first, then a column. “This one was never touched.”\n"
+        "3. “All but one”: the closed box falls more often to all the others together.\n"
+        "4. The theft: what does the victim give away? A digit an answer.",
+        "- The three packaged networks are sisters; among strangers less is transferred. Load ResNet50 and see.\n"
+        "- Sixteen photographs: one is six per cent.\n"
+        "- A limit on questions stops the first attack, makes the third dearer, and does not touch the second.",
+    )
+    closing(
+        page,
+        (
+            (
+                "Papernot et al., *Practical black-box attacks against machine learning*, ASIA CCS 2017",
+                "https://arxiv.org/abs/1602.02697",
+            ),
+            (
+                "Andriushchenko, Croce, Flammarion & Hein, *Square Attack*, ECCV 2020",
+                "https://arxiv.org/abs/1912.00049",
+            ),
+            (
+                "Dong et al., *Boosting adversarial attacks with momentum*, CVPR 2018",
+                "https://arxiv.org/abs/1710.06081",
+            ),
+            (
+                "Liu, Chen, Liu & Song, *Delving into transferable adversarial examples*, ICLR 2017",
+                "https://arxiv.org/abs/1611.02770",
+            ),
+            (
+                "Ilyas et al., *Adversarial examples are not bugs, they are features*, NeurIPS 2019",
+                "https://arxiv.org/abs/1905.02175",
+            ),
+        ),
+    )
+    # What is computed comes last: everything else is on the page by then.
+    if follow_questions(original, places, verdict, asked):
+        follow_theft(*theft)
+        follow_transfer(matrix, ensemble)
+
+
+main()

@@ -1,0 +1,39 @@
+"""Every control of the lesson: its link."""
+
+from dataclasses import dataclass
+
+from adv_core.classifiers import DEFAULT, info_of
+from pages.lessons.black_box.tasks import Method
+from pages.widgets.controls import Controls
+from pages.widgets.photograph import OWN, PHOTOS
+from pages.widgets.query import number, solved, word
+
+SIZE = info_of(DEFAULT).input_size
+COMMON = 260  # the side of the pictures of the matrix: what the largest packaged network sees
+MOST = 4  # networks of the matrix
+METHODS: dict[Method, str] = {"momentum": "with momentum (MI-FGSM)", "pgd": "PGD"}
+VICTIMS = {"standard": "ordinarily trained", "robust_01": "adversarially trained"}
+ROUNDS = 6
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every control of the page. ε in levels of 255; ``digits`` is the ε of the stolen digits, in hundredths."""
+
+    image: str = word("german_shepherd", {*PHOTOS, OWN})
+    eps: int = number(8, 1, 32)
+    queries: int = number(1000, 50, 2000)
+    transfer: int = number(8, 1, 32)
+    steps: int = number(10, 1, 40)
+    method: Method = word("momentum", METHODS)
+    victim: str = word("standard", VICTIMS)
+    digits: int = number(30, 5, 40)
+    seed: int = number(0, 0, 999)
+    done: str = solved("abcd")
+    present: bool = False
+
+
+page = Controls("blackbox", Settings)
+
+
+TITLES = {"x": "original", "delta": "perturbation, amplified", "now": "after all those questions"}

@@ -1,0 +1,376 @@
+"""Lesson: defences that a user might try. JPEG, blur, fewer bits and the like, against an attacker who knows."""
+
+import html
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from adv_core.classifiers import DEFAULT, categories
+from adv_core.defences.filters import VIEWS, Kind
+from adv_core.images import fit
+from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.look import Look, Pictures
+from pages.lessons.defences.charts import ATTACKS, contest_chart
+from pages.lessons.defences.settings import KINDS, SIZE, STORY, TITLES, Settings, page
+from pages.lessons.defences.tasks import Aware, Bout, Contest, Fallen, Plain, Tried
+from pages.lessons.defences.texts import questions
+from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
+from pages.widgets.live import follow, job_for
+from pages.widgets.photograph import OWN, PHOTOS, gallery, needs_own, own_picture, photograph, sample
+from pages.widgets.quiz import quiz
+from pages.widgets.stage import percent, picture_uri
+
+STYLE = """<style>
+.st-key-defences_row [data-testid=stHorizontalBlock] {flex-wrap: wrap}
+.st-key-defences_row img {width: 100%; border-radius: .4rem; image-rendering: pixelated}
+.st-key-defences_row .lab-cap {min-height: 5.6em}
+.st-key-defences_row .lab-op {white-space: normal; min-height: 2.6em}
+.st-key-defences_verdict {min-height: 4.5rem}
+.st-key-defences_table {min-height: 38rem}
+@media (max-width: 640px) {
+  .st-key-defences_row [data-testid=stColumn] {min-width: calc(50% - .6rem) !important; flex: 1 1 calc(50% - .6rem)}
+}
+</style>"""
+state = st.session_state
+
+
+# ----------------------------------------------------------------------------------------------------- 1. one picture
+
+
+@dataclass
+class Place:
+    """Where one picture of the row stands; what it shows is kept, so that a rerun begins with it."""
+
+    key: str
+    title: DeltaGenerator
+    picture: DeltaGenerator
+    caption: DeltaGenerator
+
+    def show(self, title: str, pixels: np.ndarray, headline: str, lines: str) -> None:
+        state[f"defences {self.key}"] = (title, pixels, headline, lines)
+        self.title.html(f"<div class='lab-op'>{html.escape(title)}</div>")
+        self.picture.image(picture_uri(pixels), width="stretch", alt=f"{title}: {headline}. {lines}")
+        self.caption.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{html.escape(lines)}</span></div>")
+
+
+def show_row(original: np.ndarray) -> dict[str, Place]:
+    places = {}
+    with st.container(key="defences_row"):
+        for (key, title), column in zip(TITLES.items(), st.columns(4, gap="small"), strict=True):
+            place = Place(key, column.empty(), column.empty(), column.empty())
+            place.show(*state.get(f"defences {key}", (title, original, "…", "")))
+            places[key] = place
+    return places
+
+
+def show_controls() -> None:
+    page.control(
+        "defence", st.segmented_control, "Before the network", list(KINDS), format_func=KINDS.get, required=True
+    )
+    st.caption(STORY[page.value.defence])
+    left, middle, right = st.columns([2, 2, 1], gap="medium")
+    with left:
+        show_strength(page.value.defence)
+    with middle:
+        page.control("eps", st.slider, "ε of every attack, in 1/255", 0, 16)
+    with right:
+        page.control("steps", st.select_slider, "Steps", list(range(1, 41)))
+    page.into_address()
+
+
+def show_strength(kind: Kind) -> None:
+    """The one slider of that defence."""
+    if kind == "jpeg":
+        page.control("quality", st.slider, "Quality of the JPEG", 5, 100)
+    elif kind == "blur":
+        page.control("sigma", st.slider, "σ of the blur, in pixels", 0.2, 4.0, step=0.1)
+    elif kind == "bits":
+        page.control("bits", st.slider, "Bits of each value", 1, 8)
+    elif kind == "resize":
+        page.control("side", st.slider, f"Side of the smaller picture, of {SIZE} pixels", 24, SIZE)
+    else:
+        page.control("window", st.slider, "Side of the window, at least, in %", 40, 100)
+
+
+def said(probabilities: np.ndarray, label: int) -> tuple[str, str]:
+    """The answer, and what is left of the first one."""
+    now = int(probabilities.argmax())
+    headline = f"{categories()[now]}, {percent(float(probabilities[now]))}"
+    return headline, "" if now == label else f"{categories()[label]}: {percent(float(probabilities[label]))}"
+
+
+def follow_row(base: Request, clean: np.ndarray, places: dict[str, Place], verdict: DeltaGenerator) -> None:
+    settings, label = page.value, base.label
+    defence = settings.defended(settings.defence)
+    places["x"].show(TITLES["x"], base.pixels, *said(clean, label))
+    request = replace(base, attack="pgd", eps=(settings.eps / 255,), steps=settings.steps)
+    frames = follow(job_for("plain", request), waiting=verdict.info)
+    if frames is None or frames[-1].pixels is None:
+        return
+    attacked = frames[-1].pixels[0]
+    places["plain"].show(TITLES["plain"], attacked, *said(frames[-1].probabilities[0], label))
+    both = Pictures.of(np.stack([attacked, base.pixels]))
+    seen = follow(job_for("defended", Look(both, DEFAULT, defence.chain(settings.seed))))
+    if seen is None:
+        return
+    behind, price = seen[-1].probabilities
+    places["defended"].show(TITLES["defended"], seen[-1].pixels[0], *said(behind, label))
+
+    def draw(bouts: list[Bout]) -> None:
+        last = bouts[-1]
+        running = f"step {last.index} of {settings.steps}" if last.index < settings.steps else ""
+        headline, lines = said(last.probabilities, label)
+        places["aware"].show(TITLES["aware"], last.seen, headline, lines or running)
+
+    work = Aware(
+        Pictures.of(base.pixels[None]), DEFAULT, defence, settings.eps / 255, label, settings.steps, settings.seed
+    )
+    bouts = follow(job_for("aware", work), draw, verdict.info)
+    if bouts is not None:
+        show_verdict(verdict, label, frames[-1].probabilities[0], behind, bouts[-1].probabilities, price)
+
+
+def show_verdict(
+    slot: DeltaGenerator, label: int, plain: np.ndarray, behind: np.ndarray, aware: np.ndarray, price: np.ndarray
+) -> None:
+    """What the four pictures say, in a sentence."""
+    fell, held, broken = (int(p.argmax()) != label for p in (plain, behind, aware))
+    own = " (Even the untouched picture is misread behind it.)" if int(price.argmax()) != label else ""
+    if not fell:
+        slot.info(f"This ε is too small for this photograph: no defence is needed yet.{own}")
+    elif held:
+        slot.warning(f"The defence does not even stop the attack that knows nothing of it.{own}")
+    elif broken:
+        slot.error(
+            "The defence stops the attack that was made without it. The one that was made *with* it, with the same ε "
+            f"and as many steps, gets through.{own}",
+            icon=":material/lock_open:",
+        )
+    else:
+        slot.success(
+            f"This photograph withstands both at this ε. Raise ε or the steps, or look at the other photographs.{own}",
+            icon=":material/shield:",
+        )
+
+
+# -------------------------------------------------------------------------------------------------- 2. many pictures
+
+
+@st.cache_data(show_spinner=False)
+def samples() -> Pictures:
+    """All sample photographs, as the network sees them."""
+    return Pictures.of(np.stack([np.asarray(fit(sample(name), SIZE, SIZE)) for name in PHOTOS]))
+
+
+def show_table() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+    st.subheader("2 · Sixteen photographs", anchor=False)
+    st.markdown(
+        "One photograph may be luck. Here are all sixteen samples, behind every defence, with the strengths that you "
+        "have set. An answer is **kept** if it is what the bare network says of the untouched photograph."
+    )
+    with st.container(key="defences_table"):
+        return st.empty(), st.empty(), st.empty()
+
+
+def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerator) -> None:
+    settings, pictures = page.value, samples()
+    order: list[Kind] = ["none", *KINDS]
+    kept: dict[tuple[Kind, str], int | None] = {(kind, attack): None for kind in order for attack in ATTACKS}
+
+    def draw() -> None:
+        rows = [(settings.named(kind), attack, right) for (kind, attack), right in kept.items()]
+        known = [f"{name}, {ATTACKS[attack][0]}: {right}" for name, attack, right in rows if right is not None]
+        slot.vega_lite_chart(
+            contest_chart(rows, pictures.count),
+            width="stretch",
+            height=470,
+            alt=f"Answers kept, of {pictures.count}. {'; '.join(known)}",
+        )
+
+    draw()
+
+    def wait(records: list[Fallen]) -> None:
+        done = records[-1].first + records[-1].done * 4
+        note.caption(f"The attack on the bare network: {min(done, pictures.count):.0f} of {pictures.count} photographs")
+
+    plain = follow(job_for("many", Plain(pictures, DEFAULT, settings.eps / 255, settings.steps)), wait, note.info)
+    if plain is None:
+        return
+    ended = [record for record in plain if record.done == 1]
+    attacked = Pictures.of(np.concatenate([record.pixels for record in ended]))
+    labels = tuple(int(label) for record in ended for label in record.labels)
+    for kind in order:
+
+        def show(records: list[Tried], kind: Kind = kind) -> None:
+            for attack in ATTACKS:
+                known = [right for r in records if r.attack == attack for right in r.right]
+                kept[kind, attack] = sum(known) if len(known) == pictures.count else None
+            last = records[-1]
+            note.caption(f"{settings.named(kind)}: {ATTACKS[last.attack][0]}, from photograph {last.first + 1} on")
+            if kind == "none":
+                kept[kind, "aware"] = kept[kind, "plain"]  # there is nothing to know
+            draw()
+
+        work = Contest(
+            pictures,
+            attacked,
+            labels,
+            DEFAULT,
+            settings.defended(kind),
+            settings.eps / 255,
+            settings.steps,
+            settings.seed,
+        )
+        if follow(job_for(f"contest {kind}", work), show, note.info, interval=0.3) is None:
+            return
+    note.caption(
+        f"PGD, {settings.steps} steps, ε = {settings.eps}/255, away from the first answer. Random crop: the attack "
+        f"that knows averages over {VIEWS} crops in each step, and is judged on another one. A better attack may find "
+        "more: no bar is a promise."
+    )
+    told.markdown(summary(settings, {key: value or 0 for key, value in kept.items()}, pictures.count))
+
+
+def summary(settings: Settings, kept: dict[tuple[Kind, str], int], pictures: int) -> str:
+    """What the chart says, from its own figures: where a defence helps, too."""
+    kinds = list(KINDS)
+    bare = kept["none", "plain"]
+    naive, wise = (max(kinds, key=lambda kind: kept[kind, attack]) for attack in ("plain", "aware"))
+    price = min(kinds, key=lambda kind: kept[kind, "none"])
+    lines = [
+        f"- Without a defence the attack leaves **{bare} of {pictures}** answers. Against an attacker who does not "
+        f"know, {settings.named(naive)} keeps **{kept[naive, 'plain']}**."
+    ]
+    best, gain = kept[wise, "aware"], kept[wise, "aware"] - bare
+    if gain >= 2:
+        lines.append(
+            f"- At this ε a defence does help, even against this attack that knows: {settings.named(wise)} keeps "
+            f"**{best}**, {gain} more than no defence. Raise ε or the steps, and watch it go."
+        )
+    else:
+        lines.append(
+            f"- Against the attack that knows, no defence keeps more than **{best}**: hardly more than none at all."
+        )
+    cost = pictures - kept[price, "none"]
+    lines.append(
+        f"- The price: {settings.named(price)} changes {cost} of {pictures} answers without any attack."
+        if cost
+        else "- At these strengths no answer changes without an attack: the price is small here."
+    )
+    return "\n".join(lines)
+
+
+# -------------------------------------------------------------------------------------------------------------- the end
+
+
+def show_formula() -> None:
+    st.subheader("3 · The formula that just ran", anchor=False)
+    settings = page.value
+    ball = rf"\|\delta\|_\infty \le \tfrac{{{settings.eps}}}{{255}}"
+    st.latex(rf"\text{{does not know: }}\ \delta = \operatorname*{{argmax}}_{{{ball}}}\ L\big(f(x+\delta),\ y\big)")
+    inside = (
+        r"\mathbb{E}_g\, L\big(f(g(x+\delta)),\ y\big)"
+        if settings.defence == "crop"
+        else r"L\big(f(g(x+\delta)),\ y\big)"
+    )
+    st.latex(rf"\text{{knows: }}\ \delta = \operatorname*{{argmax}}_{{{ball}}}\ {inside}")
+    st.markdown(
+        "Both are judged on f(g(x + δ)). A defence that comes before the network is a part of the network, for whoever "
+        "knows it. "
+        + {
+            "jpeg": "JPEG **rounds**, and a staircase has no slope: on the way back the attack takes round(z) for z. "
+            "That is the **straight-through** gradient (BPDA). All the rest of JPEG has an honest slope.",
+            "bits": "**Rounding** is a staircase and has no slope: on the way back the attack takes round(z) for z. "
+            "That is the **straight-through** gradient (BPDA).",
+            "crop": f"The crop is **random**: each step averages the gradients of {VIEWS} crops, expectation over "
+            "transformation, as on the page before.",
+            "blur": "A blur is linear: its gradient is exact, there is nothing to get round.",
+            "resize": "Averaging is linear: its gradient is exact, there is nothing to get round.",
+        }[settings.defence]
+    )
+
+
+def main() -> None:
+    page.start()
+    needs_own(page, Settings.image)
+    st.html(STYLE)
+    opening(
+        page,
+        "Defences you might try",
+        "Save it as JPEG, blur it, cut a window out: will the attack go away? Against whom?",
+    )
+    with st.sidebar:
+        st.header("Photograph", divider="gray")
+        gallery(page)
+        shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
+        st.caption(f"Now: **{shown}**.")
+        own_picture(page, Settings.image)
+        st.header("Chance", divider="gray")
+        page.control("seed", st.number_input, "Seed of the random crops", 0, 999, step=1)
+        presenting(page)
+    original = np.asarray(fit(photograph(page.value.image), SIZE, SIZE))
+    shown_of = hash(original.tobytes())
+    if state.get("defences stage") != shown_of:
+        state["defences stage"] = shown_of
+        for key in TITLES:  # the old result must not stand beside another photograph
+            state.pop(f"defences {key}", None)
+    places = show_row(original)
+    with st.container(key="defences_verdict"):
+        verdict = st.empty()
+    show_controls()
+    table = show_table()
+    show_formula()
+    quiz(page, questions())
+    for_the_lecturer(
+        page,
+        "1. Open the link. “The attack is gone, thanks to JPEG. Who would ship this?” Then point to the fourth "
+        "picture.\n"
+        "2. Let the bars come in: blue is what a hopeful paper reports, orange is the answer to it.\n"
+        "3. Set ε to 1: some defences do help a little. Set it to 4: they are gone.\n"
+        "4. Ask who the attacker is. “Does not know” is a threat model too, but say so.",
+        "- “Then combine all five!” The attacker combines them as well: they are one longer g.\n"
+        "- A stronger defence (quality 10, σ = 4) withstands more, and reads worse: look at the grey bars.\n"
+        "- Sixteen photographs: one is six per cent. And 10 steps are a weak attack; try 40.",
+    )
+    closing(
+        page,
+        (
+            (
+                "Guo et al., *Countering adversarial images using input transformations*, ICLR 2018",
+                "https://arxiv.org/abs/1711.00117",
+            ),
+            (
+                "Dziugaite, Ghahramani & Roy, *A study of the effect of JPG compression on adversarial images*, 2016",
+                "https://arxiv.org/abs/1608.00853",
+            ),
+            (
+                "Xu, Evans & Qi, *Feature squeezing*, NDSS 2018",
+                "https://arxiv.org/abs/1704.01155",
+            ),
+            (
+                "Xie et al., *Mitigating adversarial effects through randomization*, ICLR 2018",
+                "https://arxiv.org/abs/1711.01991",
+            ),
+            (
+                "Athalye, Carlini & Wagner, *Obfuscated gradients give a false sense of security*, ICML 2018",
+                "https://arxiv.org/abs/1802.00420",
+            ),
+            (
+                "Kolter & Madry, *Adversarial robustness: theory and practice*",
+                "https://adversarial-ml-tutorial.org",
+            ),
+        ),
+    )
+    # What is computed comes last: everything else is on the page by then.
+    base = Request(b"", 0, 0, DEFAULT).with_pixels(original)
+    looked = follow(job_for("look", base))
+    if looked is None:
+        return
+    clean = looked[-1].probabilities[0]
+    follow_row(replace(base, label=int(clean.argmax())), clean, places, verdict)
+    follow_table(*table)
+
+
+main()

@@ -1,0 +1,77 @@
+"""Every control of the lesson: its link."""
+
+from dataclasses import dataclass
+
+from adv_core.classifiers import DEFAULT, info_of
+from adv_core.defences.filters import Defence, Kind
+from pages.widgets.controls import Controls
+from pages.widgets.photograph import OWN, PHOTOS
+from pages.widgets.query import number, solved, word
+
+SIZE = info_of(DEFAULT).input_size
+KINDS: dict[Kind, str] = {
+    "jpeg": "JPEG",
+    "blur": "blur",
+    "bits": "fewer bits",
+    "resize": "smaller and back",
+    "crop": "random crop",
+}
+STORY: dict[Kind, str] = {
+    "jpeg": "Save the picture as JPEG and open it again: what the eye does not miss is rounded away, perhaps δ too.",
+    "blur": "A Gaussian blur. δ is finer than the picture, and is blurred more.",
+    "bits": "Round every value to a few levels. A small δ does not reach the next one.",
+    "resize": "Make the picture smaller, and large again: neighbouring pixels are averaged.",
+    "crop": "Cut a window out, elsewhere each time, and enlarge it. Nobody can foresee where δ will lie.",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every control of the page. ε in levels of 255, the smaller picture's side in pixels, the window's in per cent."""
+
+    image: str = word("koala", {*PHOTOS, OWN})
+    defence: Kind = word("jpeg", KINDS)
+    eps: int = number(2, 0, 16)
+    steps: int = number(10, 1, 40)
+    quality: int = number(50, 5, 100)
+    sigma: float = number(1.0, 0.2, 4.0)
+    bits: int = number(3, 1, 8)
+    side: int = number(112, 24, SIZE)
+    window: int = number(80, 40, 100)
+    seed: int = number(0, 0, 999)
+    done: str = solved("abcd")
+    present: bool = False
+
+    def defended(self, kind: Kind) -> Defence:
+        """The defence of that kind, as strong as its slider says."""
+        strengths = {
+            "none": 0.0,
+            "jpeg": float(self.quality),
+            "blur": self.sigma,
+            "bits": float(self.bits),
+            "resize": self.side / SIZE,
+            "crop": self.window / 100,
+        }
+        return Defence(kind, strengths[kind])
+
+    def named(self, kind: Kind) -> str:
+        """With its strength, for a chart's narrow axis."""
+        return {
+            "none": "no defence",
+            "jpeg": f"JPEG, quality {self.quality}",
+            "blur": f"blur, σ {self.sigma:g}",
+            "bits": f"{self.bits} bits",
+            "resize": f"{self.side} pixels",
+            "crop": f"random crop {self.window} %",
+        }[kind]
+
+
+page = Controls("defences", Settings)
+
+
+TITLES = {
+    "x": "untouched",
+    "plain": "attacked, no defence",
+    "defended": "the same, behind it",
+    "aware": "attacked through it",
+}

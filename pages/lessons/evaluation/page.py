@@ -1,0 +1,499 @@
+"""Lesson: is it really robust? Defences that only look like one, other threat models, and what a certificate
+promises."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from adv_core.defences.masking import QUERIES, SERIES, symptoms
+from adv_core.defences.smoothing import ALPHA
+from adv_core.serving.engine.digits import CurvePoint, Digit, ErrorCurve, digits
+from pages.lessons.evaluation.charts import angle_chart, between_chart, certified_chart, series_chart, vote_chart
+from pages.lessons.evaluation.settings import (
+    ANGLES,
+    DEFENCES,
+    IMAGES,
+    L2_CURVE,
+    NETWORKS,
+    PROOF,
+    PROVED,
+    REACH,
+    SIGMAS,
+    STORY,
+    Settings,
+    page,
+)
+from pages.lessons.evaluation.tasks import (
+    Between,
+    CertifiedDigits,
+    Certify,
+    Judged,
+    Promised,
+    ProofAndAttack,
+    Rotations,
+    Series,
+    Turned,
+    Vote,
+)
+from pages.lessons.evaluation.texts import questions
+from pages.widgets.digits import error_curves, sheet
+from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table
+from pages.widgets.live import follow, job_for
+from pages.widgets.quiz import quiz
+from pages.widgets.stage import picture_uri
+
+
+def share(part: float) -> str:
+    return f"{100 * part:.0f}\u00a0%"
+
+
+# --------------------------------------------------------------------------------------------- 1. the series of attacks
+
+
+def series() -> Series:
+    settings = page.value
+    trained = {"robust": "robust_01", "fgsm": "fgsm_03"}.get(settings.defence)
+    model, defence = (trained, "none") if trained else ("standard", settings.defence)
+    return Series(model, defence, settings.eps, settings.levels, images=IMAGES, seed=settings.seed)
+
+
+def _suit() -> None:
+    """Another defence is met with the ε that it was made for."""
+    page.set(eps=0.3 if st.session_state[page.key("defence")] == "fgsm" else Settings.eps)
+
+
+def show_series() -> tuple[DeltaGenerator, ...]:
+    st.subheader(f"1 · The same defence, {len(SERIES)} attacks", anchor=False)
+    page.control(
+        "defence",
+        st.segmented_control,
+        "Defended by",
+        list(DEFENCES),
+        format_func=DEFENCES.get,
+        required=True,
+        on_change=_suit,
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        page.control("eps", st.slider, "ε of the L∞ ball", 0.02, 0.3, step=0.02, width=220)
+        if page.value.defence == "quantized":
+            page.control("levels", st.slider, "Levels of a pixel", 2, 32, width=220)
+    page.into_address()
+    st.markdown(STORY[page.value.defence])
+    with st.container(key="judge_metrics"):
+        slots = [column.empty() for column in st.columns(3)]
+    with st.container(key="judge_series"):
+        return *slots, st.empty(), st.empty(), st.empty()
+
+
+def follow_series(places: tuple[DeltaGenerator, ...]) -> None:
+    *slots, chart, note, below = places
+
+    def draw(records: list[Judged]) -> None:
+        last = {record.key: record for record in records}
+        _metrics(slots, last)
+        bars = [(each.title, last[each.key].error if each.key in last else None, each.sees) for each in SERIES]
+        chart.vega_lite_chart(
+            series_chart(bars),
+            width="stretch",
+            height=400,
+            alt="Error under each attack: "
+            + ", ".join(f"{title} {share(error)}" for title, error, _ in bars if error is not None),
+        )
+        running = next((each.title for each in SERIES if each.key == records[-1].key and records[-1].done < 1), None)
+        note.caption(f"Under way: {running}." if running else "\u00a0")
+
+    records = follow(job_for("series", series()), draw, note.info, interval=0.25)
+    if records is None:
+        return
+    ended = {record.key: record for record in records if record.done == 1}
+    note.caption(
+        f"The first {IMAGES} test digits, ε = {page.value.eps:g}, pixels kept in [0, 1], judged on the defended "
+        "network. “The twin” is what an attacker who knows the defence puts in its place: the network without the "
+        "factor, or rounding that lets the gradient through. Transfer: perturbations found on a network trained with "
+        "noise."
+    )
+    with below.container():
+        show_diagnosis(ended)
+
+
+def _metrics(slots: Sequence[DeltaGenerator], last: dict[str, Judged]) -> None:
+    told = (
+        ("Wrong, untouched", "clean"),
+        ("Wrong under FGSM", "fgsm"),
+        ("Wrong under any of the attacks", None),
+    )
+    for slot, (label, key) in zip(slots, told, strict=True):
+        record = last.get(key) if key else list(last.values())[-1]
+        slot.metric(label, "…" if record is None else share(record.error if key else record.together), border=True)
+
+
+def show_diagnosis(ended: dict[str, Judged]) -> None:
+    errors = {key: record.error for key, record in ended.items()}
+    worst = max(SERIES, key=lambda each: errors[each.key])
+    flat, everywhere = ended["clean"].flat, errors["any"]
+    signs = symptoms(errors, everywhere)
+    if errors["pgd"] > errors["fgsm"] + 0.2:
+        st.info(
+            f"FGSM finds {share(errors['fgsm'])}, PGD with its many steps **{share(errors['pgd'])}**. Whoever judges "
+            "by one step alone would have believed the first.",
+            icon=":material/footprint:",
+        )
+    st.markdown(
+        f"At **{share(flat)}** of the digits the gradient of the cross-entropy is exactly zero. With ε = 1, where any "
+        f"picture can become any other, PGD on it fools {share(everywhere)}."
+    )
+    if signs:
+        st.warning(
+            "**What cannot be, if the gradient told the truth:**\n\n" + "\n".join(f"- {sign}" for sign in signs),
+            icon=":material/troubleshoot:",
+        )
+    else:
+        st.success(
+            "No symptom of a hidden gradient: the attacks that see more do better, as they should.",
+            icon=":material/check:",
+        )
+    record = ended[worst.key]
+    images, wrong = record.pixels / 255, record.wrong.tolist()
+    st.markdown(
+        f"**The first ten digits under “{worst.title}”**: {sum(wrong)} misread{' (orange)' if any(wrong) else ''}"
+    )
+    st.image(
+        picture_uri(sheet(images, wrong, 10)),
+        width="stretch",
+        alt=f"Ten digits under {worst.title}, {sum(wrong)} of them are misread",
+    )
+    if page.value.defence == "quantized":
+        st.caption(
+            "With two levels the rounding is a real help on MNIST: digits are black and white anyway. With more levels "
+            "a pixel near a step jumps further than ε, and the defended network is weaker than the bare one: compare "
+            "with “nothing”."
+        )
+    if page.value.defence == "robust" and page.value.eps > 0.12:
+        st.caption(
+            "Beyond the ε that it was trained for, 40 steps of PGD are not enough: Auto-PGD finds far more. Where two "
+            "attacks disagree, the better one is nearer to the truth, and may still be far from it."
+        )
+
+
+# ---------------------------------------------------------------------------------------------- 2. another threat model
+
+
+def show_threats() -> tuple[tuple[DeltaGenerator, DeltaGenerator], ...]:
+    st.subheader("2 · Another threat model", anchor=False)
+    st.markdown(
+        "“Robust” is a word with a missing half: robust *against what*? These networks were trained against L∞. Here "
+        "they meet an L2 ball, and a plain rotation without any pixel noise."
+    )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**PGD in the L2 ball**")
+        with st.container(key="room_ball"):
+            first = st.empty(), st.empty()
+    with right:
+        st.markdown("**Just turned**")
+        with st.container(key="room_turn"):
+            second = st.empty(), st.empty()
+    return first, second
+
+
+def follow_threats(places: tuple[tuple[DeltaGenerator, DeltaGenerator], ...]) -> None:
+    (left, left_note), (right, right_note) = places
+    balls: dict[str, list[tuple[float, float]]] = {}
+    turns: dict[str, list[tuple[float, float]]] = {}
+    worst: dict[str, float] = {}
+
+    def draw_left() -> None:
+        lines = [(name, colour, balls.get(key, [])) for key, (name, colour) in NETWORKS.items()]
+        left.vega_lite_chart(
+            error_curves(lines, mark=2.0, longest=5, title="ε, radius of the L2 ball"),
+            width="stretch",
+            height=320,
+            alt=_ends("Error against the radius of the L2 ball", lines),
+        )
+
+    def draw_right() -> None:
+        lines = [(name, colour, turns.get(key, [])) for key, (name, colour) in NETWORKS.items()]
+        right.vega_lite_chart(
+            angle_chart(lines, REACH), width="stretch", height=320, alt=_ends("Error against the angle", lines)
+        )
+
+    for key in NETWORKS:
+
+        def show_ball(points: list[CurvePoint], key: str = key) -> None:
+            balls[key] = [(point.eps, point.error) for point in points]
+            draw_left()
+
+        def show_turn(points: list[Turned], key: str = key) -> None:
+            turns[key] = [(point.angle, point.error) for point in points]
+            worst[key] = points[-1].worst
+            draw_right()
+
+        for slot, work, show, note in (
+            (f"turned {key}", Rotations(key, ANGLES, 200), show_turn, right_note),
+            (f"l2 {key}", ErrorCurve(key, L2_CURVE, "l2"), show_ball, left_note),
+        ):
+            if follow(job_for(slot, work), show, note.info, interval=0.3) is None:
+                return
+    left_note.caption(
+        "200 test digits, 20 steps. The dotted line: ‖δ‖₂ = 2. A δ with ‖δ‖∞ = 0.1 has at most ‖δ‖₂ = 0.1·√784 = 2.8."
+    )
+    right_note.caption(
+        f"200 test digits, every 5° up to ±{REACH}°. Wrong at some angle: "
+        + ", ".join(f"{NETWORKS[key][0]} {share(part)}" for key, part in worst.items())
+        + "."
+    )
+
+
+def _ends(what: str, lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]]]) -> str:
+    ends = [f"{name} {share(max(points)[1])} at {max(points)[0]:g}" for name, _, points in lines if points]
+    return f"{what}: {', '.join(ends)}"
+
+
+# ------------------------------------------------------------------------------------------------------ 3. certificates
+
+
+def show_smoothing() -> tuple[Certify, Digit, tuple[DeltaGenerator, ...]]:
+    st.subheader("3 · A promise: the vote of noisy copies", anchor=False)
+    st.markdown(
+        "An attack that finds nothing proves nothing. A **certificate** does: it says that *no* δ in a ball changes "
+        "the answer. Randomised smoothing asks the network about thousands of noisy copies of x and takes the vote. If "
+        "the winner's probability is at least p > ½, then no δ with"
+    )
+    st.latex(r"\|\delta\|_2 < \sigma\,\Phi^{-1}(p)")
+    st.markdown("changes the vote, whoever chose it: whatever the network is.")
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            page.control("digit", st.number_input, "Test digit number (0 to 9999)", 0, 9999, width=220)
+            following = {"digit": (page.value.digit + 1) % 10_000}
+            st.button("Next one", on_click=page.set, kwargs=following, key="next_digit")
+        page.control("sigma", st.segmented_control, "σ of the noise", list(SIGMAS), required=True)
+        page.into_address()
+        data, place, sigma = digits("test"), page.value.digit, float(page.value.sigma)
+        digit = Digit.of(data.images[place], int(data.labels[place]))
+        noise = np.random.default_rng(page.value.seed).standard_normal((3, 28, 28))
+        copies = np.concatenate([digit.levels[None] / 255, digit.levels / 255 + sigma * noise])
+        st.image(
+            picture_uri(sheet(copies, [False] * 4, 4, zoom=4)),
+            width="stretch",
+            alt=f"A {digit.label}, and three noisy copies of it",
+        )
+        st.caption("x and three of its copies. What lies below 0 or above 1 is drawn black or white.")
+    with right, st.container(key="room_vote"):
+        chart, told = st.empty(), st.empty()
+    st.markdown("**For many digits, and every σ**")
+    work = Certify("noise_025", digit, sigma, seed=page.value.seed)
+    with st.container(key="room_certified"):
+        return work, digit, (chart, told, st.empty(), st.empty())
+
+
+def follow_vote(work: Certify, digit: Digit, chart: DeltaGenerator, told: DeltaGenerator) -> None:
+    def draw(records: list[Vote]) -> None:
+        last = records[-1]
+        cast = sum(last.counts)
+        chart.vega_lite_chart(
+            vote_chart(last.counts, cast, last.p if last.ended and last.label is not None else None),
+            width="stretch",
+            height=240,
+            alt=f"{cast} votes, {max(last.counts)} of them for {int(np.argmax(last.counts))}",
+        )
+        told.caption(f"{cast} of {work.samples} noisy copies …")
+
+    records = follow(job_for("vote", work), draw, told.info, interval=0.2)
+    if records is not None:
+        with told.container():
+            _promise(records[-1], digit)
+
+
+def _promise(vote: Vote, digit: Digit) -> None:
+    cast = sum(vote.counts)
+    if vote.label is None:
+        st.warning(
+            f"The vote **abstains**: of {cast} copies {max(vote.counts)} agree, and that is not surely more than half. "
+            "Nothing is promised.",
+            icon=":material/help:",
+        )
+        return
+    wrong = (
+        "" if vote.label == digit.label else f" (it is a {digit.label}: a promise may well be wrong about the digit)"
+    )
+    st.success(
+        f"The vote says **{vote.label}**{wrong}, and no δ with ‖δ‖₂ < **{vote.radius:.2f}** changes that.",
+        icon=":material/verified:",
+    )
+    single = "" if vote.single is None else f" The network by itself, without noise, falls at ‖δ‖₂ = {vote.single:.2f}."
+    tried = vote.attacked or ()
+    st.caption(
+        f"{vote.counts[vote.label]} of {cast} copies; so p ≥ {vote.p:.4f} (orange), wrong in at most one of "
+        f"{1 / ALPHA:.0f} such experiments. Tried: an attack on the vote with ‖δ‖₂ = {vote.length:.2f}; "
+        f"{tried[vote.label] if tried else 0} of {sum(tried)} copies still say {vote.label}"
+        f"{'' if vote.held else ': THE PROMISE IS BROKEN'}.{single}"
+    )
+
+
+def follow_certified(slot: DeltaGenerator, note: DeltaGenerator) -> None:
+    radii: dict[str, list[float]] = {}
+
+    def draw() -> None:
+        lines = [(f"σ = {sigma}", colour, radii.get(sigma, [])) for sigma, colour in SIGMAS.items()]
+        slot.vega_lite_chart(
+            certified_chart(lines, 2.5),
+            width="stretch",
+            height=300,
+            alt="Certified accuracy against the radius: "
+            + ", ".join(f"{name}: {share(np.mean(np.array(r) > 0.5))} at 0.5" for name, _, r in lines if r),
+        )
+
+    for sigma in SIGMAS:
+
+        def show(records: list[Promised], sigma: str = sigma) -> None:
+            radii[sigma] = [record.radius for record in records]
+            draw()
+
+        work = CertifiedDigits("noise_025", float(sigma))
+        if follow(job_for(f"certified {sigma}", work), show, note.info, interval=0.4) is None:
+            return
+    note.caption(
+        f"The first {work.images} test digits, {work.samples} copies each, the network trained with noise of σ = 0.25. "
+        "More noise promises more, as long as the network still reads through it: then it abstains. A line ends where "
+        "even a unanimous vote of so few copies promises no more."
+    )
+
+
+def show_intervals() -> tuple[DeltaGenerator, DeltaGenerator]:
+    st.subheader("4 · Another promise: intervals", anchor=False)
+    st.markdown(
+        "Or compute with intervals in the place of numbers: if every pixel may be anything in [xᵢ − ε, xᵢ + ε], in "
+        "which interval does each logit lie? If the right one stays above all others, no δ of the L∞ ball can do "
+        "anything. No chance, no abstention; but intervals grow from layer to layer, unless the network was trained to "
+        "keep them small."
+    )
+    page.control("proved", st.segmented_control, "Which network", list(PROVED), format_func=PROVED.get, required=True)
+    page.into_address()
+    with st.container(key="room_between"):
+        return st.empty(), st.empty()
+
+
+def follow_intervals(slot: DeltaGenerator, note: DeltaGenerator) -> None:
+    def draw(records: list[Between]) -> None:
+        points = [(record.eps, record.safe, record.fallen) for record in records]
+        at = next((each for each in reversed(records) if each.eps <= 0.1), records[-1])
+        slot.vega_lite_chart(
+            between_chart(points, PROOF[-1]),
+            width="stretch",
+            height=300,
+            alt=f"At ε = {at.eps:g}: {share(at.safe)} proved safe, {share(at.fallen)} fooled, the rest unknown",
+        )
+
+    work = ProofAndAttack(page.value.proved, PROOF)
+    records = follow(job_for("between", work), draw, note.info, interval=0.3)
+    if records is None:
+        return
+    at = next(each for each in records if each.eps == 0.1)
+    unknown = max(1 - at.safe - at.fallen, 0)
+    note.caption(
+        f"The first {work.images} test digits. At ε = 0.1: {share(at.safe)} proved safe, {share(at.fallen)} fooled by "
+        f"PGD or wrong anyway, {share(unknown)} unknown. A proof counts from below, an attack from above; the truth "
+        "lies in the grey. What the computer rounds is counted in."
+    )
+
+
+# -------------------------------------------------------------------------------------------------------------- the end
+
+
+def show_rule() -> None:
+    st.subheader("5 · How to judge a defence", anchor=False)
+    table(
+        ("ask", "because"),
+        (
+            ("What is Δ?", "Without a threat model “robust” has no meaning."),
+            (
+                "Was it judged by a stronger attack than it was trained against?",
+                "A network can learn to fool the attack it knows.",
+            ),
+            ("Does the attacker know the defence?", "If it only works as a secret, it is a secret, not a defence."),
+            ("Do more steps, more restarts, another loss find more?", "Then the first figure was not the worst case."),
+            ("Does an attack without gradients find more?", "Then the gradient is hidden, not gone."),
+            ("Does the error reach 100 % for large ε?", "It has to; if not, the attack is broken."),
+        ),
+    )
+    st.caption("After Carlini et al., *On evaluating adversarial robustness* (2019), shortened.")
+
+
+def main() -> None:
+    page.start()
+    opening(
+        page,
+        "Is it really robust?",
+        f"This network survives FGSM. Then {len(SERIES) - 1} other attacks try, one of them with {QUERIES} questions "
+        "and no gradient.",
+    )
+    with st.sidebar:
+        presenting(page)
+    page.into_address()
+    attacks = show_series()
+    threats = show_threats()
+    work, digit, (votes, told, *certified) = show_smoothing()
+    intervals = show_intervals()
+    show_rule()
+    quiz(page, questions())
+    for_the_lecturer(
+        page,
+        "1. Open the link and cover everything below the second number: “1 % under FGSM. Would you buy it?” Then "
+        "scroll.\n"
+        "2. Switch to *rounding*, then to *nothing*: the defence made it worse.\n"
+        "3. *FGSM training*: strong against FGSM, helpless against a few steps. *PGD training*: all bars agree. Then "
+        "raise ε to 0.2, and look at the last bar.\n"
+        "4. Section 3: let the votes come in, and ask what a unanimous vote of 10 000 promises. σ = 1: it abstains.",
+        "- “So gradient attacks are useless?” No: they are the strongest there are, where the gradient tells the "
+        "truth.\n"
+        "- “Then we always need a certificate.” It promises less than attacks suggest, costs thousands of forward "
+        "passes, and speaks of one norm only.\n"
+        "- 100 digits: one digit is one per cent.",
+    )
+    closing(
+        page,
+        (
+            (
+                "Athalye, Carlini & Wagner, *Obfuscated gradients give a false sense of security*, ICML 2018",
+                "https://arxiv.org/abs/1802.00420",
+            ),
+            ("Carlini et al., *On evaluating adversarial robustness*, 2019", "https://arxiv.org/abs/1902.06705"),
+            (
+                "Carlini & Wagner, *Towards evaluating the robustness of neural networks*, S&P 2017",
+                "https://arxiv.org/abs/1608.04644",
+            ),
+            (
+                "Engstrom et al., *Exploring the landscape of spatial robustness*, ICML 2019",
+                "https://arxiv.org/abs/1712.02779",
+            ),
+            (
+                "Cohen, Rosenfeld & Kolter, *Certified adversarial robustness via randomized smoothing*, ICML 2019",
+                "https://arxiv.org/abs/1902.02918",
+            ),
+            (
+                "Salman et al., *Provably robust deep learning via adversarially trained smoothed classifiers*, "
+                "NeurIPS 2019",
+                "https://arxiv.org/abs/1906.04584",
+            ),
+            (
+                "Gowal et al., *On the effectiveness of interval bound propagation*, 2018",
+                "https://arxiv.org/abs/1810.12715",
+            ),
+            (
+                "Kolter & Madry, *Adversarial robustness: theory and practice*, chapters 3 and 4",
+                "https://adversarial-ml-tutorial.org/adversarial_training/",
+            ),
+        ),
+    )
+    # What is computed comes last: everything else is on the page by then, and the first result comes first.
+    follow_series(attacks)
+    follow_vote(work, digit, votes, told)
+    follow_threats(threats)
+    follow_intervals(*intervals)
+    follow_certified(*certified)
+
+
+main()

@@ -1,0 +1,63 @@
+"""Every control of the lesson: its link."""
+
+from dataclasses import dataclass
+
+from pages.widgets.charts import PALETTE
+from pages.widgets.controls import Controls
+from pages.widgets.digits import ROBUST, STANDARD, STRONGER
+from pages.widgets.query import number, solved, word
+
+IMAGES = 100
+# What stands on the page first: a network, and what is put before or behind it.
+DEFENCES = {
+    "saturated": "saturation",
+    "quantized": "rounding",
+    "fgsm": "FGSM training",
+    "robust": "PGD training",
+    "none": "nothing",
+}
+STORY = {
+    "saturated": (
+        "All logits are multiplied by 20. Not one answer changes, but the probabilities round to exactly 0 and 1, and "
+        "the cross-entropy has no slope left."
+    ),
+    "quantized": (
+        "Every pixel is rounded to a few levels before the network sees it. The network hardly minds; but a staircase "
+        "is flat everywhere."
+    ),
+    "fgsm": (
+        "Trained against FGSM alone, one step from x itself with ε = 0.3. It has learnt to bend its loss so that this "
+        "one step misses."
+    ),
+    "robust": "Trained against PGD at ε = 0.1, as in the lesson before. Up to that ε it hides nothing.",
+    "none": "The standard network by itself.",
+}
+NETWORKS = {
+    "standard": ("standard", STANDARD),
+    "robust_01": ("robust, L∞ ε = 0.1", ROBUST),
+    "robust_03": ("robust, L∞ ε = 0.3", STRONGER),
+}
+L2_CURVE = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
+REACH = 60
+ANGLES = tuple(sorted((float(a) for a in range(-REACH, REACH + 1, 5)), key=abs))
+SIGMAS = {"0.1": PALETTE[2], "0.25": PALETTE[0], "0.5": PALETTE[4], "1": PALETTE[1]}
+PROVED = {"interval_01": "trained with intervals", "robust_01": "trained with PGD", "standard": "standard"}
+PROOF = (0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.16, 0.17, 0.18, 0.2)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every control of the page. ε is in units of the whole range from black to white."""
+
+    defence: str = word("saturated", DEFENCES)
+    levels: int = number(8, 2, 32)
+    eps: float = number(0.1, 0.02, 0.3)
+    digit: int = number(17, 0, 9999)
+    sigma: str = word("0.25", SIGMAS)
+    seed: int = number(0, 0, 999)
+    proved: str = word("interval_01", PROVED)
+    done: str = solved("abcde")
+    present: bool = False
+
+
+page = Controls("judge", Settings)

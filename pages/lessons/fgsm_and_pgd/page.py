@@ -1,0 +1,493 @@
+"""Lesson: which way is up? FGSM, PGD and the projection, in a plane where every step can be seen."""
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from adv_core.attacks.step import input_gradient
+from adv_core.objectives import Untargeted
+from pages.lessons.fgsm_and_pgd.charts import (
+    BACK,
+    INK,
+    ONE_STEP,
+    STEP,
+    arrow,
+    confidence_chart,
+    dots,
+    line,
+    mark,
+    panel,
+    scene,
+    short,
+    surface_chart,
+)
+from pages.lessons.fgsm_and_pgd.plane import plane
+from pages.lessons.fgsm_and_pgd.player import player
+from pages.lessons.fgsm_and_pgd.scene import (
+    Scene,
+    attacked,
+    data,
+    factor,
+    factor_text,
+    hill,
+    pair,
+    step_symbol,
+    tallied,
+    two_pixels,
+)
+from pages.lessons.fgsm_and_pgd.settings import (
+    BALLS,
+    FACTORS,
+    MODELS,
+    PRESETS,
+    PROJECTED,
+    UNENDING,
+    VIEWS,
+    Settings,
+    page,
+)
+from pages.lessons.fgsm_and_pgd.texts import questions
+from pages.lessons.fgsm_and_pgd.world import (
+    SQUARE,
+    UNLIMITED,
+    Path,
+    ball,
+    enough,
+    first_steps,
+    landscape,
+    turn,
+    window_around,
+)
+from pages.widgets.charts import PALETTE
+from pages.widgets.lesson import chart, closing, for_the_lecturer, opening, pictures, presenting, table
+from pages.widgets.quiz import guess, quiz
+from pages.widgets.stage import percent
+
+# ----------------------------------------------------------------------------------------------------------- the story
+
+
+def put(x1: float, x2: float) -> None:
+    """Somebody has put x there."""
+    page.set(x1=round(x1, 2), x2=round(x2, 2))
+
+
+def choose() -> None:
+    page.control(
+        "model", st.segmented_control, "Classifier", list(MODELS), format_func=MODELS.__getitem__, required=True
+    )
+    page.control("ball", st.segmented_control, "Ball", list(BALLS), format_func=BALLS.__getitem__, required=True)
+    page.control("eps", st.slider, "ε, the ball's radius", 0.01, 0.3, step=0.01)
+    page.control("x1", st.slider, "x₁, brightness of the left pixel", 0.0, 1.0, step=0.01)
+    page.control("x2", st.slider, "x₂, brightness of the right pixel", 0.0, 1.0, step=0.01)
+
+
+def show_hill() -> Scene:
+    st.subheader("1 · The hill", anchor=False)
+    st.markdown(
+        "A picture of two pixels is a point in a square: how bright is the left one, how bright the right one? "
+        "So the loss of *every* picture can be drawn: the more orange, the higher. The attack starts at **x**, must "
+        "stay in the **ball** around it, and wants to get as high as it can."
+    )
+    left, right = st.columns([3, 2], gap="medium")
+    with right:
+        choose()
+        page.control(
+            "view", st.segmented_control, "Look at it", list(VIEWS), format_func=VIEWS.__getitem__, required=True
+        )
+    now = attacked(page.value)
+    with left, st.container(key="hill"):
+        if page.value.view == "contour":
+            from_above(now)
+        else:
+            as_landscape(now)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Places to try:", width="content")
+        for name, changes in PRESETS.items():
+            st.button(name, on_click=page.set, kwargs=changes, key=f"preset_{name}")
+    show_ends(now)
+    return now
+
+
+def from_above(now: Scene) -> None:
+    x, end = now.x.numpy(), now.way.points[-1]
+    shapes = [
+        *dots(data().x.numpy(), data().y.numpy()),
+        line(now.edge, INK, name="ball", follows=True),
+        line(now.way.points, STEP, 3),
+        mark(now.fgsm, "cross", ONE_STEP, "FGSM, one step"),
+        mark(end, "star", STEP, "PGD, 40 steps"),
+    ]
+    alt = (
+        f"The loss over the square of all two-pixel pictures. x at {pair(x)}, loss {short(now.way.losses[0])}; FGSM "
+        f"ends at {pair(now.fgsm)}, PGD at {pair(end)}, loss {short(now.way.losses[-1])}"
+    )
+    picture = hill(now.settings.model, now.label)
+    plane("hill_plane", scene(SQUARE, picture, x, shapes, alt), moved=put)
+    st.caption(
+        f"**Drag x, or click where it shall go.** Loss of class {now.label}, which the classifier gives to x. Thin "
+        "lines: equal loss, a factor of ten from one to the next. Thick line: the decision boundary, p(y) = ½. Small "
+        "circles and squares: the data it was trained on."
+    )
+
+
+def as_landscape(now: Scene) -> None:
+    land = landscape(now.classifier, now.label, count=71)
+    ends = np.stack([now.x.numpy(), now.fgsm])
+    marks = [
+        (now.way.points, now.way.losses, STEP, "PGD"),
+        (ends, now.losses(ends), ONE_STEP, "FGSM"),
+    ]
+    figure = surface_chart(land, now.edge, now.losses(now.edge), marks)
+    top = short(float(land.loss.max()))
+    chart(figure, "surface", f"The loss as a landscape: a plain, and a slope up to {top}")
+    st.caption(
+        "**Drag to turn it.** The plain around the data of class "
+        f"{now.label} is where the classifier is sure. Heights above 20 are cut off."
+    )
+
+
+def show_ends(now: Scene) -> None:
+    rows, panels = [], []
+    ends = {
+        "x": now.x.numpy(),
+        "FGSM, one step": now.fgsm,
+        "PGD, 40 steps": now.way.points[-1],
+        "the worst there is": now.worst,
+    }
+    for name, point in ends.items():
+        label, p, loss = now.says(point)
+        name_of = f"class\u00a0{label}"
+        said = f"**{name_of}**" if label != now.label else name_of
+        rows.append((name, short(loss), percent(p), said))
+        panels.append(
+            (two_pixels(point), f"{name}  \n{pair(point)}", f"Two grey pixels: {name}, classified as {label}")
+        )
+    one, many = now.says(now.fgsm), now.says(now.way.points[-1])
+    if one[0] == now.label != many[0]:
+        text = "**One step misses, many steps hit.** FGSM ends where the hill is still low; PGD turns."
+    elif many[0] == now.label != one[0]:
+        text = "**One step hits, many steps miss.** FGSM's long jump was lucky; PGD ends on a summit that is lower."
+    elif many[0] == now.label != now.says(now.worst)[0]:
+        text = (
+            "**Both miss.** Somewhere in the ball the classifier is fooled (last row), but from x, up leads elsewhere: "
+            "PGD ends on a summit that is not the highest. Another start may find it."
+        )
+    elif many[0] == now.label:
+        text = "**Nothing to find.** In this ball, no point that was looked at changes the classifier's mind."
+    elif one[2] >= many[2] - 0.005:
+        text = "**One step is enough.** Here FGSM gets as high as PGD."
+    else:
+        text = "**Both fool it.** PGD still gets higher than FGSM."
+    st.info(text, icon=":material/hiking:")
+    table(("", "loss", f"p({now.label})", "it says"), rows)
+    pictures(*panels, width=128)
+    st.caption(
+        "PGD here: normalised steps of ε/8. “The worst there is” was found by looking at 101 × 101 points of the "
+        "ball: with two pixels you can, with 150528 you cannot."
+    )
+
+
+def show_steps(now: Scene) -> None:
+    settings = now.settings
+    st.subheader("2 · Step by step", anchor=False)
+    st.markdown(
+        "The **gradient** ∇L points where the loss rises fastest. Take a **step** of size α, and if it leads out of "
+        "the ball, **project**: go back to the nearest point of the ball. Then again. Left, the step is α times the "
+        "gradient as it is; right, the gradient is first given a fixed length."
+    )
+    columns = st.columns([3, 3, 3, 4], gap="medium")
+    with columns[0]:
+        page.control(
+            "raw", st.select_slider, "α, raw gradient", FACTORS, format_func=factor_text, help="A plain factor."
+        )
+    with columns[1]:
+        page.control(
+            "alpha", st.slider, "α, normalised", 0.005, 0.6, step=0.005, format="%g", help="In brightness, like ε."
+        )
+    with columns[2]:
+        page.control("steps", st.slider, "Steps", 1, 20)
+    with columns[3]:
+        page.control(
+            "projected",
+            st.segmented_control,
+            "Project after",
+            list(PROJECTED),
+            format_func=PROJECTED.__getitem__,
+            required=True,
+        )
+    settings = page.value
+    now = replace(now, settings=settings)
+    raw = now.run(step_size=float(settings.raw), step="gradient")
+    even = now.run()
+    # One window for both: the ball, what a normalised step leaves it by, and where an unprojected walk gets to.
+    strayed = float(np.abs(even.points - now.x.numpy()).max())
+    window = window_around(now.x, min(max(1.5 * settings.eps, settings.eps + 1.2 * settings.alpha, 1.1 * strayed), 0.6))
+    picture = hill(settings.model, now.label, window, 181)
+    symbol = step_symbol(settings)
+    player(
+        "steps_player",
+        [
+            panel(f"Raw: α·∇L, α = {factor_text(settings.raw)}", raw, window, picture, now.edge, "α·∇L"),
+            panel(f"Normalised: {symbol}, α = {settings.alpha:g}", even, window, picture, now.edge, symbol),
+        ],
+        {"gradient": PALETTE[7], "step": STEP, "back": BACK},
+        settings.steps,
+    )
+    st.caption("Grey: the direction of ∇L, drawn at one length. Blue: the step. Green, dashed: the projection.")
+    show_what_ran(now, raw, even)
+
+
+def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
+    settings = now.settings
+    step = r"\operatorname{sign}(\nabla L)" if settings.ball == "linf" else r"\frac{\nabla L}{\|\nabla L\|_2}"
+    norm = r"\infty" if settings.ball == "linf" else "2"
+    st.markdown("**The formula that just ran**")
+    if settings.projected == "each":
+        st.latex(rf"\delta \leftarrow P\big(\delta + \alpha\,{step}\big)")
+    else:
+        st.latex(rf"\delta \leftarrow \delta + \alpha\,{step}")
+        st.latex(r"\text{and at the end}\quad \delta \leftarrow P(\delta)")
+    st.markdown("with P(δ) the point nearest to δ in")
+    st.latex(rf"\Delta = \{{\delta : \|\delta\|_{{{norm}}} \le {settings.eps:g},\ 0 \le x+\delta \le 1\}}")
+    first = even.moved[0] - even.points[0]
+    angle = turn(now.gradient, first)
+    if settings.ball == "linf":
+        st.markdown(
+            f"The sign throws away how large each component is: at x it turns the direction by **{angle:.0f}°**. "
+            "What it buys: of all steps that move no pixel by more than α, it promises the most, as far as ∇L can see."
+        )
+    else:
+        st.markdown(
+            "In L2 the normalised step keeps the direction of ∇L: only its length is set to α. Nothing is thrown away."
+        )
+    other = "last" if settings.projected == "each" else "each"
+    both = {settings.projected: even, other: now.run(projected=other)}
+    table(
+        ("after " + str(settings.steps) + " steps", "loss", f"p({now.label})"),
+        [
+            (f"raw gradient, α = {factor_text(settings.raw)}", short(raw.losses[-1]), percent(raw.probabilities[-1])),
+            *(
+                (f"normalised, projected after {PROJECTED[way]}", short(run.losses[-1]), percent(run.probabilities[-1]))
+                for way, run in sorted(both.items())
+            ),
+        ],
+    )
+    if abs(raw.points[-1] - raw.points[0]).max() < 0.05 * settings.eps:
+        st.warning(
+            f"The raw run has moved by {short(float(abs(raw.points[-1] - raw.points[0]).max()))} in all: its gradient "
+            "is tiny. Raise its α, and keep going.",
+            icon=":material/zoom_in:",
+        )
+    gap = float(both["each"].losses[-1] - both["last"].losses[-1])
+    st.caption(
+        "Walking freely and projecting at the end "
+        + (
+            "ends lower: it climbed outside the ball, where the slope is another one."
+            if gap > 0.01
+            else "ends higher here, by luck: out there it saw a slope that the others did not."
+            if gap < -0.01
+            else "comes out as high here. Try a larger α, or more steps."
+        )
+    )
+
+
+def show_limit(now: Scene) -> None:
+    settings = now.settings
+    st.subheader("3 · FGSM is where α = ∞ leads", anchor=False)
+    corner = "a corner of the square" if settings.ball == "linf" else "the point of the circle that ∇L points to"
+    st.markdown(
+        "Take a single raw step, α·∇L, and project. Turn α up, and watch where the step comes back to the ball: it "
+        f"slides along the edge and stops at {corner}. That point needs no α. It is **FGSM**, the fast gradient sign "
+        "method: δ = ε·sign(∇L)" + (", here its L2 form, δ = ε·∇L/‖∇L‖₂." if settings.ball == "l2" else ".")
+    )
+    left, right = st.columns([3, 2], gap="medium")
+    options = (*FACTORS, UNENDING)
+    with right:
+        page.control("limit", st.select_slider, "α of the single raw step", options, format_func=factor_text)
+        st.button("α = ∞", on_click=page.set, kwargs={"limit": UNENDING}, key="unending")
+    settings = page.value
+    delta_set = ball(settings.ball, settings.eps)
+    fine = 10 ** np.linspace(-1, 12, 300)
+    slid = first_steps(now.classifier, now.x, delta_set, now.label, fine.tolist())
+    alpha = factor(settings.limit)
+    landed = first_steps(now.classifier, now.x, delta_set, now.label, [alpha])[0]
+    x, window = now.x.numpy(), window_around(now.x, 1.6 * settings.eps)
+    went = alpha * now.gradient
+    went = went * min(
+        1.0, 4 * settings.eps / max(float(np.abs(went).max()), 1e-300)
+    )  # beyond the frame, enough is enough
+    with left:
+        apart = float(np.linalg.norm(landed - now.fgsm))
+        shapes = [
+            line(now.edge, INK, name="ball"),
+            line(slid, BACK, 6),
+            arrow(x, x + went, STEP),
+            *(
+                [line(np.stack([x + went, landed]), BACK, dashes="6 5")]
+                if np.abs(x + went - landed).max() > 1e-6
+                else []
+            ),
+            mark(now.fgsm, "cross", ONE_STEP, "FGSM"),
+            mark(landed, "circle", BACK, "where the step lands"),
+        ]
+        alt = (
+            f"One raw step with α = {factor_text(settings.limit)} lands at {pair(landed)}, {short(apart)} from FGSM's "
+            f"point {pair(now.fgsm)}"
+        )
+        picture = hill(settings.model, now.label, window, 181)
+        plane("limit_plane", scene(window, picture, x, shapes, alt))
+    with right:
+        st.metric("Distance to FGSM's point", short(apart) if apart > 1e-6 else "0", border=True)
+        touch, land_at = enough(now.gradient, settings.eps, settings.ball)
+        st.markdown(
+            f"∇L at x = ({short(now.gradient[0])}, {short(now.gradient[1])}). The step reaches the edge with α = ε / "
+            + ("the larger component" if settings.ball == "linf" else "‖∇L‖₂")
+            + f" = **{short(touch)}**"
+            + (
+                f", and FGSM's corner with α = ε / the smaller one = **{short(land_at)}**."
+                if settings.ball == "linf"
+                else ", and there it is FGSM's point already."
+            )
+        )
+        st.caption(
+            f"Green: where the step lands, for every α. ∞ is computed as α = {short(UNLIMITED)}. The α above are for a "
+            "ball that the edge of the square does not cut (pixels stay in [0, 1])."
+        )
+    show_tally(now)
+
+
+def show_tally(now: Scene) -> None:
+    settings = now.settings
+    counts = tallied(settings.model, settings.ball, settings.eps)
+    st.markdown(
+        f"**And for all the data?** The classifier is right about {counts.right} of its {len(data().y)} points. With "
+        f"ε = {settings.eps:g} in {BALLS[settings.ball]}, FGSM changes its mind about **{counts.one_step}** of them."
+    )
+    guessed = guess(
+        page, "guess", "Predict, then run: how many does PGD turn, with 40 steps?", min(counts.one_step, counts.right)
+    )
+    if guessed is None:
+        return
+    table(
+        ("attack", f"points turned, of {counts.right}"),
+        [
+            ("FGSM, one step", str(counts.one_step)),
+            ("**PGD, 40 steps**", f"**{counts.many_steps}**"),
+            ("looking everywhere (31 × 31 points of each ball)", str(counts.anywhere)),
+        ],
+    )
+    gained = counts.many_steps - counts.one_step
+    if counts.one_step == counts.many_steps == counts.anywhere:
+        why = "one step finds all there is" + (": the gradient points the same way everywhere." * linear(settings))
+    elif gained:
+        why = f"many steps find {gained} more. PGD is no proof either: compare the last row."
+    else:
+        why = "many steps find no more than one."
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"You said {guessed}: {why}", width="content")
+        st.button("Guess again", on_click=page.set, kwargs={"guess": -1}, type="tertiary", key="guess_again")
+
+
+def linear(settings: Settings) -> bool:
+    return settings.model == "linear"
+
+
+def show_naive(now: Scene) -> None:
+    settings = now.settings
+    st.subheader("4 · Why the raw gradient is a poor guide", anchor=False)
+    points = data()
+    seen = input_gradient(now.classifier, points.x, Untargeted(points.y))
+    others = 1 - points.y
+    doubt = seen.logits.softmax(1).gather(1, others[:, None])[:, 0].numpy()
+    norms = seen.norm.numpy()
+    here = seen_at(now)
+    touch, _ = enough(now.gradient, settings.eps, settings.ball)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        st.vega_lite_chart(
+            confidence_chart(doubt, norms, here),
+            width="stretch",
+            height=300,
+            alt=f"Length of the gradient against 1 − p(y), both logarithmic: a rising band. Your x: 1 − p(y) = "
+            f"{short(here[0])}, length {short(here[1])}",
+        )
+    with right:
+        st.metric("‖∇L‖₂ at your x", short(here[1]), border=True)
+        st.metric(f"α for one raw step to the edge, ε = {settings.eps:g}", short(touch), border=True)
+    st.markdown("For two classes, with z the logits, the chain rule says why:")
+    st.latex(r"\nabla_x L = \big(1 - p(y)\big)\;\nabla_x \big(z_{\text{other}} - z_y\big)")
+    low, high = float(norms.min()), float(norms.max())
+    st.markdown(
+        "The surer the classifier, the shorter the gradient: a *good* classifier hides the way up. Over the data its "
+        f"length goes from {short(low)} to {short(high)}. No α suits every point, nor every step of one run: tiny at "
+        "the start, huge at the boundary. Kolter & Madry take α = 10⁴ for their MNIST network (chapter 3). A "
+        "normalised step has a length that you choose, in the unit of ε."
+    )
+
+
+def seen_at(now: Scene) -> tuple[float, float]:
+    """(1 − p(y), ‖∇L‖₂) at x."""
+    logits = now.classifier(now.x[None])[0]
+    return float(logits.softmax(0)[1 - now.label]), float(np.linalg.norm(now.gradient))
+
+
+def main() -> None:
+    page.start()
+    opening(
+        page,
+        "Which way is up?",
+        "Every attack of this course climbs a hill, the loss, inside a small ball. With two pixels you can see the "
+        "whole hill, and each step on it: the gradient, the sign, the projection; and why many steps (PGD) find what "
+        "one step (FGSM) misses.",
+    )
+    with st.sidebar:
+        presenting(page)
+    page.into_address()
+    now = show_hill()
+    page.into_address()
+    show_steps(now)
+    page.into_address()
+    show_limit(now)
+    page.into_address()
+    show_naive(now)
+    quiz(page, questions())
+    for_the_lecturer(
+        page,
+        "1. Open the link: x sits deep in its own class. FGSM's cross is on the wrong side of the bend, PGD's star is "
+        "not. Ask why, before you go on.\n"
+        "2. Section 2: press *Next*, phase by phase, and let the room say what comes: gradient, step, back into the "
+        "ball. Then look left: hardly anything has moved.\n"
+        "3. Raise the raw α until it moves. Section 3: up to ∞; the step comes back in FGSM's corner.\n"
+        "4. *A straight hill*: on a linear classifier, one step is all. That is the next lesson.",
+        "- “The gradient points to the maximum.” It points up *here*; the thin lines show how soon that changes.\n"
+        "- The two α are not the same thing: one is a factor, the other a length.\n"
+        "- In two dimensions the sign turns by 45° at most. In n dimensions it can be nearly 90°.\n"
+        "- Students blame the projection when PGD misses the top. Halve α first.",
+    )
+    closing(
+        page,
+        (
+            (
+                "Goodfellow, Shlens & Szegedy, *Explaining and harnessing adversarial examples* (FGSM), ICLR 2015",
+                "https://arxiv.org/abs/1412.6572",
+            ),
+            (
+                "Madry, Makelov, Schmidt, Tsipras & Vladu, *Towards deep learning models resistant to adversarial "
+                "attacks* (PGD), ICLR 2018",
+                "https://arxiv.org/abs/1706.06083",
+            ),
+            (
+                "Kurakin, Goodfellow & Bengio, *Adversarial examples in the physical world* (many sign steps), 2017",
+                "https://arxiv.org/abs/1607.02533",
+            ),
+            (
+                "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 3: solving the inner "
+                "maximization",
+                "https://adversarial-ml-tutorial.org/adversarial_examples/",
+            ),
+        ),
+    )
+
+
+main()

@@ -1,0 +1,44 @@
+"""Every control of the lesson: its link."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pages.widgets.controls import Controls
+from pages.widgets.query import number, solved, word
+
+MODELS = {"network": "a small network", "linear": "a linear classifier"}
+BALLS = {"linf": "L∞", "l2": "L2"}
+PROJECTED = {"each": "each step", "last": "the last step"}
+VIEWS = {"contour": "from above", "surface": "as a landscape"}
+# Factors for a raw gradient, half a power of ten apart.
+FACTORS = tuple(f"{d}e{power}" for power in range(9) for d in (1, 3))
+UNENDING = "inf"
+PRESETS: dict[str, dict[str, Any]] = {
+    "One step is not enough": {"model": "network", "ball": "linf", "x1": 0.38, "x2": 0.73, "eps": 0.15},
+    "A flat place": {"model": "network", "ball": "linf", "x1": 0.56, "x2": 0.71, "eps": 0.15},
+    "The wrong summit": {"model": "network", "ball": "l2", "x1": 0.58, "x2": 0.56, "eps": 0.12},
+    "A straight hill": {"model": "linear", "ball": "linf", "x1": 0.5, "x2": 0.68, "eps": 0.15},
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every control of the page. Points and ε are in brightness: 0 is black, 1 is white."""
+
+    model: str = word("network", MODELS)
+    ball: str = word("linf", BALLS)
+    x1: float = number(0.38, 0, 1)
+    x2: float = number(0.73, 0, 1)
+    eps: float = number(0.15, 0.01, 0.3)
+    view: str = word("contour", VIEWS)
+    steps: int = number(10, 1, 20)
+    alpha: float = number(0.04, 0.005, 0.6)
+    raw: str = word("1e1", FACTORS)
+    projected: str = word("each", PROJECTED)
+    limit: str = word("1e3", (*FACTORS, UNENDING))
+    guess: int = number(-1, -1, 300)
+    done: str = solved("abcde")
+    present: bool = False
+
+
+page = Controls("up", Settings)

@@ -1,0 +1,71 @@
+"""Every control of the lesson: its link."""
+
+from dataclasses import dataclass
+
+from adv_core.classifiers import DEFAULT, info_of
+from pages.lessons.patches.tasks import BEFOREHAND, Thing
+from pages.widgets.controls import Controls
+from pages.widgets.photograph import OWN, PHOTOS, class_named
+from pages.widgets.query import number, solved, word
+
+SIZE = info_of(DEFAULT).input_size
+STEPS, PATCH_STEPS = 100, 60
+PLACES = 4  # of each photograph, when the patch is judged
+THINGS: dict[Thing, str] = {"glasses": "glasses", "stickers": "two stickers"}
+# The two points of each photograph, in per cent: its eyes, or where the stickers lie.
+POINTS: dict[str, tuple[int, int, int, int]] = {
+    "tabby_cat": (39, 52, 66, 53),
+    "red_panda": (33, 54, 52, 50),
+    "portrait_astronaut": (48, 16, 58, 16),
+    "giant_panda": (11, 47, 21, 47),
+    "koala": (49, 28, 59, 28),
+    "pig": (24, 41, 37, 42),
+    "german_shepherd": (89, 21, 96, 21),
+    "macaw": (28, 21, 37, 21),
+    "polar_bear": (79, 43, 87, 43),
+    "goldfish": (82, 82, 93, 82),
+    "stop_sign_composite": (40, 42, 60, 42),
+}
+MIDDLE = (40, 45, 60, 45)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every control of the page. The two points and the patch's place in per cent of the picture."""
+
+    image: str = word("tabby_cat", {*PHOTOS, OWN})
+    thing: Thing = word("glasses", THINGS)
+    target: int = number(88, 0, 999, named=class_named)
+    anything: bool = False
+    ax: int = number(39, 0, 100)
+    ay: int = number(52, 0, 100)
+    bx: int = number(66, 0, 100)
+    by: int = number(53, 0, 100)
+    size: int = number(130, 50, 200)
+    smooth: bool = False
+    printable: bool = False
+    live: bool = False
+    label: int = number(BEFOREHAND, 0, 999, named=class_named)
+    steps: int = number(PATCH_STEPS, 10, 200)
+    across: int = number(72, 0, 100)
+    down: int = number(28, 0, 100)
+    large: int = number(45, 10, 100)
+    angle: int = number(10, -180, 180)
+    seed: int = number(0, 0, 999)
+    done: str = solved("abcd")
+    present: bool = False
+
+    @property
+    def says(self) -> int:
+        """The class of the patch."""
+        return self.label if self.live else BEFOREHAND
+
+    @property
+    def points(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        return (self.ax / 100, self.ay / 100), (self.bx / 100, self.by / 100)
+
+
+page = Controls("patches", Settings)
+
+
+TITLES = {"x": "original", "worn": "what is worn", "now": "with it"}

@@ -1,0 +1,378 @@
+"""What the lesson on glasses and patches asks of the engine.
+
+python -m pages.lessons.patches.tasks      # trains the patch in assets/patches anew, and judges it
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adv_core.attacks.mi_fgsm import mi_fgsm
+from adv_core.attacks.pgd import pgd
+from adv_core.classifiers import DEFAULT, Classifier, info_of, load_classifier
+from adv_core.decoding import open_image
+from adv_core.images import Pixels, fit, from_pixels, to_png
+from adv_core.objectives import ExpectedTargeted, Targeted, Untargeted
+from adv_core.patches import Costly, Pasted, Place, Point, Priced, glasses, paste, random_places, stickers
+from adv_core.perturbation_sets import Box, Masked
+from adv_core.serving.engine.look import Pictures
+from adv_core.serving.engine.work import Networks, Task
+from adv_core.serving.limits import LIMITS, Limits
+from adv_core.transforms.transform import opinions, seen_through
+
+Thing = Literal["glasses", "stickers"]
+THINGS = {"glasses": glasses, "stickers": stickers}
+VIEWS = 8  # photographs in a step of a patch's training
+PRICE = 4.0  # of roughness, and of unprintable colours, in units of the cross-entropy
+TURNED = 30.0  # degrees to either side, of all places that are drawn
+SIZES = (0.3, 0.5)  # of the picture's side
+ASSETS = Path(__file__).parents[3] / "assets"
+BEFOREHAND = 323  # the class of the patch that is shipped: monarch
+LONG = 400  # steps of its training
+SIDE = 112  # of every patch, in pixels
+
+
+# --------------------------------------------------------------------------------------------------------- what is worn
+
+
+@dataclass(frozen=True, eq=False)
+class Worn:
+    """One step.
+
+    Attributes:
+        pixels: (H, W, 3) uint8; probabilities: what the network says of exactly these, (K,).
+        roughness, unprintable: of what is worn, see `patches`.
+    """
+
+    index: int
+    pixels: Pixels
+    probabilities: np.ndarray
+    roughness: float
+    unprintable: float
+
+    @property
+    def nbytes(self) -> int:
+        return self.pixels.nbytes + self.probabilities.nbytes
+
+
+@dataclass(frozen=True)
+class Wear(Task[Worn]):
+    """Paint glasses or stickers, and nothing else, until the network sees something else.
+
+    Attributes:
+        left, right: the pupils, or the middles of the stickers.
+        size: see `patches.glasses`.
+        label: the present answer; target: the wanted one, None for any other.
+        smooth, printable: whether roughness, and colours that no printer has, cost something.
+        alpha: levels of a step.
+    """
+
+    picture: Pictures
+    classifier: str
+    thing: Thing
+    left: Point
+    right: Point
+    size: float
+    label: int
+    target: int | None = None
+    smooth: bool = False
+    printable: bool = False
+    steps: int = 100
+    alpha: int = 4
+
+    @property
+    def length(self) -> int:
+        return max(self.steps, 2)
+
+    def key(self) -> tuple[object, ...]:
+        return (replace(self, picture=self.picture.digest),)
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Where it is worn, (H, W) bool."""
+        return THINGS[self.thing](self.left, self.right, self.picture.height, self.picture.width, self.size)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.picture.check(limits)
+        info_of(self.classifier)
+        if self.thing not in THINGS or not 0.2 <= self.size <= 3:
+            raise ValueError("there is no such thing to wear")
+        if not all(0 <= part <= 1 for part in (*self.left, *self.right)):
+            raise ValueError("both points have to lie within the picture")
+        classes = (self.label,) if self.target is None else (self.label, self.target)
+        if self.picture.count != 1 or not all(0 <= each < 1000 for each in classes):
+            raise ValueError("one picture, and classes in 0 ... 999")
+        if not 1 <= self.steps <= limits.max_steps or not 1 <= self.alpha <= 255:
+            raise ValueError(f"steps have to lie in 1 ... {limits.max_steps}, their size in 1 ... 255 levels")
+
+    def records(self, networks: Networks) -> Iterator[Worn]:
+        classifier = networks.classifier(self.classifier)
+        x = from_pixels(self.picture.pixels).to(networks.device)
+        mask = torch.from_numpy(self.mask)
+        aim = Untargeted(self.label) if self.target is None else Targeted(self.target)
+        objective = Costly(aim, PRICE * self.smooth, PRICE * self.printable)
+        ascent = pgd(
+            Priced(classifier, mask),
+            x,
+            Masked(Box(), mask),
+            objective,
+            steps=self.steps,
+            step_size=self.alpha / 255,
+        )
+        for step in ascent:
+            said, price = step.logits[:, :-2], step.logits[0, -2:].tolist()
+            probabilities = said.softmax(1)[0].float().cpu().numpy()
+            yield Worn(step.index, seen_through((), step.adversarial)[0], probabilities, *price)
+
+
+# ------------------------------------------------------------------------------------------------------------ the patch
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """One step of a patch's training.
+
+    Attributes:
+        patch: (P, P, 3) uint8.
+        wanted: exp of the mean log-probability of the target in the views of this step, 0 ... 1.
+    """
+
+    index: int
+    patch: Pixels
+    wanted: float
+
+    @property
+    def nbytes(self) -> int:
+        return self.patch.nbytes
+
+
+@dataclass(frozen=True)
+class TrainPatch(Task[Trained]):
+    """A patch for all of these photographs, at random places, sizes and angles: momentum ascent from grey.
+
+    Attributes:
+        side: of the patch, in pixels.
+        alpha: levels of a step.
+        start: a patch to go on with, (side, side, 3) bytes; empty for grey.
+    """
+
+    photographs: Pictures
+    classifier: str
+    target: int
+    steps: int = 60
+    side: int = SIDE
+    alpha: int = 12
+    seed: int = 0
+    start: bytes = field(default=b"", repr=False)
+
+    @property
+    def length(self) -> int:
+        return max(self.steps, 2)
+
+    @property
+    def rows(self) -> int:
+        return min(VIEWS, self.photographs.count)
+
+    def key(self) -> tuple[object, ...]:
+        return (replace(self, photographs=self.photographs.digest),)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.photographs.check(limits)
+        info_of(self.classifier)
+        if not 0 <= self.target < 1000 or not 8 <= self.side <= 256 or not 0 <= self.seed < 2**31:
+            raise ValueError("there is no such patch")
+        if self.start and len(self.start) != self.side**2 * 3:
+            raise ValueError("the patch's bytes do not fit its size")
+        if not 1 <= self.steps <= limits.max_steps or not 1 <= self.alpha <= 255:
+            raise ValueError(f"steps have to lie in 1 ... {limits.max_steps}, their size in 1 ... 255 levels")
+
+    def records(self, networks: Networks) -> Iterator[Trained]:
+        classifier = networks.classifier(self.classifier)
+        photographs = from_pixels(self.photographs.pixels).to(networks.device)
+        start = torch.full((1, 3, self.side, self.side), 128 / 255, device=networks.device)
+        if self.start:
+            start = from_pixels(np.frombuffer(self.start, np.uint8).reshape(1, self.side, self.side, 3)).to(start)
+        pasted = Pasted(
+            classifier, photographs, views=VIEWS, low=SIZES[0], high=SIZES[1], degrees=TURNED, seed=self.seed
+        )
+        objective = ExpectedTargeted(self.target)
+        ascent = mi_fgsm(pasted, start, Box(), objective, steps=self.steps, step_size=self.alpha / 255)
+        for step in ascent:
+            wanted = float(step.logits[0, self.target].exp())
+            yield Trained(step.index, seen_through((), step.adversarial)[0], wanted)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One photograph with the patch at several places.
+
+    Attributes:
+        picture: its number.
+        wanted: whether the network saw the target, for each place; changed: whether it saw anything but what it sees
+            without a patch.
+        blank: whether a plain grey patch at the same places changed the answer: merely covering does that, too.
+    """
+
+    picture: int
+    wanted: tuple[bool, ...]
+    changed: tuple[bool, ...]
+    blank: tuple[bool, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return 100 + 3 * len(self.wanted)
+
+
+@dataclass(frozen=True)
+class TryPatch(Task[Tried]):
+    """Paste a patch into photographs at new random places, and count.
+
+    Attributes:
+        patch: (side, side, 3) bytes.
+        places: for each photograph.
+        size: of the patch, a part of the picture's side.
+    """
+
+    photographs: Pictures
+    classifier: str
+    patch: bytes = field(repr=False)
+    side: int
+    target: int
+    size: float = 0.4
+    places: int = 4
+    seed: int = 1
+
+    @property
+    def length(self) -> int:
+        return max(self.photographs.count, 2)
+
+    @property
+    def rows(self) -> int:
+        return max(self.places, 1)
+
+    @property
+    def behind(self) -> bool:
+        return True
+
+    def key(self) -> tuple[object, ...]:
+        return (replace(self, photographs=self.photographs.digest),)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.photographs.check(limits)
+        info_of(self.classifier)
+        if len(self.patch) != self.side**2 * 3 or not self.patch or not 0 <= self.target < 1000:
+            raise ValueError("the patch's bytes do not fit its size")
+        if not 1 <= self.places <= 8 or not 0.05 <= self.size <= 1 or not 0 <= self.seed < 2**31:
+            raise ValueError("1 ... 8 places for each photograph")
+
+    def records(self, networks: Networks) -> Iterator[Tried]:
+        classifier = networks.classifier(self.classifier)
+        patch = as_patch(self.patch, self.side).to(networks.device)
+        grey = torch.full_like(patch, 128 / 255)
+        for number, pixels in enumerate(self.photographs.pixels):
+            x = from_pixels(pixels[None]).to(networks.device)
+            generator = torch.Generator().manual_seed(self.seed * 1000 + number)
+            places = random_places(self.places, self.size, self.size, TURNED, generator)
+            clean = int(opinions(classifier, pixels[None])[0].argmax())
+            answers, blank = (answers_with(classifier, each, x, places) for each in (patch, grey))
+            wanted, changed, covered = answers == self.target, answers != clean, blank != clean
+            yield Tried(number, tuple(wanted.tolist()), tuple(changed.tolist()), tuple(covered.tolist()))
+
+
+def as_patch(patch: bytes, side: int) -> Tensor:
+    """(1, 3, side, side) in [0, 1]."""
+    return from_pixels(np.frombuffer(patch, np.uint8).reshape(1, side, side, 3))
+
+
+def answers_with(classifier: Classifier, patch: Tensor, x: Tensor, places: Sequence[Place]) -> np.ndarray:
+    """What the network says of the 8-bit pictures with the patch, (N,)."""
+    return np.asarray(opinions(classifier, seen_through((), paste(patch, x, places))).argmax(1))
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A photograph with the patch where the learner has put it, and what the network says of it."""
+
+    pixels: Pixels
+    probabilities: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        return self.pixels.nbytes + self.probabilities.nbytes
+
+
+@dataclass(frozen=True)
+class Paste(Task[Shown]):
+    """One photograph, one patch, one place: one record, at once."""
+
+    picture: Pictures
+    classifier: str
+    patch: bytes = field(repr=False)
+    side: int
+    place: Place
+
+    @property
+    def length(self) -> int:
+        return 0
+
+    def key(self) -> tuple[object, ...]:
+        return (replace(self, picture=self.picture.digest),)
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        self.picture.check(limits)
+        info_of(self.classifier)
+        self.place.check()
+        if self.picture.count != 1 or len(self.patch) != self.side**2 * 3 or not self.patch:
+            raise ValueError("one picture, and a patch whose bytes fit its size")
+
+    def records(self, networks: Networks) -> Iterator[Shown]:
+        classifier = networks.classifier(self.classifier)
+        x = from_pixels(self.picture.pixels).to(networks.device)
+        pixels = seen_through((), paste(as_patch(self.patch, self.side).to(networks.device), x, [self.place]))
+        yield Shown(pixels[0], opinions(classifier, pixels)[0])
+
+
+# ---------------------------------------------------------------------------------------------- a patch for the shelf
+
+
+def photographs(half: int) -> Pictures:
+    """Every second sample photograph: those that patches are trained on (0), those that they never see (1)."""
+    side = info_of(DEFAULT).input_size
+    files = sorted((ASSETS / "photos").glob("*.jpg"))[half::2]
+    return Pictures.of(np.stack([np.asarray(fit(open_image(file.read_bytes()), side, side)) for file in files]))
+
+
+def patch_beforehand() -> Pixels:
+    """The patch that was trained beforehand, (SIDE, SIDE, 3) uint8."""
+    return np.asarray(open_image((ASSETS / "patches" / "monarch.png").read_bytes()))
+
+
+def main() -> None:
+    class Here:
+        device = torch.device("cpu")
+
+        def __init__(self) -> None:
+            self.one = load_classifier(DEFAULT, "cpu")
+
+        def classifier(self, name: str) -> Classifier:
+            return self.one
+
+    here = Here()
+    *_, last = TrainPatch(photographs(0), DEFAULT, BEFOREHAND, steps=LONG, alpha=8).records(here)
+    (ASSETS / "patches").mkdir(exist_ok=True)
+    (ASSETS / "patches" / "monarch.png").write_bytes(to_png(last.patch))
+    for size in (0.3, 0.4, 0.5):
+        for half, name in ((0, "trained on"), (1, "never seen")):
+            work = TryPatch(photographs(half), DEFAULT, last.patch.tobytes(), SIDE, BEFOREHAND, size, 8)
+            tried = list(work.records(here))
+            wanted, blank = sum(sum(t.wanted) for t in tried), sum(sum(t.blank) for t in tried)
+            print(f"size {size}, {name}: {wanted} of {8 * len(tried)} places; grey changes {blank}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

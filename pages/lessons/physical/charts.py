@@ -1,0 +1,103 @@
+"""Charts and a printed page about views and defences: numbers and pictures in, Vega-Lite specifications or HTML out."""
+
+import base64
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from adv_core.images import to_png
+from pages.widgets.charts import _GREY
+
+
+def view_chart(
+    lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]]],
+    *,
+    title: str,
+    wanted: str,
+    span: tuple[float, float],
+    trained: tuple[float, float],
+    mark: float | None,
+) -> dict[str, Any]:
+    """The probability of a class along one knob of a view.
+
+    Args:
+        lines: (name, colour, (setting, probability) so far) each.
+        title: of the knob; wanted: the class.
+        span: the axis; trained: the views that an attack was averaged over, drawn as a grey band.
+        mark: the present setting, as a dotted line.
+    """
+    x = {
+        "field": "at",
+        "type": "quantitative",
+        "title": title,
+        "scale": {"domain": list(span), "nice": False, "zero": False},
+    }
+    values = [{"at": at, "p": p, "picture": name} for name, _, points in lines for at, p in sorted(points)]
+    layers: list[dict[str, Any]] = [
+        {
+            "data": {"values": [{"from": trained[0], "to": trained[1]}]},
+            "mark": {"type": "rect", "color": _GREY, "opacity": 0.18},
+            "encoding": {"x": {**x, "field": "from"}, "x2": {"field": "to"}},
+        },
+        {
+            "data": {"values": values},
+            "mark": {"type": "line", "strokeWidth": 3, "point": {"size": 28, "filled": True}},
+            "encoding": {
+                "x": x,
+                "y": {
+                    "field": "p",
+                    "type": "quantitative",
+                    "title": f"probability of {wanted}",
+                    "scale": {"domain": [0, 1]},
+                    "axis": {"format": "%", "tickCount": 5},
+                },
+                "color": {
+                    "field": "picture",
+                    "type": "nominal",
+                    "scale": {"domain": [name for name, *_ in lines], "range": [colour for _, colour, _ in lines]},
+                    "legend": {"title": None, "orient": "top", "columns": 2, "labelLimit": 200},
+                },
+                "tooltip": [{"field": "picture"}, {"field": "at", "title": title}, {"field": "p", "format": ".1%"}],
+            },
+        },
+    ]
+    if mark is not None:
+        layers.append(
+            {
+                "data": {"values": [{}]},
+                "mark": {"type": "rule", "strokeDash": [4, 4], "color": _GREY, "strokeWidth": 2},
+                "encoding": {"x": {"datum": mark, "type": "quantitative"}},
+            }
+        )
+    return {"layer": layers}
+
+
+def for_printing(sheets: Sequence[tuple[np.ndarray, str]], footer: str) -> bytes:
+    """A page of HTML that needs nothing else: one picture on each sheet of A4, 16 cm wide, its pixels as sharp squares.
+
+    Args:
+        sheets: (pixels (H, W, 3) uint8, what stands below the picture) each.
+        footer: on every sheet.
+    """
+    parts = []
+    for pixels, text in sheets:
+        address = "data:image/png;base64," + base64.b64encode(to_png(pixels)).decode()
+        parts.append(
+            f"<section><img src='{address}' alt='{html.escape(text, quote=True)}'>"
+            f"<p>{html.escape(text)}</p><footer>{html.escape(footer)}</footer></section>"
+        )
+    style = (
+        "@page{size:A4;margin:15mm} body{margin:0;font:12pt sans-serif;color:#333} "
+        "section{break-after:page;text-align:center;padding-top:10mm} section:last-child{break-after:auto} "
+        "img{width:16cm;image-rendering:pixelated} p{margin-top:25mm} footer{font-size:9pt;color:#666}"
+    )
+    title = "<title>Adversarial Lab: to be printed</title>"
+    head = f"<!doctype html><html lang='en'><meta charset='utf-8'>{title}<style>{style}</style>"
+    return (head + "".join(parts) + "</html>").encode()
+
+
+def enlarged(pixels: np.ndarray, times: int = 4) -> bytes:
+    """The picture (H, W, 3) uint8 with every pixel as a square of so many pixels, as PNG bytes."""
+    return to_png(pixels.repeat(times, 0).repeat(times, 1))

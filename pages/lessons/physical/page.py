@@ -1,0 +1,460 @@
+"""Lesson: it survives the camera. An ordinary adversarial picture dies when turned; one made for many views lives."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
+
+from adv_core.classifiers import DEFAULT, categories, info_of
+from adv_core.decoding import ImageError, open_image
+from adv_core.images import fit
+from adv_core.serving.engine.attack import Frame, Request
+from adv_core.serving.engine.look import Look, Pictures
+from pages.lessons.physical.charts import enlarged, for_printing, view_chart
+from pages.lessons.physical.settings import AXES, NAMES, NEW_VIEWS, PRESETS, SIZE, STEPS, Settings, page
+from pages.lessons.physical.tasks import NOT_JPEG, AlongKnob, Turn
+from pages.lessons.physical.texts import questions
+from pages.widgets.charts import ORDINARY, ROBUST
+from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
+from pages.widgets.live import follow, job_for
+from pages.widgets.photograph import OWN, PHOTOS, gallery, needs_own, own_picture, photograph
+from pages.widgets.quiz import quiz
+from pages.widgets.stage import bars, class_colours, percent, picture_uri, top
+
+STYLE = """<style>
+.st-key-camera_status {min-height: 3.4rem}
+.st-key-camera_curve {min-height: 23rem}
+.st-key-camera_counts {min-height: 4.5rem}
+.st-key-stage_views .lab-cap {min-height: 5.6em}
+</style>"""
+state = st.session_state
+
+
+# ----------------------------------------------------------------------------------------------------- 1. two pictures
+
+
+@dataclass
+class Place:
+    """Where one of the two pictures stands; what it shows is kept, so that a rerun begins with it."""
+
+    name: str
+    picture: DeltaGenerator
+    caption: DeltaGenerator
+
+    def show(self, pixels: np.ndarray, headline: str, lines: str, alt: str) -> None:
+        state[f"camera {self.name}"] = (pixels, headline, lines, alt)
+        self.picture.image(picture_uri(pixels), width="stretch", alt=alt)
+        self.caption.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{html.escape(lines)}</span></div>")
+
+
+def show_places(original: np.ndarray) -> list[Place]:
+    places = []
+    with st.container(key="stage_views"):
+        for name, title, column in zip(
+            NAMES, ("Ordinary attack", f"Made for {page.value.views} views a step"), st.columns(2), strict=True
+        ):
+            column.html(f"<div class='lab-op'>{title}</div>")
+            place = Place(name, column.empty(), column.empty())
+            place.show(*state.get(f"camera {name}", (original, "…", "under way", f"The {name}, not yet computed")))
+            places.append(place)
+    return places
+
+
+def show_sliders() -> None:
+    """The camera: all four act on both pictures at once."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        page.control("angle", st.slider, "Turn, in degrees", -45, 45)
+        page.control("scale", st.slider, "Scale", 0.6, 1.5, step=0.05)
+    with right:
+        page.control("brightness", st.slider, "Brightness: added to every value", -0.4, 0.4, step=0.05)
+        page.control(
+            "quality",
+            st.select_slider,
+            "Saved as JPEG of quality",
+            list(range(5, NOT_JPEG + 1)),
+            format_func=lambda quality: "no JPEG" if quality == NOT_JPEG else str(quality),
+        )
+    straight = {"angle": 0, "scale": 1.0, "brightness": 0.0, "quality": NOT_JPEG}
+    with st.container(horizontal=True):
+        st.button("Straight on", on_click=page.set, kwargs=straight, key="straight")
+        photo = {"angle": -8, "scale": 0.9, "brightness": 0.1, "quality": 75}
+        st.button("Like a photograph", on_click=page.set, kwargs=photo, key="like_a_photograph")
+
+
+def show_attack() -> None:
+    """What both attacks aim at, and how far they may go."""
+    left, middle, right = st.columns([2, 2, 1], gap="medium")
+    with left:
+        page.control("target", st.selectbox, "Target class", range(1000), format_func=lambda index: categories()[index])
+    with middle:
+        page.control("eps", st.slider, "ε of both, in 1/255", 0, 32)
+    with right:
+        page.control("views", st.select_slider, "Views in each step", list(range(1, 17)))
+
+
+def attacked(base: Request, views: int) -> Request:
+    """The targeted attack, on the picture itself or on the average over random views."""
+    settings = page.value
+    return replace(
+        base,
+        attack="targeted",
+        eps=(settings.eps / 255,),
+        target=settings.target,
+        steps=STEPS,
+        views=views,
+        seed=settings.seed if views else 0,
+    )
+
+
+def in_view(place: Place, pixels: np.ndarray, straight: float) -> None:
+    """Both the picture and the answer of the present view: they belong to the same 8-bit pixels."""
+    settings = page.value
+    seen = follow(job_for(f"seen {place.name}", Look(Pictures.of(pixels[None]), DEFAULT, settings.view.chain)))
+    if seen is None:
+        return
+    probabilities = seen[-1].probabilities[0]
+    now, wanted = int(probabilities.argmax()), float(probabilities[settings.target])
+    target = categories()[settings.target]
+    place.show(
+        seen[-1].pixels[0],
+        f"{categories()[now]}, {percent(float(probabilities[now]))}",
+        f"{target}: {percent(wanted)} in this view,\n{percent(straight)} straight on",
+        f"The {place.name} in this view: the network sees {categories()[now]}; {target} {percent(wanted)}",
+    )
+
+
+def follow_attacks(base: Request, places: Sequence[Place], status: DeltaGenerator) -> list[np.ndarray] | None:
+    """The ordinary attack first, which takes a moment; then the other one, shown straight on while it runs."""
+    target, found = page.value.target, []
+    for place, views in zip(places, (0, page.value.views), strict=True):
+
+        def draw(frames: list[Frame], place: Place = place, views: int = views) -> None:
+            last = frames[-1]
+            if not views or last.pixels is None or last.index >= STEPS:
+                return
+            p = float(last.probabilities[0, target])
+            status.progress(last.index / STEPS, f"Attack over views: step {last.index} of {STEPS}, {views} views each")
+            told = f"{categories()[target]}: {percent(p)} straight on,\nat step {last.index} of {STEPS}"
+            place.show(last.pixels[0], "…", told, f"The attack over views at step {last.index}, seen straight on")
+
+        frames = follow(job_for(place.name, attacked(base, views)), draw, status.info)
+        if frames is None or frames[-1].pixels is None:
+            return None
+        pixels, last = frames[-1].pixels[0], frames[-1]
+        in_view(place, pixels, float(last.probabilities[0, target]))
+        found.append(pixels)
+    return found
+
+
+def follow_untouched(base: Request, slot: DeltaGenerator) -> None:
+    """Whether the view alone would confuse the network."""
+    seen = follow(job_for("seen untouched", Look(Pictures.of(base.pixels[None]), DEFAULT, page.value.view.chain)))
+    if seen is not None:
+        probabilities = seen[-1].probabilities[0]
+        now = int(probabilities.argmax())
+        slot.caption(
+            f"The untouched photograph, in the very same view: **{categories()[now]}** "
+            f"({percent(float(probabilities[now]))}); straight on: **{categories()[base.label]}**."
+        )
+
+
+# ------------------------------------------------------------------------------------------------- 2. along every angle
+
+
+def show_curves() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+    st.subheader("2 · From every side", anchor=False)
+    page.control(
+        "knob", st.segmented_control, "Along", list(AXES), format_func=lambda name: AXES[name].short, required=True
+    )
+    with st.container(key="camera_curve"):
+        slot, note = st.empty(), st.empty()
+    with st.container(key="camera_counts"):
+        return slot, note, st.empty()
+
+
+def follow_curves(pictures: Sequence[np.ndarray], slot: DeltaGenerator, note: DeltaGenerator) -> None:
+    settings = page.value
+    axis, target = AXES[settings.knob], categories()[settings.target]
+    now = float(getattr(settings, settings.knob))
+    span = (min(axis.values), max(axis.values))
+
+    def draw(turns: list[Turn]) -> None:
+        lines = [
+            (name, colour, [(turn.value, turn.probabilities[which]) for turn in turns])
+            for which, (name, colour) in enumerate(zip(NAMES, (ORDINARY, ROBUST), strict=True))
+        ]
+        means = [float(np.mean([p for _, p in points])) for _, _, points in lines]
+        slot.vega_lite_chart(
+            view_chart(
+                lines,
+                title=axis.title,
+                wanted=target,
+                span=span,
+                trained=axis.trained,
+                mark=now if span[0] <= now <= span[1] else None,
+            ),
+            width="stretch",
+            height=330,
+            alt=f"Probability of {target} along the {axis.short}: on the average {percent(means[0])} for the ordinary "
+            f"attack, {percent(means[1])} for the attack over views",
+        )
+
+    work = AlongKnob(Pictures.of(np.stack(pictures)), DEFAULT, settings.knob, axis.values, settings.target)
+    turns = follow(job_for("curves", work), draw, note.info, interval=0.25)
+    if turns is None:
+        return
+    answered = [sum(turn.answered[which] for turn in turns) for which in range(2)]
+    note.caption(
+        f"Of {len(turns)} settings the network says “{target}” at {answered[0]} for the ordinary attack and at "
+        f"{answered[1]} for the attack over views. Grey: what the random views of the attack were drawn from; outside "
+        "of it nothing was asked for. All other knobs are untouched. The dotted line is your slider."
+    )
+
+
+def follow_counts(base: Request, pictures: Sequence[np.ndarray], slot: DeltaGenerator) -> None:
+    """New random views, all knobs at once: how many of them the target wins."""
+    counts = []
+    for name, pixels in zip(NAMES, pictures, strict=True):
+        look = replace(base, attack="views", draws=NEW_VIEWS, seed=page.value.seed + 1, pictures=False)
+        frames = follow(job_for(f"new views {name}", look.with_pixels(pixels)))
+        if frames is None:
+            return
+        counts.append(int((frames[-1].logits.argmax(1) == page.value.target).sum()))
+    slot.markdown(
+        f"And everything at once: in {NEW_VIEWS} new random views (turned, scaled, cropped, lit, blurred **and** saved "
+        f"as JPEG) the network says “{categories()[page.value.target]}” in **{counts[0]}** for the ordinary attack and "
+        f"in **{counts[1]}** for the attack over views."
+    )
+
+
+def show_formula() -> None:
+    st.subheader("3 · The formula that just ran", anchor=False)
+    settings = page.value
+    t = rf"\text{{{categories()[settings.target]}}}"
+    ball = rf"\|\delta\|_\infty \le \tfrac{{{settings.eps}}}{{255}}"
+    st.latex(rf"\delta_\text{{ordinary}} = \operatorname*{{argmax}}_{{{ball}}}\ -L\big(f(x+\delta),\ {t}\big)")
+    st.latex(
+        rf"\delta_\text{{over views}} = \operatorname*{{argmax}}_{{{ball}}}\ \mathbb{{E}}_{{v \sim V}}"
+        rf"\Big[-L\big(f(v(x+\delta)),\ {t}\big)\Big]"
+    )
+    st.markdown(
+        "Only f has changed: it became the average of f over random views v of the picture. That is **expectation over "
+        "transformation** (EOT). Nobody can average over all views, so each step draws a few and averages their "
+        "gradients:"
+    )
+    st.latex(
+        rf"g = \frac{{1}}{{{settings.views}}} \sum_{{i=1}}^{{{settings.views}}} "
+        rf"\nabla_\delta \Big[-L\big(f(v_i(x+\delta)),\ {t}\big)\Big],\qquad v_i \sim V"
+    )
+    turned, scaled, lit, saved = (AXES[knob].trained for knob in ("angle", "scale", "brightness", "quality"))
+    st.markdown(
+        f"V: turned by up to ±{turned[1]:g}°, scaled by {scaled[0]:g} to {scaled[1]:g}, a random crop of at least "
+        f"90 %, up to ±{lit[1]:g} in brightness, a little blur, and saved as JPEG of quality {saved[0]:g} to "
+        f"{saved[1]:g}; all at once. {STEPS} steps, new views in each."
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- 4. on paper
+
+
+def show_print() -> tuple[DeltaGenerator, DeltaGenerator]:
+    st.subheader("4 · On paper", anchor=False)
+    st.markdown(
+        "Print both pictures, photograph the sheets, and upload a photograph: what does the network see? Paper, ink "
+        "and your camera's colours go further than the views above, and no figure on this page says how far. Start "
+        "with ε = 16, and fill the frame."
+    )
+    left, right = st.columns(2, gap="medium")
+    downloads = left.empty()
+    with right:
+        upload()
+        return downloads, st.empty()
+
+
+def show_downloads(slot: DeltaGenerator, pictures: Sequence[np.ndarray]) -> None:
+    settings = page.value
+    target = categories()[settings.target]
+    footer = f"Adversarial Lab: {info_of(DEFAULT).title}, epsilon {settings.eps}/255, target {target}"
+    sheets = [(pixels, f"{name}, towards {target}") for pixels, name in zip(pictures, NAMES, strict=True)]
+    with slot.container():
+        st.image(picture_uri(pictures[1]), width=200, alt="The picture of the attack over views, to be printed")
+        st.download_button(
+            "Two sheets to print (HTML)",
+            for_printing(sheets, footer),
+            "to-print.html",
+            "text/html",
+            on_click="ignore",
+            width="stretch",
+        )
+        st.download_button(
+            f"Attack over views, {4 * SIZE} × {4 * SIZE} (PNG)",
+            enlarged(pictures[1]),
+            "over-views.png",
+            "image/png",
+            on_click="ignore",
+            width="stretch",
+        )
+        st.caption("Open the page in a browser and print it, 16 cm wide, one picture a sheet.")
+
+
+def upload() -> None:
+    st.file_uploader(
+        "Your photograph of the print",
+        type=["jpg", "jpeg", "png", "webp"],
+        key="print_upload",
+        on_change=_take,
+        args=("print_upload",),
+    )
+    if st.toggle("Use the camera", key="print_camera_on"):
+        st.camera_input("Photograph the print", key="print_camera", on_change=_take, args=("print_camera",))
+    if state.get("print_error"):
+        st.error(state.print_error, icon=":material/broken_image:")
+    if "print_photo" in state:
+        page.control("part", st.slider, "How much of it the network sees (its middle), in %", 20, 100)
+    st.caption("It stays in memory and is never stored.")
+
+
+def _take(key: str) -> None:
+    file = state.get(key)
+    state.print_error = None
+    if file is None:
+        state.pop("print_photo", None)
+        return
+    try:
+        state.print_photo = open_image(file.getvalue())
+    except ImageError as error:
+        state.print_error = str(error)
+
+
+def middle(image: Image.Image, part: float) -> np.ndarray:
+    """The square in its middle, whose side is that part of the shorter side, as the network sees it."""
+    side = max(round(min(image.size) * part), 1)
+    left, upper = (image.width - side) // 2, (image.height - side) // 2
+    return np.asarray(fit(image.crop((left, upper, left + side, upper + side)), SIZE, SIZE))
+
+
+def follow_upload(slot: DeltaGenerator) -> None:
+    if "print_photo" not in state:
+        return
+    pixels = middle(state.print_photo, page.value.part / 100)
+    seen = follow(job_for("print", Look(Pictures.of(pixels[None]), DEFAULT)))
+    if seen is None:
+        return
+    probabilities, target = seen[-1].probabilities[0], page.value.target
+    now = int(probabilities.argmax())
+    with slot.container():
+        st.image(picture_uri(pixels), width=200, alt=f"Your photograph; the network sees {categories()[now]}")
+        if now == target:
+            st.success(f"**It survived the camera:** {categories()[now]}.", icon=":material/bolt:")
+        else:
+            rank = int((probabilities > probabilities[target]).sum()) + 1
+            st.info(
+                f"The network sees **{categories()[now]}**. “{categories()[target]}” has "
+                f"{percent(float(probabilities[target]))}, place {rank} of {len(probabilities)}."
+            )
+        best = top(probabilities)
+        shown = best if target in best else [*best[:4], target]
+        bars(st.empty(), probabilities, shown, class_colours(target, *shown))
+
+
+# -------------------------------------------------------------------------------------------------------------- the end
+
+
+def main() -> None:
+    page.start()
+    needs_own(page, Settings.image)
+    st.html(STYLE)
+    opening(
+        page,
+        "It survives the camera",
+        "Turn the two pictures. Both are adversarial, with the same ε and the same target; only one was made to be "
+        "looked at from many sides.",
+    )
+    with st.sidebar:
+        st.header("Photograph", divider="gray")
+        gallery(page)
+        shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
+        st.caption(f"Now: **{shown}**.")
+        own_picture(page, Settings.image)
+        st.header("Chance", divider="gray")
+        page.control("seed", st.number_input, "Seed of the random views", 0, 999, step=1)
+        presenting(page)
+    with st.container(horizontal=True, key="presets"):
+        for name, settings in PRESETS.items():
+            st.button(name, on_click=page.set, kwargs=settings, key=f"preset_{name}")
+    original = np.asarray(fit(photograph(page.value.image), SIZE, SIZE))
+    shown_of = (hash(original.tobytes()), page.value.target, page.value.eps)
+    if state.get("camera stage") != shown_of:
+        state["camera stage"] = shown_of
+        for name in NAMES:  # the old result must not stand beside another photograph
+            state.pop(f"camera {name}", None)
+    places = show_places(original)
+    with st.container(key="camera_status"):
+        status = st.empty()
+    show_sliders()
+    st.markdown("**The attack**")
+    show_attack()
+    page.into_address()
+    curve, note, counts = show_curves()
+    show_formula()
+    downloads, photo = show_print()
+    page.into_address()
+    quiz(page, questions())
+    for_the_lecturer(
+        page,
+        "1. Open the link, press *Straight on*: both are wombats. Now move *Turn*, slowly.\n"
+        "2. Ask: which knob kills the left one first? Then show the four curves.\n"
+        "3. Write E in front of L on the blackboard. “That is all that has changed.”\n"
+        "4. Before the lecture: print both sheets, and pass them round with a phone.",
+        "- “So a printed picture always works?” No: paper, ink and colour are not among these views. Try before you "
+        "promise.\n"
+        "- The dog needs ε = 16: turning it must hide more. A small ε with too many views gives a picture that is "
+        "wrong from no side.\n"
+        "- A view shown here is rounded to 8 bits, and judged as it is shown.",
+    )
+    closing(
+        page,
+        (
+            (
+                "Athalye, Engstrom, Ilyas & Kwok, *Synthesizing robust adversarial examples*, ICML 2018",
+                "https://arxiv.org/abs/1707.07397",
+            ),
+            (
+                "Kurakin, Goodfellow & Bengio, *Adversarial examples in the physical world*, 2016",
+                "https://arxiv.org/abs/1607.02533",
+            ),
+            (
+                "Eykholt et al., *Robust physical-world attacks on deep learning visual classification*, CVPR 2018",
+                "https://arxiv.org/abs/1707.08945",
+            ),
+            (
+                "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 1",
+                "https://adversarial-ml-tutorial.org/introduction/",
+            ),
+        ),
+    )
+    # What is computed comes last: everything else is on the page by then.
+    follow_upload(photo)
+    base = Request(b"", 0, 0, DEFAULT).with_pixels(original)
+    looked = follow(job_for("look", base))
+    if looked is None:
+        return
+    base = replace(base, label=int(looked[-1].probabilities[0].argmax()))
+    if base.label == page.value.target:
+        status.warning(f"The network sees “{categories()[base.label]}” already: choose another target class.")
+        return
+    pictures = follow_attacks(base, places, status)
+    if pictures is None:
+        return
+    follow_untouched(base, status)
+    show_downloads(downloads, pictures)
+    follow_curves(pictures, curve, note)
+    follow_counts(base, pictures, counts)
+
+
+main()

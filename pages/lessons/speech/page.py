@@ -1,0 +1,402 @@
+"""Lesson: fool a speech recogniser. A clip is written down as any chosen words, and the ear hears no difference."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from adv_core.speech.attack import GRAIN
+from adv_core.speech.recogniser import ALPHABET, recogniser
+from adv_core.speech.sound import RATE, SoundError, distortion, open_sound, signal_to_noise, to_wav
+from pages.lessons.speech.charts import alignment_chart, noise_chart, spectrogram_picture, wave_picture
+from pages.lessons.speech.settings import CLIPS, FOLDER, IDEAS, MAX_STEPS, NOTHING, OWN, TITLES, Settings, page
+from pages.lessons.speech.tasks import (
+    MAX_VIEWS,
+    Clip,
+    Disturb,
+    Disturbed,
+    Heard,
+    Hide,
+    Listen,
+    Try,
+    change_alone,
+    melody,
+    refused,
+    rushing,
+)
+from pages.lessons.speech.texts import questions
+from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
+from pages.widgets.live import follow, job_for
+from pages.widgets.quiz import quiz
+from pages.widgets.stage import percent, picture_uri
+
+STYLE = """<style>
+.st-key-audio_row [data-testid=stColumn] {min-height: 20rem}
+.st-key-audio_row img {width: 100%; border-radius: .4rem}
+.st-key-audio_heard {min-height: 12rem}
+.st-key-audio_heard p.said {font-size: 1.35rem; line-height: 1.4; margin: 0}
+.st-key-audio_letters {min-height: 12rem; overflow-x: auto}
+.st-key-audio_noise {min-height: 25rem}
+@media (max-width: 640px) {
+    .st-key-audio_heard {min-height: 20rem}
+    .st-key-audio_row [data-testid=stColumn] {min-height: 19rem}
+}
+</style>"""
+state = st.session_state
+
+
+@cache
+def sample_clip(name: str) -> Clip:
+    """One of the clips that come with the page."""
+    if name == "melody":
+        return Clip.of(melody())
+    if name == "rushing":
+        return Clip.of(rushing())
+    return Clip.of(open_sound((FOLDER / f"{name}.flac").read_bytes()).samples)
+
+
+def take(key: str) -> None:
+    """What has been uploaded or recorded; a bad file is explained, and the clip before it stays."""
+    file = state.get(key)
+    state["audio error"] = None
+    if file is None:
+        return
+    try:
+        sound = open_sound(file.getvalue())
+    except SoundError as error:
+        state["audio error"] = str(error)
+        return
+    state["audio own"], state["audio notes of own"] = Clip.of(sound.samples), sound.notes
+    page.set(clip=OWN)
+
+
+def show_choices() -> None:
+    st.header("Clip", divider="gray")
+    known = [*CLIPS, *([OWN] if "audio own" in state else [])]
+    names = {**CLIPS, OWN: "your own recording"}
+    page.control("clip", st.radio, "What is said", known, format_func=names.get)
+    st.file_uploader(
+        "Or upload one",
+        type=["wav", "flac", "ogg", "mp3"],
+        key="audio_upload",
+        on_change=take,
+        args=("audio_upload",),
+    )
+    st.caption("Up to 10 MB, of which 10 seconds are used. It stays in memory and is never stored.")
+    if st.toggle("Use the microphone", key="audio_microphone_on"):
+        st.audio_input("Say something", key="audio_recording", on_change=take, args=("audio_recording",))
+    if state.get("audio error"):
+        st.error(state["audio error"], icon=":material/volume_off:")
+    if page.value.clip == OWN:
+        for note in state.get("audio notes of own", ()):
+            st.caption(note)
+    st.header("Attack", divider="gray")
+    page.control("steps", st.slider, "Steps", 1, MAX_STEPS)
+    page.control("seed", st.number_input, "Seed of the noise", 0, 999, step=1)
+
+
+# ------------------------------------------------------------------------------------------------------ 1. three sounds
+
+
+@dataclass
+class Place:
+    """One of the three columns."""
+
+    key: str
+    player: DeltaGenerator
+    wave: DeltaGenerator
+    spectrum: DeltaGenerator
+    caption: DeltaGenerator
+
+    def show(self, clip: Clip, caption: str) -> None:
+        samples, title = clip.samples, TITLES[self.key]
+        self.player.audio(to_wav(samples), format="audio/wav", alt=f"Sound: {title}.")
+        self.wave.image(picture_uri(wave_picture(samples)), width="stretch", alt=f"Wave form: {title}.")
+        self.spectrum.image(
+            picture_uri(spectrogram_picture(samples)),
+            width="stretch",
+            alt=f"Spectrogram, 0 to 8 kHz: {title}. {caption}",
+        )
+        self.caption.caption(caption)
+
+
+def show_row() -> dict[str, Place]:
+    places = {}
+    with st.container(key="audio_row"):
+        for (key, title), column in zip(TITLES.items(), st.columns(3, gap="medium"), strict=True):
+            column.markdown(f"**{title}**")
+            places[key] = Place(key, column.empty(), column.empty(), column.empty(), column.empty())
+    return places
+
+
+def show_target() -> None:
+    page.control("text", st.text_input, "What the network shall hear", max_chars=200)
+    with st.container(horizontal=True, gap="small"):
+        for idea in IDEAS:
+            st.button(idea, key=f"audio_idea_{idea}", on_click=page.set, kwargs={"text": idea}, type="tertiary")
+    page.into_address()
+
+
+def said_line(title: str, text: str, note: str = "") -> str:
+    """A transcript, for people; an empty one is told, too."""
+    return f"{title}: **{text or NOTHING}**" + (f"  \n:gray[{note}]" if note else "")
+
+
+def measured(original: Clip, changed: Clip) -> str:
+    """How loud the change is, in the paper's measure and in the usual one."""
+    db, snr = (rule(original.samples, changed.samples) for rule in (distortion, signal_to_noise))
+    return f"{f'{db:.1f}'.replace('-', '−')} dB beside the clip's loudest moment; signal to noise {snr:.0f} dB"
+
+
+def attack(clip: Clip, views: int) -> Hide:
+    """What the page's controls ask for, with so many noisy views."""
+    return Hide(clip, page.value.target, page.value.steps, views, page.value.seed)
+
+
+def quietest(tries: list[Try]) -> Try | None:
+    """The last try that found a clip; None where none did."""
+    return next((t for t in reversed(tries) if t.found), None)
+
+
+def follow_attack(
+    clip: Clip, heard: Heard, places: dict[str, Place], slots: tuple[DeltaGenerator, DeltaGenerator]
+) -> Clip | None:
+    """Run it, live; the quietest clip that it found."""
+    settings, (line, verdict) = page.value, slots
+    shown: list[Clip] = []
+
+    def show(found: Clip, level: int) -> None:
+        change, factor = change_alone(clip, found)
+        places["delta"].show(change, f"at most {level} of {round(1 / GRAIN)} levels; here {factor:.0f} times as loud")
+        places["adversarial"].show(found, measured(clip, found))
+        shown.append(found)
+
+    def draw(tries: list[Try]) -> None:
+        verdict.empty()  # the place in the line, where there was one
+        last = tries[-1]
+        best = quietest(tries)
+        note = (
+            f"step {last.index + 1} of {settings.steps} · CTC loss {last.loss:.1f} · largest change {last.level} levels"
+        )
+        if best and best.found and not shown:  # the first success at once; a player that changes cannot be played
+            show(best.found, best.level)
+        if best:
+            note += f" · quietest success so far: {best.level} levels"
+        line.markdown(said_line("The network writes", last.text, note))
+
+    tries = follow(job_for("audio hide", attack(clip, settings.views)), draw, verdict.info)
+    if tries is None:
+        return None
+    best = quietest(tries)
+    first = next((t for t in tries if t.found), None)
+    if best is None or best.found is None or first is None:
+        line.markdown(said_line("The network writes", tries[-1].text))
+        verdict.warning(
+            f"Within {settings.steps} steps and the loudest change that is allowed here, the network did not write "
+            f"down “{settings.target}”. Give it more steps, fewer letters or a longer clip."
+        )
+        return None
+    show(best.found, best.level)
+    line.markdown(said_line("The network writes", best.text, f"first so at step {first.index}"))
+    verdict.success(
+        f"Heard as “{best.text}”; the clip itself as “{heard.text or NOTHING}”. The change: "
+        f"{measured(clip, best.found)}. What is played and judged is the same 16-bit file.",
+        icon=":material/hearing:",
+    )
+    return best.found
+
+
+# --------------------------------------------------------------------------------------------- 2. letters, 3. noise
+
+
+def show_letters(clip: Clip, heard: Heard, changed: Heard | None, slot: DeltaGenerator) -> None:
+    lines = [("original", heard.moments), ("changed", changed.moments if changed else ())]
+    told = f"Changed: {changed.text or NOTHING}." if changed else "Nothing has been changed yet."
+    slot.vega_lite_chart(
+        alignment_chart(lines, len(clip.samples) / RATE),
+        width="stretch",
+        height=150,
+        alt=f"Which letter is heard when. Original: {heard.text or NOTHING}. {told}",
+    )
+
+
+def follow_letters(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator) -> Heard | None:
+    listened = follow(job_for("audio letters", Listen(found)))
+    if listened is None:
+        return None
+    show_letters(clip, heard, listened[-1], slot)
+    return listened[-1]
+
+
+def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, told: DeltaGenerator) -> None:
+    """Who is still understood in noise; where the attack has heard noise, beside one that has not."""
+    settings = page.value
+    clips, names = [clip, found], ["clip itself", "hidden words"]
+    if settings.views:
+        names[1] = "with views"
+        deaf = quietest(follow(job_for("audio deaf", attack(clip, views=0))) or [])
+        if deaf is not None and deaf.found is not None:
+            clips.insert(1, deaf.found)
+            names.insert(1, "without views")
+    rows: list[tuple[str, float, int, int]] = []
+
+    def draw(records: list[Disturbed]) -> None:
+        rows[:] = [(names[r.place], r.snr, r.kept, r.of) for r in records]
+        known = "; ".join(f"{name} at {snr:.0f} dB: {kept} of {of}" for name, snr, kept, of in rows)
+        slot.vega_lite_chart(
+            noise_chart(rows), width="stretch", height=300, alt=f"Written down as it should be. {known}."
+        )
+
+    texts = (heard.text, *[settings.target] * (len(clips) - 1))
+    work = Disturb(tuple(clips), texts, seed=settings.seed)
+    records = follow(job_for("audio noise", work), draw)
+    if records is None:
+        return
+    example = next((r for r in reversed(records) if r.place > 0 and r.kept < r.of), None)
+    kept = {(r.place, r.snr): f"{r.kept} of {r.of}" for r in records}
+    lines = "; ".join(f"{snr:.0f} dB: {' and '.join(kept[i, snr] for i in range(len(clips)))}" for snr in work.snrs)
+    told.markdown(
+        f"Still written down so in new noise ({', '.join(names)}): {lines}."
+        + (f" At {example.snr:.0f} dB one draw was written down as “{example.example or NOTHING}”." if example else "")
+    )
+
+
+def main() -> None:
+    page.start()
+    if page.value.clip == OWN and "audio own" not in state:
+        page.set(clip=Settings.clip)
+        page.tell("A recording cannot travel in a link: here is a sample clip instead.")
+    st.html(STYLE)
+    opening(
+        page,
+        "Fool a speech recogniser",
+        "One sentence for you, another one for the machine. Play all three with headphones.",
+    )
+    with st.sidebar:
+        show_choices()
+        presenting(page)
+    clip = state["audio own"] if page.value.clip == OWN else sample_clip(page.value.clip)
+    show_target()
+    with st.container(key="audio_heard"):
+        before, line, verdict = st.empty(), st.empty(), st.empty()
+    places = show_row()
+    for place in places.values():
+        place.show(clip if place.key != "delta" else Clip.of(clip.samples * 0), "…" if place.key != "x" else "")
+    st.subheader("2 · Which letter, and when", anchor=False)
+    st.markdown(
+        "Every 20 ms the network votes for a letter or for none. Here are its letters at their moments; ␣ is a space."
+    )
+    # On a phone, or for a long clip, the letters would stand upon each other: the chart is wider then, and scrolls.
+    wide = max(38, round(13 * len(clip.samples) / RATE))
+    st.html(f"<style>.st-key-audio_letters [data-testid=stVegaLiteChart] {{min-width: {wide}rem}}</style>")
+    with st.container(key="audio_letters"):
+        letters = st.empty()
+    st.subheader("3 · A little noise", anchor=False)
+    st.markdown(
+        "Add white noise, quieter than the clip by so many decibels, ten times each: who is still understood? Then let "
+        "the attack hear noise as well, a few new draws in every step (expectation over transformation)."
+    )
+    page.control("views", st.slider, "Noisy views in each step of the attack", 0, MAX_VIEWS)
+    page.into_address()
+    with st.container(key="audio_noise"):
+        noise, told = st.empty(), st.empty()
+    show_formula()
+    show_network()
+    quiz(page, questions())
+    for_the_lecturer(
+        page,
+        "1. Play the original, ask the room what it says. Play the third one: the same. Then point to the transcript.\n"
+        "2. Play the change alone, as loud as it has to be made to be heard at all.\n"
+        f"3. [The waterfall]({page.link(clip='rushing', present=True, done='')}): no word in it, and yet a command.\n"
+        "4. The noise: the hidden words break first. Set four noisy views, and look again.",
+        "- Laptop loudspeakers hide the change even better than ears do; headphones are fairer.\n"
+        "- “Then play it through the room to my phone!” The phone has another network, and a room is more than noise.\n"
+        "- Our network knows 210 words and synthetic voices. A stranger's recording may be written down as nonsense; "
+        "the attack does not mind.",
+    )
+    closing(
+        page,
+        (
+            (
+                "Carlini & Wagner, *Audio adversarial examples: targeted attacks on speech-to-text*, 2018",
+                "https://arxiv.org/abs/1801.01944",
+            ),
+            (
+                "Graves, Fernández, Gomez & Schmidhuber, *Connectionist temporal classification*, ICML 2006",
+                "https://dl.acm.org/doi/10.1145/1143844.1143891",
+            ),
+            ("Kriman et al., *QuartzNet*, ICASSP 2020", "https://arxiv.org/abs/1910.10261"),
+            (
+                "Qin et al., *Imperceptible, robust and targeted adversarial examples for speech*, ICML 2019",
+                "https://arxiv.org/abs/1903.10346",
+            ),
+        ),
+    )
+    # What is computed comes last: everything else is on the page by then.
+    listened = follow(job_for("audio listen", Listen(clip)))
+    if listened is None:
+        return
+    heard = listened[-1]
+    before.markdown(said_line("The clip itself is written down as", heard.text))
+    places["x"].show(clip, f"{len(clip.samples) / RATE:.1f} s")
+    show_letters(clip, heard, None, letters)
+    why = refused(clip, page.value.target)
+    if page.value.target == heard.text and not why:
+        why = "This is what the clip is written down as without any change. Choose other words."
+    if why:
+        verdict.error(why, icon=":material/edit:")
+        return
+    told.caption("The chart comes as soon as the attack above has finished.")
+    found = follow_attack(clip, heard, places, (line, verdict))
+    told.empty()
+    if found is not None and follow_letters(clip, heard, found, letters) is not None:
+        follow_noise(clip, heard, found, noise, told)
+
+
+def show_formula() -> None:
+    st.subheader("4 · The formula that just ran", anchor=False)
+    inside = r"\mathbb{E}_n\, " if page.value.views else ""
+    noise = " + n" if page.value.views else ""
+    wanted = f"Here t = “{page.value.target}”. " if set(page.value.target) <= set(ALPHABET) else ""
+    st.latex(r"\min\ \|\delta\|_\infty \quad\text{with}\quad f(x+\delta) = t")
+    st.latex(rf"g = \nabla_\delta\, {inside}L_\text{{CTC}}(f(x+\delta{noise}),\, t)")
+    st.latex(r"\delta \leftarrow P_{\varepsilon}\big(\delta - \text{Adam}(g)\big)")
+    st.latex(r"\varepsilon \leftarrow 0.8\,\|\delta\|_\infty \text{ after each success}")
+    st.markdown(
+        f"{wanted}The ball is the L∞ ball of the pictures, on 16-bit samples instead of 8-bit pixels. It begins at "
+        "0.3 of the clip's loudest moment (−10 dB) and shrinks whenever the words have been reached."
+    )
+
+
+def number_of(count: int) -> str:
+    """With a narrow space between thousands."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def show_network() -> None:
+    figures = recogniser().figures
+    # A later cycle may hear the first phrases of a part again.
+    parts = {part for cycle in figures["cycles"] for part in cycle["clips"]}
+    phrases = sum(max(cycle["clips"].get(part, 0) for cycle in figures["cycles"]) for part in parts)
+    rates = figures["word_error_rate"]
+    people = figures.get("recordings", {})
+    with st.expander("The network", icon=":material/graphic_eq:"):
+        st.markdown(
+            "A small network of our own: 64 mel bands, depthwise separable convolutions in time, CTC; "
+            f"{figures['words']} words, trained on {number_of(phrases)} synthesised phrases. Wrong words of "
+            f"new phrases by voices that it was never trained on: **{percent(rates['espeak'])}** of espeak-ng in the "
+            f"accents that it knows, **{percent(rates['abroad'])}** of espeak-ng in two that it does not, "
+            f"**{percent(rates['flite'])}** of another synthesiser (flite, *rms*). "
+            "(`python -m adv_core.speech.training --judge`)"
+        )
+        if {"telephone", "phrases"} <= set(people):
+            st.markdown(
+                "It has never heard anybody alive, and that shows. Wrong words of real recordings: "
+                f"**{people['phrases']:.0%}** in phrases of three speakers, **{people['telephone']:.0%}** of single "
+                "words by one more, over a telephone (a word too many counts as well, so that more than 100 % can be "
+                "wrong). Expect it to misunderstand you. The attack does not mind: it needs the network, not the truth."
+            )
+
+
+main()

@@ -1,0 +1,56 @@
+"""Every control of the lesson: its link."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from adv_core.serving.limits import LIMITS
+from adv_core.speech.attack import STEPS
+from pages.lessons.speech.tasks import (
+    MAX_VIEWS,
+)
+from pages.widgets.controls import Controls
+from pages.widgets.query import number, solved, word
+
+FOLDER = Path(__file__).parents[3] / "assets" / "speech" / "clips"
+OWN = "own"
+CLIPS = {
+    "weather": "“tell me the weather tomorrow”",
+    "music": "“play music in the kitchen”",
+    "numbers": "“seven one nine four two”",
+    "dog": "“the cat and the dog”",
+    "melody": "a melody, no word in it",
+    "rushing": "a waterfall, no word in it",
+}
+IDEAS = ("open the secret door", "send all money", "browse evil dot com", "yes")
+NOTHING = "(nothing)"  # a transcript without a letter, for people
+TITLES = {"x": "original", "delta": "the change alone", "adversarial": "original + change"}
+
+
+MAX_STEPS = LIMITS.max_sound_steps
+
+
+class _Phrases:
+    """Every text, however mad: what cannot be said is refused below with a sentence."""
+
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str) and 0 < len(text) <= 200
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every control of the page."""
+
+    clip: str = word("weather", {*CLIPS, OWN})
+    text: str = word("open the secret door", _Phrases())
+    steps: int = number(min(STEPS, MAX_STEPS), 1, MAX_STEPS)
+    views: int = number(0, 0, MAX_VIEWS)
+    seed: int = number(0, 0, 999)
+    done: str = solved("abcd")
+    present: bool = False
+
+    @property
+    def target(self) -> str:
+        return " ".join(self.text.lower().replace("’", "'").split())  # phones type the curly one
+
+
+page = Controls("audio", Settings)

@@ -1,0 +1,173 @@
+"""The balls side by side: one δ in each, at ε that are equally visible."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from adv_core.classifiers import categories
+from adv_core.images import amplify
+from adv_core.norms import Norm
+from adv_core.serving.engine.attack import Request
+from pages.lessons.threat_models.eye import visibility
+from pages.lessons.threat_models.settings import NORMS, STEPS, VALUES, page
+from pages.widgets.lesson import table
+from pages.widgets.live import follow, job_for
+from pages.widgets.stage import percent, picture_uri
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """A ball, and the worst δ that was found in it."""
+
+    norm: Norm
+    radius: float  # in pixel units
+    before: np.ndarray  # (H, W, 3) uint8
+    after: np.ndarray
+    probabilities: np.ndarray
+
+    @cached_property
+    def delta(self) -> np.ndarray:
+        """In levels of 255, whole numbers, (H, W, 3)."""
+        return self.after.astype(np.int64) - self.before
+
+    @property
+    def label(self) -> int:
+        return int(self.probabilities.argmax())
+
+    @property
+    def radius_text(self) -> str:
+        """The radius for people: "8/255" or "3.04"."""
+        return f"{self.radius * 255:.3g}/255" if self.norm == "linf" else f"{self.radius:.3g}"
+
+    @cached_property
+    def sizes(self) -> dict[Norm, float]:
+        """‖δ‖ in each norm, in pixel units."""
+        flat = self.delta.ravel() / 255
+        return {
+            "linf": float(np.abs(flat).max()),
+            "l2": float(np.sqrt((flat**2).sum())),
+            "l1": float(np.abs(flat).sum()),
+        }
+
+    @cached_property
+    def seen(self) -> float:
+        """How much a viewer notices, in levels."""
+        return visibility(self.before, self.after)
+
+
+def fill(base: Request, norm: Norm, radius: float) -> Filled:
+    """The worst δ that PGD finds in a ball; ends the page where the engine cannot."""
+    job = job_for(f"ball {norm}", replace(base, attack="pgd", norm=norm, eps=(radius,), steps=STEPS))
+    frames = follow(job)
+    if frames is None or frames[-1].pixels is None:
+        st.stop()
+    return Filled(norm, radius, base.pixels, frames[-1].pixels[0], frames[-1].probabilities[0])
+
+
+def matched(base: Request, eps: float) -> Iterator[Filled]:
+    """The L∞ ball of that ε, and the L2 and L1 balls in which the worst δ is as visible as in it."""
+    first = fill(base, "linf", eps)
+    yield first
+    # First guesses, from five of the photographs; then by rule of three: how much is seen of δ is nearly proportional
+    # to the radius.
+    guesses = {"l2": 0.28 * eps * VALUES**0.5, "l1": 0.026 * (eps * 255 / 8) ** 0.45 * eps * VALUES}
+    for norm in ("l2", "l1"):
+        radius = _rounded(guesses[norm])
+        found = fill(base, norm, radius)
+        for _ in range(2):
+            if not first.seen or not found.seen or abs(found.seen / first.seen - 1) < 0.1:
+                break
+            radius = _rounded(radius * first.seen / found.seen)
+            found = fill(base, norm, radius)
+        yield found
+
+
+def _rounded(value: float) -> float:
+    """To three digits: a radius that can be said aloud."""
+    return float(f"{value:.3g}")
+
+
+def says(probabilities: np.ndarray) -> str:
+    label = int(probabilities.argmax())
+    return f"**{categories()[label]}** ({percent(float(probabilities[label]))})"
+
+
+def show_balls(base: Request) -> list[Filled]:
+    st.subheader("1 · Three ways to be small", anchor=False)
+    st.markdown(
+        "An attacker may change a picture x into x + δ, but only by a *small* δ. How small, and small in which sense, "
+        "is the **threat model**: the set Δ of the δ that count. The lecture's is the L∞ ball,"
+    )
+    st.latex(r"\Delta = \{\delta : \|\delta\|_\infty \le \varepsilon\},\qquad \|\delta\|_\infty = \max_i |\delta_i|")
+    page.control("eps", st.slider, "ε: how far each colour value may move, in 1/255", 0, 32)
+    page.into_address()
+    with st.container(key="balls"):
+        found = []
+        with st.container(key="stage_balls"):
+            columns = st.columns(3)
+            for column, each in zip(columns, matched(base, page.value.eps / 255), strict=True):
+                show_ball(each, column, base.label)
+                found.append(each)
+    show_sizes(found)
+    return found
+
+
+def show_ball(each: Filled, column: DeltaGenerator, label: int) -> None:
+    name = categories()[each.label]
+    column.markdown(f"**{NORMS[each.norm]}**, ε = {each.radius_text}")
+    column.image(
+        picture_uri(each.after),
+        width="stretch",
+        alt=f"The photograph with the worst δ of the {NORMS[each.norm]} ball; the network sees {name}",
+    )
+    column.image(
+        picture_uri(amplify((each.delta / 255).astype(np.float32).transpose(2, 0, 1), 10)),
+        width="stretch",
+        alt=f"That δ, amplified ten times: {_texture[each.norm]}",
+    )
+    column.markdown(f"{':material/bolt: ' if each.label != label else ''}{says(each.probabilities)}")
+
+
+_texture = {
+    "linf": "a pattern all over the picture, equally strong everywhere",
+    "l2": "a pattern that is strong in some places and fades in others",
+    "l1": "scattered dots on grey",
+}
+
+
+def show_sizes(found: Sequence[Filled]) -> None:
+    first = found[0]
+    st.caption(
+        f"Above: what a viewer sees. Below: 10 × δ, the worst that PGD found in {STEPS} steps, rounded to 8 bits. "
+        "ε of L2 and L1 was chosen so that each δ is about as visible as the first (last line of the table): the "
+        "strongest change of brightness in any spot of 15 × 15 pixels. That is a crude model of an eye; your own is "
+        "section 4."
+    )
+    delta = first.delta
+    place = np.unravel_index(int(np.abs(delta).argmax()), delta.shape)
+    row, column, channel = (int(i) for i in place)
+    if delta.any():
+        full = int((np.abs(delta) == abs(delta[place])).sum())
+        st.markdown(
+            f"With this picture's own numbers: its L∞ δ moves {full} of the {VALUES} colour values by the full "
+            f"{abs(int(delta[place]))} levels. One of them: row {row}, column {column}, "
+            f"{('red', 'green', 'blue')[channel]}, from {first.before[place]} to {first.after[place]}. So ‖δ‖∞ = "
+            f"{abs(int(delta[place]))}/255 = {first.sizes['linf']:.4f}."
+        )
+    head = ["", *(f"δ of the {NORMS[each.norm]} ball" for each in found)]
+    rows = [
+        ["‖δ‖∞ = max ∣δᵢ∣", *(f"{each.sizes['linf'] * 255:.0f}/255" for each in found)],
+        ["‖δ‖₂ = √Σδᵢ²", *(f"{each.sizes['l2']:.3g}" for each in found)],
+        ["‖δ‖₁ = Σ∣δᵢ∣", *(f"{each.sizes['l1']:.4g}" for each in found)],
+        ["values that moved", *(percent(float((each.delta != 0).mean())) for each in found)],
+        ["seen in one spot", *(f"{each.seen:.1f} levels" for each in found)],
+    ]
+    table(head, rows)
+    st.caption(
+        "Each ball is small in its own norm and may be large in another one: L∞ spends little on every value, L1 much "
+        "on few."
+    )

@@ -1,0 +1,111 @@
+"""What the lesson on closed boxes asks of the engine."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+
+from adv_core.attacks.mi_fgsm import mi_fgsm
+from adv_core.attacks.step import run
+from adv_core.classifiers import Classifier, ClassifierError, load_classifier
+from adv_core.decoding import open_image
+from adv_core.images import fit, from_pixels
+from adv_core.objectives import Untargeted
+from adv_core.perturbation_sets import Linf
+from adv_core.serving.engine.look import Pictures
+from pages.lessons.black_box.tasks import JUDGED, Passed, Steal, Transfer, passed
+from pages.widgets.photograph import ASSETS
+
+LITES = tuple(f"efficientnet_lite{level}" for level in range(3))
+
+
+class Here:
+    """What a task finds where it is computed."""
+
+    device = torch.device("cpu")
+
+    def classifier(self, name: str) -> Classifier:
+        return load_classifier(name)
+
+
+@pytest.fixture(scope="module")
+def photographs() -> Pictures:
+    names = ("german_shepherd", "pig")
+    return Pictures.of(
+        np.stack([np.asarray(fit(open_image((ASSETS / f"{n}.jpg").read_bytes()), 260, 260)) for n in names])
+    )
+
+
+def test_the_diagonal_is_the_open_box(photographs: Pictures) -> None:
+    work = Transfer(photographs, LITES[:1], LITES, 8 / 255, steps=4)
+    work.check()
+    records = list(work.records(Here()))
+    assert records[-1].done == 1 and len(records) <= work.length + 1
+    network, x = load_classifier(LITES[0]), from_pixels(photographs.pixels)
+    y = network(x).argmax(1)
+    made = run(mi_fgsm(network, x, Linf(8 / 255), Untargeted(y), steps=4)).adversarial
+    assert records[-1].fooled[0] == tuple((network(made).argmax(1) != y).tolist()) == (True, True)
+    other = load_classifier(LITES[1])
+    assert records[-1].fooled[1] == tuple((other(made).argmax(1) != other(x).argmax(1)).tolist())
+
+
+def test_no_room_fools_nobody(photographs: Pictures) -> None:
+    records = list(Transfer(photographs, LITES[1:], LITES, 0.0, steps=1, method="pgd").records(Here()))
+    assert passed(records).tolist() == [0, 0, 0, 2]
+
+
+def test_an_ensemble_fools_its_members(photographs: Pictures) -> None:
+    records = list(Transfer(photographs, LITES[:2], LITES[:2], 8 / 255, steps=5).records(Here()))
+    assert passed(records).tolist() == [2, 2, 2]
+
+
+def test_what_is_not_ready_is_not_counted() -> None:
+    some = [Passed(0, 0.5), Passed(0, 1.0, ((True, False), (True, True))), Passed(2, 0.2)]
+    assert passed(some).tolist() == [1, 2, 2] and passed(some[:1]).tolist() == [0]
+
+
+def test_a_theft_from_the_first_question_to_the_last() -> None:
+    work = Steal(seeds=5, rounds=4)
+    work.check()
+    records = list(work.records(Here()))
+    assert len(records) == work.length + 1
+    ended = [record for record in records if record.done == 1]
+    assert [record.queries for record in ended] == [50, 100, 200, 400]
+    assert all(np.isnan(record.agreement) for record in records if record.done < 1)
+    assert ended[-1].agreement > 0.6 and ended[-1].transferred > 5 * ended[-1].noise
+    assert ended[-1].agreement * JUDGED == pytest.approx(round(ended[-1].agreement * JUDGED), abs=1e-3)
+    assert ended[0].shown.shape == (10, 28, 28) and ended[0].answers == tuple(range(10))
+    again = list(replace(work, rounds=1).records(Here()))[-1]
+    assert again.agreement == ended[0].agreement and again.transferred == ended[0].transferred
+
+
+def picture() -> Pictures:
+    return Pictures.of(np.zeros((1, 8, 8, 3), np.uint8))
+
+
+BAD: Sequence[Any] = (
+    Transfer(picture(), (), LITES, 0.1),
+    Transfer(picture(), LITES, (), 0.1),
+    Transfer(picture(), LITES, LITES, -1),
+    Transfer(picture(), LITES, LITES, 0.1, steps=10**6),
+    Transfer(picture(), LITES, LITES, 0.1, method=cast(Any, "x")),
+    Steal(seeds=0),
+    Steal(rounds=20),
+    Steal(seeds=50, rounds=7),
+    Steal(eps=2),
+    Steal(victim="nobody"),
+)
+
+
+@pytest.mark.parametrize("work", BAD)
+def test_nonsense_is_refused(work: Any) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        work.check()
+
+
+def test_an_unknown_network_is_named() -> None:
+    with pytest.raises(ClassifierError, match="nobody"):
+        Transfer(picture(), ("nobody",), LITES, 0.1).check()

@@ -1,0 +1,53 @@
+"""The lesson on defences, driven through Streamlit's AppTest, from the entry script."""
+
+import re
+from functools import partial
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from adv_core.classifiers import DEFAULT, load_classifier
+from adv_core.images import from_pixels
+from tests.pages.visit import link, picture, visit, words
+
+lesson = partial(visit, "lessons/defences/page.py")
+KOALA = 105
+
+
+@pytest.fixture(scope="module")
+def opened() -> AppTest:
+    return lesson(steps="5")
+
+
+def test_the_defence_stops_one_attack_and_not_the_other(opened: AppTest) -> None:
+    classifier = load_classifier(DEFAULT)
+    expected = {"untouched": True, "attacked, no": False, "the same, behind": True, "attacked through": False}
+    for start, kept in expected.items():
+        assert (int(classifier(from_pixels(picture(opened, start)[None])).argmax()) == KOALA) is kept
+    assert "gets through" in opened.error[0].value
+
+
+def test_sixteen_photographs_are_counted(opened: AppTest) -> None:
+    (chart,) = opened.get("vega_lite_chart") or opened.get("arrow_vega_lite_chart")
+    alt = chart.proto.alt if hasattr(chart.proto, "alt") else ""
+    found = re.search(r"leaves \*\*(\d+) of 16\*\* answers.*keeps \*\*(\d+)\*\*", words(opened))
+    assert found is not None and int(found[1]) <= 3 and int(found[2]) >= 8, alt
+
+
+def test_each_defence_has_its_slider() -> None:
+    for kind, slider in (("blur", "sigma"), ("bits", "bits"), ("resize", "side"), ("crop", "window")):
+        at = lesson(defence=kind, steps="1", eps="1")
+        assert at.slider(key=f"defences_{slider}") and link(at) == {"defence": kind, "steps": "1", "eps": "1"}
+
+
+def test_a_mad_link_is_repaired_and_told() -> None:
+    query = {"defence": "x", "eps": "nan", "quality": "1000", "sigma": "-1", "window": "0"}
+    assert len(lesson(**query, steps="5").info) >= len(query)
+
+
+def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
+    opened.number_input(key="defences_answer_c").set_value(5).run()
+    assert "all its crops" in opened.error[-1].value
+    opened.number_input(key="defences_answer_c").set_value(20).run()
+    opened.radio(key="defences_answer_b").set_value(1).run()
+    assert link(opened)["done"] == "bc"

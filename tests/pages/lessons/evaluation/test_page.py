@@ -1,0 +1,107 @@
+"""The lesson on judging defences, driven through Streamlit's AppTest, from the entry script."""
+
+import re
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from adv_core.defences.masking import Saturated
+from adv_core.networks.digit_network import checkpoint
+from tests.pages.visit import link, picture, visit, words
+
+lesson = partial(visit, "lessons/evaluation/page.py")
+
+
+@pytest.fixture(scope="module")
+def opened() -> AppTest:
+    return lesson()
+
+
+def percents(at: AppTest) -> list[int]:
+    return [int(metric.value.rstrip("\u00a0%")) for metric in at.metric]
+
+
+def test_opens_with_a_defence_that_survives_fgsm_and_falls(opened: AppTest) -> None:
+    clean, fgsm, worst = percents(opened)
+    assert clean <= 2 and fgsm <= 5 and worst >= 70
+    assert "One attack" not in words(opened) and "gradient told the truth" in opened.warning[0].value
+    assert "Another loss does much better" in opened.warning[0].value
+
+
+def test_the_digits_shown_are_misread_as_often_as_it_says(opened: AppTest) -> None:
+    said = re.search(r"“(Auto-PGD.*)”\*\*: (\d+) misread", words(opened))
+    assert said is not None
+    shown = picture(opened, f"Ten digits under {said[1]}")
+    frame, side = 6, 28 * 3 + 12
+    tiles = [shown[frame:-frame:3, k * side + frame : (k + 1) * side - frame : 3, 0] for k in range(10)]
+    x = torch.from_numpy(np.stack(tiles)[:, None].astype(np.float32) / 255)
+    network = Saturated(checkpoint("standard").network)
+    labels = torch.tensor([7, 2, 1, 0, 4, 1, 4, 9, 5, 9])  # the first ten of the test set
+    wrong = int((network(x).argmax(1) != labels).sum())
+    assert abs(wrong - int(said[2])) <= 1  # rounded to 8 bits for the screen, one may tip over
+
+
+@pytest.mark.parametrize("defence", ["quantized", "robust", "none"])
+def test_the_other_defences(defence: str) -> None:
+    at = lesson(defence=defence)
+    _, fgsm, worst = percents(at)
+    if defence == "quantized":
+        assert fgsm <= 2 and worst >= 90 and at.warning
+        assert at.slider(key="judge_levels").value == 8
+    elif defence == "robust":
+        assert worst <= 10 and not at.warning and "No symptom" in at.success[0].value
+    else:
+        assert fgsm > 20 and worst > fgsm and not at.warning
+    assert link(at) == {"defence": defence}
+
+
+def test_training_against_one_step_falls_to_many() -> None:
+    at = lesson()
+    at.segmented_control(key="judge_defence").set_value("fgsm").run()
+    assert not at.exception and link(at) == {"defence": "fgsm", "eps": "0.3"}
+    _, fgsm, worst = percents(at)
+    assert fgsm <= 15 and worst >= 90 and "one step alone" in words(at)
+    at.segmented_control(key="judge_defence").set_value("robust").run()
+    assert link(at) == {"defence": "robust"}
+
+
+def test_the_vote_and_its_promise(opened: AppTest) -> None:
+    promise = next(s.value for s in opened.success if "The vote says" in s.value)
+    said = re.search(r"says \*\*7\*\*.* < \*\*([\d.]+)\*\*", promise)
+    assert said is not None and float(said[1]) == pytest.approx(0.80, abs=0.02)
+    assert "BROKEN" not in words(opened) and "still say 7" in words(opened)
+
+
+def test_much_noise_abstains() -> None:
+    at = lesson(sigma="1", digit="18")
+    assert any("abstains" in w.value for w in at.warning) or any("The vote says" in s.value for s in at.success)
+    assert link(at) == {"sigma": "1", "digit": "18"}
+
+
+def test_what_intervals_prove_depends_on_the_training() -> None:
+    def proved(at: AppTest) -> int:
+        found = re.search(r"At ε = 0.1: (\d+)\u00a0% proved safe", words(at))
+        assert found is not None
+        return int(found[1])
+
+    at = lesson()
+    assert proved(at) >= 85
+    at.segmented_control(key="judge_proved").set_value("robust_01").run()
+    assert not at.exception and proved(at) <= 5
+
+
+def test_a_mad_link_is_repaired_and_told() -> None:
+    query = {"defence": "x", "eps": "nan", "levels": "1000", "sigma": "7", "digit": "-1"}
+    assert len(lesson(**query).info) >= len(query)
+
+
+def test_the_quiz_knows_right_from_wrong() -> None:
+    at = lesson()
+    at.radio(key="judge_answer_a").set_value(0).run()
+    assert "PGD contains FGSM" in at.error[0].value
+    at.radio(key="judge_answer_a").set_value(1).run()
+    at.number_input(key="judge_answer_d").set_value(0.5).run()
+    assert not at.error and link(at)["done"] == "ad"

@@ -1,0 +1,167 @@
+"""The lesson "Which way is up?", driven through Streamlit's AppTest, from the entry script."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from adv_core import Linf, Untargeted, fgsm, pgd, run
+from adv_core.attacks.step import input_gradient
+from pages.lessons.fgsm_and_pgd.charts import short
+from pages.lessons.fgsm_and_pgd.world import ball, tally, train, two_moons
+from tests.pages.visit import button, link, row, sent, visit, words
+
+lesson = partial(visit, "lessons/fgsm_and_pgd/page.py")
+X = torch.tensor([[0.38, 0.73]], dtype=torch.float64)
+
+
+def test_opens_with_a_result_that_is_true() -> None:
+    at = lesson()
+    model = train(two_moons())
+    one = run(fgsm(model, X, Linf(0.15), Untargeted(0), quantize=False))
+    many = run(pgd(model, X, Linf(0.15), Untargeted(0), steps=40, step_size=0.15 / 8, quantize=False))
+    assert "One step misses, many steps hit" in at.info[0].value
+    assert row(at, "FGSM, one step")[1] == short(float(one.loss)) and "class\u00a00" in row(at, "FGSM, one step")[3]
+    assert row(at, "PGD, 40 steps")[1] == short(float(many.loss)) and "**class\u00a01**" in row(at, "PGD, 40 steps")[3]
+    assert many.loss > one.loss + 5
+    shapes = sent(at, "shapes")["shapes"]
+    star = next(each for each in shapes if each.get("symbol") == "star")
+    assert star["points"][0] == pytest.approx(many.adversarial[0].tolist(), abs=1e-4)
+
+
+def test_the_controls_are_in_the_link() -> None:
+    at = lesson()
+    at.slider(key="up_x1").set_value(0.56).run()
+    at.segmented_control(key="up_ball").set_value("l2").run()
+    at.slider(key="up_eps").set_value(0.2).run()
+    at.select_slider(key="up_raw").set_value("3e2").run()
+    assert not at.exception
+    assert link(at) == {"x1": "0.56", "ball": "l2", "eps": "0.2", "raw": "3e2"}
+    again = lesson(**link(at))
+    assert words(again) == words(at) and "L2" in words(again)
+
+
+def test_both_runs_are_shown_step_by_step() -> None:
+    at = lesson(steps="6", alpha="0.06", raw="1e4")
+    model = train(two_moons())
+    shown = sent(at, "panels")
+    assert shown["steps"] == 6 and [panel["title"] for panel in shown["panels"]] == [
+        "Raw: α·∇L, α = 10⁴",
+        "Normalised: α·sign(∇L), α = 0.06",
+    ]
+    for panel, size, step in zip(shown["panels"], (1e4, 0.06), ("gradient", "steepest"), strict=True):
+        attack = pgd(model, X, Linf(0.15), Untargeted(0), steps=6, step_size=size, step=step, quantize=False)  # type: ignore[arg-type]
+        expected = torch.cat([each.adversarial for each in attack])
+        torch.testing.assert_close(torch.tensor(panel["points"], dtype=torch.float64), expected, rtol=0, atol=1e-4)
+
+
+def test_a_raw_gradient_hardly_moves_and_the_page_says_so() -> None:
+    assert any("its gradient is tiny" in w.value for w in lesson(raw="1e0").warning)
+    assert not lesson(raw="3e3").warning
+
+
+def test_projection_after_the_last_step() -> None:
+    at = lesson(x1="0.42", x2="0.71", projected="last")
+    each, last = (float(row(at, f"normalised, projected after {when}")[1]) for when in ("each step", "the last step"))
+    assert each > last and "ends lower" in words(at)
+    assert any("No projection yet" in text for text in sent(at, "panels")["panels"][1]["texts"])
+
+
+def test_alpha_to_infinity_lands_on_fgsm() -> None:
+    at = lesson(limit="1e3")
+    label = "Distance to FGSM's point"
+    assert float(next(m for m in at.metric if m.label == label).value) > 0.1
+    at = button(at, "α = ∞")
+    assert next(m for m in at.metric if m.label == label).value == "0" and link(at) == {"limit": "inf"}
+    assert next(m for m in lesson(limit="inf", ball="l2").metric if m.label == label).value == "0"
+
+
+@pytest.mark.parametrize("view", ["contour", "surface"])
+def test_views(view: str) -> None:
+    at = lesson(view=view)
+    assert len(at.get("plotly_chart")) == (view == "surface")
+    assert ("Drag to turn it" in words(at)) == (view == "surface")
+
+
+@pytest.mark.parametrize(
+    ("preset", "says"),
+    [
+        ("One step is not enough", "One step misses"),
+        ("A flat place", "One step misses"),
+        ("The wrong summit", "Both miss"),
+        ("A straight hill", "One step is enough"),
+    ],
+)
+def test_presets_show_what_they_promise(preset: str, says: str) -> None:
+    at = button(lesson(x1="0.1", x2="0.1"), preset)
+    assert says in at.info[0].value
+
+
+def test_what_nobody_finds_is_not_called_missed() -> None:
+    at = lesson(eps="0.01")
+    assert "Nothing to find" in at.info[0].value and "**class" not in "".join(row(at, "the worst there is"))
+
+
+def test_predict_then_run() -> None:
+    at = lesson()
+    counts = tally(train(two_moons()), two_moons(), ball("linf", 0.15))
+    assert f"**{counts.one_step}**" in words(at) and f"**{counts.many_steps}**" not in words(at)
+    at = button(at, "That is my guess")
+    assert row(at, "**PGD, 40 steps**")[1] == f"**{counts.many_steps}**"
+    assert f"You said {counts.one_step}" in words(at)
+    assert "That is my guess" in [b.label for b in button(at, "Guess again").button]
+
+
+RIGHT = {"a": 1, "c": 0, "d": 1, "e": 1}
+
+
+@pytest.mark.parametrize("letter", RIGHT)
+def test_every_answer_of_the_quiz_is_explained(letter: str) -> None:
+    at = lesson()
+    radio = at.radio(key=f"up_answer_{letter}")
+    for answer in range(len(radio.options)):
+        at.radio(key=f"up_answer_{letter}").set_value(answer).run()
+        assert not at.exception and len(at.success) + len(at.error) == 1
+        assert bool(at.success) == (answer == RIGHT[letter])
+    assert letter in link(at)["done"]
+
+
+def test_the_number_that_is_asked_for_is_computed() -> None:
+    at = lesson(x1="0.6", eps="0.1")  # it is about a fixed case, whatever the controls say
+    gradient = input_gradient(train(two_moons()), X, Untargeted(0)).gradient[0].abs()
+    for alpha, hint in (
+        (0.15 / float(gradient.max()), "only *reaches the edge*"),
+        (0.15 / float(gradient.norm()), "right for an L2 ball"),
+        (0.15, "By sizes alone"),
+        (99.0, "Which one is last?"),
+    ):
+        at.number_input(key="up_answer_b").set_value(round(alpha, 2)).run()
+        assert hint in at.error[0].value
+    at.number_input(key="up_answer_b").set_value(round(0.15 / float(gradient.min()))).run()
+    assert at.success and "the smaller component" in at.success[0].value
+
+
+def test_what_the_quiz_claims_about_long_steps_is_so() -> None:
+    at = lesson(alpha="0.3")
+    points = sent(at, "panels")["panels"][1]["points"]
+    for end in points[1:]:
+        assert [abs(a - b) for a, b in zip(end, points[0], strict=True)] == pytest.approx([0.15, 0.15], abs=1e-4)
+
+
+def test_a_mad_link_is_repaired_with_a_word() -> None:
+    at = lesson(model="cat", ball="l7", x1="nan", x2="-9", eps="1e9", raw="17", limit="-inf", steps="0", done="zz")
+    assert sum("link" in i.value for i in at.info) >= 8
+    assert at.slider(key="up_eps").value == 0.3 and at.slider(key="up_x2").value == 0.0
+
+
+@pytest.mark.parametrize("corner", ["0", "1"])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_corners_of_the_square(corner: str, norm: str) -> None:
+    lesson(
+        x1=corner, x2=corner, ball=norm, eps="0.3", raw="1e8", limit="inf", projected="last", alpha="0.6", steps="20"
+    )
+
+
+def test_presentation_mode() -> None:
+    at = button(lesson(present="1", eps="0.1"), "Leave presentation mode")
+    assert link(at) == {"eps": "0.1"}

@@ -1,0 +1,117 @@
+"""The lesson on fooling images, driven through Streamlit's AppTest, from the entry script."""
+
+import re
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from adv_core.classifiers import categories, load_classifier
+from adv_core.images import from_pixels
+from pages.lessons.fooling_images.tasks import some_classes, start_picture
+from pages.widgets.photograph import PHOTOS, sample
+from tests.pages.visit import button, link, picture, pictures, visit, words
+
+lesson = partial(visit, "lessons/fooling_images/page.py")
+
+
+@pytest.fixture(scope="module")
+def opened() -> AppTest:
+    return lesson()
+
+
+def says(pixels: np.ndarray, name: str = "efficientnet_lite0") -> torch.Tensor:
+    with torch.no_grad():
+        return load_classifier(name, "cpu")(from_pixels(pixels)).softmax(1)
+
+
+def eight(at: AppTest) -> np.ndarray:
+    shown = [pixels for alt, pixels in pictures(at).items() if "climbed towards" in alt]
+    return np.stack(shown)
+
+
+def test_opens_with_noise_that_is_a_school_bus(opened: AppTest) -> None:
+    assert "You see noise" in words(opened) and "school bus" in opened.success[0].value
+    shown = picture(opened, "The picture after 40 steps")
+    assert float(says(shown)[0, 779]) >= 0.99
+    start = picture(opened, "The start: noise")
+    assert np.array_equal(start, start_picture("noise", 224))
+    moved = re.search(r"more than (\d+) of 255", words(opened))
+    assert moved is not None and int(moved[1]) == np.abs(shown.astype(int) - start.astype(int)).max() <= 40
+
+
+def test_eight_at_once_and_what_the_others_say(opened: AppTest) -> None:
+    targets = list(some_classes(8))
+    found = eight(opened)
+    said = {name: says(found, name) for name in ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")}
+    sure = int((said["efficientnet_lite0"][range(8), targets] >= 0.99).sum())
+    agree = [int((said[name].argmax(1) == torch.tensor(targets)).sum()) for name in list(said)[1:]]
+    assert sure >= 6 and max(agree) <= 2
+    assert f"sure of **{sure} of 8**" in words(opened)
+    assert f"**{agree[0]}** (Lite1) and **{agree[1]}** (Lite2)" in words(opened)
+    for target in targets:
+        assert any(categories()[target] in each.proto.body for each in opened.get("html"))
+
+
+def test_no_threshold_keeps_them_out(opened: AppTest) -> None:
+    best = says(eight(opened)).amax(1)
+    classifier = load_classifier(device="cpu")
+    photos = [classifier.predict(classifier.prepare(sample(name)))[0][2] for name in PHOTOS]
+    assert max(photos) < float(best.median())
+    for threshold in (90, 99):
+        opened.slider(key="fooling_accept").set_value(threshold).run()
+        assert not opened.exception
+        counts = re.search(r"\*\*(\d+) of 16 photographs\*\* and \*\*(\d+) of 8", words(opened))
+        assert counts is not None and int(counts[2]) == int((best >= threshold / 100).sum())
+        assert int(counts[1]) == sum(p >= threshold / 100 for p in photos)
+    assert link(opened) == {"accept": "99"}
+    opened.slider(key="fooling_accept").set_value(90).run()
+
+
+def test_another_class_in_too_few_steps(opened: AppTest) -> None:
+    opened.slider(key="fooling_steps").set_value(2).run()
+    opened.selectbox(key="fooling_target").set_value(1).run()
+    assert not opened.exception and not opened.success
+    assert "Not yet: **goldfish**" in words(opened) and link(opened) == {"target": "1", "steps": "2"}
+
+
+def test_breeding_asks_only_when_told() -> None:
+    at = lesson(queries="200", target="espresso")
+    assert "By-catch" not in words(at)
+    at = button(at, "Breed: espresso")
+    assert link(at) == {"queries": "200", "target": "967", "bred": "1"} and "By-catch" in words(at)
+    said = re.search(r"\*\*espresso\*\*[:,] ([<\d.\u00a0%]+)", words(at))
+    p = float(says(picture(at, "The best espresso"))[0, 967])
+    assert said is not None
+    assert said[1].startswith("<") if p < 0.0005 else f"{100 * p:.1f}" in said[1]
+    assert sum(alt.startswith("The champion of") for alt in pictures(at)) == 8
+    again = button(at, "Again, other seed")
+    assert link(again)["brood"] == "1"
+    stopped = button(again, "Stop")
+    assert "bred" not in link(stopped) and "By-catch" not in words(stopped)
+
+
+def test_a_mad_link_is_repaired_and_told() -> None:
+    query = {"target": "unicorn", "start": "void", "steps": "nan", "alpha": "-3"}
+    query |= {"queries": "1e9", "encoding": "dna", "accept": "200", "both": "perhaps"}
+    assert len(lesson(**query).info) >= len(query)
+
+
+def test_a_class_can_be_named_in_the_link() -> None:
+    at = lesson(target="king_penguin", steps="1")
+    assert at.selectbox(key="fooling_target").value == 145
+
+
+def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
+    opened.radio(key="fooling_answer_c").set_value(0).run()
+    assert "Look at the strokes" in opened.error[0].value
+    opened.radio(key="fooling_answer_c").set_value(1).run()
+    opened.number_input(key="fooling_answer_b").set_value(40).run()
+    assert not opened.error and link(opened)["done"] == "bc"
+
+
+def test_presentation_mode() -> None:
+    at = lesson(present="1", steps="1")
+    assert any(b.label == "Leave presentation mode" for b in at.button)

@@ -1,0 +1,55 @@
+"""The lesson on glasses and patches, driven through Streamlit's AppTest, from the entry script."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from adv_core.classifiers import DEFAULT, load_classifier
+from adv_core.images import from_pixels
+from tests.pages.visit import link, picture, visit, words
+
+lesson = partial(visit, "lessons/patches/page.py")
+MACAW, MONARCH = 88, 323
+
+
+@pytest.fixture(scope="module")
+def opened() -> AppTest:
+    return lesson()
+
+
+def test_the_pictures_shown_are_those_that_fool(opened: AppTest) -> None:
+    classifier = load_classifier(DEFAULT)
+    before, after = picture(opened, "original"), picture(opened, "with it")
+    assert int(classifier(from_pixels(after[None])).argmax()) == MACAW
+    changed = (before != after).any(2).mean()
+    assert 0.03 < changed < 0.085 and "Largest change anywhere else: 0" in opened.error[0].value
+    pasted = picture(opened, "With the patch")
+    assert int(classifier(from_pixels(pasted[None])).argmax()) == MONARCH
+
+
+def test_the_shipped_patch_is_told_apart_from_a_live_one(opened: AppTest) -> None:
+    assert "python -m pages.lessons.patches.tasks" in words(opened)
+    at = lesson(live="1", steps="10", label="417")
+    assert "python -m pages.lessons.patches.tasks" not in words(at)
+    assert not np.array_equal(picture(at, "The patch for balloon"), picture(opened, "The patch for monarch"))
+
+
+def test_another_photograph_brings_its_points(opened: AppTest) -> None:
+    at = lesson(image="stop_sign_composite", thing="stickers", anything="1", ax="40", ay="42", bx="60", by="42")
+    assert at.error or at.success or at.warning
+    assert link(at)["thing"] == "stickers"
+
+
+def test_a_mad_link_is_repaired_and_told() -> None:
+    query = {"thing": "hat", "ax": "nan", "size": "1e9", "large": "-1"}
+    assert len(lesson(**query).info) >= len(query)
+
+
+def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
+    opened.number_input(key="patches_answer_c").set_value(7).run()
+    assert "Each step looks" in opened.error[-1].value
+    opened.number_input(key="patches_answer_c").set_value(480).run()
+    opened.radio(key="patches_answer_a").set_value(1).run()
+    assert link(opened)["done"] == "ac"

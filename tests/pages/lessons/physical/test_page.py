@@ -1,0 +1,64 @@
+"""The lesson on the camera, driven through Streamlit's AppTest, from the entry script."""
+
+import re
+from functools import partial
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from adv_core.classifiers import DEFAULT, load_classifier
+from adv_core.images import from_pixels
+from tests.pages.visit import button, link, picture, visit, words
+
+lesson = partial(visit, "lessons/physical/page.py")
+
+
+@pytest.fixture(scope="module")
+def opened() -> AppTest:
+    return lesson()
+
+
+def test_turned_one_dies_and_one_lives(opened: AppTest) -> None:
+    classifier = load_classifier(DEFAULT)
+    for name, wombat in (("The ordinary attack in this view", False), ("The attack over views in this view", True)):
+        pixels = picture(opened, name)
+        assert (int(classifier(from_pixels(pixels[None])).argmax()) == 106) is wombat
+
+
+def test_the_curve_tells_what_it_counted(opened: AppTest) -> None:
+    found = re.search(r"Of 31 settings .* at (\d+) for the ordinary attack and at (\d+)", words(opened))
+    assert found is not None and int(found[1]) <= 5 and int(found[2]) >= 25
+    found = re.search(r"in \*\*(\d+)\*\* for the ordinary attack and in \*\*(\d+)\*\*", words(opened))
+    assert found is not None and int(found[1]) <= 3 and int(found[2]) >= 28
+
+
+def test_straight_on_both_are_the_target(opened: AppTest) -> None:
+    at = button(lesson(), "Straight on")
+    assert link(at) == {"angle": "0"}
+    both = [picture(at, name) for name in ("The ordinary attack in this view", "The attack over views in this view")]
+    seen = load_classifier(DEFAULT)(from_pixels(np.stack(both))).argmax(1)
+    assert seen.tolist() == [106, 106]
+
+
+def test_the_sheets_can_be_printed(opened: AppTest) -> None:
+    labels = [each.proto.label for each in opened.get("download_button")]
+    assert labels == ["Two sheets to print (HTML)", "Attack over views, 896 × 896 (PNG)"]
+
+
+def test_a_target_that_is_seen_already_is_told() -> None:
+    at = lesson(target="hog")
+    assert "choose another target" in at.warning[0].value
+
+
+def test_a_mad_link_is_repaired_and_told() -> None:
+    query = {"angle": "1000", "knob": "x", "scale": "nan", "quality": "-7", "views": "many"}
+    assert len(lesson(**query).info) >= len(query)
+
+
+def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
+    opened.number_input(key="camera_answer_b").set_value(7).run()
+    assert "Each step draws new views" in opened.error[0].value
+    opened.number_input(key="camera_answer_b").set_value(320).run()
+    opened.radio(key="camera_answer_a").set_value(1).run()
+    assert not opened.error and link(opened)["done"] == "ab"

@@ -1,0 +1,69 @@
+"""The lesson on speech, driven through Streamlit's AppTest, from the entry script."""
+
+import re
+from functools import partial
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from adv_core.speech.attack import heard_as
+from adv_core.speech.recogniser import CHECKPOINT, recogniser
+from adv_core.speech.sound import Samples, open_sound
+from tests.pages.visit import button, link, visit, words
+
+lesson = partial(visit, "lessons/speech/page.py")
+
+
+def sample(name: str) -> Samples:
+    return open_sound((CHECKPOINT / "clips" / f"{name}.flac").read_bytes()).samples
+
+
+@pytest.fixture(scope="module")
+def opened() -> AppTest:
+    return lesson(steps="150")
+
+
+def test_opens_with_a_hidden_phrase(opened: AppTest) -> None:
+    assert "Heard as “open the secret door”" in opened.success[0].value
+    assert re.search(r"−\d+\.\d dB beside", opened.success[0].value)
+    assert re.search(r"written down as: \*\*[a-z ]+\*\*", words(opened))
+    assert re.search(r"20 dB: \d+ of 10 and \d+ of 10", words(opened))
+
+
+def test_an_idea_becomes_the_target(opened: AppTest) -> None:
+    at = button(lesson(steps="150", clip="numbers"), "yes")
+    assert link(at) == {"steps": "150", "clip": "numbers", "text": "yes"}
+    assert "Heard as “yes”" in at.success[0].value
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (" ".join(["one hundred million dollars"] * 4), "does not fit"),
+        ("route 66", "'6'"),
+        ("café’s", "'é'"),  # the apostrophe is one, however it is typed
+        (heard_as(recogniser().network, [sample("weather")])[0], "without any change"),
+    ],
+)
+def test_what_cannot_be_hidden_is_refused_with_a_sentence(text: str, says: str) -> None:
+    at = lesson(text=text)
+    assert says in at.error[0].value and not at.success
+    assert len(at.get("vega_lite_chart")) == 1  # the clip's own letters
+
+
+def test_a_mad_link_is_repaired_and_told() -> None:
+    at = lesson(clip="own", steps="nan", views="-3", text="")
+    assert len(at.info) >= 3
+
+
+def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
+    opened.number_input(key="audio_answer_b").set_value(50).run()
+    assert "Two seconds hold" in opened.error[-1].value
+    opened.number_input(key="audio_answer_b").set_value(100).run()
+    opened.radio(key="audio_answer_a").set_value(1).run()
+    assert link(opened)["done"] == "ab"
+
+
+def test_the_samples_are_understood() -> None:
+    clips = [sample(file.stem) for file in (CHECKPOINT / "clips").glob("*.flac")]
+    assert len(clips) >= 4 and all(heard_as(recogniser().network, clips))

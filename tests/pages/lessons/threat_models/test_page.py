@@ -1,0 +1,119 @@
+"""The lesson on small perturbations, driven through Streamlit's AppTest, from the entry script."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.lessons.threat_models.eye import Staircase
+from tests.pages.visit import link, pictures, visit, words
+
+lesson = partial(visit, "lessons/threat_models/page.py")
+
+
+@pytest.fixture(scope="module")
+def opened() -> AppTest:
+    return lesson()
+
+
+def test_opens_with_three_balls_whose_numbers_are_those_of_the_pictures(opened: AppTest) -> None:
+    shown = pictures(opened)
+    perturbed = {alt.split("worst δ of the ")[1][:2]: image for alt, image in shown.items() if "worst δ of the" in alt}
+    assert set(perturbed) == {"L∞", "L2", "L1"}
+    sheet = next(m.value for m in opened.markdown if m.value.startswith("|  | δ of the"))
+    said = [line.split("|")[2].strip() for line in sheet.splitlines()[2:]]
+    assert said[0] == "8/255"  # ‖δ‖∞ of the L∞ ball
+    caption = next(m.value for m in opened.markdown if "own numbers" in m.value)
+    assert "by the full 8 levels" in caption and "‖δ‖∞ = 8/255 = 0.0314" in caption
+    # the amplified pictures are 10 × δ around grey: where they saturate, |δ| is at least 12.8 levels
+    amplified = next(image for alt, image in shown.items() if "equally strong" in alt)
+    middle = np.abs(amplified.astype(int) - 128)
+    assert middle.max() in (79, 80, 81)
+
+
+def test_the_three_are_about_equally_visible(opened: AppTest) -> None:
+    sheet = next(m.value for m in opened.markdown if m.value.startswith("|  | δ of the"))
+    seen = [float(cell.split()[0]) for cell in sheet.splitlines()[-1].split("|")[2:5]]
+    assert max(seen) < 1.35 * min(seen)
+
+
+def test_the_mask_holds(opened: AppTest) -> None:
+    assert any(", 0 of them outside of the mask" in c.value for c in opened.caption)
+
+
+def test_nothing_is_revealed_before_the_guess(opened: AppTest) -> None:
+    assert "It was **" not in words(opened)
+    guessed = lesson()
+    guessed.slider(key="small_guess_slider").set_value(70).run()
+    guessed.button(key="small_guess_button").click().run()
+    assert not guessed.exception and link(guessed)["guess"] == "70"
+    text = next(m.value for m in guessed.markdown if m.value.startswith("You said 70. It was **"))
+    count = int(text.split("**")[1].split()[0])
+    assert 0 <= count <= 100
+    guessed.button(key="guess_again").click().run()
+    assert "guess" not in link(guessed) and "It was **" not in words(guessed)
+
+
+def test_the_staircase_counts_answers_and_gives_nothing_away(opened: AppTest) -> None:
+    shown = pictures(opened)
+    left, right = shown["The left picture"], shown["The right picture"]
+    side = Staircase("").side(0)
+    changed, plain = (left, right) if side == "left" else (right, left)
+    difference = np.abs(changed.astype(int) - plain)
+    assert difference.max() == 16 and (plain == next(iter(pictures(lesson(eps="0")).values()))).all()
+    at = lesson()
+    at.button(key=f"trial_{side}").click().run()
+    assert link(at)["answers"] == "1" and "Trial 1: right" in str(at.get("progress")[0].proto.text)
+
+
+def test_the_end_of_the_test_compares_you_with_the_network() -> None:
+    at = lesson(answers="110" * 4)
+    text = next(m.value for m in at.markdown if m.value.startswith("**You see it from ε = 13.3/255**"))
+    assert "The network is fooled from" in text
+    at.button(key="restart_test").click().run()
+    assert "answers" not in link(at)
+
+
+def test_zero_epsilon_is_allowed_and_quiet() -> None:
+    at = lesson(eps="0", place="own", guess="3")
+    assert "Paint something first" in words(at) and "It was **0 of 100**" in words(at)
+
+
+@pytest.mark.parametrize("place", ["everywhere", "glasses", "background"])
+def test_every_place(place: str) -> None:
+    assert "outside of the mask" in words(lesson(place=place, eps="2"))
+
+
+def test_mad_links_are_repaired_and_told() -> None:
+    at = lesson(eps="-3", place="moon", answers="1x0'; DROP", guess="999", ball="l7", image="nobody")
+    assert at.slider(key="small_eps").value == 0
+    assert len(at.info) >= 4 and link(at) == {"eps": "0", "answers": "10", "guess": "100"}
+
+
+def test_quiz(opened: AppTest) -> None:
+    at = opened
+    at.radio(key="small_answer_a").set_value(0).run()
+    assert any("largest" in e.value for e in at.error)
+    at.radio(key="small_answer_a").set_value(1).run()
+    at.number_input(key="small_answer_b").set_value(12.17).run()
+    for letter, right in (("c", 1), ("d", 0), ("e", 1)):
+        at.radio(key=f"small_answer_{letter}").set_value(right).run()
+    assert not at.exception and link(at)["done"] == "abcde"
+    assert any(h.value.startswith("Check yourself (5 of 5)") for h in at.subheader)
+
+
+@pytest.mark.parametrize(("answers", "said"), [("1" * 30, "already"), ("0" * 30, "did not find it")])
+def test_nobody_is_told_a_threshold_at_the_ends_of_the_scale(answers: str, said: str) -> None:
+    text = words(lesson(answers=answers))
+    assert said in text and "a factor of" not in text
+
+
+def test_another_photograph_or_ball_asks_anew() -> None:
+    at = lesson(answers="11", guess="5", image="koala")
+    at.segmented_control(key="small_ball").set_value("l2").run()
+    assert "It was **" not in words(at) and link(at)["answers"] == "11"
+    at.session_state["small"] = replace(at.session_state["small"], image="hens", guess=3)
+    at.run()
+    assert not at.exception and "answers" not in link(at) and "guess" not in link(at)

@@ -1,0 +1,57 @@
+"""The lesson without noise, driven through Streamlit's AppTest, from the entry script."""
+
+import re
+from functools import partial
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from adv_core.classifiers import DEFAULT, load_classifier
+from adv_core.images import from_pixels
+from tests.pages.visit import link, picture, visit, words
+
+lesson = partial(visit, "lessons/unrestricted/page.py")
+KOALA = 105
+
+
+@pytest.fixture(scope="module")
+def opened() -> AppTest:
+    return lesson()
+
+
+def test_the_picture_shown_fools_the_network(opened: AppTest) -> None:
+    classifier = load_classifier(DEFAULT)
+    answers = {
+        start: int(classifier(from_pixels(picture(opened, start)[None])).argmax())
+        for start in ("as it is", "found by the search", "by your own hand")
+    }
+    assert answers["as it is"] == answers["by your own hand"] == KOALA != answers["found by the search"]
+    assert "Found first with question" in opened.error[0].value
+
+
+def test_sixteen_photographs_are_counted(opened: AppTest) -> None:
+    found = re.search(
+        r"\*\*(\d+)\*\* by one random pose, \*\*(\d+)\*\* by the worst.*\*\*(\d+)\*\* by the", words(opened)
+    )
+    assert found is not None
+    one, eight, searched = map(int, found.groups())
+    assert one <= eight <= searched and searched >= 4
+
+
+def test_a_turn_alone_is_told_as_it_is() -> None:
+    at = lesson(kind="turn", image="pig")
+    assert re.search(r"The smallest turn found: \*\*\d", at.error[0].value)
+    assert link(at) == {"kind": "turn", "image": "pig"}
+
+
+def test_a_mad_link_is_repaired_and_told() -> None:
+    query = {"kind": "fold", "turn": "nan", "angle": "1000", "cut": "-5"}
+    assert len(lesson(**query).info) >= len(query)
+
+
+def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
+    opened.number_input(key="unrestricted_answer_c").set_value(5).run()
+    assert "Multiply" in opened.error[-1].value
+    opened.number_input(key="unrestricted_answer_c").set_value(1024).run()
+    opened.radio(key="unrestricted_answer_d").set_value(2).run()
+    assert link(opened)["done"] == "cd"
