@@ -11,8 +11,8 @@ import torch
 from adv_core.attacks.step import Step
 from adv_core.networks.device import pick_device
 from adv_core.serving.engine.attack import Request
-from adv_core.serving.engine.local import _frames
-from adv_core.serving.engine.networks import _Models
+from adv_core.serving.engine.local import frames_for
+from adv_core.serving.engine.networks import DeviceNetworks
 from adv_core.serving.engine.queue import Job, Run
 from adv_core.serving.engine.work import Record, Work
 from adv_core.serving.limits import LIMITS, Limits
@@ -26,7 +26,7 @@ class NaiveEngine:
 
     def __init__(self, device: str = "auto", limits: Limits = LIMITS) -> None:
         self._device, self._limits = device, limits
-        self._models = _Models(device)
+        self._models = DeviceNetworks(device)
 
     @property
     def device(self) -> str:
@@ -59,7 +59,7 @@ class _NaiveJob(Job[R]):
         if step is None:
             self._run.end()
         else:
-            self._run.add(_frames(step, [self._run])[0] if isinstance(step, Step) else step)
+            self._run.add(frames_for(step, [self._run])[0] if isinstance(step, Step) else step)
         return True
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from adv_core.attacks.ascent import Rule, _ascend, _random_starts
+from adv_core.attacks.ascent import Rule, ascend, random_starts
 from adv_core.attacks.info import AttackInfo
 from adv_core.attacks.step import InputGradient, Logits, Seed, Step, where_rows
 from adv_core.objectives import Climbable
@@ -97,8 +97,8 @@ def apgd(
     """
     if restarts < 1:
         raise ValueError("an attack has to run at least once")
-    drawn = _random_starts(perturbation_set, seed)
-    yield from _ascend(
+    drawn = random_starts(perturbation_set, seed)
+    yield from ascend(
         classifier,
         x,
         perturbation_set,

@@ -88,7 +88,7 @@ class SteepestAscent(Rule):
 # ---------------------------------------------------------------------------------------------------------- the loop
 
 
-def _ascend(
+def ascend(
     classifier: Logits,
     x: Tensor,
     perturbation_set: PerturbationSet,
@@ -153,7 +153,7 @@ def _better(objective: Climbable, new: tuple[Tensor, Tensor], old: tuple[Tensor,
     return (now & ~before) | ((now == before) & higher)
 
 
-def _random_starts(perturbation_set: PerturbationSet, seed: Seed) -> Callable[[Tensor], Tensor]:
+def random_starts(perturbation_set: PerturbationSet, seed: Seed) -> Callable[[Tensor], Tensor]:
     """Draws a point of the set, and another one at the next call."""
     if isinstance(seed, int):
         generator = torch.Generator().manual_seed(seed)
@@ -169,7 +169,7 @@ def _random_starts(perturbation_set: PerturbationSet, seed: Seed) -> Callable[[T
     return draw
 
 
-def _rowwise(x: Tensor, seed: Seed, draw: Callable[[Tensor, torch.Generator], Tensor]) -> Tensor:
+def draw_rowwise(x: Tensor, seed: Seed, draw: Callable[[Tensor, torch.Generator], Tensor]) -> Tensor:
     """A draw for the whole batch from one seed, or row by row from a seed each."""
     if isinstance(seed, int):
         return draw(x, torch.Generator().manual_seed(seed))

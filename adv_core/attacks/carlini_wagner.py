@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks.info import AttackInfo
-from adv_core.attacks.minimum_norm import _settle, margin_of
+from adv_core.attacks.minimum_norm import margin_of, settle
 from adv_core.attacks.step import (
     Logits,
     Step,
@@ -96,7 +96,7 @@ def carlini_wagner(
         c = torch.where(high.isinf(), c * 10, (low + torch.where(high.isinf(), c, high)) / 2)
     delta = where_rows(best_length.isfinite(), best, attempt)
     if quantize:
-        delta = _settle(classifier, x, delta, ball, margin)
+        delta = settle(classifier, x, delta, ball, margin)
     yield Step(searches * steps, x, delta, lambda: evaluate(classifier, x + delta, margin), final=True)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks.info import AttackInfo
-from adv_core.attacks.minimum_norm import _settle
+from adv_core.attacks.minimum_norm import settle
 from adv_core.attacks.step import (
     Logits,
     Step,
@@ -78,7 +78,7 @@ def deepfool(
     else:
         index = steps
     if quantize:
-        delta = _settle(classifier, x, delta, perturbation_set, objective)
+        delta = settle(classifier, x, delta, perturbation_set, objective)
     yield Step(index + 1, x, delta, lambda: evaluate(classifier, x + delta, objective), final=True)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from adv_core.attacks.ascent import SteepestAscent, _ascend, _rowwise
+from adv_core.attacks.ascent import SteepestAscent, ascend, draw_rowwise
 from adv_core.attacks.info import AttackInfo
 from adv_core.attacks.step import InputGradient, Logits, Seed, Step
 from adv_core.objectives import Climbable
@@ -40,7 +40,7 @@ def fgsm(
     Raises:
         ValueError: x outside [0, 1] or not finite, a label out of range.
     """
-    yield from _ascend(
+    yield from ascend(
         classifier,
         x,
         perturbation_set,
@@ -78,10 +78,10 @@ def r_fgsm(
     size = reach * 0.5 if random_size is None else random_size
 
     def start(x: Tensor) -> Tensor:
-        direction = _rowwise(x, seed, lambda like, generator: torch.randn(like.shape, generator=generator).to(like))
+        direction = draw_rowwise(x, seed, lambda like, generator: torch.randn(like.shape, generator=generator).to(like))
         return perturbation_set.project(perturbation_set.steepest(direction, size), x)
 
-    yield from _ascend(
+    yield from ascend(
         classifier,
         x,
         perturbation_set,

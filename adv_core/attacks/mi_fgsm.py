@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from adv_core.attacks.ascent import Rule, _ascend
+from adv_core.attacks.ascent import Rule, ascend
 from adv_core.attacks.info import AttackInfo
 from adv_core.attacks.step import InputGradient, Logits, Step
 from adv_core.objectives import Climbable
@@ -55,7 +55,7 @@ def mi_fgsm(
         ``steps + 1`` steps.
     """
     alpha = perturbation_set.reach / max(steps, 1) if step_size is None else step_size
-    yield from _ascend(
+    yield from ascend(
         classifier,
         x,
         perturbation_set,

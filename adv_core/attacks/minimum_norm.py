@@ -45,7 +45,7 @@ def margin_of(objective: Objective, kappa: float = math.inf) -> Margin:
     raise ValueError("a minimum-norm attack needs to know when it has arrived: give it Untargeted, Targeted or Margin")
 
 
-def _settle(
+def settle(
     classifier: Logits,
     x: Tensor,
     delta: Tensor,

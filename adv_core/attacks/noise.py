@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from adv_core.attacks.ascent import _rowwise
+from adv_core.attacks.ascent import draw_rowwise
 from adv_core.attacks.fgsm import fgsm
 from adv_core.attacks.step import InputGradient, Logits, Seed, Step, evaluate
 from adv_core.objectives import Climbable
@@ -37,7 +37,9 @@ def random_noise(
     logits, loss = evaluate(classifier, x, objective)
     for draw in range(draws):
         seeds = seed + draw if isinstance(seed, int) else [each + draw for each in seed]
-        direction = _rowwise(x, seeds, lambda like, generator: torch.randn(like.shape, generator=generator).to(like))
+        direction = draw_rowwise(
+            x, seeds, lambda like, generator: torch.randn(like.shape, generator=generator).to(like)
+        )
         here = InputGradient(logits, loss, direction)
         start, end = fgsm(classifier, x, perturbation_set, objective, gradient=here, quantize=quantize)
         if draw == 0:

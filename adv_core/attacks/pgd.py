@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from adv_core.attacks.ascent import ProjectionRule, SteepestAscent, StepRule, _ascend, _random_starts, default_step_size
+from adv_core.attacks.ascent import ProjectionRule, SteepestAscent, StepRule, ascend, default_step_size, random_starts
 from adv_core.attacks.info import AttackInfo
 from adv_core.attacks.step import Logits, Seed, Step
 from adv_core.objectives import Climbable
@@ -79,8 +79,8 @@ def pgd(
     if projected not in ("each", "last"):
         raise ValueError(f"projected is 'each' or 'last', not {projected!r}")
     alpha = default_step_size(perturbation_set.reach, steps) if step_size is None else step_size
-    drawn = _random_starts(perturbation_set, seed)
-    yield from _ascend(
+    drawn = random_starts(perturbation_set, seed)
+    yield from ascend(
         classifier,
         x,
         perturbation_set,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks.info import AttackInfo
-from adv_core.attacks.minimum_norm import _settle, margin_of
+from adv_core.attacks.minimum_norm import margin_of, settle
 from adv_core.attacks.step import (
     Logits,
     Step,
@@ -90,7 +90,7 @@ def smallest_epsilon(
         delta = ball.project(delta + ball.steepest(here.gradient, ball.reach * step_size * max(anneal, 0.05)), x)
     delta = where_rows(best_length.isfinite(), best, attempt)
     if quantize:
-        delta = _settle(classifier, x, delta, perturbation_set, margin)
+        delta = settle(classifier, x, delta, perturbation_set, margin)
     yield Step(steps, x, delta, lambda: evaluate(classifier, x + delta, margin), final=True)
 
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adv_core.attacks.ascent import Rule, _ascend
+from adv_core.attacks.ascent import Rule, ascend
 from adv_core.attacks.step import InputGradient, Logits, Step, where_rows
 from adv_core.objectives import Objective
 from adv_core.perturbation_sets import Linf, PerturbationSet, per_row
@@ -94,7 +94,7 @@ def quietest(
         ``steps + 1`` steps; the last is the smallest change that reached the aim, rounded to the grid; where none did,
         the last one tried.
     """
-    for step in _ascend(
+    for step in ascend(
         classifier,
         x,
         perturbation_set,

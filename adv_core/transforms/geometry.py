@@ -6,16 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adv_core.transforms.interpolation import _window, bilinear
+from adv_core.transforms.interpolation import bilinear, crop_window
 from adv_core.transforms.transform import (
     Draws,
     Parameter,
     Transform,
-    _check_range,
-    _parameter,
-    _pass_through,
-    _rows,
-    _uniform,
+    as_parameter,
+    broadcast_rows,
+    check_range,
+    straight_through,
+    uniform,
 )
 
 
@@ -26,14 +26,14 @@ class Rotation(Transform):
     degrees: float = 22.5
 
     def __post_init__(self) -> None:
-        _check_range("the angle", 0, self.degrees, 0, 180)
+        check_range("the angle", 0, self.degrees, 0, 180)
 
     def sample(self, n: int, generator: torch.Generator) -> Draws:
-        return (_uniform(n, -self.degrees, self.degrees, generator),)
+        return (uniform(n, -self.degrees, self.degrees, generator),)
 
     def at(self, x: Tensor, degrees: Parameter) -> Tensor:
         """Turned counter-clockwise by that many degrees."""
-        x, angle = _rows(x, _parameter("the angle", degrees))
+        x, angle = broadcast_rows(x, as_parameter("the angle", degrees))
         # In double precision on the CPU, and about the middle: 0° gives x back to the bit, 90° to the last bits.
         # F.grid_sample counts from the corner in float32, which is 1e-5 off (and lacks mirroring on some devices).
         height, width = x.shape[-2:]
@@ -51,15 +51,15 @@ class Scale(Transform):
     high: float = 1.4
 
     def __post_init__(self) -> None:
-        _check_range("the scale", self.low, self.high, *_SCALES)
+        check_range("the scale", self.low, self.high, *_SCALES)
 
     def sample(self, n: int, generator: torch.Generator) -> Draws:
-        return (_uniform(n, self.low, self.high, generator),)
+        return (uniform(n, self.low, self.high, generator),)
 
     def at(self, x: Tensor, scale: Parameter) -> Tensor:
         """Everything ``scale`` times as large, cut to the same frame. Making smaller averages (antialiased)."""
-        x, scale = _rows(x, _parameter("the scale", scale, *_SCALES))
-        return _window(x, 1 / scale, (1 - 1 / scale) / 2, (1 - 1 / scale) / 2)
+        x, scale = broadcast_rows(x, as_parameter("the scale", scale, *_SCALES))
+        return crop_window(x, 1 / scale, (1 - 1 / scale) / 2, (1 - 1 / scale) / 2)
 
 
 @dataclass(frozen=True)
@@ -69,18 +69,18 @@ class Crop(Transform):
     fraction: float = 0.8
 
     def __post_init__(self) -> None:
-        _check_range("the fraction", self.fraction, 1, *_FRACTIONS)
+        check_range("the fraction", self.fraction, 1, *_FRACTIONS)
 
     def sample(self, n: int, generator: torch.Generator) -> Draws:
-        fraction = _uniform(n, self.fraction, 1, generator)
-        return fraction, _uniform(n, 0, 1, generator), _uniform(n, 0, 1, generator)
+        fraction = uniform(n, self.fraction, 1, generator)
+        return fraction, uniform(n, 0, 1, generator), uniform(n, 0, 1, generator)
 
     def at(self, x: Tensor, fraction: Parameter, down: Parameter = 0.5, right: Parameter = 0.5) -> Tensor:
         """A window with ``fraction`` of the height and width. ``down`` and ``right``, in 0 ... 1, say where it lies:
         0 at the upper or left edge, 1 at the lower or right one."""
-        where = _parameter("down", down, 0, 1), _parameter("right", right, 0, 1)
-        x, side, down, right = _rows(x, _parameter("the fraction", fraction, *_FRACTIONS), *where)
-        return _window(x, side, down * (1 - side), right * (1 - side))
+        where = as_parameter("down", down, 0, 1), as_parameter("right", right, 0, 1)
+        x, side, down, right = broadcast_rows(x, as_parameter("the fraction", fraction, *_FRACTIONS), *where)
+        return crop_window(x, side, down * (1 - side), right * (1 - side))
 
 
 @dataclass(frozen=True)
@@ -90,16 +90,16 @@ class Translation(Transform):
     fraction: float = 0.1
 
     def __post_init__(self) -> None:
-        _check_range("the fraction", 0, self.fraction, 0, 1)
+        check_range("the fraction", 0, self.fraction, 0, 1)
 
     def sample(self, n: int, generator: torch.Generator) -> Draws:
         f = self.fraction
-        return _uniform(n, -f, f, generator), _uniform(n, -f, f, generator)
+        return uniform(n, -f, f, generator), uniform(n, -f, f, generator)
 
     def at(self, x: Tensor, down: Parameter, right: Parameter = 0.0) -> Tensor:
         """Moved ``down`` by that fraction of the height, and ``right`` by that of the width, each in -1 ... 1."""
-        x, down, right = _rows(x, _parameter("down", down, -1, 1), _parameter("right", right, -1, 1))
-        return _window(x, torch.ones_like(down), -down, -right)
+        x, down, right = broadcast_rows(x, as_parameter("down", down, -1, 1), as_parameter("right", right, -1, 1))
+        return crop_window(x, torch.ones_like(down), -down, -right)
 
 
 @dataclass(frozen=True)
@@ -111,15 +111,15 @@ class Resize(Transform):
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_range("the fraction", self.low, self.high, *_FRACTIONS)
+        check_range("the fraction", self.low, self.high, *_FRACTIONS)
 
     def sample(self, n: int, generator: torch.Generator) -> Draws:
-        return (_uniform(n, self.low, self.high, generator),)
+        return (uniform(n, self.low, self.high, generator),)
 
     def at(self, x: Tensor, fraction: Parameter) -> Tensor:
         """Through a picture whose sides are that fraction of x's, in whole pixels. Bilinear; making smaller averages
         (antialiased)."""
-        x, fraction = _rows(x, _parameter("the fraction", fraction, *_FRACTIONS))
+        x, fraction = broadcast_rows(x, as_parameter("the fraction", fraction, *_FRACTIONS))
         size = list(x.shape[-2:])
 
         def through(rows: Tensor, part: float) -> Tensor:
@@ -134,7 +134,7 @@ class Resize(Transform):
             seen = through(x, parts[0])
         else:
             seen = torch.cat([through(row, part) for row, part in zip(x.split(1), parts, strict=True)])
-        return _pass_through(seen, seen.clamp(0, 1))
+        return straight_through(seen, seen.clamp(0, 1))
 
 
 _SCALES = (0.01, 100.0)

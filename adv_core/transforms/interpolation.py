@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from adv_core.transforms.transform import _pass_through
+from adv_core.transforms.transform import straight_through
 
 
 def bilinear(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
@@ -19,7 +19,7 @@ def bilinear(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
             index = (_mirrored(row, height) * width + _mirrored(column, width)).long().flatten(1)[:, None]
             corner = flat.gather(2, index.to(x.device).expand(-1, x.shape[1], -1)).unflatten(2, index_shape)
             seen = seen + corner * (row_weight * column_weight)[:, None].to(x.dtype).to(x.device)
-    return _pass_through(seen, seen.clamp(0, 1))
+    return straight_through(seen, seen.clamp(0, 1))
 
 
 def _mirrored(place: Tensor, size: int) -> Tensor:
@@ -28,7 +28,7 @@ def _mirrored(place: Tensor, size: int) -> Tensor:
     return torch.minimum(folded, 2 * size - folded) - 0.5
 
 
-def _window(x: Tensor, side: Tensor, top: Tensor, left: Tensor) -> Tensor:
+def crop_window(x: Tensor, side: Tensor, top: Tensor, left: Tensor) -> Tensor:
     """The part of x that is ``side`` times as high and wide and begins at (top, left), shown at full size. All are
     fractions of x's height and width, (N,); the part may reach beyond the picture."""
 
@@ -36,12 +36,12 @@ def _window(x: Tensor, side: Tensor, top: Tensor, left: Tensor) -> Tensor:
         places = start[:, None] * size + (torch.arange(size) + 0.5) * side[:, None] - 0.5
         # Bilinear; a wider triangle where several pixels fall into one, or fine patterns would turn into coarse ones.
         width = side.clamp_min(1)[:, None, None]
-        return _weights(places, lambda distance: (1 - distance.abs() / width).clamp_min(0))
+        return kernel_weights(places, lambda distance: (1 - distance.abs() / width).clamp_min(0))
 
-    return _separable(x, weights(top, x.shape[-2]), weights(left, x.shape[-1]))
+    return separable(x, weights(top, x.shape[-2]), weights(left, x.shape[-1]))
 
 
-def _weights(places: Tensor, kernel: Callable[[Tensor], Tensor]) -> Tensor:
+def kernel_weights(places: Tensor, kernel: Callable[[Tensor], Tensor]) -> Tensor:
     """What pixel j counts at each place, (N, places, pixels). Mirrored at the edge: j also lies at -1-j and 2n-1-j."""
     size = places.shape[1]
     j = torch.arange(size, dtype=torch.float64)
@@ -50,9 +50,9 @@ def _weights(places: Tensor, kernel: Callable[[Tensor], Tensor]) -> Tensor:
     return weights / weights.sum(-1, keepdim=True)
 
 
-def _separable(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
+def separable(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
     """The same weights in every column, and others in every row: down · x · rightᵀ."""
     down, right = (weights[:, None].to(x.dtype).to(x.device) for weights in (down, right))
     seen = down @ x @ right.mT
     # A mean of pixels leaves [0, 1] by a rounding error at most: no reason to lose the gradient of white areas.
-    return _pass_through(seen, seen.clamp(0, 1))
+    return straight_through(seen, seen.clamp(0, 1))

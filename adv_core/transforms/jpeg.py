@@ -9,15 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adv_core.transforms.transform import (
-    _TO_YCC,
+    RGB_TO_YCC,
     Draws,
     Parameter,
     Transform,
-    _check_range,
-    _parameter,
-    _round,
-    _rows,
-    _to_levels,
+    as_parameter,
+    broadcast_rows,
+    check_range,
+    round_straight_through,
+    to_levels,
 )
 
 
@@ -39,7 +39,7 @@ class Jpeg(Transform):
     subsampling: Literal["4:2:0", "4:4:4"] = "4:2:0"
 
     def __post_init__(self) -> None:
-        _check_range("the quality", self.low, self.high, *_QUALITIES)
+        check_range("the quality", self.low, self.high, *_QUALITIES)
         if self.subsampling not in ("4:2:0", "4:4:4"):
             raise ValueError(f"the subsampling is '4:2:0' or '4:4:4', not {self.subsampling!r}")
 
@@ -48,7 +48,7 @@ class Jpeg(Transform):
 
     def at(self, x: Tensor, quality: Parameter) -> Tensor:
         """As a JPEG of that quality (rounded to a whole number)."""
-        x, quality = _rows(x, _parameter("the quality", quality, *_QUALITIES))
+        x, quality = broadcast_rows(x, as_parameter("the quality", quality, *_QUALITIES))
         if x.shape[1] != 3:
             raise ValueError(f"JPEG needs three colours: x has {x.shape[1]} channels")
         luminance, chrominance = (t[:, None, None, None].to(x) for t in quantization_tables(quality))
@@ -56,8 +56,8 @@ class Jpeg(Transform):
         halve = self.subsampling == "4:2:0"
         unit = 16 if halve else 8
         whole = F.pad(x * 255, (0, -width % unit, 0, -height % unit), mode="replicate")
-        to_ycc = torch.tensor(_TO_YCC, dtype=torch.float64)
-        ycc = _round(torch.einsum("kc,nchw->nkhw", to_ycc.to(x), whole))
+        to_ycc = torch.tensor(RGB_TO_YCC, dtype=torch.float64)
+        ycc = round_straight_through(torch.einsum("kc,nchw->nkhw", to_ycc.to(x), whole))
         y, colour = ycc[:, :1] - 128, ycc[:, 1:]
         if halve:
             colour = F.avg_pool2d(colour, 2)
@@ -69,7 +69,7 @@ class Jpeg(Transform):
             colour = F.interpolate(colour, scale_factor=2, mode="bilinear", align_corners=False)
         ycc = torch.cat([y + 128, colour[..., :height, :width]], 1)
         rgb = torch.einsum("ck,nkhw->nchw", to_ycc.inverse().to(x), ycc)
-        return _to_levels((rgb / 255).clamp(0, 1), torch.full_like(quality, 255))
+        return to_levels((rgb / 255).clamp(0, 1), torch.full_like(quality, 255))
 
 
 def quantization_tables(quality: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,6 +117,6 @@ def _through_blocks(plane: Tensor, table: Tensor) -> Tensor:
     cosine[0] /= math.sqrt(2)
     cosine = cosine.to(plane)
     blocks = plane.unfold(2, 8, 8).unfold(3, 8, 8)  # (N, C, H/8, W/8, 8, 8)
-    coefficients = _round(cosine @ blocks @ cosine.T / table) * table
-    samples = _round(cosine.T @ coefficients @ cosine)
+    coefficients = round_straight_through(cosine @ blocks @ cosine.T / table) * table
+    samples = round_straight_through(cosine.T @ coefficients @ cosine)
     return samples.transpose(3, 4).flatten(4, 5).flatten(2, 3)

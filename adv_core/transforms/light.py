@@ -6,18 +6,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from adv_core.transforms.interpolation import _separable, _weights
+from adv_core.transforms.interpolation import kernel_weights, separable
 from adv_core.transforms.transform import (
-    _TO_YCC,
+    RGB_TO_YCC,
     Draws,
     Parameter,
     Transform,
-    _check_range,
-    _parameter,
-    _pixelwise,
-    _rows,
-    _to_levels,
-    _uniform,
+    as_parameter,
+    broadcast_rows,
+    check_range,
+    pixelwise,
+    to_levels,
+    uniform,
 )
 
 
@@ -28,15 +28,15 @@ class Brightness(Transform):
     amount: float = 0.05
 
     def __post_init__(self) -> None:
-        _check_range("the amount", 0, self.amount, 0, 1)
+        check_range("the amount", 0, self.amount, 0, 1)
 
     def sample(self, n: int, generator: torch.Generator) -> Draws:
-        return (_uniform(n, -self.amount, self.amount, generator),)
+        return (uniform(n, -self.amount, self.amount, generator),)
 
     def at(self, x: Tensor, amount: Parameter) -> Tensor:
         """x + ``amount``, which is in -1 ... 1."""
-        x, amount = _rows(x, _parameter("the amount", amount, -1, 1))
-        return (x + _pixelwise(amount, x)).clamp(0, 1)
+        x, amount = broadcast_rows(x, as_parameter("the amount", amount, -1, 1))
+        return (x + pixelwise(amount, x)).clamp(0, 1)
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,15 @@ class Contrast(Transform):
     high: float = 1.25
 
     def __post_init__(self) -> None:
-        _check_range("the factor", self.low, self.high, 0, math.inf)
+        check_range("the factor", self.low, self.high, 0, math.inf)
 
     def sample(self, n: int, generator: torch.Generator) -> Draws:
-        return (_uniform(n, self.low, self.high, generator),)
+        return (uniform(n, self.low, self.high, generator),)
 
     def at(self, x: Tensor, factor: Parameter) -> Tensor:
         """½ + ``factor``·(x - ½); 0 leaves grey, 1 leaves x."""
-        x, factor = _rows(x, _parameter("the factor", factor, 0))
-        factor = _pixelwise(factor, x)
+        x, factor = broadcast_rows(x, as_parameter("the factor", factor, 0))
+        factor = pixelwise(factor, x)
         return (factor * x + (1 - factor) / 2).clamp(0, 1)  # in this order a factor of 1 gives x to the bit
 
 
@@ -69,17 +69,17 @@ class Hue(Transform):
     degrees: float = 30.0
 
     def __post_init__(self) -> None:
-        _check_range("the angle", 0, self.degrees, 0, 180)
+        check_range("the angle", 0, self.degrees, 0, 180)
 
     def sample(self, n: int, generator: torch.Generator) -> Draws:
-        return (_uniform(n, -self.degrees, self.degrees, generator),)
+        return (uniform(n, -self.degrees, self.degrees, generator),)
 
     def at(self, x: Tensor, degrees: Parameter) -> Tensor:
         """Turned by that many degrees in the plane of JPEG's two colour differences; 0 leaves x to the bit."""
-        x, angle = _rows(x, _parameter("the angle", degrees))
+        x, angle = broadcast_rows(x, as_parameter("the angle", degrees))
         if x.shape[1] != 3:
             raise ValueError(f"hue needs three colours: x has {x.shape[1]} channels")
-        to_ycc = torch.tensor(_TO_YCC, dtype=torch.float64)
+        to_ycc = torch.tensor(RGB_TO_YCC, dtype=torch.float64)
         change = torch.zeros(len(x), 3, 3, dtype=torch.float64)
         change[:, 1, 1] = change[:, 2, 2] = angle.deg2rad().cos() - 1
         change[:, 2, 1] = angle.deg2rad().sin()
@@ -96,21 +96,21 @@ class Blur(Transform):
     high: float = 1.5
 
     def __post_init__(self) -> None:
-        _check_range("σ", self.low, self.high, 0, math.inf)
+        check_range("σ", self.low, self.high, 0, math.inf)
 
     def sample(self, n: int, generator: torch.Generator) -> Draws:
-        return (_uniform(n, self.low, self.high, generator),)
+        return (uniform(n, self.low, self.high, generator),)
 
     def at(self, x: Tensor, sigma: Parameter) -> Tensor:
         """Blurred with that σ, in pixels."""
-        x, sigma = _rows(x, _parameter("σ", sigma, 0))
+        x, sigma = broadcast_rows(x, as_parameter("σ", sigma, 0))
         sigma = sigma.clamp_min(1e-3)  # at σ = 0 the neighbours' weights are exactly zero, too
 
         def weights(size: int) -> Tensor:
             places = torch.arange(size, dtype=torch.float64).expand(len(sigma), -1)
-            return _weights(places, lambda distance: (-(distance / sigma[:, None, None]).square() / 2).exp())
+            return kernel_weights(places, lambda distance: (-(distance / sigma[:, None, None]).square() / 2).exp())
 
-        return _separable(x, weights(x.shape[-2]), weights(x.shape[-1]))
+        return separable(x, weights(x.shape[-2]), weights(x.shape[-1]))
 
 
 @dataclass(frozen=True)
@@ -121,18 +121,20 @@ class GaussianNoise(Transform):
     high: float = 0.1
 
     def __post_init__(self) -> None:
-        _check_range("the standard deviation", self.low, self.high, 0, math.inf)
+        check_range("the standard deviation", self.low, self.high, 0, math.inf)
 
     def sample(self, n: int, generator: torch.Generator) -> Draws:
         # The noise itself is as large as the picture; a seed a row stands for it.
-        return _uniform(n, self.low, self.high, generator), torch.randint(2**31, (n,), generator=generator)
+        return uniform(n, self.low, self.high, generator), torch.randint(2**31, (n,), generator=generator)
 
     def at(self, x: Tensor, std: Parameter, seed: Parameter = 0) -> Tensor:
         """x plus normal noise of that standard deviation, in units of [0, 1]. Rows with the same whole number as
         ``seed``, 0 ... 2³¹ - 1, get the same pattern."""
-        x, std, seed = _rows(x, _parameter("the standard deviation", std, 0), _parameter("a seed", seed, 0, 2**31 - 1))
+        x, std, seed = broadcast_rows(
+            x, as_parameter("the standard deviation", std, 0), as_parameter("a seed", seed, 0, 2**31 - 1)
+        )
         noise = [torch.randn(x.shape[1:], generator=torch.Generator().manual_seed(int(s))) for s in seed]
-        return (x + _pixelwise(std, x) * torch.stack(noise).to(x)).clamp(0, 1)
+        return (x + pixelwise(std, x) * torch.stack(noise).to(x)).clamp(0, 1)
 
 
 @dataclass(frozen=True)
@@ -142,15 +144,15 @@ class BitDepth(Transform):
     bits: int = 8
 
     def __post_init__(self) -> None:
-        _check_range("the number of bits", self.bits, self.bits, *_BITS)
+        check_range("the number of bits", self.bits, self.bits, *_BITS)
 
     def sample(self, n: int, generator: torch.Generator) -> Draws:
         return (torch.full((n,), self.bits),)
 
     def at(self, x: Tensor, bits: Parameter) -> Tensor:
         """Rounded to 2^``bits`` levels, 0 and 1 among them."""
-        x, bits = _rows(x, _parameter("the number of bits", bits, *_BITS))
-        return _to_levels(x, 2 ** bits.round() - 1)
+        x, bits = broadcast_rows(x, as_parameter("the number of bits", bits, *_BITS))
+        return to_levels(x, 2 ** bits.round() - 1)
 
 
 _BITS = (1.0, 16.0)

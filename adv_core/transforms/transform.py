@@ -61,16 +61,16 @@ def _pick(values: Tensor, labels: Tensor) -> Tensor:
 # ---------------------------------------------------------------------------------------------- numbers and their rows
 
 
-def _check_range(what: str, low: float, high: float, least: float, most: float) -> None:
+def check_range(what: str, low: float, high: float, least: float, most: float) -> None:
     if not (least <= low <= high <= most) or math.isinf(high):
         raise ValueError(f"{what} has to lie in {least:g} ... {most:g}, the lower end first: not {low} ... {high}")
 
 
-def _uniform(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+def uniform(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:
     return low + (high - low) * torch.rand(n, generator=generator, dtype=torch.float64)
 
 
-def _parameter(what: str, value: Parameter, least: float = -math.inf, most: float = math.inf) -> Tensor:
+def as_parameter(what: str, value: Parameter, least: float = -math.inf, most: float = math.inf) -> Tensor:
     """As (n,) in double precision on the CPU, where every device's results begin."""
     values = torch.as_tensor(value).detach().cpu().double().reshape(-1)
     if not bool((values.isfinite() & (values >= least) & (values <= most)).all()):
@@ -78,7 +78,7 @@ def _parameter(what: str, value: Parameter, least: float = -math.inf, most: floa
     return values
 
 
-def _rows(x: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
+def broadcast_rows(x: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
     """x and its parameters, all with the same number of rows."""
     if x.ndim != 4 or not x.is_floating_point():
         raise ValueError(f"x has to be a batch of pictures (N, 3, H, W) of floats, not {tuple(x.shape)} of {x.dtype}")
@@ -88,28 +88,28 @@ def _rows(x: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
     return x.expand(n, -1, -1, -1), *(p.expand(n) for p in parameters)
 
 
-def _pixelwise(values: Tensor, like: Tensor) -> Tensor:
+def pixelwise(values: Tensor, like: Tensor) -> Tensor:
     return values.to(like.dtype).to(like.device)[:, None, None, None]
 
 
-def _pass_through(x: Tensor, value: Tensor) -> Tensor:
+def straight_through(x: Tensor, value: Tensor) -> Tensor:
     """``value``, to the bit, with the gradient of x: the straight-through estimator."""
     return value.detach() + (x - x.detach())
 
 
-def _round(x: Tensor) -> Tensor:
-    return _pass_through(x, x.round())
+def round_straight_through(x: Tensor) -> Tensor:
+    return straight_through(x, x.round())
 
 
-def _to_levels(x: Tensor, levels: Tensor) -> Tensor:
+def to_levels(x: Tensor, levels: Tensor) -> Tensor:
     """The nearest k / levels. A tensor divides, since a GPU divides by a number inexactly."""
-    levels = _pixelwise(levels, x)
-    return _pass_through(x, (x * levels).round() / levels)
+    levels = pixelwise(levels, x)
+    return straight_through(x, (x * levels).round() / levels)
 
 
 # ---------------------------------------------------------------------------------------------------------------- JPEG
 
-_TO_YCC = (
+RGB_TO_YCC = (
     (0.299, 0.587, 0.114),
     (-0.299 / 1.772, -0.587 / 1.772, 0.886 / 1.772),
     (0.701 / 1.402, -0.587 / 1.402, -0.114 / 1.402),

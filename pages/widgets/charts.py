@@ -106,4 +106,4 @@ def side_by_side(panels: Sequence[tuple[np.ndarray, str, str]], footer: str, *, 
 
 
 ORDINARY, ROBUST = PALETTE[1], PALETTE[0]
-_GREY = "#8a8f98"
+GREY = "#8a8f98"

@@ -77,7 +77,7 @@ def error_curves(
                         "scale": {"domain": [0, 1]},
                         "axis": {"format": "%", "tickCount": 5},
                     },
-                    "color": _networks([(name, colour) for name, colour, _ in curves]),
+                    "color": networks_shown([(name, colour) for name, colour, _ in curves]),
                     "tooltip": [
                         {"field": "network"},
                         {"field": "eps", "format": ".3g"},
@@ -94,7 +94,7 @@ def error_curves(
     }
 
 
-def _networks(networks: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def networks_shown(networks: Sequence[tuple[str, str]]) -> dict[str, Any]:
     names, colours = [name for name, _ in networks], [colour for _, colour in networks]
     return {
         "field": "network",

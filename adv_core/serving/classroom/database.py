@@ -17,7 +17,7 @@ BUSY_SECONDS = 20  # how long a writer of another process waits for SQLite
 
 
 @contextlib.contextmanager
-def _answering() -> Iterator[None]:
+def answering() -> Iterator[None]:
     """A database that does not answer, told to people. (The error's own text names addresses.)"""
     try:
         yield

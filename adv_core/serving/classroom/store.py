@@ -29,7 +29,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from adv_core.images import to_png
 from adv_core.serving.classroom import Refused, nicknames
 from adv_core.serving.classroom.challenges import PATIENCE, Challenge, Judgement, Opinion, judge
-from adv_core.serving.classroom.database import _answering, connected, database_url
+from adv_core.serving.classroom.database import answering, connected, database_url
 from adv_core.serving.classroom.migrations import upgrade_to_latest
 from adv_core.serving.classroom.records import Board, Draft, Entry, Member, Poll, PollKind, Room, Seat
 from adv_core.serving.classroom.tables import members, polls, rooms, submissions, votes
@@ -71,13 +71,13 @@ class Store:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with _answering(), self._engine.connect() as connection:
+        with answering(), self._engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Connection]:
         with (
-            _answering(),
+            answering(),
             self._turn,
             self._engine.connect().execution_options(writes=True) as connection,
             connection.begin(),

@@ -146,7 +146,7 @@ def pair(split: Split) -> Digits:
     return mnist(split, (0, 1))
 
 
-def _xy(data: Digits) -> tuple[Tensor, Tensor]:
+def stacked(data: Digits) -> tuple[Tensor, Tensor]:
     return data.images, data.labels
 
 

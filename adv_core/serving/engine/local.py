@@ -34,7 +34,7 @@ from adv_core.classifiers import ClassifierError
 from adv_core.networks.device import pick_device
 from adv_core.serving import metrics
 from adv_core.serving.engine.attack import Frame, Request, frames_of
-from adv_core.serving.engine.networks import _Models
+from adv_core.serving.engine.networks import DeviceNetworks
 from adv_core.serving.engine.queue import STOPPED, Reception, Run
 from adv_core.serving.engine.work import Record
 from adv_core.serving.limits import LIMITS, Limits
@@ -67,7 +67,7 @@ class _Batch:
     def shown(self, step: Step | Record | None) -> list[Any]:
         """What of this step goes to the runs, one each; nothing for a step between two that are shown."""
         if isinstance(step, Step):
-            return _frames(step, self.runs) if step.final or step.index % self.stride == 0 else []
+            return frames_for(step, self.runs) if step.final or step.index % self.stride == 0 else []
         return [] if step is None else [step]
 
 
@@ -83,7 +83,7 @@ class LocalEngine(Reception):
         super().__init__(limits)
         self._device, self._workers = device, workers
         self._batches: list[_Batch] = []
-        self._models = _Models(device)
+        self._models = DeviceNetworks(device)
         self._row_seconds = 0.05  # one row, one step: a first guess, then measured
         self._turn = 0
         self._alive: set[threading.Thread] = set()
@@ -278,5 +278,5 @@ class LocalEngine(Reception):
             self._finish(batch.runs[0], text)
 
 
-def _frames(step: Step, runs: list[Run]) -> list[Frame]:
+def frames_for(step: Step, runs: list[Run]) -> list[Frame]:
     return frames_of(step, [run.request for run in runs if isinstance(run.request, Request)])

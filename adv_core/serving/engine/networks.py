@@ -28,7 +28,7 @@ from adv_core.transforms.expectation import CAMERA, Transformed
 GRADIENT_BYTES = 64 * 2**20  # of gradients that are kept for another ε
 
 
-class _Models:
+class DeviceNetworks:
     """The classifiers of one device, and how a batch of requests becomes a solver. Any thread may use it."""
 
     def __init__(self, device: str) -> None:

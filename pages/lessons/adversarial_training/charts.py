@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pages.widgets.charts import PALETTE
-from pages.widgets.digits import _networks
+from pages.widgets.digits import networks_shown
 
 
 def course_chart(courses: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], epochs: int) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def course_chart(courses: Sequence[tuple[str, str, Sequence[tuple[float, float]]
                 "scale": {"type": "log", "domain": [0.01, 3], "clamp": True},
                 "axis": {"tickCount": 4, "format": "~g"},
             },
-            "color": _networks([(name, colour) for name, colour, _ in courses]),
+            "color": networks_shown([(name, colour) for name, colour, _ in courses]),
             "tooltip": [{"field": "network"}, {"field": "epoch", "format": ".2f"}, {"field": "loss", "format": ".3f"}],
         },
     }
@@ -62,7 +62,7 @@ def judged_chart(
                 "scale": {"domain": [0, 1]},
                 "axis": {"format": "%", "tickCount": 5},
             },
-            "color": _networks([(name, colour) for name, colour, _ in courses]),
+            "color": networks_shown([(name, colour) for name, colour, _ in courses]),
             "strokeDash": {
                 "field": "digits",
                 "type": "nominal",

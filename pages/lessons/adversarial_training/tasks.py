@@ -16,7 +16,7 @@ from adv_core.landscape import decision_slice, line_order
 from adv_core.networks.digit_network import DigitNetwork, pack, unpack
 from adv_core.objectives import Margin, Untargeted
 from adv_core.perturbation_sets import Linf
-from adv_core.serving.engine.digits import Digit, Model, _xy, check_model, digits, network_of, pair
+from adv_core.serving.engine.digits import Digit, Model, check_model, digits, network_of, pair, stacked
 from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.training import Judge, LogisticRegression, Recipe, State, exact_worst, solver, train
@@ -366,7 +366,7 @@ class SolvedCase(Task[TwoWays]):
     def records(self, networks: Networks) -> Iterator[TwoWays]:
         data, test, recipe = pair("train"), pair("test"), self.recipe
         one, other = LogisticRegression(28 * 28, recipe.seed), LogisticRegression(28 * 28, recipe.seed)
-        loops = (train(one, *_xy(data), recipe, worst=exact_worst), train(other, *_xy(data), recipe))
+        loops = (train(one, *stacked(data), recipe, worst=exact_worst), train(other, *stacked(data), recipe))
         seconds = [0.0, 0.0]
         for by_formula, by_pgd in zip(*loops, strict=True):
             seconds = [seconds[0] + by_formula.seconds, seconds[1] + by_pgd.seconds]
@@ -376,6 +376,6 @@ class SolvedCase(Task[TwoWays]):
             apart = float((one.theta - other.theta).detach().abs().max())
             record = TwoWays(by_pgd.step, by_pgd.of, by_formula.loss, by_pgd.loss, apart, (seconds[0], seconds[1]))
             if ended:
-                errors = [linear.error(each.solved(), *_xy(test), recipe.eps, box=True) for each in (one, other)]
+                errors = [linear.error(each.solved(), *stacked(test), recipe.eps, box=True) for each in (one, other)]
                 record = replace(record, errors=(errors[0], errors[1]))
             yield record

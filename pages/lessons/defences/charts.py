@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pages.widgets.charts import _GREY, PALETTE
+from pages.widgets.charts import GREY, PALETTE
 
-ATTACKS = {"none": ("untouched", _GREY), "plain": ("attack on the bare network", PALETTE[0])}
+ATTACKS = {"none": ("untouched", GREY), "plain": ("attack on the bare network", PALETTE[0])}
 ATTACKS["aware"] = ("attack that knows", PALETTE[1])
 
 
@@ -42,7 +42,7 @@ def contest_chart(rows: Sequence[tuple[str, str, int | None]], pictures: int) ->
                 },
             },
             {
-                "mark": {"type": "text", "align": "left", "dx": 4, "color": _GREY, "fontWeight": "bold"},
+                "mark": {"type": "text", "align": "left", "dx": 4, "color": GREY, "fontWeight": "bold"},
                 "encoding": {**shared, "text": {"field": "right", "type": "quantitative"}},
             },
         ],

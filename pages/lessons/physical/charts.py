@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adv_core.images import to_png
-from pages.widgets.charts import _GREY
+from pages.widgets.charts import GREY
 
 
 def view_chart(
@@ -38,7 +38,7 @@ def view_chart(
     layers: list[dict[str, Any]] = [
         {
             "data": {"values": [{"from": trained[0], "to": trained[1]}]},
-            "mark": {"type": "rect", "color": _GREY, "opacity": 0.18},
+            "mark": {"type": "rect", "color": GREY, "opacity": 0.18},
             "encoding": {"x": {**x, "field": "from"}, "x2": {"field": "to"}},
         },
         {
@@ -67,7 +67,7 @@ def view_chart(
         layers.append(
             {
                 "data": {"values": [{}]},
-                "mark": {"type": "rule", "strokeDash": [4, 4], "color": _GREY, "strokeWidth": 2},
+                "mark": {"type": "rule", "strokeDash": [4, 4], "color": GREY, "strokeWidth": 2},
                 "encoding": {"x": {"datum": mark, "type": "quantitative"}},
             }
         )
