@@ -15,8 +15,12 @@ times the steps, on two cores). While one batch is alone it has all of torch's t
 - A run ends when it is done, when nobody wants it any more, or when nobody has looked at it for a while (a closed tab
   says no goodbye).
 
-A row computed in a batch agrees with the row alone in all that is shown, but not to the last bit: the kernels sum in
-another order (logits differ by about 2e-6).
+A row of a batch is the same attack as the row alone, but not the same pixels. For another number of rows, or of
+threads, a kernel may sum in another order, and each processor has kernels of its own: logits and gradients differ by
+about 1e-6 of their size, and a few components of a gradient change their sign. Sign steps amplify that; after some
+steps many pixels differ, and with them the digits of a probability. What holds on every processor: the start, the ball
+and the box; a first step that differs in less than one pixel of a thousand; that the numbers of a frame belong to its
+pixels; and that neither attack is the weaker one.
 """
 
 import hashlib
@@ -293,6 +297,9 @@ class Reception:
         while self._runs and time.monotonic() < end:
             time.sleep(0.05)  # not on the condition: a worker's wake-up call shall not come here
         return not self._runs
+
+    def close(self) -> None:
+        """Give back what the engine holds outside of this process. Nothing can be computed any more."""
 
     def _job(self, request: Work[R], run: Run, session: str) -> Job[R]:
         job = Job(request, run, self._place, session)
@@ -776,6 +783,12 @@ def _cluster_engine() -> Engine:
 def drain(seconds: float) -> bool:
     """Let this process's engine come to an end; see `Reception.drain`. True where there is nothing that could run."""
     return _engine.drain(seconds) if isinstance(_engine, Reception) else True
+
+
+def close() -> None:
+    """Close this process's engine, at the end of the process; see `Reception.close`."""
+    if isinstance(_engine, Reception):
+        _engine.close()
 
 
 _probes = itertools.count()
