@@ -182,9 +182,10 @@ def show_saving(
         program = snippet(request, settings.image, whole=settings.whole, device=engine.device, threads=engine.threads)
         st.code(program, language="python")
         st.caption(
-            "On a CPU it gives the same δ, bit for bit, with the same number of threads. On a machine that is shared "
-            "with others, the page may have computed it in one batch with theirs: then a few pixels can differ in the "
-            "last bits of a gradient, and what is shown does not."
+            "It repeats this run. On the same processor, with the same number of threads, it gives the same δ, bit for "
+            "bit. Another processor rounds differently, and so does a batch in which this page computed your run "
+            "together with those of others. A few components of the gradient then change their sign, each step "
+            "amplifies that, and many pixels differ in the end. The loss that is reached is about the same."
         )
 
 

@@ -1,4 +1,4 @@
-"""The current run as a Python program that gives the same δ."""
+"""The current run as a Python program that repeats it."""
 
 import inspect
 
@@ -9,7 +9,10 @@ _SETS = {"linf": "Linf", "l2": "L2", "l1": "L1", "l0": "L0"}
 
 
 def snippet(request: Request, photo: str, *, whole: bool = False, device: str = "cpu", threads: int = 2) -> str:
-    """A runnable program. On the same device, with the same number of threads, it reproduces δ bit for bit.
+    """Return a runnable program.
+
+    On the same processor, with the same number of threads, it reproduces δ bit for bit, if the engine computed the
+    request alone. Elsewhere the gradient is rounded differently, and δ comes out as another one of about the same loss.
 
     Args:
         request: one attack with one ε.

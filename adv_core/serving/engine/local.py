@@ -15,8 +15,12 @@ times the steps, on two cores). While one batch is alone it has all of torch's t
 - A run ends when it is done, when nobody wants it any more, or when nobody has looked at it for a while (a closed tab
   says no goodbye).
 
-A row computed in a batch agrees with the row alone in all that is shown, but not to the last bit: the kernels sum in
-another order (logits differ by about 2e-6).
+A row of a batch is the same attack as the row alone, but not the same pixels. For another number of rows, or of
+threads, a kernel may sum in another order, and each processor has kernels of its own: logits and gradients differ by
+about 1e-6 of their size, and a few components of a gradient change their sign. Sign steps amplify that; after some
+steps many pixels differ, and with them the digits of a probability. What holds on every processor: the start, the ball
+and the box; a first step that differs in less than one pixel of a thousand; that the numbers of a frame belong to its
+pixels; and that neither attack is the weaker one.
 """
 
 import math

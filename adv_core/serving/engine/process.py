@@ -79,6 +79,12 @@ def drain(seconds: float) -> bool:
     return _engine.drain(seconds) if isinstance(_engine, Reception) else True
 
 
+def close() -> None:
+    """Close this process's engine, at the end of the process; see `Reception.close`."""
+    if isinstance(_engine, Reception):
+        _engine.close()
+
+
 _probes = itertools.count()
 
 

@@ -250,6 +250,9 @@ class Reception:
             time.sleep(0.05)  # not on the condition: a worker's wake-up call shall not come here
         return not self._runs
 
+    def close(self) -> None:
+        """Give back what the engine holds outside of this process. Nothing can be computed any more."""
+
     def _job(self, request: Work[R], run: Run, session: str) -> Job[R]:
         job = Job(request, run, self._place, session)
         if not run.done:

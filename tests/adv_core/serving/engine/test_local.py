@@ -4,6 +4,7 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +46,13 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
     return network
 
 
+def until(happened: Callable[[], object]) -> None:
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def request_for(level: int = 128, **changes: object) -> Request:
     request = Request(b"", 0, 0, "slow", "pgd", eps=(0.1,), steps=20)
     return replace(request.with_pixels(np.full((4, 4, 3), level, np.uint8)), **changes)  # type: ignore[arg-type]
@@ -83,7 +91,7 @@ def test_nothing_is_computed_twice(slow: Slow) -> None:
 def test_equal_requests_at_the_same_time_are_computed_once(slow: Slow) -> None:
     engine = LocalEngine("cpu")
     jobs = [engine.submit(request_for(steps=30)) for _ in range(4)]
-    results = [job.result(20) for job in jobs]
+    results = [job.result(60) for job in jobs]
     assert slow.passes == 31
     assert all([f.index for f in frames] == list(range(31)) for frames in results)
 
@@ -91,9 +99,9 @@ def test_equal_requests_at_the_same_time_are_computed_once(slow: Slow) -> None:
 def test_when_the_first_of_equal_requests_stops_the_next_takes_over(slow: Slow) -> None:
     engine = LocalEngine("cpu")
     first, second = engine.submit(request_for(steps=50)), engine.submit(request_for(steps=50))
-    assert first.wait(3, 10) and second.wait(0, 10)
+    assert first.wait(3, 60) and second.wait(0, 60)
     first.cancel()
-    assert [f.index for f in second.result(20)] == list(range(51))
+    assert [f.index for f in second.result(60)] == list(range(51))
     assert not first.finished
 
 
@@ -109,20 +117,19 @@ def test_pictures_on_the_way_keep_to_the_ball(classifier: Classifier, photo: Cal
 def test_a_cancelled_job_stops(slow: Slow) -> None:
     engine = LocalEngine("cpu")
     job = engine.submit(request_for(steps=200))
-    assert job.wait(0, 10)
+    assert job.wait(0, 60)
     job.cancel()
     with pytest.raises(RuntimeError, match="stopped"):
-        job.result(10)
+        job.result(60)
     assert 0 < len(job.frames) < 200 and not job.finished
 
 
 def test_an_abandoned_job_stops(slow: Slow) -> None:
+    slow.pause = 0.02
     engine = LocalEngine("cpu", Limits(lease_seconds=1))
     job = engine.submit(request_for(steps=200))
-    assert job.wait(0, 10)  # it runs, and then nobody looks any more
-    slow.pause = 0.02
-    while not job.done:  # looking at `done` alone is not a visit
-        time.sleep(0.05)
+    assert job.wait(0, 60)  # it runs, and then nobody looks any more
+    until(lambda: job.done)  # looking at `done` alone is not a visit
     assert not job.finished and 0 < slow.passes < 200
 
 
@@ -130,7 +137,7 @@ def test_an_abandoned_job_stops(slow: Slow) -> None:
 def test_a_long_job_does_not_keep_a_brief_one_waiting(slow: Slow, workers: int) -> None:
     engine = LocalEngine("cpu", workers=workers)
     long = engine.submit(request_for(steps=200))
-    assert long.wait(0, 10)
+    assert long.wait(0, 60)
     engine.compute(request_for(7, steps=3))
     assert not long.done
     long.cancel()
@@ -149,7 +156,7 @@ def test_the_worker_outlives_a_failure(slow: Slow, monkeypatch: pytest.MonkeyPat
     engine = LocalEngine("cpu")
     failing = engine.submit(request_for(label=9))
     with pytest.raises(RuntimeError, match="labels"):
-        failing.result(10)
+        failing.result(60)
 
     def explode(_: Tensor) -> Tensor:
         raise KeyError("/a/secret/path")
@@ -157,7 +164,7 @@ def test_the_worker_outlives_a_failure(slow: Slow, monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patched:
         patched.setattr(slow, "forward", explode)
         with pytest.raises(RuntimeError, match="KeyError") as caught:
-            engine.submit(request_for(3)).result(10)
+            engine.submit(request_for(3)).result(60)
         assert "secret" not in str(caught.value)
     assert engine.compute(request_for(4, steps=1))
 
@@ -194,7 +201,7 @@ def test_requests_are_checked(bad: dict[str, object]) -> None:
 
 def test_unknown_classifier_is_a_sentence() -> None:
     with pytest.raises(RuntimeError, match="no classifier"):
-        LocalEngine("cpu").submit(request_for(classifier="nonsense")).result(10)
+        LocalEngine("cpu").submit(request_for(classifier="nonsense")).result(60)
 
 
 def test_results_are_forgotten_when_they_grow_too_large(slow: Slow) -> None:
@@ -226,7 +233,7 @@ class Gate(Slow):
         self.sizes: list[int] = []
 
     def forward(self, x: Tensor) -> Tensor:
-        self.open.wait(20)
+        self.open.wait(60)
         self.sizes.append(len(x))
         return super().forward(x)
 
@@ -241,8 +248,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
 def crowd(engine: LocalEngine, count: int, **changes: object) -> list[Job]:
     """That many learners, each with a picture of their own, behind one that is running already."""
     first = engine.submit(request_for(255, **changes), "first")
-    while first.place is not None:
-        time.sleep(0.01)
+    until(lambda: first.place is None)
     return [first, *(engine.submit(request_for(10 * i, **changes), f"s{i}") for i in range(count))]
 
 
@@ -251,33 +257,80 @@ def test_compatible_requests_are_computed_together(gate: Gate) -> None:
     jobs = crowd(engine, 8, steps=5)
     gate.open.set()
     for job in jobs:
-        job.result(20)
+        job.result(60)
     assert gate.sizes == [1] * 6 + [8] * 6
 
 
-def test_a_batch_of_mixed_pictures_epsilons_and_targets_agrees_with_its_rows_alone(classifier: Classifier) -> None:
-    rng = np.random.default_rng(0)
-    pictures = [rng.integers(0, 256, (224, 224, 3), np.uint8) for _ in range(4)]
-    base = Request(b"", 0, 0, "efficientnet_lite0", "targeted", steps=4, random_start=True)
+class _Rounded(torch.autograd.Function):
+    """x; its gradient is off by 10⁻⁴ of its length, for each number of rows in another direction."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:
+        noise = torch.randn(g.shape, generator=torch.Generator().manual_seed(len(g)))
+        return g + 1e-4 * g.square().mean((1, 2, 3), keepdim=True).sqrt() * noise
+
+
+class OtherKernels(Gate):
+    """A classifier on a processor with one kernel for one picture and another for four, as AVX-512 has them.
+
+    They round differently, so a few ReLUs fall on the other side and a few components of the gradient change their
+    sign: about 10 of 150 528, wherever this test runs.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.classifier, self.pause = classifier, 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        super().forward(x)
+        return self.classifier(_Rounded.apply(x))
+
+
+def test_a_row_of_a_batch_is_attacked_as_well_as_alone(
+    classifier: Classifier, photo: Callable[[str], Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a row shares with the same run alone on every processor. Pixels after several steps are not among it: the
+    sign steps amplify what rounding has begun."""
+    network = OtherKernels(classifier)
+    monkeypatch.setattr(engine_module, "load_classifier", lambda *_, **__: network)
+    base = Request(b"", 0, 0, "efficientnet_lite0", "targeted", steps=8, random_start=True)
+    wanted = [("pig", 106, 1), ("giant_panda", 368, 2), ("koala", 5, 0)]
+    pictures = [to_pixels(photo(name)) for name, *_ in wanted]
     requests = [
-        replace(base.with_pixels(p), eps=(eps / 255,), target=target, label=target + 1, seed=seed)
-        for p, eps, target, seed in zip(pictures, (1, 2, 8, 0), (3, 404, 999, 5), (1, 2, 3, 4), strict=True)
+        replace(base.with_pixels(pixels), eps=(levels / 255,), target=target, label=target + 1, seed=seed)
+        for seed, (pixels, (_, target, levels)) in enumerate(zip(pictures, wanted, strict=True))
     ]
-    busy = LocalEngine("cpu", Limits(max_groups=1))
-    first = busy.submit(replace(base.with_pixels(pictures[0]), eps=(4 / 255,), target=7, steps=3), "x")
-    jobs = [busy.submit(request, f"s{i}") for i, request in enumerate(requests)]
+    engine = LocalEngine("cpu", Limits(max_groups=1))
+    first = engine.submit(replace(requests[0], steps=2, seed=99), "x")
+    until(lambda: first.place is None)
+    jobs = [engine.submit(request, f"s{i}") for i, request in enumerate(requests)]
+    network.open.set()
     together = [job.result(60) for job in jobs]
-    assert first.finished
-    alone = LocalEngine("cpu")
-    for request, frames in zip(requests, together, strict=True):
-        expected = alone.compute(request)
-        assert [f.index for f in frames] == [f.index for f in expected]
-        last, wanted = frames[-1], expected[-1]
-        assert last.probabilities[0].argmax() == wanted.probabilities[0].argmax()
-        np.testing.assert_allclose(last.probabilities, wanted.probabilities, atol=5e-4)  # a percentage's last digit
-        np.testing.assert_allclose(last.norms, wanted.norms, rtol=1e-2)
-        x = from_pixels(last.pixels[0])  # type: ignore[index]
-        np.testing.assert_allclose(last.logits, classifier(x), atol=1e-3)  # what is shown is what these pixels give
+    assert max(network.sizes) == 3
+    for request, ours in zip(requests, together, strict=True):
+        alone = LocalEngine("cpu").compute(request)
+        assert [frame.index for frame in ours] == [frame.index for frame in alone] == list(range(9))
+        pixels = [[frame.pixels[0].astype(int) for frame in frames] for frames in (ours, alone)]  # type: ignore[index]
+        # The same start, and a first step that rounding alone tells apart.
+        assert np.array_equal(pixels[0][0], pixels[1][0])
+        np.testing.assert_allclose(ours[0].logits, alone[0].logits, atol=1e-3)
+        assert (pixels[0][1] != pixels[1][1]).mean() < 1e-3
+        # Both hold the ball, and what is said of the end is true of these pixels.
+        levels = round(request.eps[0] * 255)
+        for frames, shown in zip((ours, alone), pixels, strict=True):
+            assert all(np.abs(each - request.pixels).max() <= levels for each in shown)
+            assert frames[-1].norms[0, 0] == np.abs(shown[-1] - request.pixels).max()
+            x = from_pixels(shown[-1].astype(np.uint8))
+            np.testing.assert_allclose(frames[-1].logits, classifier(x), atol=1e-3)
+        # Neither is the weaker attack, and what is clear is clear in both.
+        gained = [float(frames[-1].loss[0] - frames[0].loss[0]) for frames in (ours, alone)]
+        assert gained[0] == pytest.approx(gained[1], rel=0.05, abs=1e-3)
+        if levels:
+            assert all(frames[-1].probabilities[0, request.target] > 0.8 for frames in (ours, alone))
 
 
 def test_two_sessions_never_see_each_others_pictures(gate: Gate) -> None:
@@ -285,7 +338,7 @@ def test_two_sessions_never_see_each_others_pictures(gate: Gate) -> None:
     jobs = crowd(engine, 12, steps=3, eps=(4 / 255,))
     gate.open.set()
     for job in jobs:
-        for frame in job.result(20):
+        for frame in job.result(60):
             assert frame.pixels is not None and frame.pixels.shape[0] == 1
             # the pictures are 10 levels apart: a neighbour's row would show
             assert np.abs(frame.pixels[0].astype(int) - job.request.pixels).max() <= 4
@@ -298,8 +351,8 @@ def test_the_queue_is_bounded_and_says_so(gate: Gate) -> None:
     with pytest.raises(EngineBusy, match="try again"):
         engine.submit(request_for(200), "late")
     gate.open.set()
-    assert all(job.result(20) for job in jobs)
-    assert engine.submit(request_for(200), "late").result(20)
+    assert all(job.result(60) for job in jobs)
+    assert engine.submit(request_for(200), "late").result(60)
 
 
 def test_the_place_in_the_line(gate: Gate) -> None:
@@ -310,7 +363,7 @@ def test_the_place_in_the_line(gate: Gate) -> None:
     seconds = [place[1] for place in places[1:] if place]
     assert seconds == sorted(seconds) and seconds[0] > 0
     gate.open.set()
-    jobs[-1].result(20)
+    jobs[-1].result(60)
     assert jobs[-1].place is None
 
 
@@ -320,7 +373,7 @@ def test_a_sessions_newer_request_takes_the_place_of_the_waiting_one(gate: Gate)
     new = engine.submit(request_for(77), "s0")
     assert old.cancelled and not new.done
     gate.open.set()
-    assert first.result(20) and new.result(20)
+    assert first.result(60) and new.result(60)
     assert not old.finished
 
 
@@ -331,17 +384,16 @@ def test_taking_back_a_shared_request_leaves_it_to_the_other_session(gate: Gate)
     engine.submit(request_for(51), "me")
     assert mine.cancelled and not yours.cancelled
     gate.open.set()
-    assert len(yours.result(20)) == 21
+    assert len(yours.result(60)) == 21
 
 
 def test_a_cancelled_row_of_a_running_batch_does_not_hold_its_session_up(gate: Gate) -> None:
     engine = LocalEngine("cpu", Limits(max_groups=3))
     jobs = crowd(engine, 3, steps=150)
     gate.open.set()
-    while any(job.place is not None for job in jobs):
-        time.sleep(0.01)
+    until(lambda: all(job.place is None for job in jobs))
     jobs[1].cancel()
-    assert len(engine.submit(request_for(99, steps=3), "s0").result(20)) == 4
+    assert len(engine.submit(request_for(99, steps=3), "s0").result(60)) == 4
     assert not all(job.done for job in (jobs[0], jobs[2], jobs[3]))
     for job in jobs:
         job.cancel()
@@ -350,32 +402,29 @@ def test_a_cancelled_row_of_a_running_batch_does_not_hold_its_session_up(gate: G
 def test_a_curve_below_the_fold_waits_for_what_people_look_at(gate: Gate) -> None:
     engine = LocalEngine("cpu", Limits(max_groups=1))
     curve = engine.submit(request_for(1, pictures=False, steps=100), "a")
-    while curve.place is not None:
-        time.sleep(0.01)
+    until(lambda: curve.place is None)
     looked_at = engine.submit(request_for(2, steps=5), "b")
     gate.open.set()
-    assert len(looked_at.result(20)) == 6 and not curve.done
-    assert len(curve.result(20)) == 101
+    assert len(looked_at.result(60)) == 6 and not curve.done
+    assert len(curve.result(60)) == 101
 
 
 def test_one_long_run_a_session(gate: Gate) -> None:
     engine = LocalEngine("cpu", Limits(max_groups=5))
     running = engine.submit(request_for(1, steps=5), "me")
-    while running.place is not None:
-        time.sleep(0.01)
+    until(lambda: running.place is None)
     mine, yours = engine.submit(request_for(2, steps=7), "me"), engine.submit(request_for(3, steps=9), "you")
-    while yours.place is not None:
-        time.sleep(0.01)
+    until(lambda: yours.place is None)
     assert mine.place is not None  # there is room for it, but not for this session
     gate.open.set()
-    assert [len(job.result(20)) for job in (running, mine, yours)] == [6, 8, 10]
+    assert [len(job.result(60)) for job in (running, mine, yours)] == [6, 8, 10]
 
 
 def test_a_look_does_not_wait_for_the_line(gate: Gate) -> None:
     engine = LocalEngine("cpu", Limits(max_groups=1))
     jobs = crowd(engine, 5, steps=50)
     gate.open.set()
-    engine.compute(request_for(99, attack="none"), 10)
+    engine.compute(request_for(99, attack="none"), 60)
     assert not all(job.done for job in jobs)
     for job in jobs:
         job.cancel()
@@ -391,7 +440,7 @@ def test_looks_do_not_keep_a_long_run_waiting_for_ever(slow: Slow, workers: int)
         for level in levels:
             if long.done:
                 return
-            engine.submit(request_for(level, attack="none")).result(10)
+            engine.submit(request_for(level, attack="none")).result(60)
 
     visitors = [threading.Thread(target=look) for _ in range(6)]
     for visitor in visitors:
@@ -404,11 +453,10 @@ def test_looks_do_not_keep_a_long_run_waiting_for_ever(slow: Slow, workers: int)
 def test_a_run_that_has_had_its_share_keeps_nobody_out(slow: Slow) -> None:
     engine = LocalEngine("cpu", Limits(max_groups=1))
     endless = engine.submit(request_for(1, steps=200, restarts=10), "patient")
-    while endless.place is not None:
-        time.sleep(0.01)
+    until(lambda: endless.place is None)
     brief = engine.submit(request_for(2, steps=3), "in a hurry")
     assert brief.place is not None
-    assert len(brief.result(20)) == 4 and not endless.done
+    assert len(brief.result(60)) == 4 and not endless.done
     endless.cancel()
 
 
@@ -422,7 +470,7 @@ def test_ones_own_old_requests_do_not_fill_the_queue(gate: Gate) -> None:
     again = engine.submit(request_for(51), "me")  # in the same place of the line, before you
     assert again.place is not None and again.place[0] < yours.place[0]
     gate.open.set()
-    assert again.result(20) and yours.result(20)
+    assert again.result(60) and yours.result(60)
 
 
 def test_a_curve_gets_its_turn_among_many_who_look(slow: Slow) -> None:
@@ -433,13 +481,13 @@ def test_a_curve_gets_its_turn_among_many_who_look(slow: Slow) -> None:
         level = 0
         while not stop.is_set():
             level += 1
-            engine.submit(request_for((30 * name + level % 30) % 256, steps=7 + level), f"s{name}").result(10)
+            engine.submit(request_for((30 * name + level % 30) % 256, steps=7 + level), f"s{name}").result(60)
 
     visitors = [threading.Thread(target=visit, args=(name,)) for name in range(4)]
     for visitor in visitors:
         visitor.start()
     curve = engine.submit(request_for(1, pictures=False, steps=10), "curve")
-    frames = curve.result(20)
+    frames = curve.result(60)
     stop.set()
     for visitor in visitors:
         visitor.join()
@@ -449,12 +497,11 @@ def test_a_curve_gets_its_turn_among_many_who_look(slow: Slow) -> None:
 def test_who_shares_a_run_and_leaves_is_free(gate: Gate) -> None:
     engine = LocalEngine("cpu", Limits(max_groups=5))
     mine, yours = engine.submit(request_for(1, steps=90), "me"), engine.submit(request_for(1, steps=90), "you")
-    while mine.place is not None:
-        time.sleep(0.01)
+    until(lambda: mine.place is None)
     mine.cancel()
     new = engine.submit(request_for(2, steps=2), "me")
     gate.open.set()
-    assert len(new.result(20)) == 3 and not yours.done
+    assert len(new.result(60)) == 3 and not yours.done
     yours.cancel()
 
 
@@ -483,7 +530,7 @@ def test_large_pictures_on_the_way_are_few_and_are_not_remembered(slow: Slow) ->
 def test_a_finished_run_is_freed_when_nobody_looks_at_it(slow: Slow) -> None:
     engine = LocalEngine("cpu", Limits(remembered_mib=1))
     job = engine.submit(request_for())
-    job.result(10)
+    job.result(60)
     run = weakref.ref(job._run)
     gc.collect()
     gc.disable()
@@ -497,13 +544,12 @@ def test_a_finished_run_is_freed_when_nobody_looks_at_it(slow: Slow) -> None:
 def test_of_a_failing_batch_only_the_guilty_run_fails(gate: Gate) -> None:
     engine = LocalEngine("cpu", Limits(max_groups=1))
     first = engine.submit(request_for(255), "first")
-    while first.place is not None:
-        time.sleep(0.01)
+    until(lambda: first.place is None)
     good, bad = engine.submit(request_for(1), "good"), engine.submit(request_for(2, label=9), "bad")
     gate.open.set()
-    assert [f.index for f in good.result(20)] == list(range(21))
+    assert [f.index for f in good.result(60)] == list(range(21))
     with pytest.raises(RuntimeError, match="labels"):
-        bad.result(20)
+        bad.result(60)
 
 
 @pytest.mark.parametrize(
@@ -518,7 +564,7 @@ def test_out_of_memory_is_a_sentence(slow: Slow, monkeypatch: pytest.MonkeyPatch
     with monkeypatch.context() as patched:
         patched.setattr(slow, "forward", explode)
         with pytest.raises(RuntimeError, match="not enough memory"):
-            engine.submit(request_for()).result(10)
+            engine.submit(request_for()).result(60)
     assert engine.compute(request_for())
 
 
@@ -535,7 +581,7 @@ def test_a_worker_that_is_killed_leaves_nobody_waiting(gate: Gate, monkeypatch: 
         gate.open.set()
         for job in jobs[1:]:
             with pytest.raises(RuntimeError, match="interrupted"):
-                job.result(10)
+                job.result(60)
     assert engine.compute(request_for(5))  # a new worker
 
 
@@ -557,16 +603,16 @@ def test_a_thousand_malformed_requests_hurt_nobody(slow: Slow) -> None:
     for _ in range(1000):
         changes = {name: options[rng.integers(len(options))] for name, options in values.items()}
         try:
-            engine.compute(request_for(int(rng.integers(256)), **changes), 20)
+            engine.compute(request_for(int(rng.integers(256)), **changes), 60)
         except ValueError:
             refused += 1
         except RuntimeError:
             failed += 1
-    assert refused > 500 and failed > 0 and good.result(30)
+    assert refused > 500 and failed > 0 and good.result(60)
 
 
 def test_a_lone_run_is_not_kept_waiting_for_others(slow: Slow) -> None:
-    assert len(LocalEngine("cpu").submit(request_for(), "me").result(10)) == 21
+    assert len(LocalEngine("cpu").submit(request_for(), "me").result(60)) == 21
 
 
 def test_naive_engine_gives_the_same(slow: Slow) -> None:
