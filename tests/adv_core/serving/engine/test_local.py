@@ -296,7 +296,7 @@ def test_a_row_of_a_batch_is_attacked_as_well_as_alone(
     """What a row shares with the same run alone on every processor. Pixels after several steps are not among it: the
     sign steps amplify what rounding has begun."""
     network = OtherKernels(classifier)
-    monkeypatch.setattr(engine_module, "load_classifier", lambda *_, **__: network)
+    monkeypatch.setattr(networks, "load_classifier", lambda *_, **__: network)
     base = Request(b"", 0, 0, "efficientnet_lite0", "targeted", steps=8, random_start=True)
     wanted = [("pig", 106, 1), ("giant_panda", 368, 2), ("koala", 5, 0)]
     pictures = [to_pixels(photo(name)) for name, *_ in wanted]
