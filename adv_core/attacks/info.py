@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adv_core.attacks.step import Step
-from adv_core.norms import Norm
+from adv_core.norms import NormKey
 
 Group = Literal["lecture", "stronger", "black box"]
 
@@ -37,7 +37,7 @@ class AttackInfo:
     paper: str
     arguments: tuple[Literal["set", "objective", "y"], ...] = ("set", "objective")
     options: tuple[str, ...] = ("steps",)
-    norms: tuple[Norm, ...] = ("linf", "l2", "l1", "l0")
+    norms: tuple[NormKey, ...] = ("linf", "l2", "l1", "l0")
     targeted: Literal["never", "always", "optional"] = "optional"
     minimal: bool = False
     runs: int = 1

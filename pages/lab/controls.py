@@ -8,6 +8,7 @@ import streamlit as st
 from adv_core.attacks.catalogue import ATTACKS
 from adv_core.classifiers import DEFAULT, ClassifierError, categories, fetch, info_of, list_classifiers
 from adv_core.images import shrink
+from adv_core.norms import NORMS, NormKey
 from adv_core.serving.limits import LIMITS
 from pages.lab import settings as lab
 from pages.lab.settings import GROUPS, PRESETS, Settings, page, uses_pgd
@@ -178,29 +179,21 @@ def knobs() -> None:
         epsilon()
 
 
+def norm_title(key: NormKey) -> str:
+    return NORMS[key].title
+
+
 def epsilon() -> None:
     """The norm, its ε, and the shortcut to the smallest one."""
     settings = page.value
-    page.control(
-        "norm", st.segmented_control, "Norm of the ball", list(lab.NORMS), format_func=lab.NORMS.get, required=True
-    )
+    page.control("norm", st.segmented_control, "Norm of the ball", list(NORMS), format_func=norm_title, required=True)
     settings = page.value
     ball, off = settings.ball, settings.info.minimal
-    if ball != settings.norm:
+    if ball.key != settings.norm:
         why = "A whole photograph" if settings.norm in settings.info.norms else settings.info.title
-        st.caption(f"{why} is measured in {lab.NORMS[ball]} here.")
-    if ball == "linf":
-        page.control("eps", st.slider, "ε: how far each pixel may move, in 1/255", 0, 32, disabled=off)
-        text = f"ε = {page.value.eps}/255 = {page.value.eps / 255:.4f} of the brightness range."
-    elif ball == "l2":
-        page.control("eps2", st.slider, "ε: length of the whole change (L2)", 0.0, 10.0, step=0.25, disabled=off)
-        text = "‖δ‖₂ over all colour values, brightness from 0 to 1."
-    elif ball == "l1":
-        page.control("eps1", st.slider, "ε: sum of all changes (L1)", 0.0, 400.0, step=5.0, disabled=off)
-        text = "‖δ‖₁: 40 is worth forty colour values moved from black to white."
-    else:
-        page.control("eps0", st.slider, "ε: how many pixels may change", 0, 2000, step=10, disabled=off)
-        text = "These pixels may change as much as they like, all the others not at all."
+        st.caption(f"{why} is measured in {ball.title} here.")
+    page.control(settings.eps_field, st.slider, ball.question, *ball.bounds, step=ball.step, disabled=off)
+    text = ball.note.format(eps=page.value.eps, radius=page.value.radius)
     if off:
         st.caption("This attack looks for its own ε.")
     else:

@@ -4,13 +4,9 @@ import streamlit as st
 
 from adv_core.attacks.ascent import default_step_size
 from adv_core.classifiers import categories
+from adv_core.perturbation_sets import L0
 from adv_core.serving.engine.attack import Request
 from pages.lab.settings import Settings, uses_pgd
-from pages.lab.verdict import radius_text
-
-
-def radius(settings: Settings) -> str:
-    return radius_text(settings.ball, settings.radius)
 
 
 def show_formula(settings: Settings, request: Request, label: int) -> None:
@@ -18,13 +14,8 @@ def show_formula(settings: Settings, request: Request, label: int) -> None:
     info = request.info
     assert info is not None
     y, t = rf"\text{{{categories()[label]}}}", rf"\text{{{categories()[settings.target]}}}"
-    norm = {"linf": r"\infty", "l2": "2", "l1": "1", "l0": "0"}[request.norm]
-    eps = {
-        "linf": rf"\tfrac{{{settings.eps}}}{{255}}",
-        "l2": f"{settings.eps2:g}",
-        "l1": f"{settings.eps1:g}",
-        "l0": f"{settings.eps0}",
-    }[request.norm]
+    ball = settings.ball
+    norm, eps = ball.latex, ball.formula(settings.shown_eps)
     z = r"f(t(x+\delta))" if request.views else r"f(x+\delta)"
     loss, short = {
         ("ce", False): (rf"L({z},\ {y})", "L_y"),
@@ -47,21 +38,17 @@ def show_formula(settings: Settings, request: Request, label: int) -> None:
         st.latex(info.formula)
         st.caption(f"{info.idea} {info.paper}.")
         return
-    direction = {
-        ("linf", "steepest"): r"\operatorname{sign}(g)",
-        ("l2", "steepest"): r"g / \|g\|_2",
-        ("l1", "steepest"): r"\operatorname{sign}(g)_{\text{largest } 1\,\%} / n",
-        ("l0", "steepest"): r"g / \|g\|_\infty",
-    }.get((request.norm, request.step), "g")
+    direction = ball.steepest if request.step == "steepest" else "g"
+    counted = ball.ball is L0  # ε counts pixels, and a step moves each of them as far as it goes
     if request.attack == "fgsm":
-        length = "1" if request.norm == "l0" else eps
+        length = "1" if counted else eps
         st.latex(rf"\delta = {length}\cdot {direction},\qquad g = \nabla_x L")
         st.caption(f"FGSM is one steepest step of length ε; g does not depend on ε. {info.paper}.")
         return
     alpha = request.step_size
-    reach = 1.0 if request.norm == "l0" else settings.radius
+    reach = 1.0 if counted else settings.radius
     shown = float(default_step_size(reach, request.steps)) if alpha is None else alpha
-    in_levels = request.norm == "linf" and request.step == "steepest"
+    in_levels = ball.scale == 255 and request.step == "steepest"
     number = rf"\tfrac{{{shown * 255:.3g}}}{{255}}" if in_levels else f"{shown:.4g}"
     st.latex(
         rf"\delta \leftarrow \mathcal{{P}}\big(\delta + {number}\cdot {direction}\big),"

@@ -9,14 +9,15 @@ from PIL import Image
 
 from adv_core.classifiers import categories, info_of
 from adv_core.images import amplify, fit, shrink, to_png
+from adv_core.perturbation_sets import L2, Linf
 from adv_core.serving.engine.attack import SHOWN_SIDE, Frame, Request, thin
 from adv_core.serving.engine.process import default_engine
 from adv_core.serving.limits import LIMITS
 from pages.lab.controls import apply, ensure_weights, knobs, preset, sidebar, surprise, use_found
-from pages.lab.formula import radius, show_formula
-from pages.lab.settings import PRESETS, SEEN, SWEEP, UNITS, VIEWS, Settings, page
+from pages.lab.formula import show_formula
+from pages.lab.settings import PRESETS, SEEN, VIEWS, Settings, page
 from pages.lab.snippet import snippet
-from pages.lab.verdict import judge, radius_text, size_text
+from pages.lab.verdict import judge
 from pages.widgets.charts import curve, loss_chart, side_by_side
 from pages.widgets.live import drop_jobs, follow, job_for, request_of
 from pages.widgets.photograph import OWN, needs_own, photograph
@@ -64,7 +65,7 @@ def attack_request(settings: Settings, base: Request, label: int) -> Request:
     return replace(
         base,
         attack=settings.attack,
-        norm=settings.ball,
+        norm=settings.ball.key,
         eps=(0.0 if info.minimal else settings.radius,),
         objective=objective,
         label=label,
@@ -85,12 +86,12 @@ def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: i
     if request.views:
         st.caption("With random views in every step, a whole curve would take too long: move ε by hand.")
         return
-    scale = 255 if settings.ball == "linf" else 1
-    values = sorted({e for e in SWEEP[settings.ball]} | {settings.radius * scale} - {0.0})
+    ball = settings.ball
+    values = sorted({*ball.sweep, settings.shown_eps} - {0.0})
     if len(values) * request.height * request.width > LIMITS.max_pixels:
         st.caption("This photograph is too large for a curve over ε: switch to the network's size.")
         return
-    sweep = replace(request, eps=tuple(v / scale for v in values), pictures=False)
+    sweep = replace(request, eps=tuple(map(ball.radius, values)), pictures=False)
     slot, note = st.empty(), st.empty()
     wanted = settings.target if settings.targeted and settings.target != label else None
     colours = class_colours(label, *([] if wanted is None else [wanted]))
@@ -106,10 +107,10 @@ def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: i
         ]
         figure = curve(
             lines,
-            x_title=UNITS[settings.ball],
+            x_title=ball.axis,
             y_title="probability",
             y_range=(-0.02, 1.02),
-            mark=settings.radius * scale,
+            mark=settings.shown_eps,
             mark_text="your ε",
         )
         alt = f"Probability against ε of: {', '.join(categories()[c] for c in colours)}"
@@ -150,7 +151,7 @@ def show_saving(
     k = settings.amp
     delta = (thin(final[0]).astype(np.float32) - thin(original).astype(np.float32)) / 255
     linf, l2 = map(float, frames[-1].norms[0])
-    size = size_text(settings.ball, frames[-1]) if request.info and request.info.minimal else radius(settings)
+    size = settings.ball.text(float(frames[-1].size[0]) if request.info and request.info.minimal else settings.radius)
     left, right = st.columns(2)
     left.download_button(
         "Adversarial picture (PNG)",
@@ -259,7 +260,7 @@ def main() -> None:
     def show(frame: Frame, probabilities: np.ndarray, title: str) -> None:
         assert frame.pixels is not None
         now = int(probabilities.argmax())
-        size = size_text(settings.ball, frame) if info.minimal else radius(settings)
+        size = settings.ball.text(float(frame.size[0]) if info.minimal else settings.radius)
         linf, l2 = map(float, frame.norms[0])
         stage.perturbation(thin(original), thin(frame.pixels[0]), settings.amp, size, (linf, l2))
         stage.fooled(display(frame.pixels[0]), now, float(probabilities[now]))
@@ -270,9 +271,10 @@ def main() -> None:
         if not info.is_iterative:
             return
         # A search for the smallest δ is told by its size, any other attack by what it maximises.
-        scale = 255 if settings.ball == "linf" else 1
-        points = [(f.index, float(f.size[0]) * scale if info.minimal else float(f.loss[0])) for f in frames]
-        title = f"size of δ, {UNITS[settings.ball].removeprefix('ε ')}" if info.minimal else "objective"
+        points = [
+            (f.index, float(f.size[0]) * settings.ball.scale if info.minimal else float(f.loss[0])) for f in frames
+        ]
+        title = f"size of δ, {settings.ball.axis.removeprefix('ε ')}" if info.minimal else "objective"
         # Vega redraws in place; a plotly chart blinks each time it is replaced.
         loss_slot.vega_lite_chart(
             loss_chart(points, request.length, mark, title),
@@ -323,27 +325,25 @@ def main() -> None:
     if info.minimal:
         st.caption("The last point is the picture rounded to 8 bits: below half a level, nothing can be saved.")
     linf, l2 = map(float, last.norms[0])
-    used = (linf / 255 if settings.ball == "linf" else l2 if settings.ball == "l2" else settings.radius) / max(
-        settings.radius, 1e-9
-    )
+    reached = {Linf: linf / 255, L2: l2}.get(settings.ball.ball, settings.radius)
+    used = reached / max(settings.radius, 1e-9)
     result = judge(settings, label, frames, int((last.pixels[0] != original).sum()), used)
     getattr(status, result.kind)(result.text)
     if info.minimal and result.kind == "success":
-        name = {"linf": "eps", "l2": "eps2", "l1": "eps1", "l0": "eps0"}[settings.ball]
-        found = float(last.size[0]) * (255 if name == "eps" else 1)
-        step = {"eps": 1, "eps2": 0.25, "eps1": 5.0, "eps0": 10}[name]
-        enough = math.ceil(found / step - 1e-3) * step  # a float32 1/255 can be 1.00001 levels
+        ball = settings.ball
+        found = float(last.size[0]) * ball.scale
+        enough = math.ceil(found / ball.step - 1e-3) * ball.step  # a float32 1/255 can be 1.00001 levels
         st.button(
-            f"Give PGD this much room: ε = {radius_text(settings.ball, enough / (255 if name == 'eps' else 1))}",
+            f"Give PGD this much room: ε = {ball.text(ball.radius(enough))}",
             on_click=use_found,
-            args=(name, enough),
+            args=(settings.eps_field, enough),
         )
 
     if request.views:
         show_views(base, last, label)
     st.subheader("Is it just noise?")
     room = float(last.size[0]) if info.minimal else settings.radius
-    noise = replace(base, attack="noise", norm=settings.ball, eps=(room,), label=label, seed=settings.seed, steps=1)
+    noise = replace(base, attack="noise", norm=settings.ball.key, eps=(room,), label=label, seed=settings.seed, steps=1)
     noisy = follow(job_for("noise", noise))
     if noisy is not None:
         pixels, probabilities = noisy[-1].pixels, noisy[-1].probabilities[0]
@@ -354,7 +354,7 @@ def main() -> None:
             picture_uri(display(pixels[0])), width="stretch", alt=f"Noisy picture, classified as {categories()[seen]}"
         )
         text.markdown(
-            f"Random noise of the same size, ε = {radius_text(settings.ball, room)}, seed {settings.seed}: the network "
+            f"Random noise of the same size, ε = {settings.ball.text(room)}, seed {settings.seed}: the network "
             f"says **{categories()[seen]}** ({percent(float(probabilities[seen]))}). The attack has no more room than "
             "this; it only knows which way to go."
         )

@@ -5,19 +5,20 @@ from dataclasses import dataclass
 from adv_core.attacks.catalogue import ATTACKS
 from adv_core.attacks.info import AttackInfo
 from adv_core.classifiers import REGISTRY
-from adv_core.norms import Norm
+from adv_core.norms import NORMS, Norm, NormKey
 from adv_core.serving.limits import LIMITS
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS, class_named
 from pages.widgets.query import number, word
 
-NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "pixels"}
 LOSSES = {
     "ce": "cross-entropy",
     "difference": "L(y) − L(target)",
     "margin": "margin of the logits",
     "dlr": "logits ratio (DLR)",
 }
+# Each norm has an ε of its own in the link: to switch between norms keeps them all.
+EPS_FIELDS: dict[NormKey, str] = {"linf": "eps", "l2": "eps2", "l1": "eps1", "l0": "eps0"}
 STEP_RULES = {"steepest": "steepest ascent", "gradient": "raw gradient"}
 
 
@@ -34,11 +35,11 @@ class Settings:
     attack: str = word("targeted", ATTACKS)
     aim: bool = False
     target: int = number(404, 0, 999, named=class_named)
-    norm: Norm = word("linf", NORMS)
-    eps: int = number(4, 0, 32)
-    eps2: float = number(3.0, 0, 10)
-    eps1: float = number(40.0, 0, 400)
-    eps0: int = number(200, 0, 2000)
+    norm: NormKey = word("linf", NORMS)
+    eps: int = number(NORMS["linf"].start, *NORMS["linf"].bounds)
+    eps2: float = number(NORMS["l2"].start, *NORMS["l2"].bounds)
+    eps1: float = number(NORMS["l1"].start, *NORMS["l1"].bounds)
+    eps0: int = number(NORMS["l0"].start, *NORMS["l0"].bounds)
     loss: str = word("ce", LOSSES)
     steps: int = number(min(40, LIMITS.max_steps), 1, min(100, LIMITS.max_steps))
     rule: str = word("steepest", STEP_RULES)
@@ -64,13 +65,23 @@ class Settings:
     @property
     def ball(self) -> Norm:
         """The norm that is used: the chosen one, unless the attack does not know it or the picture is too large."""
-        known = [norm for norm in self.info.norms if not (self.whole and norm in ("l1", "l0"))]
-        return self.norm if self.norm in known else known[0]
+        known = [key for key in self.info.norms if NORMS[key].whole or not self.whole]
+        return NORMS[self.norm if self.norm in known else known[0]]
+
+    @property
+    def eps_field(self) -> str:
+        """The name of the setting that holds ε of the norm that is used."""
+        return EPS_FIELDS[self.ball.key]
+
+    @property
+    def shown_eps(self) -> float:
+        """ε in the norm's own unit."""
+        return float(getattr(self, self.eps_field))
 
     @property
     def radius(self) -> float:
         """ε in pixel units; in L0, a number of pixels."""
-        return {"linf": self.eps / 255, "l2": self.eps2, "l1": self.eps1, "l0": float(self.eps0)}[self.ball]
+        return self.ball.radius(self.shown_eps)
 
     @property
     def step_size(self) -> float | None:
@@ -86,16 +97,7 @@ PRESETS = {
     "panda → gibbon": {"image": "giant_panda", "target": 368, "eps": 2, "steps": 10},
 }
 GROUPS = {"lecture": "Lecture", "stronger": "Stronger", "black box": "Black box"}
-SWEEP = {
-    "linf": (1.0, 2.0, 4.0, 8.0, 16.0),
-    "l2": (0.5, 1.0, 2.0, 4.0, 8.0),
-    "l1": (10.0, 20.0, 40.0, 80.0, 160.0),
-    "l0": (50.0, 100.0, 200.0, 400.0, 800.0),
-}
 VIEWS, SEEN = 8, 32  # random views in each step of an attack that is to survive them; how many judge it
-UNITS = {"linf": "ε in 1/255", "l2": "ε (L2)", "l1": "ε (L1)", "l0": "ε in pixels"}
-
-
 page = Controls("lab", Settings)
 
 

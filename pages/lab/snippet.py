@@ -2,10 +2,9 @@
 
 import inspect
 
+from adv_core.norms import NORMS, Norm
 from adv_core.serving.engine.attack import Request
 from pages.widgets.photograph import OWN
-
-_SETS = {"linf": "Linf", "l2": "L2", "l1": "L1", "l0": "L0"}
 
 
 def snippet(request: Request, photo: str, *, whole: bool = False, device: str = "cpu", threads: int = 2) -> str:
@@ -22,19 +21,20 @@ def snippet(request: Request, photo: str, *, whole: bool = False, device: str = 
     info = request.info
     assert info is not None
     file = "my_photo.png" if photo == OWN else f"assets/photos/{photo}.jpg"
-    objective = _objective(request)
-    eps = "math.inf" if info.minimal else _number(request.eps[0], request.norm)
-    places = {"set": f"{_SETS[request.norm]}({eps})", "objective": objective, "y": "y"}
+    objective, norm = _objective(request), NORMS[request.norm]
+    ball = norm.ball.__name__
+    eps = "math.inf" if info.minimal else _number(request.eps[0], norm)
+    places = {"set": f"{ball}({eps})", "objective": objective, "y": "y"}
     seen = f"Transformed(clf, CAMERA, samples={request.views}, seed={request.seed})" if request.views else "clf"
     arguments = [seen, "x", *(places[name] for name in info.arguments)]
     defaults = inspect.signature(info.solver).parameters
     for name, value in request.options.items():
         if value != defaults[name].default:
             number = isinstance(value, float) and request.step == "steepest"
-            arguments.append(f"{name}={_number(value, request.norm) if number else repr(value)}")
+            arguments.append(f"{name}={_number(value, norm) if number else repr(value)}")
     solver = info.solver.__name__
     names = [solver, "run", "load_classifier", "open_image"]
-    names += [_SETS[request.norm]] * ("set" in info.arguments) + [objective.split("(")[0]] * (objective in arguments)
+    names += [ball] * ("set" in info.arguments) + [objective.split("(")[0]] * (objective in arguments)
     return f'''# Run it in the project's folder, with its environment: .venv/bin/python program.py
 {"import math" + chr(10) if "math" in "".join(arguments) else ""}from pathlib import Path
 
@@ -66,10 +66,10 @@ def _objective(request: Request) -> str:
     return f"TargetedDifference(y, {target})" if request.objective == "difference" else f"Targeted({target})"
 
 
-def _number(value: object, norm: str) -> str:
+def _number(value: object, norm: Norm) -> str:
     """k / 255 where that is exactly the number, as people write it."""
     assert isinstance(value, float)
-    if norm == "linf":
+    if norm.scale == 255:
         for levels in (float(round(value * 255)), round(value * 255, 6)):
             if levels / 255 == value:
                 return f"{levels:g} / 255"

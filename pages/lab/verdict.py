@@ -54,7 +54,7 @@ def _judge(settings: Settings, label: int, frames: list[Frame], changed: int, us
     if (now == settings.target) if targeted else (now != label):
         how = ""
         if info.minimal:
-            how = f" This needed ε = {size_text(settings.ball, frames[-1])}, the smallest that was found."
+            how = f" This needed ε = {settings.ball.text(float(frames[-1].size[0]))}, the smallest that was found."
         elif "queries" in info.options:
             how = f" It took {frames[-1].index + 1} questions to the network, and no gradient."
         return Verdict("success", f"**Fooled.** {said} instead of **{name[label]}**.{how}")
@@ -100,21 +100,6 @@ def _judge(settings: Settings, label: int, frames: list[Frame], changed: int, us
         return Verdict("info", f"Not yet a **{name[settings.target]}**. {said}.{why}")
     more = "PGD finds more than one step does, or raise ε." if not info.is_iterative else "Raise ε."
     return Verdict("info", f"The network still says **{name[label]}**: this picture needs more than this ε. {more}")
-
-
-def size_text(norm: str, frame: Frame) -> str:
-    """‖δ‖ of a frame's first row for people, in the norm's own unit."""
-    size = float(frame.size[0])
-    return radius_text(norm, size)
-
-
-def radius_text(norm: str, radius: float) -> str:
-    """A radius for people: "4/255", "3 (L2)", "200 pixels"."""
-    if norm == "linf":
-        return f"{radius * 255:.3g}/255"
-    if norm == "l0":
-        return f"{radius:.0f} pixels"
-    return f"{radius:.3g} ({'L2' if norm == 'l2' else 'L1'})"
 
 
 def _vanished(frames: list[Frame]) -> bool:

@@ -15,9 +15,9 @@ from torch import Tensor
 from adv_core.attacks.catalogue import ATTACKS
 from adv_core.attacks.info import AttackInfo
 from adv_core.attacks.step import Step
-from adv_core.norms import Norm
+from adv_core.norms import NORMS, NormKey
 from adv_core.objectives import LogitsRatio, Margin, Objective, Targeted, TargetedDifference, Untargeted
-from adv_core.perturbation_sets import L0, L1, L2, Ball, Linf, Masked, PerturbationSet, per_row
+from adv_core.perturbation_sets import Masked, PerturbationSet, per_row
 from adv_core.serving.engine.work import Work
 from adv_core.serving.limits import LIMITS, Limits
 
@@ -56,7 +56,7 @@ class Request(Work["Frame"]):
     width: int
     classifier: str
     attack: str = "none"
-    norm: Norm = "linf"
+    norm: NormKey = "linf"
     eps: tuple[float, ...] = (0.0,)
     objective: Literal["ce", "difference", "margin", "dlr"] = "ce"
     label: int = 0
@@ -130,7 +130,7 @@ class Request(Work["Frame"]):
         """
         if self.attack not in ("none", "noise", "slice", "views") and self.info is None:
             raise ValueError(f"there is no attack {self.attack!r}")
-        if self.norm not in _BALLS or (self.info and self.norm not in self.info.norms):
+        if self.norm not in NORMS or (self.info and self.norm not in self.info.norms):
             raise ValueError(f"{self.attack} does not know the norm {self.norm!r}")
         if self.objective not in ("ce", "difference", "margin", "dlr") or self.step not in ("steepest", "gradient"):
             raise ValueError("an unknown objective or step")
@@ -239,16 +239,14 @@ class Frame:
         return np.asarray(shifted / shifted.sum(1, keepdims=True))
 
 
-_BALLS: dict[str, type[Ball]] = {"linf": Linf, "l2": L2, "l1": L1, "l0": L0}
-
-
 def ball_of(*requests: Request) -> PerturbationSet:
     """Δ of requests that are computed together; for attacks that look for the smallest δ, a ball without a limit."""
     first = requests[0]
     eps = [eps for request in requests for eps in request.eps]
-    ball = _BALLS[first.norm](torch.tensor(eps, dtype=torch.float64) if len(eps) > 1 else eps[0])
+    kind = NORMS[first.norm].ball
+    ball = kind(torch.tensor(eps, dtype=torch.float64) if len(eps) > 1 else eps[0])
     if first.info and first.info.minimal:
-        ball = _BALLS[first.norm](math.inf)
+        ball = kind(math.inf)
     return Masked(ball, torch.from_numpy(first.allowed)) if first.mask else ball
 
 

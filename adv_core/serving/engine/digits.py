@@ -12,15 +12,14 @@ from adv_core.attacks.pgd import pgd
 from adv_core.attacks.step import run
 from adv_core.datasets import Digits, Split, mnist
 from adv_core.networks.digit_network import DigitNetwork, checkpoint, names, unpack
+from adv_core.norms import NORMS, NormKey
 from adv_core.objectives import Untargeted
-from adv_core.perturbation_sets import L2, Linf
 from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.training import wrong_at
 
 MAX_CURVE = 1000  # test digits of one curve
 
-_BALLS = {"linf": Linf, "l2": L2}
 # A checkpoint by its name, or the packed weights of a network that was trained here.
 Model = str | bytes
 
@@ -66,7 +65,7 @@ class ErrorCurve(Task[CurvePoint]):
 
     model: Model = field(repr=False)
     eps: tuple[float, ...]
-    norm: str = "linf"
+    norm: NormKey = "linf"
     steps: int = 20
     images: int = 200
 
@@ -80,7 +79,7 @@ class ErrorCurve(Task[CurvePoint]):
 
     def check(self, limits: Limits = LIMITS) -> None:
         check_model(self.model)
-        if self.norm not in _BALLS:
+        if self.norm not in ("linf", "l2"):
             raise ValueError(f"no curve for the norm {self.norm!r}")
         if not 1 <= self.images <= MAX_CURVE or not 0 <= self.steps <= limits.max_steps or len(self.eps) > 40:
             raise ValueError("that curve is too long")
@@ -99,7 +98,7 @@ class ErrorCurve(Task[CurvePoint]):
             yield CurvePoint(eps, float(wrong.float().mean()))
 
     def _fooled(self, network: DigitNetwork, x: Tensor, labels: Tensor, eps: float) -> Tensor:
-        ball, alpha = _BALLS[self.norm](eps), 2.5 * eps / max(self.steps, 1)
+        ball, alpha = NORMS[self.norm].ball(eps), 2.5 * eps / max(self.steps, 1)
         attack = pgd(network, x, ball, Untargeted(labels), steps=self.steps, step_size=alpha, quantize=False)
         return wrong_at(network, run(attack, keep_steps=False).adversarial, labels)
 

@@ -10,10 +10,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import categories
 from adv_core.images import amplify
-from adv_core.norms import Norm
+from adv_core.norms import NORMS, NormKey
 from adv_core.serving.engine.attack import Request
 from pages.lessons.threat_models.eye import visibility
-from pages.lessons.threat_models.settings import NORMS, STEPS, VALUES, page
+from pages.lessons.threat_models.settings import STEPS, VALUES, page
 from pages.widgets.lesson import table
 from pages.widgets.live import follow, job_for
 from pages.widgets.stage import percent, picture_uri
@@ -23,7 +23,7 @@ from pages.widgets.stage import percent, picture_uri
 class Filled:
     """A ball, and the worst δ that was found in it."""
 
-    norm: Norm
+    norm: NormKey
     radius: float  # in pixel units
     before: np.ndarray  # (H, W, 3) uint8
     after: np.ndarray
@@ -41,10 +41,10 @@ class Filled:
     @property
     def radius_text(self) -> str:
         """The radius for people: "8/255" or "3.04"."""
-        return f"{self.radius * 255:.3g}/255" if self.norm == "linf" else f"{self.radius:.3g}"
+        return f"{self.radius * 255:.3g}/255" if NORMS[self.norm].scale == 255 else f"{self.radius:.3g}"
 
     @cached_property
-    def sizes(self) -> dict[Norm, float]:
+    def sizes(self) -> dict[NormKey, float]:
         """‖δ‖ in each norm, in pixel units."""
         flat = self.delta.ravel() / 255
         return {
@@ -59,7 +59,7 @@ class Filled:
         return visibility(self.before, self.after)
 
 
-def fill(base: Request, norm: Norm, radius: float) -> Filled:
+def fill(base: Request, norm: NormKey, radius: float) -> Filled:
     """The worst δ that PGD finds in a ball; ends the page where the engine cannot."""
     job = job_for(f"ball {norm}", replace(base, attack="pgd", norm=norm, eps=(radius,), steps=STEPS))
     frames = follow(job)
@@ -118,11 +118,11 @@ def show_balls(base: Request) -> list[Filled]:
 
 def show_ball(each: Filled, column: DeltaGenerator, label: int) -> None:
     name = categories()[each.label]
-    column.markdown(f"**{NORMS[each.norm]}**, ε = {each.radius_text}")
+    column.markdown(f"**{NORMS[each.norm].title}**, ε = {each.radius_text}")
     column.image(
         picture_uri(each.after),
         width="stretch",
-        alt=f"The photograph with the worst δ of the {NORMS[each.norm]} ball; the network sees {name}",
+        alt=f"The photograph with the worst δ of the {NORMS[each.norm].title} ball; the network sees {name}",
     )
     column.image(
         picture_uri(amplify((each.delta / 255).astype(np.float32).transpose(2, 0, 1), 10)),
@@ -158,7 +158,7 @@ def show_sizes(found: Sequence[Filled]) -> None:
             f"{('red', 'green', 'blue')[channel]}, from {first.before[place]} to {first.after[place]}. So ‖δ‖∞ = "
             f"{abs(int(delta[place]))}/255 = {first.sizes['linf']:.4f}."
         )
-    head = ["", *(f"δ of the {NORMS[each.norm]} ball" for each in found)]
+    head = ["", *(f"δ of the {NORMS[each.norm].title} ball" for each in found)]
     rows = [
         ["‖δ‖∞ = max ∣δᵢ∣", *(f"{each.sizes['linf'] * 255:.0f}/255" for each in found)],
         ["‖δ‖₂ = √Σδᵢ²", *(f"{each.sizes['l2']:.3g}" for each in found)],

@@ -9,11 +9,12 @@ import streamlit as st
 from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.images import fit
 from adv_core.landscape import line_order, outline
+from adv_core.norms import NORMS
 from adv_core.serving.engine.attack import Frame, Request
 from pages.lessons.threat_models.balls import Filled, says, show_balls
 from pages.lessons.threat_models.charts import decision_map, draws_chart
 from pages.lessons.threat_models.seeing import show_test
-from pages.lessons.threat_models.settings import DASHES, DRAWS, NORMS, PLACES, SIDE, SIZE, VALUES, Settings, page
+from pages.lessons.threat_models.settings import BALLS, DASHES, DRAWS, PLACES, SIDE, SIZE, VALUES, Settings, page
 from pages.lessons.threat_models.texts import questions
 from pages.widgets.canvas import canvas
 from pages.widgets.charts import PALETTE
@@ -105,8 +106,8 @@ def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> Non
         "ball",
         st.segmented_control,
         "Which ball",
-        list(NORMS),
-        format_func=NORMS.get,
+        BALLS,
+        format_func=lambda key: NORMS[key].title,
         required=True,
         on_change=_ask_anew,
     )
@@ -114,8 +115,8 @@ def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> Non
     told = guess(
         page,
         "guess",
-        f"Here are {DRAWS} random δ of norm ‖δ‖ = ε = {ball.radius_text} ({NORMS[ball.norm]}; rounding to 8 bits may "
-        f"make them a little shorter), and one adversarial δ from the same ball. **How many of the {DRAWS} random ones "
+        f"Here are {DRAWS} random δ of norm ‖δ‖ = ε = {ball.radius_text} ({NORMS[ball.norm].title}; rounding to 8 bits "
+        f"may make them a little shorter), and one adversarial δ from the same ball. **How many of the {DRAWS} random ones "
         f"make the network say something else than “{categories()[label]}”?**",
         start=DRAWS // 2,
     )
@@ -191,7 +192,7 @@ def show_map(base: Request, found: Sequence[Filled]) -> None:
     balls = []
     for each in found:
         a, b = outline(each.norm, each.radius, VALUES)  # type: ignore[arg-type]
-        balls.append((NORMS[each.norm], (255 * a).tolist(), (255 * b).tolist(), DASHES[each.norm]))
+        balls.append((NORMS[each.norm].title, (255 * a).tolist(), (255 * b).tolist(), DASHES[each.norm]))
     with st.container(key="map", width=520):
         slot, note = st.empty(), st.empty()
 

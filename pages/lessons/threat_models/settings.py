@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adv_core.classifiers import DEFAULT, info_of
-from adv_core.norms import Norm
+from adv_core.norms import NormKey
 from pages.lessons.threat_models.eye import LONGEST
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS
 from pages.widgets.query import number, sequence, solved, word
 
 STEPS, DRAWS, SIDE = 10, 100, 25
-NORMS: dict[Norm, str] = {"linf": "L∞", "l2": "L2", "l1": "L1"}
+BALLS: tuple[NormKey, ...] = ("linf", "l2", "l1")
 PLACES = {
     "everywhere": "everywhere",
     "sticker": "a sticker",
@@ -19,7 +19,7 @@ PLACES = {
     "background": "the background only",
     "own": "draw it",
 }
-DASHES: dict[Norm, Sequence[int]] = {"linf": (1, 0), "l2": (8, 4), "l1": (2, 3)}
+DASHES: dict[NormKey, Sequence[int]] = {"linf": (1, 0), "l2": (8, 4), "l1": (2, 3)}
 SIZE = info_of(DEFAULT).input_size
 VALUES = 3 * SIZE * SIZE
 
@@ -33,7 +33,7 @@ class Settings:
     place: str = word("sticker", PLACES)
     room: int = number(128, 0, 255)
     guess: int = number(-1, -1, DRAWS)
-    ball: Norm = word("linf", NORMS)
+    ball: NormKey = word("linf", BALLS)
     seed: int = number(0, 0, 9999)
     answers: str = sequence("01", LONGEST)
     done: str = solved("abcde")
