@@ -17,7 +17,7 @@ test: .venv/test-ready $(if $(REQUIRE_RAY),.venv/cluster-ready) lint
 lint: .venv/test-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy adv_core
+	$(BIN)/mypy adv_core pages
 
 cluster: .venv/cluster-ready
 

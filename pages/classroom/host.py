@@ -305,9 +305,14 @@ def ask_the_class(store: Store, room: Room) -> None:
     live_poll(store, room)
     with st.expander("A new question", expanded=store.latest_poll(room) is None, icon=":material/help:"):
         kind = st.segmented_control(
-            "Question", list(QUESTIONS), format_func=QUESTIONS.get, default="which", required=True, key="host_kind"
+            "Question",
+            list(QUESTIONS),
+            format_func=QUESTIONS.__getitem__,
+            default="which",
+            required=True,
+            key="host_kind",
         )
-        chosen = st.selectbox("About", list(PHOTOS), format_func=PHOTOS.get, key="host_about")
+        chosen = st.selectbox("About", list(PHOTOS), format_func=PHOTOS.__getitem__, key="host_about")
         eps = st.slider("ε of the perturbation, in 1/255", 0 if kind == "what" else 1, 16, 3, key=f"host_eps_{kind}")
         st.caption(
             "PGD, ten steps, on the room's network. With ε = 0 the picture stays as it is."
@@ -376,7 +381,7 @@ def keep_order(store: Store, room: Room) -> None:
             somebody = st.selectbox(
                 "Somebody whose nickname or picture shall not be here",
                 list(people),
-                format_func=people.get,
+                format_func=people.__getitem__,
                 index=None,
                 placeholder="Nobody",
                 key="host_somebody",

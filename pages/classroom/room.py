@@ -1,6 +1,7 @@
 """The students' page: join a room, hand in a picture, see the board, answer questions."""
 
 import html
+from typing import Any
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlencode
@@ -105,13 +106,14 @@ def lab_link(challenge: Challenge) -> str | None:
     pixels = challenge.rule == "pixels"
     aimed = challenge.target is not None
     most = limits(lab.Settings, "eps0" if pixels else "eps")[1]
+    room_eps: dict[str, Any] = {"eps0" if pixels else "eps": int(min(challenge.most, most))}
     settings = lab.Settings(
         image=challenge.sample,
         model=challenge.classifier,
         attack="targeted" if aimed else "pgd",
         target=challenge.target if challenge.target is not None else lab.Settings.target,
         norm="l0" if pixels else "linf",
-        **{"eps0" if pixels else "eps": int(min(challenge.most, most))},
+        **room_eps,
     )
     return f"{base()}?{urlencode(to_query(settings))}"
 

@@ -135,7 +135,7 @@ def attack_menu() -> None:
         st.segmented_control(
             "Kind of attack",
             list(GROUPS),
-            format_func=GROUPS.get,
+            format_func=GROUPS.__getitem__,
             key="lab_group",
             on_change=choose_group,
             required=True,
@@ -201,6 +201,11 @@ def epsilon() -> None:
         st.button("Find the smallest ε that fools", on_click=find_smallest, key="find_smallest")
 
 
+def retry_download(model: str) -> None:
+    """Forget that the download failed."""
+    state.fetch_failed.pop(model, None)
+
+
 def ensure_weights(settings: Settings) -> Settings:
     """Download the chosen network if it is not here; without a network, say so and go on with the default."""
     info = info_of(settings.model)
@@ -218,5 +223,5 @@ def ensure_weights(settings: Settings) -> Settings:
             bar.empty()
             failed[settings.model] = str(error)
     st.warning(f"{failed[settings.model]} Meanwhile {info_of(DEFAULT).title} answers.", icon=":material/cloud_off:")
-    st.button("Try the download again", on_click=failed.pop, args=(settings.model, None))
+    st.button("Try the download again", on_click=retry_download, args=(settings.model,))
     return replace(settings, model=DEFAULT)

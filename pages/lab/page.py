@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -10,7 +11,7 @@ from PIL import Image
 from adv_core.classifiers import categories, info_of
 from adv_core.images import amplify, fit, shrink, to_png
 from adv_core.perturbation_sets import L2, Linf
-from adv_core.serving.engine.attack import SHOWN_SIDE, Frame, Request, thin
+from adv_core.serving.engine.attack import SHOWN_SIDE, Frame, LossKey, Request, thin
 from adv_core.serving.engine.process import default_engine
 from adv_core.serving.limits import LIMITS
 from pages.lab.controls import apply, ensure_weights, knobs, preset, sidebar, surprise, use_found
@@ -45,12 +46,12 @@ def display(pixels: np.ndarray) -> np.ndarray:
 def attack_request(settings: Settings, base: Request, label: int) -> Request:
     """The settings as the engine's request. What the attack does not know stays at its default: equal runs, one job."""
     info = settings.info
-    objective = settings.loss
+    objective: LossKey = settings.loss
     if objective in ("difference", "dlr") and settings.targeted and settings.target == label:
         objective = "ce"  # L(y) - L(y) is nothing to climb; the page says that the target is the present class
     if objective == "difference" and not settings.targeted:
         objective = "ce"
-    chosen = {
+    chosen: dict[str, Any] = {
         "steps": settings.steps,
         "step_size": settings.step_size,
         "step": settings.rule,

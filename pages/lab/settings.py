@@ -6,12 +6,13 @@ from adv_core.attacks.catalogue import ATTACKS
 from adv_core.attacks.info import AttackInfo
 from adv_core.classifiers import REGISTRY
 from adv_core.norms import NORMS, Norm, NormKey
+from adv_core.serving.engine.attack import LossKey
 from adv_core.serving.limits import LIMITS
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS, class_named
 from pages.widgets.query import number, word
 
-LOSSES = {
+LOSSES: dict[LossKey, str] = {
     "ce": "cross-entropy",
     "difference": "L(y) − L(target)",
     "margin": "margin of the logits",
@@ -40,7 +41,7 @@ class Settings:
     eps2: float = number(NORMS["l2"].start, *NORMS["l2"].bounds)
     eps1: float = number(NORMS["l1"].start, *NORMS["l1"].bounds)
     eps0: int = number(NORMS["l0"].start, *NORMS["l0"].bounds)
-    loss: str = word("ce", LOSSES)
+    loss: LossKey = word("ce", LOSSES)
     steps: int = number(min(40, LIMITS.max_steps), 1, min(100, LIMITS.max_steps))
     rule: str = word("steepest", STEP_RULES)
     alpha: float = number(0.0, 0, 1000)

@@ -21,6 +21,7 @@ from adv_core.perturbation_sets import Masked, PerturbationSet, per_row
 from adv_core.serving.engine.work import Work
 from adv_core.serving.limits import LIMITS, Limits
 
+LossKey = Literal["ce", "difference", "margin", "dlr"]
 SHOWN_SIDE = 512  # a larger picture is thinned out on the way
 MAX_SIDE = 41  # of a slice
 MAX_VIEWS = 16
@@ -58,7 +59,7 @@ class Request(Work["Frame"]):
     attack: str = "none"
     norm: NormKey = "linf"
     eps: tuple[float, ...] = (0.0,)
-    objective: Literal["ce", "difference", "margin", "dlr"] = "ce"
+    objective: LossKey = "ce"
     label: int = 0
     target: int | None = None
     steps: int = 40

@@ -343,7 +343,7 @@ def follow_certified(slot: DeltaGenerator, note: DeltaGenerator) -> None:
             width="stretch",
             height=300,
             alt="Certified accuracy against the radius: "
-            + ", ".join(f"{name}: {share(np.mean(np.array(r) > 0.5))} at 0.5" for name, _, r in lines if r),
+            + ", ".join(f"{name}: {share(float(np.mean(np.array(r) > 0.5)))} at 0.5" for name, _, r in lines if r),
         )
 
     for sigma in SIGMAS:

@@ -82,7 +82,11 @@ class Scene:
 
     def run(self, **changes: Any) -> Path:
         """PGD as the controls say, but for the changes."""
-        asked = {"step_size": self.settings.alpha, "steps": self.settings.steps, "projected": self.settings.projected}
+        asked: dict[str, Any] = {
+            "step_size": self.settings.alpha,
+            "steps": self.settings.steps,
+            "projected": self.settings.projected,
+        }
         delta_set = ball(self.settings.ball, self.settings.eps)
         return path(self.classifier, self.x, delta_set, self.label, **(asked | changes))
 

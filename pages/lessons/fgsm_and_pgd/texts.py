@@ -47,7 +47,7 @@ def questions() -> list[Choice | Number]:
                 "to ε, too."
                 if abs(given - early) <= 0.05 * early
                 else f"That is ε/‖∇L‖₂: right for an L2 ball. Here each component has to reach {eps:g}."
-                if abs(given - eps / float(np.hypot(*shown))) <= 0.05 * given
+                if abs(given - eps / float(np.hypot(shown[0], shown[1]))) <= 0.05 * given
                 else "The sign throws sizes away. By sizes alone, how large must α be?"
                 if given <= 1
                 else f"Each component of α·∇L has to reach at least {eps:g}. Which one is last?"

@@ -316,7 +316,7 @@ def follow_accept(slots: tuple[DeltaGenerator, DeltaGenerator], fooling: np.ndar
     groups = [[(named(int(p.argmax())), float(p.max())) for p in each.probabilities] for each in (real, false)]
     let_in, slipped = (sum(p >= threshold for _, p in group) for group in groups)
     chart.vega_lite_chart(
-        accept_chart(*groups, threshold),
+        accept_chart(groups[0], groups[1], threshold),
         width="stretch",
         height=190,
         alt=f"At {page.value.accept} %, {let_in} of {len(PHOTOS)} photographs and {slipped} of {EIGHT} fooling images "

@@ -248,7 +248,7 @@ def show_robust(settings: Settings, standard: LinearClassifier) -> LinearClassif
 def show_lecture(settings: Settings) -> None:
     st.subheader("5 · The lecture's numbers, and ours", anchor=False)
     slot = st.empty()
-    rows = [("**the lecture**", "0.0004", "0.845", "0.025")]
+    rows: list[tuple[str, ...]] = [("**the lecture**", "0.0004", "0.845", "0.025")]
     seeds = (*SEEDS, *([settings.seed] if settings.seed not in SEEDS else []))
     for seed in seeds:
         cases = ((0.0, 0.0), (0.0, LECTURE_EPS), (LECTURE_EPS, LECTURE_EPS))

@@ -116,8 +116,8 @@ def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> Non
         page,
         "guess",
         f"Here are {DRAWS} random δ of norm ‖δ‖ = ε = {ball.radius_text} ({NORMS[ball.norm].title}; rounding to 8 bits "
-        f"may make them a little shorter), and one adversarial δ from the same ball. **How many of the {DRAWS} random ones "
-        f"make the network say something else than “{categories()[label]}”?**",
+        "may make them a little shorter), and one adversarial δ from the same ball. "
+        f"**How many of the {DRAWS} random ones make the network say something else than “{categories()[label]}”?**",
         start=DRAWS // 2,
     )
     page.into_address()
