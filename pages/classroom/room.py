@@ -1,9 +1,9 @@
 """The students' page: join a room, hand in a picture, see the board, answer questions."""
 
 import html
-from typing import Any
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
