@@ -9,6 +9,7 @@ from adv_core.attacks import (
     carlini_wagner,
     deepfool,
     fgsm,
+    hop_skip_jump,
     mi_fgsm,
     pgd,
     smallest_epsilon,
@@ -30,5 +31,6 @@ ATTACKS: dict[str, AttackInfo] = {
         carlini_wagner.CARLINI_WAGNER,
         smallest_epsilon.SMALLEST_EPSILON,
         square.SQUARE,
+        hop_skip_jump.HOP_SKIP_JUMP,
     )
 }
