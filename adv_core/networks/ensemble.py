@@ -10,7 +10,7 @@ class Ensemble(nn.Module):
     """The mean of several classifiers' log-probabilities: pixels (N, 3, H, W) -> (N, K).
 
     The cross-entropy of what it returns, -q_y, is the mean of the classifiers' cross-entropies; climb it with
-    `transforms.ExpectedUntargeted` or `ExpectedTargeted`, which do not normalise it once more. (Liu, Chen, Liu & Song,
+    `objectives.ExpectedUntargeted` or `ExpectedTargeted`, which do not normalise it once more. (Liu, Chen, Liu & Song,
     "Delving into Transferable Adversarial Examples", ICLR 2017, arXiv:1611.02770, average probabilities instead, where
     a network that is fooled already hardly has a gradient.)
 

@@ -1,7 +1,7 @@
 """What one replica of the cluster does: a `LocalEngine` of its own, whose frames go back as a stream.
 
 Batches, fair turns, short work first, and the sentences for what fails are the local engine's: there is one
-implementation of them. This module knows nothing of Ray; `engine_ray` puts it there. What travels is packed here, as
+implementation of them. This module knows nothing of Ray; `cluster` puts it there. What travels is packed here, as
 plain bytes: an array that Ray unpacks is a view into its store on that machine, and would keep it from being freed.
 """
 

@@ -1,6 +1,6 @@
 """What the engine computes, as data: the contract between a page, the engine and the mathematics.
 
-An attack on a picture is a `request.Request`. Whatever else a lesson computes with a network is a `Task`: plain values
+An attack on a picture is an `attack.Request`. Whatever else a lesson computes with a network is a `Task`: plain values
 in, records out, one after the other. Either way equal work is done once, shared with whoever asks for the same, takes
 its turn among everybody's, and stops when nobody looks any more.
 """
