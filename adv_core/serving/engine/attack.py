@@ -45,7 +45,7 @@ class Request(Work["Frame"]):
         step_size: None takes the default that follows from ε and steps.
         steps, step, random_start, restarts, queries, seed: options of the solvers that know them.
         draws: how many random δ "noise" tries, one after the other; how many views "views" takes.
-        views: random views (`transforms.expectation.CAMERA`) over which PGD's objective is averaged in every step; 0 for none. The
+        views: random views (`CAMERA`) over which PGD's objective is averaged in every step; 0 for none. The
             frames tell what the classifier says of the picture itself.
         side: points along each side of a slice.
         mask: where δ may live, as packed bits, row by row (see `with_mask`); empty for everywhere.
