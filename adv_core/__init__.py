@@ -1,10 +1,5 @@
 """The mathematics of adversarial examples: δ* = argmax over δ in Δ of L(y, f(x + δ)), one module a symbol."""
 
-import os
-
-# Before torch is imported. With the default, idle OpenMP threads spin and starve everybody else on shared cores.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 from adv_core.attacks import (
     AttackResult,
     InputGradient,
@@ -29,7 +24,6 @@ from adv_core.classifiers import (
     load_classifier,
 )
 from adv_core.images import ImageError, open_image
-from adv_core.memory import keep_freed_memory
 from adv_core.minimum_norm import carlini_wagner, deepfool, smallest_epsilon
 from adv_core.objectives import (
     Custom,
@@ -42,8 +36,6 @@ from adv_core.objectives import (
 )
 from adv_core.perturbation_sets import L0, L1, L2, Box, Linf, Masked, PerturbationSet
 from adv_core.transforms import ExpectedTargeted, ExpectedUntargeted, Transformed
-
-keep_freed_memory()
 
 __all__ = [
     "L0",
