@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint cluster bench bench-peers bench-classroom bench-cluster bench-rooms clean
+.PHONY: run test lint cluster bench bench-peers bench-classroom bench-cluster bench-rooms bench-threads clean
 .DELETE_ON_ERROR:
 
 run: .venv/app-ready
@@ -42,8 +42,16 @@ bench-peers: .venv/app-ready bench/requirements-peers.txt
 		"import sysconfig; print(sysconfig.get_paths()['purelib'])")/app.pth"
 	.venv-peers/bin/python -m bench.peers
 
+# Beside the app, too: ONNX Runtime only borrows its torch.
+bench-threads: .venv/app-ready bench/requirements-onnx.txt
+	test -x .venv-onnx/bin/python || $(PYTHON) -m venv .venv-onnx
+	.venv-onnx/bin/python -m pip install --disable-pip-version-check -q --no-deps -r bench/requirements-onnx.txt
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_paths()['purelib'])" > "$$(.venv-onnx/bin/python -c \
+		"import sysconfig; print(sysconfig.get_paths()['purelib'])")/app.pth"
+	.venv-onnx/bin/python -m bench.threads
+
 clean:
-	rm -rf .venv .venv-peers
+	rm -rf .venv .venv-peers .venv-onnx
 
 # The stamps make the second call quick: pip runs again only when a requirements file changed.
 .venv/app-ready: requirements.txt

@@ -1,5 +1,9 @@
 """Adversarial Lab: `streamlit run app.py`. Pages live in `pages/`, mathematics in `adv_core`."""
 
+import startup
+
+startup.prepare()  # before anything imports torch
+
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,10 +1,5 @@
 """The mathematics of adversarial examples: δ* = argmax over δ in Δ of L(y, f(x + δ)), one module a symbol."""
 
-import os
-
-# Before torch is imported. With the default, idle OpenMP threads spin and starve everybody else on shared cores.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 from adv_core.attacks.apgd import apgd
 from adv_core.attacks.ascent import default_step_size
 from adv_core.attacks.carlini_wagner import carlini_wagner
@@ -36,10 +31,7 @@ from adv_core.objectives import (
     Untargeted,
 )
 from adv_core.perturbation_sets import L0, L1, L2, Box, Linf, Masked, PerturbationSet
-from adv_core.serving.memory import keep_freed_memory
 from adv_core.transforms.expectation import Transformed
-
-keep_freed_memory()
 
 __all__ = [
     "L0",

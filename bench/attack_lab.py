@@ -6,6 +6,10 @@ Each attack is set against the bare loop that it cannot beat: as many forward pa
 input, of the same network. The app's cold start is set against importing torch and streamlit alone.
 """
 
+import startup
+
+startup.prepare()  # as the app does, before torch is imported
+
 import argparse
 import random
 import statistics
@@ -19,7 +23,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-import adv_core  # before torch: it sets how torch's threads wait
 from adv_core import Classifier, Linf, Targeted, Untargeted, fgsm, load_classifier, open_image, pgd, run
 
 PHOTOS = sorted((Path(__file__).parents[1] / "assets" / "photos").glob("*.jpg"))
@@ -105,7 +108,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     repeats = parser.parse_args().repeats
-    assert adv_core
     attack_table(repeats)
     cold_start(repeats)
     success_rates()

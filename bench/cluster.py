@@ -9,6 +9,10 @@ the table gives the median turn. A lone replica has both cores (`ADV_RAY_CPUS=2`
 has one.
 """
 
+import startup
+
+startup.prepare()  # as the app does, before torch is imported
+
 import argparse
 import os
 import secrets

@@ -12,6 +12,10 @@ on the final picture, as the attack maximises it, so that nobody buys speed with
 for this comparison, neither do we.
 """
 
+import startup
+
+startup.prepare()  # as the app does, before torch is imported
+
 import argparse
 import contextlib
 import copy
@@ -30,14 +34,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import adv_core  # before torch: it sets how torch's threads wait
 from adv_core import L2, Classifier, Linf, Targeted, Untargeted, fgsm, open_image, pgd, run
 from adv_core.classifiers import info_of
 from adv_core.networks.fast_network import fast_network
 
 PHOTOS = sorted((Path(__file__).parents[1] / "assets" / "photos").glob("*.jpg"))
 warnings.filterwarnings("ignore")
-assert adv_core
 
 
 @dataclass(frozen=True)

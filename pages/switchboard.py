@@ -6,7 +6,6 @@ visited, takes the files there for all the pages there are: a link to a lesson w
 
 import streamlit as st
 
-# adv_core first: it sets how torch's threads wait, which has to happen before torch is imported.
 from adv_core.serving.memory import Collector, set_aside_what_stays
 from pages.contents import CLASSROOM, LAB, LESSONS
 

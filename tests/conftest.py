@@ -1,5 +1,9 @@
 """What the tests share: the default classifier, and the sample photographs as it sees them."""
 
+import startup
+
+startup.prepare()  # as the app does, before anything imports torch
+
 import os
 import tempfile
 from collections.abc import Callable

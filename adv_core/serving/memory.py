@@ -18,6 +18,9 @@ _KEPT_BYTES = 512 * 2**20
 def keep_freed_memory() -> bool:
     """Let this process keep up to 512 MB of freed memory. Call it before any thread is started.
 
+    A server that computes for long wants it, and calls it at its start. It holds for the whole process, so a library
+    that is imported leaves it alone.
+
     Returns:
         Whether there was something to set; other C libraries than glibc are left as they are.
     """

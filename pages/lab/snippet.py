@@ -38,7 +38,6 @@ def snippet(request: Request, photo: str, *, whole: bool = False, device: str = 
     return f'''# Run it in the project's folder, with its environment: .venv/bin/python program.py
 {"import math" + chr(10) if "math" in "".join(arguments) else ""}from pathlib import Path
 
-import adv_core  # before torch: it sets how torch's threads wait
 import torch
 from adv_core import {", ".join(sorted(names, key=str.lower))}
 from adv_core.images import to_pixels, to_png

@@ -41,7 +41,7 @@ def test_the_image_is_made_of_what_is_there() -> None:
     copied = [
         name for line in lines if line.startswith("COPY ") and "--from" not in line for name in line.split()[1:-1]
     ]
-    assert {"adv_core", "app.py", "assets", "pages", "requirements.txt", ".streamlit"} <= set(copied)
+    assert {"adv_core", "app.py", "startup.py", "assets", "pages", "requirements.txt", ".streamlit"} <= set(copied)
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert all((ROOT / name).exists() for name in {*copied, *allowed})
     assert set(copied) == {name.partition("/")[0] for name in allowed}

@@ -60,6 +60,8 @@ from adv_core.serving.limits import LIMITS, Limits
 APP = "adversarial-lab"
 WINDOW = 12  # long runs of one app that wait in the cluster; the others wait in the app
 CALLS = 64  # of one replica at a time
+# How torch's threads wait: what `startup.py`, beside this package, sets for the app.
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "20000", "KMP_BLOCKTIME": "1"}
 PATIENCE = 60.0  # seconds until a replica begins: it may have to be started first
 GONE = "The machine that computed this has gone. Please try again."
 NOBODY = "No machine of the cluster is free just now. Please try again in a moment."
@@ -181,7 +183,7 @@ def deploy(cluster: Cluster, limits: Limits = LIMITS, wait: bool = True) -> None
         ray_actor_options={
             "num_cpus": cluster.cpus,
             "num_gpus": cluster.gpus,
-            "runtime_env": {"env_vars": {"PYTHONPATH": str(_ROOT)}},  # the same place on every machine
+            "runtime_env": {"env_vars": {"PYTHONPATH": str(_ROOT), **WAITING}},  # the same place on every machine
         },
         max_ongoing_requests=CALLS,
         max_queued_requests=limits.max_queue,

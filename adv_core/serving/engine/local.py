@@ -90,7 +90,7 @@ class LocalEngine(Reception):
         self._models = DeviceNetworks(device)
         self._row_seconds = 0.05  # one row, one step: a first guess, then measured
         self._turn = 0
-        self._alive: set[threading.Thread] = set()
+        self._alive: list[threading.Thread] = []  # the workers, the eldest first
 
     @property
     def device(self) -> str:
@@ -101,10 +101,10 @@ class LocalEngine(Reception):
         return torch.get_num_threads()
 
     def _arrived(self) -> None:
-        self._alive = {worker for worker in self._alive if worker.is_alive()}
+        self._alive = [worker for worker in self._alive if worker.is_alive()]
         while len(self._alive) < self._crew():
             worker = threading.Thread(target=self._serve, name="adv_core engine", daemon=True)
-            self._alive.add(worker)
+            self._alive.append(worker)
             worker.start()
         self._work.notify()
 
@@ -144,7 +144,7 @@ class LocalEngine(Reception):
                     batch.busy, batch = False, None
         finally:  # only if this thread is being killed: nobody shall wait for it in vain
             with self._work:
-                self._alive.discard(threading.current_thread())
+                self._alive = [worker for worker in self._alive if worker is not threading.current_thread()]
                 lost = [] if batch is None else batch.runs
                 if not self._alive:
                     lost = [*lost, *self._waiting, *(run for other in self._batches for run in other.runs)]
@@ -155,10 +155,19 @@ class LocalEngine(Reception):
                 self._work.notify_all()
 
     def _take(self) -> _Batch | None:
-        """The batch whose next step is to be computed, from now on by this worker; None where there is none to take."""
+        """The batch whose next step is to be computed, from now on by this worker; None where there is none to take.
+
+        A batch that is alone is computed by the eldest worker. Each worker has OpenMP threads of its own, as many as it
+        has ever used at a time: if two workers each had one for every core, libgomp would count more threads than cores
+        and let all of them sleep at once (see `startup.py`).
+        """
         self._drop_unwanted()
         self._admit()
         batch = self._next()
+        is_eldest = threading.current_thread() is self._alive[0]
+        if batch is not None and not is_eldest and not any(other.busy for other in self._batches):
+            self._work.notify()  # the eldest worker waits
+            return None
         if batch is not None:
             batch.busy = True
             if any(not other.busy for other in self._batches):

@@ -312,3 +312,12 @@ def test_nothing_stays_alive(classifier: Classifier) -> None:
         assert sum(issubclass(type(thing), Tensor) for thing in gc.get_objects()) <= before
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_forward_pass_alone(classifier: Classifier, batch: int) -> None:
+    plain = classifier.info.load().eval()
+    x = torch.randn(batch, 3, 224, 224)
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            torch.testing.assert_close(classifier.network(x), plain(x), rtol=0, atol=1e-4)

@@ -45,7 +45,10 @@ def test_garbage_is_collected_now_and_then() -> None:
 def test_pages_are_not_cleared_anew_in_a_thread() -> None:
     code = """
 import resource, threading
-import adv_core, torch
+import torch
+from adv_core.serving.memory import keep_freed_memory
+
+is_set = keep_freed_memory()
 
 def work():
     for _ in range(8):
@@ -53,7 +56,7 @@ def work():
         kept = [torch.ones(2**22) for _ in range(6)]  # 16 MB each
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
         del kept
-    print(adv_core.serving.memory.keep_freed_memory(), faults)
+    print(is_set, faults)
 
 thread = threading.Thread(target=work); thread.start(); thread.join()
 """

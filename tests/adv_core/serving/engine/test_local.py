@@ -721,3 +721,29 @@ def test_a_task_gets_no_more_threads_than_it_can_use(monkeypatch: pytest.MonkeyP
     given.clear()
     LocalEngine("cpu", workers=1).compute(Listen(Clip.of(melody(0.5))))
     assert set(given) == {4}
+
+
+class Whereabouts(Slow):
+    """Notes which thread computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[int] = set()
+        self.pause = 0.001
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.threads.add(threading.get_ident())
+        return super().forward(x)
+
+
+def test_a_batch_that_is_alone_is_always_computed_by_the_same_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Whereabouts()
+    monkeypatch.setattr(networks, "load_classifier", lambda *_, **__: network)
+    engine = LocalEngine("cpu", workers=2)
+    for level in range(10):
+        engine.compute(request_for(level, steps=3))
+    assert len(network.threads) == 1
+    jobs = [engine.submit(request_for(level, steps=50 + level)) for level in range(2)]  # two batches
+    for job in jobs:
+        job.result(60)
+    assert len(network.threads) == 2

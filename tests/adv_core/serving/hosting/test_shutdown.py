@@ -20,7 +20,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 from adv_core import engine
-from adv_core.hosting.leaving import Leaving
+from adv_core.serving.hosting.shutdown import Leaving
 from tests.adv_core.slow_work import Slow
 
 folder, seconds = Path(sys.argv[1]), float(sys.argv[2])

@@ -1,0 +1,170 @@
+"""How threads wait, and a forward pass alone: steps a second under two policies, and our network beside ONNX Runtime.
+
+    make bench-threads                       # about six minutes on two cores
+    .venv/bin/python -m bench.threads        # without ONNX Runtime
+
+Steps a second are those of PGD on EfficientNet-Lite0 in the app's engine, for one learner who asks again and again and
+for thirty who ask at once. "Old" is `OMP_WAIT_POLICY=PASSIVE` alone, where threads sleep at once; "new" is what
+`startup.prepare` sets. Every cell is a process of its own, since the variables are read when torch is loaded. Policies
+take turns, once on a machine that does nothing else and once beside two programs that compute without end; the tables
+give medians and the ratio of two neighbours, also its least and greatest. The forward pass is that of the network
+without its normalisation, in inference mode, under the new policy.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import startup
+
+ROOT = Path(__file__).parents[1]
+OLD = {"OMP_WAIT_POLICY": "PASSIVE"}
+BATCHES, LEARNERS = (1, 8, 32), (1, 30)
+
+
+def steps_a_second(learners: int) -> float:
+    """What this process computes for so many learners, each with a picture of their own."""
+    import numpy as np
+
+    from adv_core.serving.engine.attack import Request
+    from adv_core.serving.engine.local import LocalEngine
+    from adv_core.serving.limits import Limits
+
+    steps, turns = 10, 8 if learners == 1 else 1
+    base = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), steps=steps)
+    rng = np.random.default_rng(0)
+    engine = LocalEngine("cpu", Limits(remembered_mib=1))  # nothing is to be answered from memory
+
+    def ask() -> None:
+        pictures = [rng.integers(0, 256, (224, 224, 3), np.uint8) for _ in range(learners)]
+        jobs = [engine.submit(base.with_pixels(pixels), f"s{i}") for i, pixels in enumerate(pictures)]
+        for job in jobs:
+            job.result(300)
+
+    for _ in range(2 if learners == 1 else 1):
+        ask()  # both workers warm up
+    start = time.perf_counter()
+    for _ in range(turns):
+        ask()
+    return turns * learners * (steps + 1) / (time.perf_counter() - start)
+
+
+def forward_passes() -> dict[str, dict[str, float]]:
+    """Milliseconds a picture, by contestant and batch: ours, and ONNX Runtime's where it is installed."""
+    import torch
+
+    from adv_core import load_classifier
+
+    classifier = load_classifier(device="cpu")
+    contestants: dict[str, Callable[[torch.Tensor], object]] = {"ours": classifier.network}
+    if importlib.util.find_spec("onnxruntime") is not None:
+        contestants["ONNX Runtime"] = onnx_runtime(classifier.info.load().eval())
+    found: dict[str, dict[str, float]] = {name: {} for name in contestants}
+    with torch.inference_mode():
+        for batch in BATCHES:
+            x = torch.rand(batch, 3, 224, 224)
+            times: dict[str, list[float]] = {name: [] for name in contestants}
+            for _ in range(6):
+                for name, network in contestants.items():
+                    time.sleep(0.1)  # until the other's threads sleep
+                    network(x)
+                    for _ in range(max(24 // batch, 2)):
+                        start = time.perf_counter()
+                        network(x)
+                        times[name].append(time.perf_counter() - start)
+            for name, taken in times.items():
+                found[name][str(batch)] = statistics.median(taken) / batch * 1e3
+    return found
+
+
+def onnx_runtime(network: "torch.nn.Module") -> "Callable[[torch.Tensor], object]":  # noqa: F821
+    """The network, exported, in a session with the default options."""
+    import onnxruntime
+    import torch
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        file = f"{folder}/network.onnx"
+        torch.onnx.export(
+            network, (torch.rand(1, 3, 224, 224),), file, dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "n"}}
+        )
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    return lambda x: session.run(None, {"x": x.numpy()})
+
+
+def child(what: str, policy: dict[str, str]) -> float | dict[str, dict[str, float]]:
+    """The result of `steps_a_second` ("1", "30") or `forward_passes` ("forward") in a fresh process."""
+    environment = {name: value for name, value in os.environ.items() if name not in startup.WAITING} | policy
+    command = [sys.executable, "-m", "bench.threads", "--child", what]
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    result: float | dict[str, dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+@contextlib.contextmanager
+def busy(programs: int) -> Iterator[None]:
+    """So many programs that compute without end, at normal priority."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(programs)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def policies(rounds: int) -> None:
+    print("| learners | busy programs beside | old, steps/s | new, steps/s | new / old |")
+    print("|---|---|---|---|---|")
+    for programs in (0, 2):
+        for learners in LEARNERS:
+            pairs = []
+            with busy(programs):
+                for turn in range(rounds):
+                    order = (OLD, startup.WAITING) if turn % 2 == 0 else (startup.WAITING, OLD)
+                    seen = [float(child(str(learners), policy)) for policy in order]  # type: ignore[arg-type]
+                    pairs.append(seen if turn % 2 == 0 else seen[::-1])
+            old, new = (statistics.median(column) for column in zip(*pairs, strict=True))
+            ratios = sorted(b / a for a, b in pairs)
+            spread = f"**{statistics.median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+            print(f"| {learners} | {programs} | {old:.1f} | {new:.1f} | {spread} |", flush=True)
+
+
+def forward() -> None:
+    found = child("forward", startup.WAITING)
+    assert isinstance(found, dict)
+    rival = found.get("ONNX Runtime")
+    print("\n| batch | ours, ms a picture | ONNX Runtime | ours / ONNX Runtime |")
+    print("|---|---|---|---|")
+    for batch, ours in found["ours"].items():
+        beside = f"{rival[batch]:.1f} | **{ours / rival[batch]:.2f}**" if rival else "- | -"
+        print(f"| {batch} | {ours:.1f} | {beside} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--child", choices=["1", "30", "forward"], help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        from adv_core.serving.memory import keep_freed_memory
+
+        keep_freed_memory()
+        print(json.dumps(forward_passes() if arguments.child == "forward" else steps_a_second(int(arguments.child))))
+        return
+    policies(arguments.rounds)
+    forward()
+
+
+if __name__ == "__main__":
+    main()
