@@ -294,6 +294,19 @@ class Reception:
             time.sleep(0.05)  # not on the condition: a worker's wake-up call shall not come here
         return not self._runs
 
+    @property
+    def computing(self) -> bool:
+        """Whether anything runs or waits."""
+        return bool(self._runs)
+
+    def forget_unused(self, since: float) -> bool:
+        """Drop what is kept for the next who asks, where nobody has since that moment (of `time.monotonic`).
+
+        Returns:
+            Whether there was anything to drop.
+        """
+        return False
+
     def _job(self, request: Work[R], run: Run, session: str) -> Job[R]:
         job = Job(request, run, self._place, session)
         if not run.done:
@@ -382,6 +395,9 @@ class LocalEngine(Reception):
     @property
     def threads(self) -> int:
         return torch.get_num_threads()
+
+    def forget_unused(self, since: float) -> bool:
+        return self._models.forget_unused(since) | super().forget_unused(since)
 
     def _arrived(self) -> None:
         self._alive = {worker for worker in self._alive if worker.is_alive()}
@@ -571,7 +587,9 @@ class _Models:
     def __init__(self, device: str) -> None:
         self._device = device
         self._classifiers: dict[str, Classifier] = {}
+        self._used: dict[str, float] = {}  # when a classifier was asked for last
         self._gradients: OrderedDict[tuple[object, ...], InputGradient] = OrderedDict()
+        self._looked = 0.0  # when a gradient was asked for last
         self._loading, self._looking = threading.Lock(), threading.Lock()
 
     def classifier(self, name: str) -> Classifier:
@@ -579,6 +597,7 @@ class _Models:
             if name not in self._classifiers:
                 self._classifiers[name] = load_classifier(name, self._device, download=False)
                 set_aside_what_stays()
+            self._used[name] = time.monotonic()
             return self._classifiers[name]
 
     def forget(self) -> None:
@@ -587,6 +606,18 @@ class _Models:
             self._gradients.clear()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    def forget_unused(self, since: float) -> bool:
+        """Drop the classifiers that nobody has asked for since then, but the default one, and the gradients. A run
+        keeps its classifier to its end."""
+        with self._loading, self._looking:
+            old = [name for name in self._classifiers if name != DEFAULT and self._used[name] < since]
+            for name in old:
+                del self._classifiers[name]
+            gradients = bool(self._gradients) and self._looked < since
+            if gradients:
+                self._gradients.clear()
+        return bool(old) or gradients
 
     @property
     def device(self) -> torch.device:
@@ -634,6 +665,7 @@ class _Models:
         self, requests: list[Request], classifier: Classifier, x: Tensor, objective: Objective
     ) -> InputGradient:
         """∂L/∂x does not depend on ε: kept for each picture, so that moving ε costs one forward pass."""
+        self._looked = time.monotonic()
         keys, firsts, row = [], [], 0
         for request in requests:
             digest = hashlib.sha256(request.image).hexdigest()
@@ -776,6 +808,16 @@ def _cluster_engine() -> Engine:
 def drain(seconds: float) -> bool:
     """Let this process's engine come to an end; see `Reception.drain`. True where there is nothing that could run."""
     return _engine.drain(seconds) if isinstance(_engine, Reception) else True
+
+
+def computing() -> bool:
+    """Whether this process's engine has anything to do."""
+    return isinstance(_engine, Reception) and _engine.computing
+
+
+def forget_unused(since: float) -> bool:
+    """Let this process's engine drop what nobody has used since then; see `Reception.forget_unused`."""
+    return isinstance(_engine, Reception) and _engine.forget_unused(since)
 
 
 _probes = itertools.count()

@@ -9,7 +9,8 @@ from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from adv_core.classical import Standing, compare
-from adv_core.datasets import Digits, Split, centred, mnist
+from adv_core.datasets import centred
+from adv_core.digit_tasks import pair as digits
 from adv_core.figures import PALETTE, curve
 from adv_core.figures_mnist import ink, sheet, signed, training_chart
 from adv_core.linear import (
@@ -66,18 +67,17 @@ page = Controls("linear", Settings)
 
 
 @st.cache_resource(show_spinner=False)
-def digits(split: Split) -> Digits:
-    return mnist(split, (0, 1))
+def training_images() -> Tensor:
+    """Zeros and ones as pixels, once for all trainings: one that nobody has watched to its end keeps them."""
+    return digits("train").images
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
 def training(seed: int, against: float = 0.0, box: bool = False) -> Remembered[Epoch]:
     """The lecture's recipe: 10 epochs with steps of 1.0; against δ, 20 epochs with steps of 0.1."""
-    data = digits("train")
+    x, labels = training_images(), digits("train").labels
     epochs, rate = (20, 0.1) if against else (10, 1.0)
-    return Remembered(
-        lambda: train(data.images, data.labels, eps=against, box=box, epochs=epochs, rate=rate, seed=seed)
-    )
+    return Remembered(lambda: train(x, labels, eps=against, box=box, epochs=epochs, rate=rate, seed=seed))
 
 
 def trained(seed: int, against: float = 0.0, box: bool = False) -> LinearClassifier:
@@ -101,7 +101,7 @@ def error_curve(seed: int, against: float, box: bool) -> tuple[list[float], list
 def noise_error(seed: int, eps: float, box: bool) -> float:
     """The error under random ±ε in every pixel, as large as δ* and without its plan."""
     data = digits("test")
-    coins = torch.randint(0, 2, data.images.shape, generator=torch.Generator().manual_seed(seed))
+    coins = torch.randint(0, 2, data.levels.shape, generator=torch.Generator().manual_seed(seed))
     noisy = data.images + eps * signs(coins)
     return error(trained(seed), noisy.clamp(0, 1) if box else noisy, data.labels)
 
@@ -118,13 +118,13 @@ def power_in_box(seed: int, eps: float) -> float:
 @st.cache_data(show_spinner=False)
 def never_inked() -> int:
     """How many pixels are black in every training digit."""
-    return int((digits("train").images.amax(0) == 0).sum())
+    return int((digits("train").levels.amax(0) == 0).sum())
 
 
 @st.cache_data(show_spinner=False, max_entries=500)
 def measured(seed: int, place: int, eps: float, box: bool) -> Evidence:
     data = digits("test")
-    return evidence(trained(seed), data.images[place, None], data.labels[place, None], eps, box=box, seed=seed)
+    return evidence(trained(seed), data[place].images[None], data.labels[place, None], eps, box=box, seed=seed)
 
 
 @st.cache_data(show_spinner=False, max_entries=500)
@@ -135,11 +135,11 @@ def both_means(seed: int, eps: float, box: bool) -> tuple[float, float]:
 
 @st.cache_resource(show_spinner=False, max_entries=100)
 def standings(seed: int, eps: float) -> Remembered[Standing]:
-    seen, asked = digits("train"), digits("test")
+    seen, asked = digits("train")[:FITTED], digits("test")[:SAMPLE]
     return Remembered(
         lambda: compare(
-            (seen.images[:FITTED], seen.labels[:FITTED]),
-            (asked.images[:SAMPLE], asked.labels[:SAMPLE]),
+            (seen.images, seen.labels),
+            (asked.images, asked.labels),
             trained(seed),
             eps,
             queries=QUERIES,
@@ -275,7 +275,7 @@ def show_worst(settings: Settings, model: LinearClassifier) -> None:
             ),
         )
     first = slice(0, 20)
-    x, y = data.images[first], data.labels[first]
+    x, y = data[first].images, data.labels[first]
     delta = worst_case(model.theta, y, eps, x if box else None).view_as(x)
     for name, shown in (("untouched", x), (f"under the worst δ, ε = {eps:g}", x + delta)):
         mistakes = (model(shown).argmax(1) != y).tolist()
@@ -556,7 +556,7 @@ def test_digit() -> tuple[Tensor, Tensor]:
         st.button("Next one", on_click=page.set, kwargs=following, key="next_digit")
     place = page.value.digit
     st.caption(f"It is a {int(data.labels[place])}: number {int(data.places[place])} of MNIST's 10000 test pictures.")
-    return data.images[place, None], data.labels[place, None]
+    return data[place].images[None], data.labels[place, None]
 
 
 def own_digit() -> Tensor | None:
