@@ -28,7 +28,7 @@ import threading
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -52,6 +52,7 @@ MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every t
 MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures on the way; so does one of large pictures
 SHARE = 50  # steps, after which a batch keeps nobody out any more
 GRADIENT_BYTES = 64 * 2**20  # of gradients that are kept for another ε
+SMALL_RESULT = 2**20  # bytes; figures and charts are smaller, and take longer to compute than pictures do
 STOPPED = "The computation was stopped."
 BUSY = "Too many people are computing on this machine just now. Please try again in a moment."
 TOO_MANY = "You have started very many computations within a minute. Please wait a moment, then try again."
@@ -215,6 +216,15 @@ class Engine(Protocol):
         """Submit and wait for the end."""
 
 
+@dataclass
+class _Kept:
+    """A result, its size in bytes, and when it was made or asked for last."""
+
+    records: list[Any]
+    size: int
+    asked: float
+
+
 class Reception:
     """What every engine does with a request before and after it is computed: known results are given away again, equal
     requests share one run, the queue has an end, and a session's newer request takes the place of the waiting one."""
@@ -226,7 +236,7 @@ class Reception:
         self._work = threading.Condition(threading.RLock())
         self._waiting: deque[Run] = deque()
         self._runs: dict[tuple[object, ...], Run] = {}
-        self._results: OrderedDict[tuple[object, ...], list[Any]] = OrderedDict()
+        self._results: OrderedDict[tuple[object, ...], _Kept] = OrderedDict()
 
     def _arrived(self) -> None:
         """Something waits. The lock is held."""
@@ -251,9 +261,10 @@ class Reception:
             known = self._results.get(key)
             if known is not None:
                 self._results.move_to_end(key)
+                known.asked = time.monotonic()
                 metrics.shared.inc()
                 run = Run(request, session)
-                run.frames, run.done, run.started = known, True, True
+                run.frames, run.done, run.started = known.records, True, True
                 return self._job(request, run, session)
             run = self._runs.get(key) or Run(request, session)
             if run.key in self._runs:
@@ -300,12 +311,17 @@ class Reception:
         return bool(self._runs)
 
     def forget_unused(self, since: float) -> bool:
-        """Drop what is kept for the next who asks, where nobody has since that moment (of `time.monotonic`).
+        """Drop what is kept for the next who asks, where nobody has since that moment (of `time.monotonic`): results,
+        but the small ones.
 
         Returns:
             Whether there was anything to drop.
         """
-        return False
+        with self._work:
+            old = [key for key, kept in self._results.items() if kept.asked < since and kept.size > SMALL_RESULT]
+            for key in old:
+                del self._results[key]
+        return bool(old)
 
     def _job(self, request: Work[R], run: Run, session: str) -> Job[R]:
         job = Job(request, run, self._place, session)
@@ -332,12 +348,13 @@ class Reception:
     def _finish(self, run: Run, error: str | None = None) -> None:
         self._runs.pop(run.key, None)
         room = self._limits.remembered_mib * 2**20
-        if error is None and _size(run.frames) <= room / 2:  # one large result shall not drive out everybody's
-            self._results[run.key] = run.frames
-            size = sum(_size(frames) for frames in self._results.values())
+        size = _size(run.frames)
+        if error is None and size <= room / 2:  # one large result shall not drive out everybody's
+            self._results[run.key] = _Kept(run.frames, size, time.monotonic())
+            size = sum(kept.size for kept in self._results.values())
             while size > room:
                 _, oldest = self._results.popitem(last=False)
-                size -= _size(oldest)
+                size -= oldest.size
         run.end(error)
 
 

@@ -6,11 +6,11 @@
 Visitors are websocket sessions. Each opens all the pages in the order of the lecture, with a photograph and a seed of
 its own, so that nothing is shared by accident, and waits on each page until all of it stands there. They visit at the
 same time, but for the first page, which the first one opens alone. RSS is what the process holds in memory; PSS counts
-what it shares with other processes (libraries) by its part; private is what would be free again without it.
+what it shares with other processes (libraries) by its part; anonymous memory is what it has allocated itself.
 
 Then somebody comes back and opens the pages once more, with the settings of the first visitor. Seconds are until the
 page is complete, beside those of somebody who did the same right after the visitors had left. `--no-return` leaves that
-out, for a server that hasn't been asked anything since.
+out, for a server that has not been asked anything since.
 """
 
 import argparse
@@ -50,15 +50,15 @@ class Visitor(Learner):
 
 
 def holds(server: Server) -> tuple[float, float, float]:
-    """MB: RSS, PSS and private memory of the server."""
+    """MB: RSS, PSS and anonymous memory of the server."""
     text = Path(f"/proc/{server.process.pid}/smaps_rollup").read_text()
     found = {name: int(size) / 1024 for name, size in re.findall(r"^(\w+): +(\d+) kB", text, re.MULTILINE)}
-    return found["Rss"], found["Pss"], found["Private_Clean"] + found["Private_Dirty"]
+    return found["Rss"], found["Pss"], found["Anonymous"]
 
 
 def tell(server: Server, when: str) -> None:
-    rss, pss, private = holds(server)
-    print(f"| {when} | {rss:.0f} | {pss:.0f} | {private:.0f} |", flush=True)
+    rss, pss, anonymous = holds(server)
+    print(f"| {when} | {rss:.0f} | {pss:.0f} | {anonymous:.0f} |", flush=True)
 
 
 async def tour(visitor: Visitor) -> dict[str, float]:
@@ -98,7 +98,7 @@ def main() -> None:
     asked = parser.parse_args()
     server = Server("local")
     try:
-        print("| when | RSS, MB | PSS, MB | private, MB |\n|---|---|---|---|")
+        print("| when | RSS, MB | PSS, MB | anonymous, MB |\n|---|---|---|---|")
         time.sleep(10)  # the default network is loaded beside the server
         tell(server, "started, with the default network")
         began = time.monotonic()

@@ -227,6 +227,18 @@ def test_a_network_and_gradients_that_nobody_uses_any_more_are_dropped(monkeypat
     assert loaded == [DEFAULT, "slow", "slow"]  # the default one stays
 
 
+def test_a_large_result_that_nobody_asks_for_any_more_is_dropped(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = LocalEngine("cpu")
+    small, large, shared = (request_for(steps=steps) for steps in (2, 10, 11))
+    sizes = [sum(frame.nbytes for frame in engine.compute(each)) for each in (small, large, shared)]
+    monkeypatch.setattr(engine_module, "SMALL_RESULT", sizes[0])
+    made = time.monotonic()
+    engine.compute(shared)
+    assert engine.forget_unused(made) and not engine.forget_unused(made)
+    known = [engine.submit(each) for each in (small, large, shared)]
+    assert [job.done for job in known] == [True, False, True]
+
+
 def test_one_engine_a_process() -> None:
     seen: list[LocalEngine] = []
     threads = [threading.Thread(target=lambda: seen.append(engine_module.default_engine())) for _ in range(4)]

@@ -51,8 +51,9 @@ def random_torchvision(name: str) -> nn.Module:
     torch.manual_seed(0)
     options = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
     network = models.get_model(name, weights=None, **options)
-    if name.startswith("vgg"):
-        network.classifier = nn.Sequential(nn.Dropout(), nn.Linear(512 * 7 * 7, 10))  # its own are 120 M weights
+    inputs = {"alexnet": 256 * 6 * 6, "vgg11": 512 * 7 * 7, "vgg11_bn": 512 * 7 * 7}
+    if name in inputs:
+        network.classifier = nn.Sequential(nn.Dropout(), nn.Linear(inputs[name], 10))  # its own are up to 120 M weights
     return randomised(network)
 
 
