@@ -1,11 +1,12 @@
 # make run   set up what is missing and open the app
 # make test  set up what is missing and run lint, types and every test (REQUIRE_RAY=1: also on a cluster of this machine)
+# make check  the part of it for while one works, about two minutes: lint, types, and the tests that are not marked slow
 # make cluster  install what an app on a cluster needs, see "A cluster" in the README
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint cluster bench bench-peers bench-classroom bench-cluster bench-rooms bench-threads clean
+.PHONY: run test check lint cluster bench bench-peers bench-classroom bench-cluster bench-memory bench-rooms bench-threads clean
 .DELETE_ON_ERROR:
 
 run: .venv/app-ready
@@ -13,6 +14,9 @@ run: .venv/app-ready
 
 test: .venv/test-ready $(if $(REQUIRE_RAY),.venv/cluster-ready) lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+check: .venv/test-ready lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 lint: .venv/test-ready
 	$(BIN)/ruff check .
@@ -29,6 +33,9 @@ bench-classroom: .venv/app-ready
 
 bench-cluster: .venv/cluster-ready
 	$(BIN)/python -m bench.cluster
+
+bench-memory: .venv/app-ready
+	$(BIN)/python -m bench.memory
 
 bench-rooms: .venv/app-ready
 	$(BIN)/python -m bench.rooms

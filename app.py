@@ -18,12 +18,15 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from adv_core.serving import metrics
 from adv_core.serving.classroom.store import SWEEP_SECONDS, sweep_what_has_expired
-from adv_core.serving.engine.process import drain, ready
+from adv_core.serving.engine.process import computing, drain, forget_unused, ready
 from adv_core.serving.hosting import logs, uploads
 from adv_core.serving.hosting.admission import Door, trusted_proxies
 from adv_core.serving.hosting.headers import SecurityHeaders
 from adv_core.serving.hosting.shutdown import Leaving
 from adv_core.serving.limits import LIMITS
+from adv_core.serving.memory import Tidying
+
+TIDYING_SECONDS = 60.0  # between two looks for memory that can be given back
 
 leaving = Leaving(drain, LIMITS.drain_seconds)
 
@@ -63,6 +66,22 @@ async def sweep() -> None:
         await asyncio.sleep(SWEEP_SECONDS)
 
 
+def forget_sessions() -> bool:
+    """Whether any have ended. They do two minutes after their tab was closed; Streamlit keeps the last ones until
+    somebody else leaves."""
+    manager = runtime.get_instance()._session_mgr
+    with manager._storage_lock:
+        return bool(manager._session_storage._cache.expire())
+
+
+async def tidy_up() -> None:
+    """Give memory back when nobody computes any more."""
+    tidying = Tidying(computing, forget_unused)
+    while True:
+        await asyncio.sleep(TIDYING_SECONDS)
+        await asyncio.to_thread(tidying.look, forget_sessions())
+
+
 @asynccontextmanager
 async def prepared(_: Any) -> AsyncIterator[None]:
     """Before the first visitor comes: the engine, the ports that an operator asked for, and the default network.
@@ -71,10 +90,11 @@ async def prepared(_: Any) -> AsyncIterator[None]:
     """
     leaving.on_sigterm()
     loading = asyncio.get_running_loop().run_in_executor(None, lambda: ready(timeout=60))
-    sweeping = asyncio.create_task(sweep())
+    sweeping, tidying = asyncio.create_task(sweep()), asyncio.create_task(tidy_up())
     yield
     loading.cancel()
     sweeping.cancel()
+    tidying.cancel()
 
 
 log_ours_only()

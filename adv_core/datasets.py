@@ -25,17 +25,27 @@ class Digits:
     """Handwritten digits, in MNIST's own order.
 
     Attributes:
-        images: (N, 1, 28, 28) float32 in [0, 1], k / 255 exactly: ink is 1, paper is 0.
+        levels: (N, 1, 28, 28) uint8, as they are stored: ink is 255, paper is 0.
         labels: (N,) long, the digit itself.
         places: (N,) long, where each is in the whole of MNIST: "the test image number 3" is the same for everybody.
     """
 
-    images: Tensor
+    levels: Tensor
     labels: Tensor
     places: Tensor
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __getitem__(self, rows: int | slice | np.ndarray) -> "Digits":
+        """Some of them; a single number gives one digit without the first dimension."""
+        return Digits(self.levels[rows], self.labels[rows], self.places[rows])
+
+    @property
+    def images(self) -> Tensor:
+        """(N, 1, 28, 28) float32 in [0, 1], k / 255 exactly. They take four times the memory of `levels`, and are made
+        anew each time: choose the rows first, ``digits[:300].images``."""
+        return self.levels.float() / 255
 
 
 def mnist(split: Split, digits: Iterable[int] = (0, 1), folder: Path = MNIST) -> Digits:
@@ -57,9 +67,8 @@ def mnist(split: Split, digits: Iterable[int] = (0, 1), folder: Path = MNIST) ->
         labels.append(np.full(len(places[-1]), digit))
     where = np.concatenate(places)
     order = np.argsort(where)
-    pixels = np.concatenate(images)[order, None].astype(np.float32) / 255
     return Digits(
-        torch.from_numpy(pixels),
+        torch.from_numpy(np.concatenate(images)[order, None]),
         torch.from_numpy(np.concatenate(labels)[order]),
         torch.from_numpy(where[order]),
     )

@@ -5,17 +5,22 @@ import startup
 startup.prepare()  # as the app does, before anything imports torch
 
 import os
+import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from adv_core.engine import forget_unused
 from torch import Tensor
 
 from adv_core import Classifier, load_classifier, open_image
+from adv_core.serving.memory import give_back_freed_memory, set_aside_what_stays
 
 ROOT = Path(__file__).parents[1]
+MUCH = 600  # MB of a test process, above which a file of tests leaves nothing to the next
 PHOTOS = sorted(path.stem for path in (ROOT / "assets" / "photos").glob("*.jpg"))
 
 # Rooms of the tests stay out of the user's own, also where a test starts the app as a process of its own.
@@ -28,9 +33,39 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first: at the end, neither process waits for the other one's last file."""
+    """What takes longest comes first: at the end, neither process waits for the other one's last file.
+
+    `make check` leaves out what starts servers and browsers, computes a whole page, or needs a cluster, beside the
+    single tests and files that are marked slow where they are written.
+    """
     long = (ROOT / "tests" / "deploy", ROOT / "tests" / "browser")
     items.sort(key=lambda item: not any(folder in item.path.parents for folder in long))
+    for item in items:
+        whole_page = hasattr(getattr(item, "module", None), "visit")  # of `tests.pages.visit`
+        cluster = "ray" in getattr(getattr(item, "callspec", None), "params", {}).values()
+        if whole_page or cluster or any(folder in item.path.parents for folder in long):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leave_little_in_memory() -> Iterator[None]:
+    """Networks, results and freed memory of one file after the other would add up to gigabytes a process."""
+    yield
+    if resident() > MUCH:
+        if "streamlit" in sys.modules:
+            import streamlit as st
+
+            st.cache_data.clear()
+            st.cache_resource.clear()
+        forget_unused(time.monotonic())
+        set_aside_what_stays()
+        give_back_freed_memory()
+
+
+def resident() -> float:
+    """MB that this process holds; 0 where the system does not say."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20 if statm.exists() else 0.0
 
 
 @pytest.fixture(scope="session")

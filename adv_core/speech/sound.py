@@ -13,7 +13,6 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 import soundfile
-from scipy.signal import resample_poly
 
 Samples = npt.NDArray[np.int16]
 
@@ -95,6 +94,8 @@ def open_sound(data: bytes) -> Sound:
         # Without a common divisor the filter would be as long as the rate, and take a minute: the nearest simple ratio
         # is within a thousandth of it, and that of every usual rate is simple.
         ratio = Fraction(RATE, rate).limit_denominator(1000)
+        from scipy.signal import resample_poly  # 60 MB, which no clip of the page needs
+
         mono = resample_poly(mono, ratio.numerator, ratio.denominator)
     return Sound(to_pcm(mono[: MAX_SECONDS * RATE]), tuple(notes))
 

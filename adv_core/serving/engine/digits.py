@@ -88,8 +88,8 @@ class ErrorCurve(Task[CurvePoint]):
 
     def records(self, networks: Networks) -> Iterator[CurvePoint]:
         network = network_of(self.model, str(networks.device))
-        held = digits("test")
-        x, labels = held.images[: self.images].to(networks.device), held.labels[: self.images].to(networks.device)
+        held = digits("test")[: self.images]
+        x, labels = held.images.to(networks.device), held.labels.to(networks.device)
         wrong = wrong_at(network, x, labels)
         for eps in self.eps:
             left = (~wrong).nonzero()[:, 0]

@@ -100,6 +100,9 @@ class LocalEngine(Reception):
     def threads(self) -> int:
         return torch.get_num_threads()
 
+    def forget_unused(self, since: float) -> bool:
+        return self._models.forget_unused(since) | super().forget_unused(since)
+
     def _arrived(self) -> None:
         self._alive = [worker for worker in self._alive if worker.is_alive()]
         while len(self._alive) < self._crew():

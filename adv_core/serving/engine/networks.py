@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ from adv_core.attacks.fgsm import fgsm
 from adv_core.attacks.noise import random_noise
 from adv_core.attacks.pgd import pgd
 from adv_core.attacks.step import InputGradient, Step, evaluate, input_gradient
-from adv_core.classifiers import Classifier, load_classifier
+from adv_core.classifiers import DEFAULT, Classifier, load_classifier
 from adv_core.images import from_pixels
 from adv_core.landscape import decision_slice
 from adv_core.networks.device import pick_device
@@ -34,7 +35,9 @@ class DeviceNetworks:
     def __init__(self, device: str) -> None:
         self._device = device
         self._classifiers: dict[str, Classifier] = {}
+        self._used: dict[str, float] = {}  # when a classifier was asked for last
         self._gradients: OrderedDict[tuple[object, ...], InputGradient] = OrderedDict()
+        self._looked = 0.0  # when a gradient was asked for last
         self._loading, self._looking = threading.Lock(), threading.Lock()
 
     def classifier(self, name: str) -> Classifier:
@@ -42,6 +45,7 @@ class DeviceNetworks:
             if name not in self._classifiers:
                 self._classifiers[name] = load_classifier(name, self._device, download=False)
                 set_aside_what_stays()
+            self._used[name] = time.monotonic()
             return self._classifiers[name]
 
     def forget(self) -> None:
@@ -50,6 +54,18 @@ class DeviceNetworks:
             self._gradients.clear()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    def forget_unused(self, since: float) -> bool:
+        """Drop the classifiers that nobody has asked for since then, but the default one, and the gradients. A run
+        keeps its classifier to its end."""
+        with self._loading, self._looking:
+            old = [name for name in self._classifiers if name != DEFAULT and self._used[name] < since]
+            for name in old:
+                del self._classifiers[name]
+            gradients = bool(self._gradients) and self._looked < since
+            if gradients:
+                self._gradients.clear()
+        return bool(old) or gradients
 
     @property
     def device(self) -> torch.device:
@@ -97,6 +113,7 @@ class DeviceNetworks:
         self, requests: list[Request], classifier: Classifier, x: Tensor, objective: Objective
     ) -> InputGradient:
         """∂L/∂x does not depend on ε: kept for each picture, so that moving ε costs one forward pass."""
+        self._looked = time.monotonic()
         keys, firsts, row = [], [], 0
         for request in requests:
             digest = hashlib.sha256(request.image).hexdigest()

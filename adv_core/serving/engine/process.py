@@ -79,6 +79,16 @@ def drain(seconds: float) -> bool:
     return _engine.drain(seconds) if isinstance(_engine, Reception) else True
 
 
+def computing() -> bool:
+    """Whether this process's engine has anything to do."""
+    return isinstance(_engine, Reception) and _engine.computing
+
+
+def forget_unused(since: float) -> bool:
+    """Let this process's engine drop what nobody has used since then; see `Reception.forget_unused`."""
+    return isinstance(_engine, Reception) and _engine.forget_unused(since)
+
+
 def close() -> None:
     """Close this process's engine, at the end of the process; see `Reception.close`."""
     if isinstance(_engine, Reception):

@@ -4,12 +4,14 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from adv_core.serving import metrics
 from adv_core.serving.engine.work import Record, Work
 from adv_core.serving.limits import Allowances, Limits
 
+SMALL_RESULT = 2**20  # bytes; figures and charts are smaller, and take longer to compute than pictures do
 STOPPED = "The computation was stopped."
 BUSY = "Too many people are computing on this machine just now. Please try again in a moment."
 TOO_MANY = "You have started very many computations within a minute. Please wait a moment, then try again."
@@ -171,6 +173,15 @@ class Engine(Protocol):
         """Submit and wait for the end."""
 
 
+@dataclass
+class _Kept:
+    """A result, its size in bytes, and when it was made or asked for last."""
+
+    records: list[Any]
+    size: int
+    asked: float
+
+
 class Reception:
     """What every engine does with a request before and after it is computed: known results are given away again, equal
     requests share one run, the queue has an end, and a session's newer request takes the place of the waiting one."""
@@ -182,7 +193,7 @@ class Reception:
         self._work = threading.Condition(threading.RLock())
         self._waiting: deque[Run] = deque()
         self._runs: dict[tuple[object, ...], Run] = {}
-        self._results: OrderedDict[tuple[object, ...], list[Any]] = OrderedDict()
+        self._results: OrderedDict[tuple[object, ...], _Kept] = OrderedDict()
 
     def _arrived(self) -> None:
         """Something waits. The lock is held."""
@@ -207,9 +218,10 @@ class Reception:
             known = self._results.get(key)
             if known is not None:
                 self._results.move_to_end(key)
+                known.asked = time.monotonic()
                 metrics.shared.inc()
                 run = Run(request, session)
-                run.frames, run.done, run.started = known, True, True
+                run.frames, run.done, run.started = known.records, True, True
                 return self._job(request, run, session)
             run = self._runs.get(key) or Run(request, session)
             if run.key in self._runs:
@@ -250,6 +262,24 @@ class Reception:
             time.sleep(0.05)  # not on the condition: a worker's wake-up call shall not come here
         return not self._runs
 
+    @property
+    def computing(self) -> bool:
+        """Whether anything runs or waits."""
+        return bool(self._runs)
+
+    def forget_unused(self, since: float) -> bool:
+        """Drop what is kept for the next who asks, where nobody has since that moment (of `time.monotonic`): results,
+        but the small ones.
+
+        Returns:
+            Whether there was anything to drop.
+        """
+        with self._work:
+            old = [key for key, kept in self._results.items() if kept.asked < since and kept.size > SMALL_RESULT]
+            for key in old:
+                del self._results[key]
+        return bool(old)
+
     def close(self) -> None:
         """Give back what the engine holds outside of this process. Nothing can be computed any more."""
 
@@ -278,12 +308,13 @@ class Reception:
     def _finish(self, run: Run, error: str | None = None) -> None:
         self._runs.pop(run.key, None)
         room = self._limits.remembered_mib * 2**20
-        if error is None and _size(run.frames) <= room / 2:  # one large result shall not drive out everybody's
-            self._results[run.key] = run.frames
-            size = sum(_size(frames) for frames in self._results.values())
+        size = _size(run.frames)
+        if error is None and size <= room / 2:  # one large result must not drive out everybody's
+            self._results[run.key] = _Kept(run.frames, size, time.monotonic())
+            size = sum(kept.size for kept in self._results.values())
             while size > room:
                 _, oldest = self._results.popitem(last=False)
-                size -= _size(oldest)
+                size -= oldest.size
         run.end(error)
 
 

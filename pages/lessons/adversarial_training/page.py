@@ -147,7 +147,7 @@ def chosen_digit() -> Digit | None:
     place = page.value.digit
     label = int(data.labels[place])
     st.caption(f"It is a {label}, number {place} of MNIST's 10 000 test pictures.")
-    return Digit.of(data.images[place], label)
+    return Digit.of(data[place].images, label)
 
 
 def labelled(image: Tensor) -> Digit:
@@ -218,8 +218,8 @@ def follow_curves(slot: DeltaGenerator, note: DeltaGenerator) -> None:
 def show_insides(digit: Digit | None, model: Model) -> None:
     st.subheader("5 · What they look at", anchor=False)
     if digit is None:
-        data = digits("test")
-        digit = Digit.of(data.images[page.value.digit], int(data.labels[page.value.digit]))
+        shown = digits("test")[page.value.digit]
+        digit = Digit.of(shown.images, int(shown.labels))
     standard = computed("explore standard", Explore("standard", digit, 0.3))
     robust = computed("explore robust", Explore(model, digit, 0.3))
     st.markdown(

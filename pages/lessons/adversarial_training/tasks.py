@@ -90,13 +90,13 @@ class Train(Task[TrainRecord]):
             State.from_bytes(self.resume)
 
     def records(self, networks: Networks) -> Iterator[TrainRecord]:
-        data, held, recipe = digits("train"), digits("test"), self.recipe
+        data, held, recipe = digits("train")[: self.images], digits("test")[:HELD_OUT], self.recipe
         network = DigitNetwork(recipe.seed).to(networks.device)
         resume = State.from_bytes(self.resume) if self.resume else None
         judge = Judge(eps=recipe.eps, steps=20)
         every = -(-recipe.epochs // 4)  # epochs from one state to the next: each is as large as three networks
         seconds, losses, errors = 0.0, [], []
-        for now in train(network, data.images[: self.images], data.labels[: self.images], recipe, resume=resume):
+        for now in train(network, data.images, data.labels, recipe, resume=resume):
             seconds += now.seconds
             losses.append(now.loss)
             errors.append(now.error)
@@ -109,9 +109,7 @@ class Train(Task[TrainRecord]):
                 state = now.state().to_bytes() if now.epoch % every == 0 else b""
                 # What is judged, and shown later, is the network as it is kept.
                 weights = pack(network)
-                clean, attacked = judge.error(
-                    unpack(weights, str(networks.device)), held.images[:HELD_OUT], held.labels[:HELD_OUT]
-                )
+                clean, attacked = judge.error(unpack(weights, str(networks.device)), held.images, held.labels)
                 record = replace(record, clean=clean, attacked=attacked, weights=weights, state=state)
             yield record
 
@@ -292,8 +290,8 @@ class Walk(Task[Update]):
 
     def records(self, networks: Networks) -> Iterator[Update]:
         network = copy.deepcopy(network_of(self.model, str(networks.device)))
-        data, rows = digits("train"), slice(self.first, self.first + self.count)
-        x, labels = data.images[rows].to(networks.device), data.labels[rows].to(networks.device)
+        data = digits("train")[self.first : self.first + self.count]
+        x, labels = data.images.to(networks.device), data.labels.to(networks.device)
         attack = solver(self.recipe)
         steps = [*attack(network, x, labels, self.recipe.eps, self.recipe.seed)]
         losses = np.array([float(step.loss.mean()) for step in steps])  # asked for before θ moves

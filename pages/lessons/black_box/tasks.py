@@ -205,7 +205,7 @@ class Steal(Task[Theft]):
         chance = np.random.default_rng(self.seed)
         places = [5000 + np.flatnonzero(test.labels[5000:].numpy() == digit) for digit in range(10)]
         chosen = np.stack([chance.choice(where, self.seeds, replace=False) for where in places], 1).ravel()
-        seeds, judged = test.images[chosen].to(device), test.images[:JUDGED].to(device)
+        seeds, judged = test[chosen].images.to(device), test[:JUDGED].images.to(device)
 
         def ask(x: Tensor) -> Tensor:
             with torch.no_grad():

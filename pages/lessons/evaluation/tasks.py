@@ -109,8 +109,8 @@ class Series(Task[Judged]):
         device = str(networks.device)
         defence = defence_of(self.defence, network_of(self.model, device), self.levels)
         other = network_of(self.other, device)
-        held = digits("test")
-        x, labels = held.images[: self.images].to(networks.device), held.labels[: self.images].to(networks.device)
+        held = digits("test")[: self.images]
+        x, labels = held.images.to(networks.device), held.labels.to(networks.device)
         truth = labels.cpu()
         fooled = answers(defence.classifier, x) != truth
 
@@ -174,8 +174,8 @@ class Rotations(Task[Turned]):
             raise ValueError("so many digits cannot be turned")
 
     def records(self, networks: Networks) -> Iterator[Turned]:
-        network, held = network_of(self.model, str(networks.device)), digits("test")
-        x, labels = held.images[: self.images].to(networks.device), held.labels[: self.images]
+        network, held = network_of(self.model, str(networks.device)), digits("test")[: self.images]
+        x, labels = held.images.to(networks.device), held.labels
         ever = torch.zeros(self.images, dtype=torch.bool)
         for angle, wrong in zip(self.angles, errors_when_turned(network, x, labels, self.angles), strict=True):
             ever |= wrong
@@ -298,7 +298,7 @@ class CertifiedDigits(Task[Promised]):
     def records(self, networks: Networks) -> Iterator[Promised]:
         network, held = network_of(self.model, str(networks.device)), digits("test")
         for place in range(self.images):
-            x, seed = held.images[place, None].to(networks.device), self.seed + 2 * place
+            x, seed = held[place].images[None].to(networks.device), self.seed + 2 * place
             *_, first = votes(network, x, self.sigma, self.samples // 10, seed=seed)
             *_, counts = votes(network, x, self.sigma, self.samples, seed=seed + 1)
             promise = certificate(first, counts, self.sigma)
@@ -338,8 +338,8 @@ class ProofAndAttack(Task[Between]):
             raise ValueError("that curve is too long")
 
     def records(self, networks: Networks) -> Iterator[Between]:
-        network, held = network_of(self.model, str(networks.device)), digits("test")
-        x, labels = held.images[: self.images].to(networks.device), held.labels[: self.images].to(networks.device)
+        network, held = network_of(self.model, str(networks.device)), digits("test")[: self.images]
+        x, labels = held.images.to(networks.device), held.labels.to(networks.device)
         for eps in self.eps:
             safe = verified(network, x, labels, eps).cpu()
             attack = pgd(network, x, Linf(eps), Margin(labels), steps=20, step_size=eps / 8, quantize=False)

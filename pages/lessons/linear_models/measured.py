@@ -2,9 +2,9 @@
 
 import streamlit as st
 import torch
+from torch import Tensor
 
 from adv_core.classical import Standing, compare
-from adv_core.datasets import Digits, Split, mnist
 from adv_core.linear import (
     Epoch,
     Evidence,
@@ -16,23 +16,23 @@ from adv_core.linear import (
     train,
     worst_case,
 )
+from adv_core.serving.engine.digits import pair as digits
 from pages.lessons.linear_models.remembered import Remembered
 from pages.lessons.linear_models.settings import FITTED, QUERIES, SAMPLE
 
 
 @st.cache_resource(show_spinner=False)
-def digits(split: Split) -> Digits:
-    return mnist(split, (0, 1))
+def training_images() -> Tensor:
+    """Zeros and ones as pixels, once for all trainings: one that nobody has watched to its end keeps them."""
+    return digits("train").images
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
 def training(seed: int, against: float = 0.0, box: bool = False) -> Remembered[Epoch]:
     """The lecture's recipe: 10 epochs with steps of 1.0; against δ, 20 epochs with steps of 0.1."""
-    data = digits("train")
+    x, labels = training_images(), digits("train").labels
     epochs, rate = (20, 0.1) if against else (10, 1.0)
-    return Remembered(
-        lambda: train(data.images, data.labels, eps=against, box=box, epochs=epochs, rate=rate, seed=seed)
-    )
+    return Remembered(lambda: train(x, labels, eps=against, box=box, epochs=epochs, rate=rate, seed=seed))
 
 
 def trained(seed: int, against: float = 0.0, box: bool = False) -> LinearClassifier:
@@ -56,7 +56,7 @@ def error_curve(seed: int, against: float, box: bool) -> tuple[list[float], list
 def noise_error(seed: int, eps: float, box: bool) -> float:
     """The error under random ±ε in every pixel, as large as δ* and without its plan."""
     data = digits("test")
-    coins = torch.randint(0, 2, data.images.shape, generator=torch.Generator().manual_seed(seed))
+    coins = torch.randint(0, 2, data.levels.shape, generator=torch.Generator().manual_seed(seed))
     noisy = data.images + eps * signs(coins)
     return error(trained(seed), noisy.clamp(0, 1) if box else noisy, data.labels)
 
@@ -73,13 +73,13 @@ def power_in_box(seed: int, eps: float) -> float:
 @st.cache_data(show_spinner=False)
 def never_inked() -> int:
     """How many pixels are black in every training digit."""
-    return int((digits("train").images.amax(0) == 0).sum())
+    return int((digits("train").levels.amax(0) == 0).sum())
 
 
 @st.cache_data(show_spinner=False, max_entries=500)
 def measured(seed: int, place: int, eps: float, box: bool) -> Evidence:
     data = digits("test")
-    return evidence(trained(seed), data.images[place, None], data.labels[place, None], eps, box=box, seed=seed)
+    return evidence(trained(seed), data[place].images[None], data.labels[place, None], eps, box=box, seed=seed)
 
 
 @st.cache_data(show_spinner=False, max_entries=500)
@@ -90,11 +90,11 @@ def both_means(seed: int, eps: float, box: bool) -> tuple[float, float]:
 
 @st.cache_resource(show_spinner=False, max_entries=100)
 def standings(seed: int, eps: float) -> Remembered[Standing]:
-    seen, asked = digits("train"), digits("test")
+    seen, asked = digits("train")[:FITTED], digits("test")[:SAMPLE]
     return Remembered(
         lambda: compare(
-            (seen.images[:FITTED], seen.labels[:FITTED]),
-            (asked.images[:SAMPLE], asked.labels[:SAMPLE]),
+            (seen.images, seen.labels),
+            (asked.images, asked.labels),
             trained(seed),
             eps,
             queries=QUERIES,

@@ -167,7 +167,7 @@ def show_worst(settings: Settings, model: LinearClassifier) -> None:
             ),
         )
     first = slice(0, 20)
-    x, y = data.images[first], data.labels[first]
+    x, y = data[first].images, data.labels[first]
     delta = worst_case(model.theta, y, eps, x if box else None).view_as(x)
     for name, shown in (("untouched", x), (f"under the worst δ, ε = {eps:g}", x + delta)):
         mistakes = (model(shown).argmax(1) != y).tolist()
@@ -354,7 +354,7 @@ def test_digit() -> tuple[Tensor, Tensor]:
         st.button("Next one", on_click=page.set, kwargs=following, key="next_digit")
     place = page.value.digit
     st.caption(f"It is a {int(data.labels[place])}: number {int(data.places[place])} of MNIST's 10000 test pictures.")
-    return data.images[place, None], data.labels[place, None]
+    return data[place].images[None], data.labels[place, None]
 
 
 def own_digit() -> Tensor | None:

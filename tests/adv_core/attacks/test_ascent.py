@@ -204,7 +204,14 @@ def test_fgsm_is_one_steepest_step_of_length_epsilon(classifier: Classifier, pho
 @pytest.mark.parametrize("ball", [Linf(2 / 255), L2(1.0)], ids=str)
 def test_photographs(classifier: Classifier, photo: Photo, ball: Linf | L2) -> None:
     """8-bit, both constraints, never below the loss at δ = 0; and untargeted PGD-10 fools nearly all of them."""
-    x = torch.cat([photo(name) for name in PHOTOS])
+    fooled = []
+    for part in (PHOTOS[::2], PHOTOS[1::2]):  # a whole batch of sixteen takes a gigabyte
+        fooled += photographs(classifier, torch.cat([photo(name) for name in part]), ball)
+    assert isinstance(ball, L2) or sum(fooled) / len(fooled) >= 0.95
+
+
+def photographs(classifier: Classifier, x: Tensor, ball: Linf | L2) -> list[bool]:
+    """Which of them PGD-10 fools."""
     with torch.no_grad():
         y = classifier(x).argmax(1)
     result = run(pgd(classifier, x, ball, Untargeted(y), steps=10))
@@ -215,9 +222,10 @@ def test_photographs(classifier: Classifier, photo: Photo, ball: Linf | L2) -> N
         assert float(step.adversarial.min()) >= 0 and float(step.adversarial.max()) <= 1
     if isinstance(ball, Linf):
         assert int((result.delta * 255).round().abs().max()) <= 2
-        assert float((result.logits.argmax(1) != y).float().mean()) >= 0.95
     else:
         assert bool((result.delta.double().flatten(1).norm(dim=1) <= 1.0).all())
+    fooled: list[bool] = (result.logits.argmax(1) != y).tolist()
+    return fooled
 
 
 def test_noise_of_the_same_size_fools_nearly_none(classifier: Classifier, photo: Photo) -> None:

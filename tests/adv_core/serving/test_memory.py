@@ -2,11 +2,12 @@ import gc
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from adv_core.serving.memory import Collector, keep_freed_memory, set_aside_what_stays
+from adv_core.serving.memory import Collector, Tidying, keep_freed_memory, set_aside_what_stays
 
 ROOT = Path(__file__).parents[3]
 
@@ -63,3 +64,88 @@ thread = threading.Thread(target=work); thread.start(); thread.join()
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     is_set, faults = done.stdout.split()
     assert is_set == "False" or int(faults) < 1000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc")
+def test_freed_memory_is_kept_until_it_is_given_back() -> None:
+    code = """
+import torch
+from adv_core.serving.memory import give_back_freed_memory, keep_freed_memory
+
+def megabytes():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20
+
+is_set = keep_freed_memory()
+blocks = [torch.ones(2**18) for _ in range(200)]  # 1 MB each
+full = megabytes()
+del blocks
+freed = megabytes()
+gave = give_back_freed_memory()
+print(is_set, gave, full - freed, full - megabytes())
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    is_set, gave, before, after = done.stdout.split()
+    assert is_set == "False" or (gave == "True" and float(before) < 20 and float(after) > 180)
+
+
+class Process:
+    """A process whose clocks the test moves."""
+
+    def __init__(self) -> None:
+        self.time = self.worked = 0.0
+        self.computing = False
+        self.asked: list[float] = []
+        self.holds = 0
+        self.tidying = Tidying(
+            lambda: self.computing, self.forget, unused=300, clock=lambda: self.time, worked=lambda: self.worked
+        )
+
+    def forget(self, since: float) -> bool:
+        self.asked.append(since)
+        dropped, self.holds = self.holds > 0, 0
+        return dropped
+
+    def minute(self, worked: float = 0.0, dropped: bool = False) -> bool:
+        self.time, self.worked = self.time + 60, self.worked + worked
+        return self.tidying.look(dropped)
+
+
+@pytest.fixture
+def process() -> Iterator[Process]:
+    yield Process()
+    gc.unfreeze()
+
+
+def test_memory_is_given_back_once_when_hardly_anything_is_done(process: Process) -> None:
+    assert not process.minute(worked=30)
+    assert process.minute(worked=1)
+    assert not process.minute(worked=1)  # there is nothing more to give
+    assert not process.minute(worked=30)
+    assert process.minute()
+
+
+def test_memory_is_given_back_when_something_was_dropped_since(process: Process) -> None:
+    assert process.minute()
+    assert process.minute(dropped=True)
+    process.holds = 1
+    assert process.minute()
+    assert not process.minute()
+
+
+def test_nothing_is_dropped_while_something_is_computed(process: Process) -> None:
+    process.computing, process.holds = True, 1
+    assert not process.minute() and process.asked == [] and process.holds == 1
+    process.computing = False
+    assert process.minute() and process.asked == [120 - 300]
+
+
+def test_garbage_among_what_was_set_aside_is_collected(process: Process) -> None:
+    class Node:
+        pass
+
+    node = Node()
+    node.me = node  # type: ignore[attr-defined]
+    alive = weakref.ref(node)
+    set_aside_what_stays()
+    del node
+    assert process.minute() and alive() is None

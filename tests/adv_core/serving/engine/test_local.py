@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from adv_core import Classifier, Linf, Targeted, Untargeted, fgsm, pgd, run
+from adv_core.classifiers import DEFAULT
 from adv_core.images import from_pixels, to_pixels
-from adv_core.serving.engine import networks, process
+from adv_core.serving.engine import networks, process, queue
 from adv_core.serving.engine.attack import Request
 from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.engine.process import answers, default_engine
@@ -209,6 +210,43 @@ def test_results_are_forgotten_when_they_grow_too_large(slow: Slow) -> None:
     for level in range(5):
         engine.compute(request_for(level, steps=1).with_pixels(np.full((400, 400, 3), level, np.uint8)))
     assert len(engine._results) < 5
+
+
+def test_a_network_and_gradients_that_nobody_uses_any_more_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    def load(name: str, *_: object, **__: object) -> Slow:
+        loaded.append(name)
+        return Slow()
+
+    monkeypatch.setattr(networks, "load_classifier", load)
+    engine = LocalEngine("cpu")
+    ask = request_for(attack="fgsm", steps=1)
+    engine.compute(replace(ask, classifier=DEFAULT))
+    engine.compute(ask)
+    used = time.monotonic()
+    engine.compute(replace(ask, eps=(0.2,)))
+    assert loaded == [DEFAULT, "slow"]
+    assert not engine.forget_unused(used)  # somebody has looked at it since
+    engine.compute(replace(ask, eps=(0.3,)))
+    assert loaded == [DEFAULT, "slow"]
+    assert engine.forget_unused(time.monotonic())
+    assert not engine.forget_unused(time.monotonic())
+    engine.compute(replace(ask, eps=(0.4,)))
+    engine.compute(replace(ask, eps=(0.4,), classifier=DEFAULT))
+    assert loaded == [DEFAULT, "slow", "slow"]  # the default one stays
+
+
+def test_a_large_result_that_nobody_asks_for_any_more_is_dropped(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = LocalEngine("cpu")
+    small, large, shared = (request_for(steps=steps) for steps in (2, 10, 11))
+    sizes = [sum(frame.nbytes for frame in engine.compute(each)) for each in (small, large, shared)]
+    monkeypatch.setattr(queue, "SMALL_RESULT", sizes[0])
+    made = time.monotonic()
+    engine.compute(shared)
+    assert engine.forget_unused(made) and not engine.forget_unused(made)
+    known = [engine.submit(each) for each in (small, large, shared)]
+    assert [job.done for job in known] == [True, False, True]
 
 
 def test_one_engine_a_process() -> None:

@@ -19,16 +19,17 @@ import asyncio, contextlib, sys, threading
 from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
-from adv_core import engine
+from adv_core.serving.engine import process
+from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.hosting.shutdown import Leaving
-from tests.adv_core.slow_work import Slow
+from tests.adv_core.serving.engine.slow_work import Slow
 
 folder, seconds = Path(sys.argv[1]), float(sys.argv[2])
-engine._engine = engine.LocalEngine("cpu", workers=1)
-leaving = Leaving(engine.drain, seconds)
+process.use(LocalEngine("cpu", workers=1))
+leaving = Leaving(process.drain, seconds)
 
 def learn():
-    job = engine.default_engine().submit(Slow(str(folder / "trace"), count=5, gate=str(folder / "gate")), "me")
+    job = process.default_engine().submit(Slow(str(folder / "trace"), count=5, gate=str(folder / "gate")), "me")
     try:
         (folder / "end").write_text(f"{len([r for r in job.result(120) if r.index >= 0])} records")
     except RuntimeError as error:
