@@ -272,7 +272,7 @@ def show_smoothing() -> tuple[Certify, Digit, tuple[DeltaGenerator, ...]]:
         page.control("sigma", st.segmented_control, "σ of the noise", list(SIGMAS), required=True)
         page.into_address()
         data, place, sigma = digits("test"), page.value.digit, float(page.value.sigma)
-        digit = Digit.of(data.images[place], int(data.labels[place]))
+        digit = Digit.of(data[place].images, int(data.labels[place]))
         noise = np.random.default_rng(page.value.seed).standard_normal((3, 28, 28))
         copies = np.concatenate([digit.levels[None] / 255, digit.levels / 255 + sigma * noise])
         st.image(
