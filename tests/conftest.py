@@ -1,15 +1,18 @@
 """What the tests share: the default classifier, and the sample photographs as it sees them."""
 
+import ctypes
+import gc
 import os
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from adv_core import Classifier, load_classifier, open_image
+from adv_core import Classifier, engine, load_classifier, open_image
 
 ROOT = Path(__file__).parents[1]
 PHOTOS = sorted(path.stem for path in (ROOT / "assets" / "photos").glob("*.jpg"))
@@ -27,6 +30,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first: at the end, neither process waits for the other one's last file."""
     long = (ROOT / "tests" / "deploy", ROOT / "tests" / "browser")
     items.sort(key=lambda item: not any(folder in item.path.parents for folder in long))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_stays() -> Iterator[None]:
+    """At the end of each file, free what it has left behind: a process runs dozens of them."""
+    yield
+    if isinstance(engine._engine, engine.Reception):
+        with engine._engine._work:
+            engine._engine._results.clear()
+    if "streamlit" in sys.modules:
+        import streamlit as st
+
+        st.cache_data.clear()
+        st.cache_resource.clear()
+    gc.unfreeze()  # an engine sets everything aside that is alive when it loads a network
+    gc.collect()
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture(scope="session")
