@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from adv_core.engine import forget_unused
 from torch import Tensor
 
 from adv_core import Classifier, load_classifier, open_image
+from adv_core.serving.engine.process import forget_unused
 from adv_core.serving.memory import give_back_freed_memory, set_aside_what_stays
 
 ROOT = Path(__file__).parents[1]

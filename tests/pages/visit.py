@@ -1,25 +1,98 @@
 """Visit a page through Streamlit's AppTest, from the entry script, and look at what is on it."""
 
+import ast
 import base64
+import contextlib
+import importlib
 import io
 import json
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import field, make_dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
+import pytest
+import streamlit as st
 from PIL import Image
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
+from pages.contents import CLASSROOM, LESSONS
+from pages.widgets import photograph
 from tests.conftest import ROOT
+
+# Seconds for one run of a page. A page that hangs ends there; how long a page takes is no test's business.
+GUARD = 600
+ADDRESSES = {file: address for file, _, address in (*LESSONS, *CLASSROOM)}
+# Each AppTest looks for components in all packages that are installed, which takes as long as a page. Once will do.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def visit(page: str = "", /, **query: str) -> AppTest:
     """The page of that file, opened by a link with that query; without a file, the one that the app opens with."""
-    at = AppTest.from_file(str(ROOT / "pages" / "switchboard.py"), default_timeout=120)
+    at = AppTest.from_file(str(ROOT / "pages" / "switchboard.py"), default_timeout=GUARD)
     at.query_params.update(query)
     if page:
-        at.switch_page(page)
+        # As a link does: by its address. `switch_page` knows the addresses after a first run only, of another page.
+        at._page_hash = calc_hash(ADDRESSES[page])
     at.run()
     assert not at.exception
     return at
+
+
+@contextlib.contextmanager
+def smaller(
+    page: str,
+    photographs: Collection[str] = (),
+    tasks: Mapping[type, Mapping[str, object]] | None = None,
+    /,
+    **constants: object,
+) -> Iterator[None]:
+    """Let the page of that file compute less than visitors get: a smaller run shows the same.
+
+    Args:
+        photographs: the samples that there are; all of them if empty.
+        tasks: other defaults for fields of tasks, for what the page does not set.
+        constants: other values for constants of the page's settings. What the settings derive from them follows.
+    """
+    package = ".".join(Path("pages", page).with_suffix("").parts[:-1])
+    settings = importlib.import_module(f"{package}.settings")
+    changed = with_constants(settings, constants)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in list(sys.modules.items()):
+            for constant in changed if name.startswith(f"{package}.") else ():
+                if hasattr(module, constant):
+                    patch.setattr(module, constant, changed[constant])
+        if photographs:
+            patch.setattr(photograph, "PHOTOS", {name: photograph.PHOTOS[name] for name in photographs})
+        for kind, defaults in (tasks or {}).items():
+            changed_fields = [(name, type(value), field(default=value)) for name, value in defaults.items()]
+            less = make_dataclass(kind.__name__, changed_fields, bases=(kind,), frozen=True)
+            patch.setattr(sys.modules[kind.__module__], kind.__name__, less)
+        st.cache_data.clear()
+        yield
+    st.cache_data.clear()
+
+
+def with_constants(settings: ModuleType, constants: dict[str, object]) -> dict[str, Any]:
+    """Those constants of a module, and whatever it derives from them at its top level, with their new values."""
+    assert settings.__file__ is not None
+    tree, left = ast.parse(Path(settings.__file__).read_text(encoding="utf-8")), dict(constants)
+    for place, statement in reversed(list(enumerate(tree.body))):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        names = {node.id for target in targets if target for node in ast.walk(target) if isinstance(node, ast.Name)}
+        for name in names & left.keys():
+            (instead,) = ast.parse(f"{name} = {left.pop(name)!r}").body
+            tree.body.insert(place + 1, instead)
+    assert not left, f"{settings.__name__} has no constants {list(left)}"
+    derived = {"__name__": settings.__name__, "__file__": settings.__file__}
+    exec(compile(tree, settings.__file__, "exec", dont_inherit=True), derived)
+    return {name: value for name, value in derived.items() if name.isupper() and value != getattr(settings, name)}
 
 
 def button(at: AppTest, label: str) -> AppTest:

@@ -5,6 +5,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.widgets.canvas import canvas, pack, received, unpack
+from tests.pages.visit import GUARD
 
 
 def packed(*pairs: int) -> str:
@@ -117,6 +118,6 @@ def page() -> None:
 
 
 def test_untouched_surface_has_its_start() -> None:
-    at = AppTest.from_function(page, default_timeout=60).run()
+    at = AppTest.from_function(page, default_timeout=GUARD).run()
     assert not at.exception
     assert [block.value for block in at.markdown] == ["None", "float32 [[128.0, 0.0, 0.0], [0.0, 128.0, 0.0]]"]

@@ -3,6 +3,7 @@ from streamlit.testing.v1 import AppTest
 
 from adv_core.serving.engine.queue import EngineUnavailable
 from pages.widgets import live
+from tests.pages.visit import GUARD
 
 
 def lesson() -> None:
@@ -18,7 +19,7 @@ def test_without_machines_to_compute_on_the_page_says_so(monkeypatch: pytest.Mon
 
     with monkeypatch.context() as patched:
         patched.setattr(live, "default_engine", away)
-        page = AppTest.from_function(lesson).run()
+        page = AppTest.from_function(lesson, default_timeout=GUARD).run()
     assert "cannot be reached" in page.error[0].value and "192.0.2.1" not in page.error[0].value
     page.button[0].click().run()  # "Try again", when they are back
     assert not page.error and not page.exception

@@ -1,6 +1,7 @@
 """The lesson on adversarial training, driven through Streamlit's AppTest, from the entry script."""
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -8,10 +9,17 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from adv_core.networks.digit_network import checkpoint
-from adv_core.serving.engine.digits import digits
-from tests.pages.visit import button, link, picture, pictures, row, visit, words
+from adv_core.serving.engine.digits import ErrorCurve, digits
+from tests.pages.visit import button, link, picture, pictures, row, smaller, visit, words
 
 PAGE = "lessons/adversarial_training/page.py"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few() -> Iterator[None]:
+    """Few digits to learn from and to be judged on, and three points of each curve."""
+    with smaller(PAGE, (), {ErrorCurve: {"images": 40}}, IMAGES=2000, CURVE=(0.0, 0.1, 0.3)):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The lesson on judging defences, driven through Streamlit's AppTest, from the entry script."""
 
 import re
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -8,11 +9,32 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from adv_core.defences.masking import Saturated
+from adv_core.defences import masking
+from adv_core.defences.masking import SERIES, Saturated
 from adv_core.networks.digit_network import checkpoint
-from tests.pages.visit import link, picture, visit, words
+from adv_core.serving.engine.digits import ErrorCurve
+from pages.lessons.evaluation import tasks as judge_tasks
+from pages.lessons.evaluation.tasks import CertifiedDigits, ProofAndAttack
+from tests.pages.visit import link, picture, smaller, visit, words
 
 lesson = partial(visit, "lessons/evaluation/page.py")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few() -> Iterator[None]:
+    """Few digits, the ends and the middle of each curve, and not the attack that takes as long as all others."""
+    tasks = {ErrorCurve: {"images": 40}, CertifiedDigits: {"images": 10}, ProofAndAttack: {"images": 40}}
+    curves = {"L2_CURVE": (0.0, 2.0), "ANGLES": (0.0, 30.0, -30.0), "PROOF": (0.0, 0.1)}
+    with smaller("lessons/evaluation/page.py", (), tasks, IMAGES=20, **curves), pytest.MonkeyPatch.context() as patch:
+        attacks(patch, {each.key for each in SERIES} - {"more"})
+        patch.setattr(masking, "QUERIES", 100)
+        yield
+
+
+def attacks(patch: pytest.MonkeyPatch, keys: set[str]) -> None:
+    """Let the series have only these."""
+    for module in (masking, judge_tasks):
+        patch.setattr(module, "SERIES", tuple(each for each in SERIES if each.key in keys))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +54,7 @@ def test_opens_with_a_defence_that_survives_fgsm_and_falls(opened: AppTest) -> N
 
 
 def test_the_digits_shown_are_misread_as_often_as_it_says(opened: AppTest) -> None:
-    said = re.search(r"“(Auto-PGD.*)”\*\*: (\d+) misread", words(opened))
+    said = re.search(r"digits under “(.*)”\*\*: (\d+) misread", words(opened))
     assert said is not None
     shown = picture(opened, f"Ten digits under {said[1]}")
     frame, side = 6, 28 * 3 + 12
@@ -93,7 +115,8 @@ def test_what_intervals_prove_depends_on_the_training() -> None:
     assert not at.exception and proved(at) <= 5
 
 
-def test_a_mad_link_is_repaired_and_told() -> None:
+def test_a_mad_link_is_repaired_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    attacks(monkeypatch, {"fgsm", "pgd"})
     query = {"defence": "x", "eps": "nan", "levels": "1000", "sigma": "7", "digit": "-1"}
     assert len(lesson(**query).info) >= len(query)
 

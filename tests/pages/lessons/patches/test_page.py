@@ -1,5 +1,6 @@
 """The lesson on glasses and patches, driven through Streamlit's AppTest, from the entry script."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -8,10 +9,17 @@ from streamlit.testing.v1 import AppTest
 
 from adv_core.classifiers import DEFAULT, load_classifier
 from adv_core.images import from_pixels
-from tests.pages.visit import link, picture, visit, words
+from tests.pages.visit import link, picture, smaller, visit, words
 
 lesson = partial(visit, "lessons/patches/page.py")
 MACAW, MONARCH = 88, 323
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few() -> Iterator[None]:
+    """Few steps, and one place on each photograph."""
+    with smaller("lessons/patches/page.py", STEPS=60, PLACES=1):
+        yield
 
 
 @pytest.fixture(scope="module")

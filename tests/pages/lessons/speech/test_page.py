@@ -1,6 +1,7 @@
 """The lesson on speech, driven through Streamlit's AppTest, from the entry script."""
 
 import re
+import struct
 from functools import partial
 
 import pytest
@@ -8,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from adv_core.speech.attack import heard_as
 from adv_core.speech.recogniser import CHECKPOINT, recogniser
-from adv_core.speech.sound import Samples, open_sound
+from adv_core.speech.sound import Samples, open_sound, to_wav
+from pages.lessons.speech.tasks import melody
 from tests.pages.visit import button, link, visit, words
 
 lesson = partial(visit, "lessons/speech/page.py")
@@ -20,7 +22,7 @@ def sample(name: str) -> Samples:
 
 @pytest.fixture(scope="module")
 def opened() -> AppTest:
-    return lesson(steps="150")
+    return lesson(steps="60")
 
 
 def test_opens_with_a_hidden_phrase(opened: AppTest) -> None:
@@ -31,8 +33,8 @@ def test_opens_with_a_hidden_phrase(opened: AppTest) -> None:
 
 
 def test_an_idea_becomes_the_target(opened: AppTest) -> None:
-    at = button(lesson(steps="150", clip="numbers"), "yes")
-    assert link(at) == {"steps": "150", "clip": "numbers", "text": "yes"}
+    at = button(lesson(steps="60", clip="numbers", text="route 66"), "yes")
+    assert link(at) == {"steps": "60", "clip": "numbers", "text": "yes"}
     assert "Heard as “yes”" in at.success[0].value
 
 
@@ -52,7 +54,7 @@ def test_what_cannot_be_hidden_is_refused_with_a_sentence(text: str, says: str) 
 
 
 def test_a_mad_link_is_repaired_and_told() -> None:
-    at = lesson(clip="own", steps="nan", views="-3", text="")
+    at = lesson(clip="own", steps="0", views="-3", text="")
     assert len(at.info) >= 3
 
 
@@ -62,6 +64,16 @@ def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
     opened.number_input(key="audio_answer_b").set_value(100).run()
     opened.radio(key="audio_answer_a").set_value(1).run()
     assert link(opened)["done"] == "ab"
+
+
+def test_an_upload_is_used_and_rubbish_is_refused() -> None:
+    at = lesson(steps="60", text="yes")
+    at.file_uploader(key="audio_upload").upload("noise.wav", struct.pack("<64I", *range(64))).run()
+    assert not at.exception and "not a sound that can be opened" in at.error[0].value
+    assert at.radio(key="audio_clip").value == "weather" and "Heard as “yes”" in at.success[0].value
+    at.file_uploader(key="audio_upload").upload("tune.wav", to_wav(melody(2.0))).run()
+    assert not at.exception and not at.error and link(at)["clip"] == "own"
+    assert at.radio(key="audio_clip").value == "own" and "Heard as “yes”" in at.success[0].value
 
 
 def test_the_samples_are_understood() -> None:
