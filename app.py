@@ -18,7 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from adv_core.serving import metrics
 from adv_core.serving.classroom.store import SWEEP_SECONDS, sweep_what_has_expired
-from adv_core.serving.engine.process import computing, drain, forget_unused, ready
+from adv_core.serving.engine.process import close, computing, drain, forget_unused, ready
 from adv_core.serving.hosting import logs, uploads
 from adv_core.serving.hosting.admission import Door, trusted_proxies
 from adv_core.serving.hosting.headers import SecurityHeaders
@@ -95,6 +95,7 @@ async def prepared(_: Any) -> AsyncIterator[None]:
     loading.cancel()
     sweeping.cancel()
     tidying.cancel()
+    await asyncio.to_thread(close)
 
 
 log_ours_only()

@@ -42,7 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not any(folder in item.path.parents for folder in long))
     for item in items:
         whole_page = hasattr(getattr(item, "module", None), "visit")  # of `tests.pages.visit`
-        cluster = "ray" in getattr(getattr(item, "callspec", None), "params", {}).values()
+        parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
+        cluster = any(isinstance(each, str) and each == "ray" for each in parameters)
         if whole_page or cluster or any(folder in item.path.parents for folder in long):
             item.add_marker(pytest.mark.slow)
 

@@ -26,7 +26,12 @@ from tests.adv_core.serving.engine.slow_work import Slow
 
 folder, seconds = Path(sys.argv[1]), float(sys.argv[2])
 process.use(LocalEngine("cpu", workers=1))
-leaving = Leaving(process.drain, seconds)
+
+def finish(seconds):
+    (folder / "told").touch()
+    return process.drain(seconds)
+
+leaving = Leaving(finish, seconds)
 
 def learn():
     job = process.default_engine().submit(Slow(str(folder / "trace"), count=5, gate=str(folder / "gate")), "me")
@@ -75,7 +80,7 @@ def hasty(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_what_runs_is_finished_first(patient: subprocess.Popen[bytes], tmp_path: Path) -> None:
     patient.send_signal(signal.SIGTERM)
-    time.sleep(0.5)
+    until(tmp_path / "told")
     assert patient.poll() is None and not (tmp_path / "end").exists()  # it waits for the run, which waits for the gate
     (tmp_path / "gate").touch()
     assert patient.wait(SOON) == 0
@@ -90,11 +95,7 @@ def test_but_not_for_ever(hasty: subprocess.Popen[bytes], tmp_path: Path) -> Non
 
 def test_a_second_signal_stops_at_once(patient: subprocess.Popen[bytes], tmp_path: Path) -> None:
     patient.send_signal(signal.SIGTERM)
-    time.sleep(0.3)
-    assert patient.poll() is None
-    end = time.monotonic() + SOON / 2  # and not as long as the run may have
-    while patient.poll() is None and time.monotonic() < end:
-        patient.send_signal(signal.SIGTERM)  # two that come before the first is heard are one
-        time.sleep(0.3)
-    assert patient.poll() is not None
+    until(tmp_path / "told")
+    patient.send_signal(signal.SIGTERM)
+    assert patient.wait(SOON / 2) == 0  # and not as long as the run may have
     assert traced(tmp_path / "trace") == [0]
