@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from adv_core import black_box_tasks
 from adv_core.classifiers import DEFAULT, load_classifier
 from adv_core.images import from_pixels
+from pages.lessons.black_box import tasks as black_box_tasks
 from tests.pages.visit import link, picture, smaller, visit, words
 
 lesson = partial(visit, "lessons/black_box/page.py")
