@@ -14,7 +14,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from adv_core import metrics
 from adv_core.classroom.store import SWEEP_SECONDS, sweep_what_has_expired
-from adv_core.engine import drain, ready
+from adv_core.engine import close, drain, ready
 from adv_core.hosting import logs, uploads
 from adv_core.hosting.door import Door, trusted_proxies
 from adv_core.hosting.headers import SecurityHeaders
@@ -71,6 +71,7 @@ async def prepared(_: Any) -> AsyncIterator[None]:
     yield
     loading.cancel()
     sweeping.cancel()
+    await asyncio.to_thread(close)
 
 
 log_ours_only()

@@ -34,7 +34,7 @@ import socket
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -61,6 +61,7 @@ APP = "adversarial-lab"
 WINDOW = 12  # long runs of one app that wait in the cluster; the others wait in the app
 CALLS = 64  # of one replica at a time
 PATIENCE = 60.0  # seconds until a replica begins: it may have to be started first
+CLOSING = 10.0  # seconds for a goodbye
 GONE = "The machine that computed this has gone. Please try again."
 NOBODY = "No machine of the cluster is free just now. Please try again in a moment."
 LOST = (RayActorError, TimeoutError, StopAsyncIteration)  # the last: a stream that ends before the run does
@@ -223,6 +224,7 @@ class RayServeEngine(Reception):
         self._machine = ("cpu", 1)
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="adv_core cluster", daemon=True).start()
+        self._joined = self._closed = False
         self._tending: asyncio.Task[None] | None = None
 
     @classmethod
@@ -242,9 +244,46 @@ class RayServeEngine(Reception):
             return serve.get_app_handle(APP)
 
         try:
-            return cls(_within(cluster.timeout, find), limits)
+            engine = cls(_within(cluster.timeout, find), limits)
         except Exception as error:
             raise EngineUnavailable(f"The cluster at {cluster.address} takes no program: {error}") from None
+        engine._joined = True
+        return engine
+
+    def close(self) -> None:
+        """Stop what runs. An engine that has joined the cluster leaves it; the replicas stay.
+
+        What Serve runs in this process reports to the cluster several times a second. It has to end before the
+        connection does: otherwise each report is an error in the log, until the process is gone.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        with self._work:
+            self._draining = True
+            waiting, self._waiting = list(self._waiting), deque()
+            for run in waiting:
+                self._finish(run, STOPPED)
+        stopping = asyncio.run_coroutine_threadsafe(self._stop(), self._loop)
+        try:
+            stopping.result(CLOSING)
+            if self._joined:
+                _within(CLOSING, self._handle.shutdown)
+                _within(CLOSING, ray.shutdown)
+        except Exception as error:  # the cluster may have gone before us
+            _log.debug("left without a word: %s", type(error).__name__)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    async def _stop(self) -> None:
+        """End every task: a stream that is closed is a run that its replica stops."""
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with self._work:
+            for run in list(self._inside):  # whose task had not begun
+                self._finish(run, STOPPED)
+            self._inside.clear()
 
     @property
     def device(self) -> str:

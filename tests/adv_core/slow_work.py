@@ -26,6 +26,7 @@ class Slow(Task[Count]):
     Attributes:
         pause: seconds before each record.
         gate: a file that has to be there before it counts beyond 0. Until then it takes its turns, as work does.
+        turn: seconds of such a turn, which ends when the gate opens. While it lasts, the worker is busy.
         fails: raise this word as a KeyError at the end; "value" raises a sentence for people.
     """
 
@@ -33,6 +34,7 @@ class Slow(Task[Count]):
     count: int = 5
     pause: float = 0.01
     gate: str = ""
+    turn: float = 0.03
     fails: str = ""
 
     @property
@@ -46,7 +48,9 @@ class Slow(Task[Count]):
     def records(self, networks: Networks) -> Iterator[Count]:
         for index in range(self.count):
             while index and self.gate and not Path(self.gate).exists():
-                time.sleep(0.03)
+                end = time.monotonic() + self.turn
+                while time.monotonic() < end and not Path(self.gate).exists():
+                    time.sleep(0.03)
                 yield Count(-1, os.getpid())
             time.sleep(self.pause)
             with open(self.trace, "a") as trace:
