@@ -44,15 +44,19 @@ def until(happened: Callable[[], object], what: str) -> None:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    """One replica on this machine: each of them has to load torch. The tests that need two start the second."""
+    """One replica on this machine, and a second one under load: each of them has to load torch. It is deployed once,
+    since Serve replaces all replicas at each deployment."""
     if not os.environ.get("REQUIRE_RAY"):
         pytest.importorskip("ray", reason="no Ray on this machine")
     import ray
     from ray import serve
 
+    from adv_core.serving.engine.cluster import Cluster, deploy
+
+    settings = {"cpus": 0.5, "target": 2, "upscale_seconds": 2.0, "downscale_seconds": 2.0}
     try:
         begin()
-        replicas(1, 1)
+        deploy(Cluster(min_replicas=1, max_replicas=2, **settings))  # type: ignore[arg-type]
         yield
     finally:
         serve.shutdown()  # first: what is left of it in this process would go on asking a cluster that has gone
@@ -71,13 +75,6 @@ def begin() -> None:
             ray.shutdown()
             if attempt == 2 or "timed out during startup" not in str(error):
                 raise
-
-
-def replicas(least: int, most: int, **settings: float) -> None:
-    """Ask for so many; those that run already stay."""
-    from adv_core.serving.engine.cluster import Cluster, deploy
-
-    deploy(Cluster(min_replicas=least, max_replicas=most, cpus=0.5, **settings))  # type: ignore[arg-type]
 
 
 def running() -> dict[str, int]:
@@ -322,34 +319,27 @@ def test_what_an_app_that_was_killed_has_asked_for_stops(cluster: None, tmp_path
     stops(tmp_path / "trace")
 
 
+def both_busy(jobs: list[Job[Count]]) -> set[int]:
+    """The processes of the two replicas, once each of them computes something."""
+
+    def machines() -> set[int]:
+        return {job.frames[0].pid for job in jobs if job.frames}
+
+    until(lambda: len(machines()) == 2, "work for a second replica")
+    return machines()
+
+
 def test_replicas_come_with_the_load(on_cluster: Make, tmp_path: Path) -> None:
-    replicas(1, 2, target=2, upscale_seconds=0.5)
-    until(lambda: running() == {"RUNNING": 1}, "one replica")
     jobs = many(on_cluster(), tmp_path, 40)
-    until(lambda: running().get("RUNNING") == 2, "a second replica")
-    # Those that waited here go to the new one, too.
-    until(lambda: len({job.frames[0].pid for job in jobs if job.frames}) == 2, "work for the new one")
+    both_busy(jobs)  # those that waited here go to the new one, too
+    assert running()["RUNNING"] == 2
     (tmp_path / "gate").touch()
     assert all(counted(job.result(SOON)) == list(range(5)) for job in jobs)
 
 
 def test_a_replica_that_is_killed_costs_one_sentence_each(on_cluster: Make, tmp_path: Path) -> None:
-    replicas(2, 2)
-    engine, known = on_cluster(), set()
-
-    def both() -> bool:
-        probe = Slow(str(tmp_path / f"probe {time.monotonic()}"), count=1)
-        known.add(engine.submit(probe).result(SOON)[0].pid)
-        return len(known) == 2
-
-    until(both, "an answer of each replica")  # one that runs is not asked before the app has heard of it
-    jobs = many(engine, tmp_path, 10)
-
-    def machines() -> set[int]:
-        return {job.frames[0].pid for job in jobs if job.frames}
-
-    until(lambda: len(machines()) == 2, "work for both replicas")
-    victim = min(machines())
+    jobs = many(on_cluster(), tmp_path, 40)
+    victim = min(both_busy(jobs))
     os.kill(victim, signal.SIGKILL)
     until(lambda: any(job.error for job in jobs), "the sentence")
     (tmp_path / "gate").touch()
@@ -366,7 +356,6 @@ def test_a_replica_that_is_killed_costs_one_sentence_each(on_cluster: Make, tmp_
 
 
 def test_replicas_go_with_the_load(on_cluster: Make, tmp_path: Path) -> None:
-    replicas(1, 2, target=2, upscale_seconds=0.5, downscale_seconds=0.5)
     until(lambda: running() == {"RUNNING": 1}, "one replica again")
     assert on_cluster().submit(Slow(str(tmp_path / "after")), "me").result(SOON)
 
