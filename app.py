@@ -20,15 +20,15 @@ from adv_core.serving import metrics
 from adv_core.serving.classroom.store import SWEEP_SECONDS, sweep_what_has_expired
 from adv_core.serving.engine.process import close, computing, drain, forget_unused, ready
 from adv_core.serving.hosting import logs, uploads
-from adv_core.serving.hosting.admission import Door, trusted_proxies
+from adv_core.serving.hosting.admission import AdmissionControl, trusted_proxies
 from adv_core.serving.hosting.headers import SecurityHeaders
-from adv_core.serving.hosting.shutdown import Leaving
+from adv_core.serving.hosting.shutdown import GracefulShutdown
 from adv_core.serving.limits import LIMITS
 from adv_core.serving.memory import Tidying
 
 TIDYING_SECONDS = 60.0  # between two looks for memory that can be given back
 
-leaving = Leaving(drain, LIMITS.drain_seconds)
+leaving = GracefulShutdown(drain, LIMITS.drain_seconds)
 
 
 def log_ours_only() -> None:
@@ -106,7 +106,7 @@ app = st.App(
     middleware=[
         Middleware(SecurityHeaders, html=(Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8")),
         Middleware(ProxyHeadersMiddleware, trusted_hosts=trusted_proxies()),
-        Middleware(Door, leaving=lambda: leaving.begun, kept=kept),
+        Middleware(AdmissionControl, leaving=lambda: leaving.begun, kept=kept),
     ],
     on_script_error=count,
 )

@@ -18,11 +18,11 @@ from bench.classroom import Server
 # (link, what stands for the first result)
 PAGES = (
     ("/", "[data-testid=stImage] img[alt^='Perturbed picture, classified as']"),
-    ("/small", "img[alt^='The photograph with the worst']"),
-    ("/up", "[data-testid=stMetric], [data-testid=stAlert]"),
-    ("/linear", "[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg"),
-    ("/robust", "img[alt^='The digit after the attack on the robust']"),
-    ("/judge", "[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg"),
+    ("/threat-models", "img[alt^='The photograph with the worst']"),
+    ("/fgsm-and-pgd", "[data-testid=stMetric], [data-testid=stAlert]"),
+    ("/linear-models", "[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg"),
+    ("/adversarial-training", "img[alt^='The digit after the attack on the robust']"),
+    ("/evaluation", "[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg"),
 )
 
 

@@ -30,7 +30,7 @@ from adv_core.classifiers import DEFAULT
 from adv_core.decoding import open_image, read_png
 from adv_core.images import fit, to_png
 from adv_core.serving.classroom import Refused
-from adv_core.serving.classroom.challenges import Challenge, Judgement, Opinion, judge, look
+from adv_core.serving.classroom.challenges import Challenge, Judgement, Prediction, judge, look
 from adv_core.serving.classroom.database import database_url
 from adv_core.serving.classroom.store import Store
 from adv_core.serving.engine.attack import Request
@@ -44,7 +44,7 @@ CLIENTS, EACH, SECONDS = 30, 10, 10.0
 
 def easy(challenge: Challenge, png: bytes) -> Judgement:
     pixels = read_png(png, challenge.height, challenge.width)
-    return Judgement(True, "", challenge.distance(pixels), Opinion(0, 1.0), None, pixels.tobytes())
+    return Judgement(True, "", challenge.distance(pixels), Prediction(0, 1.0), None, pixels.tobytes())
 
 
 def pictures(first: int) -> tuple[Challenge, list[bytes]]:

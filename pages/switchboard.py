@@ -6,19 +6,19 @@ visited, takes the files there for all the pages there are: a link to a lesson w
 
 import streamlit as st
 
-from adv_core.serving.memory import Collector, set_aside_what_stays
+from adv_core.serving.memory import PacedCollector, freeze_live_objects
 from pages.contents import CLASSROOM, LAB, LESSONS
 
 
 @st.cache_resource(show_spinner=False)
 def settle(page: str) -> None:
     """Once for each page, at the end of its first run: what it has loaded by then stays for good."""
-    set_aside_what_stays()
+    freeze_live_objects()
 
 
 @st.cache_resource(show_spinner=False)
-def collector() -> Collector:
-    return Collector()
+def collector() -> PacedCollector:
+    return PacedCollector()
 
 
 st.set_page_config(page_title="Adversarial Lab", page_icon="🐕", layout="wide")

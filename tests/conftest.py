@@ -17,7 +17,7 @@ from torch import Tensor
 
 from adv_core import Classifier, load_classifier, open_image
 from adv_core.serving.engine.process import forget_unused
-from adv_core.serving.memory import give_back_freed_memory, set_aside_what_stays
+from adv_core.serving.memory import freeze_live_objects, give_back_freed_memory
 
 ROOT = Path(__file__).parents[1]
 MUCH = 600  # MB of a test process, above which a file of tests leaves nothing to the next
@@ -59,7 +59,7 @@ def leave_little_in_memory() -> Iterator[None]:
             st.cache_data.clear()
             st.cache_resource.clear()
         forget_unused(time.monotonic())
-        set_aside_what_stays()
+        freeze_live_objects()
         give_back_freed_memory()
 
 

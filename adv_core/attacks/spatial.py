@@ -138,7 +138,7 @@ def size_of(point: np.ndarray) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Try:
+class SearchStep:
     """After some more questions.
 
     Attributes:
@@ -175,7 +175,7 @@ def search(
     seed: int = 0,
     shrink: bool = True,
     frameless: bool = False,
-) -> Iterator[Try]:
+) -> Iterator[SearchStep]:
     """Look for a pose that fools, by the network's answers alone: at random, then around the best one found.
 
     Args:
@@ -217,6 +217,6 @@ def search(
             if fooled[row]:
                 side = 0.95 * size_of(best)
         shown = pixels[row] if better else none
-        yield Try(done + len(points), found, budget.pose(best, frameless), size_of(best), shown, *told)
+        yield SearchStep(done + len(points), found, budget.pose(best, frameless), size_of(best), shown, *told)
         if found and not shrink:
             return

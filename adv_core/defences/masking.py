@@ -95,7 +95,7 @@ Launch = Callable[[Defence, nn.Module, Tensor, Tensor, Linf, int], Iterator[Step
 
 
 @dataclass(frozen=True)
-class Try:
+class SeriesAttack:
     """One attack of the series.
 
     Attributes:
@@ -136,7 +136,7 @@ def _climb(
 
 # In the order in which one should lose one's confidence.
 SERIES = (
-    Try(
+    SeriesAttack(
         "noise",
         "random noise",
         "nothing",
@@ -144,22 +144,22 @@ SERIES = (
             defence.classifier, x, ball, Untargeted(y), seed=seed, quantize=False
         ),
     ),
-    Try(
+    SeriesAttack(
         "fgsm",
         "FGSM",
         "gradient",
         lambda defence, _, x, y, ball, seed: fgsm(defence.classifier, x, ball, Untargeted(y), quantize=False),
     ),
-    Try("pgd", f"PGD, {STEPS} steps", "gradient", _climb(lambda defence, _: defence.classifier, Untargeted)),
-    Try(
+    SeriesAttack("pgd", f"PGD, {STEPS} steps", "gradient", _climb(lambda defence, _: defence.classifier, Untargeted)),
+    SeriesAttack(
         "more",
         f"PGD, 2 × {5 * STEPS} steps, random",
         "gradient",
         _climb(lambda defence, _: defence.classifier, Untargeted, 5 * STEPS, 2),
     ),
-    Try("margin", "PGD on the margin", "gradient", _climb(lambda defence, _: defence.classifier, Margin)),
-    Try("twin", "PGD on the twin", "twin", _climb(lambda defence, _: defence.twin, Margin)),
-    Try(
+    SeriesAttack("margin", "PGD on the margin", "gradient", _climb(lambda defence, _: defence.classifier, Margin)),
+    SeriesAttack("twin", "PGD on the twin", "twin", _climb(lambda defence, _: defence.twin, Margin)),
+    SeriesAttack(
         "apgd",
         "Auto-PGD on the twin",
         "twin",
@@ -167,8 +167,8 @@ SERIES = (
             defence.twin, x, ball, Margin(y), steps=100, restarts=2, seed=seed, quantize=False
         ),
     ),
-    Try("transfer", "transfer from another network", "other network", _climb(lambda _, other: other, Margin)),
-    Try(
+    SeriesAttack("transfer", "transfer from another network", "other network", _climb(lambda _, other: other, Margin)),
+    SeriesAttack(
         "square",
         f"Square Attack, {QUERIES} queries",
         "answers",

@@ -50,7 +50,7 @@ def give_back_freed_memory() -> bool:
     return trim is not None and trim(0) == 1
 
 
-def set_aside_what_stays() -> None:
+def freeze_live_objects() -> None:
     """Let garbage collections pass over all that is alive now. Call it when the modules and a network are loaded.
 
     A collection walks through every object, and torch brings half a million that never go away. What was set aside
@@ -61,7 +61,7 @@ def set_aside_what_stays() -> None:
     gc.freeze()
 
 
-class Collector:
+class PacedCollector:
     """Collect garbage now and then: often enough that memory stays flat, and no more often.
 
     Streamlit would do so after every rerun, with Python's lock held: in a busy class an eighth of the time.
@@ -128,7 +128,7 @@ class Tidying:
             self._tidy = False
         if self._tidy or not quiet:
             return False
-        set_aside_what_stays()
+        freeze_live_objects()
         give_back_freed_memory()
         self._tidy = True
         return True

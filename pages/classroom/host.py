@@ -9,7 +9,7 @@ import streamlit as st
 from adv_core.classifiers import DEFAULT, REGISTRY, categories, info_of, list_classifiers
 from adv_core.images import Pixels, fit
 from adv_core.serving.classroom import Refused
-from adv_core.serving.classroom.challenges import RULES, Challenge, Opinion, RuleName
+from adv_core.serving.classroom.challenges import RULES, Challenge, Prediction, RuleName
 from adv_core.serving.classroom.questions import what_will_it_say, which_is_perturbed
 from adv_core.serving.classroom.records import Draft, Room
 from adv_core.serving.classroom.store import CODE_LENGTH, LETTERS, MAX_MINUTES, Store
@@ -73,13 +73,13 @@ def here() -> list[str]:
     return [info.name for info in list_classifiers() if info.is_here]
 
 
-def opinion(slot: str, classifier: str, pixels: Pixels) -> tuple[Opinion, Frame] | None:
+def opinion(slot: str, classifier: str, pixels: Pixels) -> tuple[Prediction, Frame] | None:
     """What a network says of a picture; None with the reason on the page."""
     looked = follow(job_for(slot, Request(b"", 0, 0, classifier).with_pixels(pixels)), end=False)
     if looked is None:
         return None
     said = looked[-1].probabilities[0]
-    return Opinion(int(said.argmax()), float(said.max())), looked[-1]
+    return Prediction(int(said.argmax()), float(said.max())), looked[-1]
 
 
 def set_up(store: Store) -> None:
@@ -342,7 +342,7 @@ def drafted(classifier: str, kind: str, name: str, eps: int) -> Draft | None:
         if frames is None or frames[-1].pixels is None:
             return None
         p, shown = frames[-1].probabilities[0], frames[-1].pixels[0]
-        said = Opinion(int(p.argmax()), float(p.max()))
+        said = Prediction(int(p.argmax()), float(p.max()))
     if kind == "which":
         return which_is_perturbed(original, shown, said)
     likely = [int(label) for label in np.argsort(-frame.probabilities[0])[:6]]

@@ -1,6 +1,6 @@
 """One page's settings, kept the same in three places: the session, the widgets and the address.
 
-page = Controls("small", Settings)
+page = Controls("threat-models", Settings)
 page.start()
 page.control("eps", st.slider, "ε in 1/255", 0, 32)
 page.into_address()
@@ -60,7 +60,7 @@ class Controls(Generic[S]):
 
     def key(self, setting: str) -> str:
         """The key of the widget of that setting."""
-        return f"{self.name}_{setting}"
+        return f"{self.name.replace('-', '_')}_{setting}"
 
     def set(self, **changes: object) -> None:
         """Set controls from code (a callback): the settings, and the widgets that show them."""

@@ -31,8 +31,8 @@ CSS = """
 .st-key-replay {min-height: 5rem}
 .st-key-before, .st-key-after {min-height: 11rem}
 .st-key-loss {min-height: 13.5rem}
-.st-key-judge_metrics {min-height: 7rem}
-.st-key-judge_series {min-height: 31rem}
+.st-key-evaluation_metrics {min-height: 7rem}
+.st-key-evaluation_series {min-height: 31rem}
 .st-key-error_curves, [class*=st-key-room_] {min-height: 24rem}
 .lab-bars {display: grid; grid-template-columns: minmax(5.5rem, 10rem) 1fr; gap: .3rem .6rem; align-items: center}
 .lab-bars .n {text-align: right; line-height: 1.1; overflow-wrap: anywhere; font-size: .92rem}

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 
 def test_the_turned_pictures_and_the_way_to_paper(page: Page, address: str) -> None:
-    page.goto(f"{address}/camera?views=2&eps=8")
+    page.goto(f"{address}/physical?views=2&eps=8")
     living = page.get_by_role("img", name=re.compile("The attack over views in this view: the network sees wombat"))
     expect(living).to_be_visible()
     page.get_by_role("button", name="Straight on").click()

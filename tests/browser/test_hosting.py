@@ -21,13 +21,13 @@ TAKEN = """() => {
 
 
 def test_the_policy_lets_pages_record_and_take_photographs(page: Page, address: str) -> None:
-    page.goto(f"{address}/audio")
+    page.goto(f"{address}/speech")
     page.get_by_text("Use the microphone").click()
     page.get_by_role("button", name="Record").click()
     expect(page.get_by_test_id("stAudioInputWaveformTimeCode")).to_have_text("00:01")
     page.get_by_role("button", name="Stop recording").click()
     expect(page.get_by_role("radio", name="your own recording")).to_be_checked()
-    page.goto(f"{address}/camera")
+    page.goto(f"{address}/physical")
     page.get_by_text("Use the camera").first.click()
     expect(page.locator("video")).not_to_have_js_property("videoWidth", 0)
     until(page, lambda: page.evaluate(TAKEN))

@@ -99,7 +99,7 @@ def test_presentation_hides_the_sidebar(page: Page, address: str) -> None:
 
 
 def test_linear_lesson(page: Page, address: str) -> None:
-    page.goto(address + "/linear?line=2")
+    page.goto(address + "/linear-models?line=2")
     expect(page.get_by_text("Under δ*", exact=False).first).to_be_visible()
     page.get_by_role("button", name="Next line").click()
     page.wait_for_url("**line=3**")
@@ -109,7 +109,7 @@ def test_linear_lesson(page: Page, address: str) -> None:
 
 
 def test_small_lesson(page: Page, address: str) -> None:
-    page.goto(address + "/small?image=koala&eps=4")
+    page.goto(address + "/threat-models?image=koala&eps=4")
     expect(page.get_by_alt_text("The photograph with the worst δ of the L1 ball", exact=False)).to_be_visible()
     assert page.get_by_text("Page not found").count() == 0
     page.get_by_role("button", name="That is my guess").click()
@@ -120,7 +120,7 @@ def test_small_lesson(page: Page, address: str) -> None:
 
 
 def test_a_drawn_mask(page: Page, address: str) -> None:
-    page.goto(address + "/small?image=koala&place=own")
+    page.goto(address + "/threat-models?image=koala&place=own")
     expect(page.get_by_text("Paint something first", exact=False)).to_be_visible()
     surface = page.get_by_role("application", name="Paint where δ may live")
     surface.scroll_into_view_if_needed()
@@ -137,7 +137,7 @@ def test_a_drawn_mask(page: Page, address: str) -> None:
 
 def test_a_link_to_any_page_opens_on_a_cold_server(page: Page) -> None:
     with serving() as base:
-        page.goto(f"{base}/linear?seed=1")
+        page.goto(f"{base}/linear-models?seed=1")
         expect(page.locator("h1")).to_be_visible()
         expect(page.get_by_text("Link to exactly this state").first).to_be_visible()
         assert page.get_by_text("Page not found").count() == 0

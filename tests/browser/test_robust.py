@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 
 def test_a_live_training_is_stopped_and_goes_on(page: Page, address: str) -> None:
-    page.goto(f"{address}/robust?epochs=2&inner=fgsm")
+    page.goto(f"{address}/adversarial-training?epochs=2&inner=fgsm")
     expect(page.get_by_text("The least ε that was found")).to_be_visible()
     page.get_by_role("button", name="Train both").click()
     expect(page.get_by_text(re.compile("Training the (standard|robust) network: [1-9]"))).to_be_visible()
@@ -23,7 +23,7 @@ def test_a_live_training_is_stopped_and_goes_on(page: Page, address: str) -> Non
 
 
 def test_a_digit_is_written_and_attacked(page: Page, address: str) -> None:
-    page.goto(f"{address}/robust?source=own")
+    page.goto(f"{address}/adversarial-training?source=own")
     surface = page.get_by_role("application")
     expect(surface).to_be_visible()
     box = surface.bounding_box()
@@ -43,7 +43,7 @@ def test_a_digit_is_written_and_attacked(page: Page, address: str) -> None:
 
 
 def test_the_series_of_attacks_on_a_phone(phone: Page, address: str) -> None:
-    phone.goto(f"{address}/judge?defence=quantized")
+    phone.goto(f"{address}/evaluation?defence=quantized")
     expect(phone.get_by_text("What cannot be, if the gradient told the truth")).to_be_visible()
     expect(phone.get_by_text("The vote says")).to_be_visible()
     expect(phone.get_by_text(re.compile("At ε = 0.1: "))).to_be_visible()

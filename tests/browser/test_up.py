@@ -15,7 +15,7 @@ def spot(page: Page, x1: float, x2: float) -> tuple[float, float]:
 
 
 def test_the_point_is_dragged_and_clicked(page: Page, address: str) -> None:
-    page.goto(f"{address}/up?eps=0.1")
+    page.goto(f"{address}/fgsm-and-pgd?eps=0.1")
     hill = page.get_by_role("img", name=re.compile("The loss over the square"))
     expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.38, 0\.73\)"))
     hill.scroll_into_view_if_needed()
@@ -38,7 +38,7 @@ def test_the_point_is_dragged_and_clicked(page: Page, address: str) -> None:
 
 
 def test_next_back_play_and_pause(page: Page, address: str) -> None:
-    page.goto(f"{address}/up?steps=4")
+    page.goto(f"{address}/fgsm-and-pgd?steps=4")
     where = page.locator(".player .where")
     expect(where).to_have_text("Step 4 of 4: the projection")
     expect(page.get_by_role("button", name="Next", exact=True)).to_be_disabled()
@@ -61,7 +61,7 @@ def test_next_back_play_and_pause(page: Page, address: str) -> None:
 
 
 def test_phone(phone: Page, address: str) -> None:
-    phone.goto(f"{address}/up?ball=l2&raw=1e3")
+    phone.goto(f"{address}/fgsm-and-pgd?ball=l2&raw=1e3")
     expect(phone.locator(".player .where")).to_contain_text("Step 10 of 10")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     panels = phone.locator(".player figure").evaluate_all("all => all.map(f => f.getBoundingClientRect().toJSON())")

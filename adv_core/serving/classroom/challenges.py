@@ -27,7 +27,7 @@ PATIENCE = 60.0  # seconds to wait for the network
 
 
 @dataclass(frozen=True)
-class Rule:
+class RankingRule:
     """How pictures are compared: the smaller score wins.
 
     Attributes:
@@ -40,17 +40,19 @@ class Rule:
     unit: str = "/255"
 
 
-RULES: dict[RuleName, Rule] = {
-    "smallest": Rule("smallest ε", "The smallest ε wins: the largest change of any colour value, in levels of 255."),
-    "pixels": Rule(
+RULES: dict[RuleName, RankingRule] = {
+    "smallest": RankingRule(
+        "smallest ε", "The smallest ε wins: the largest change of any colour value, in levels of 255."
+    ),
+    "pixels": RankingRule(
         "fewest pixels", "The fewest changed pixels win; each may change as much as it likes.", " changed pixels"
     ),
-    "jpeg": Rule(
+    "jpeg": RankingRule(
         f"survives JPEG {JPEG_QUALITY}",
         f"The picture has to fool as it is, and again after it was saved as JPEG of quality {JPEG_QUALITY}. "
         "The smallest ε wins.",
     ),
-    "hidden": Rule(
+    "hidden": RankingRule(
         "fool the hidden second network",
         "The picture has to fool a second network, too. Which one it is, is told at the end. The smallest ε wins.",
     ),
@@ -140,7 +142,7 @@ class Challenge:
 
 
 @dataclass(frozen=True)
-class Opinion:
+class Prediction:
     """What a network says: the likeliest class, and its probability in [0, 1]."""
 
     label: int
@@ -168,8 +170,8 @@ class Judgement:
     accepted: bool
     reason: str
     score: int | None = None
-    said: Opinion | None = None
-    second: Opinion | None = None
+    said: Prediction | None = None
+    second: Prediction | None = None
     pixels: bytes = field(default=b"", repr=False)
 
     @property
@@ -225,7 +227,7 @@ def as_jpeg(pixels: Pixels) -> Pixels:
     return np.asarray(Image.open(file).convert("RGB"))
 
 
-def look(classifier: str, pixels: Pixels, engine: Engine | None = None, session: str = "") -> Opinion:
+def look(classifier: str, pixels: Pixels, engine: Engine | None = None, session: str = "") -> Prediction:
     """What a network says of (H, W, 3) uint8; waits for the engine.
 
     Raises:
@@ -238,15 +240,15 @@ def _look(classifier: str, pixels: Pixels, engine: Engine, session: str) -> Job[
     return engine.submit(Request(b"", 0, 0, classifier, pictures=False).with_pixels(pixels), session)
 
 
-def _opinion(job: Job[Frame]) -> Opinion:
+def _opinion(job: Job[Frame]) -> Prediction:
     said = job.result(PATIENCE)[-1].probabilities[0]
-    return Opinion(int(said.argmax()), float(said.max()))
+    return Prediction(int(said.argmax()), float(said.max()))
 
 
-def _problem(challenge: Challenge, said: Opinion, second: Opinion | None) -> str:
+def _problem(challenge: Challenge, said: Prediction, second: Prediction | None) -> str:
     """Why a picture within Δ does not count; "" where it does."""
 
-    def fooled(opinion: Opinion) -> bool:
+    def fooled(opinion: Prediction) -> bool:
         return opinion.label == challenge.target if challenge.target is not None else opinion.label != challenge.label
 
     wanted = "" if challenge.target is None else f", and it shall say {categories()[challenge.target]}"

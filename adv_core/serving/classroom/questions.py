@@ -7,14 +7,14 @@ import numpy as np
 
 from adv_core.classifiers import categories
 from adv_core.images import Pixels
-from adv_core.serving.classroom.challenges import Opinion
+from adv_core.serving.classroom.challenges import Prediction
 from adv_core.serving.classroom.records import Draft
 
 CHOICES = 4
 _CHANCE = random.SystemRandom()
 
 
-def which_is_perturbed(original: Pixels, perturbed: Pixels, said: Opinion, chance: random.Random = _CHANCE) -> Draft:
+def which_is_perturbed(original: Pixels, perturbed: Pixels, said: Prediction, chance: random.Random = _CHANCE) -> Draft:
     """Two pictures (H, W, 3) side by side, in an order that nobody knows.
 
     Args:
@@ -29,7 +29,7 @@ def which_is_perturbed(original: Pixels, perturbed: Pixels, said: Opinion, chanc
 
 
 def what_will_it_say(
-    shown: Pixels, said: Opinion, untouched: Opinion, likely: Sequence[int], chance: random.Random = _CHANCE
+    shown: Pixels, said: Prediction, untouched: Prediction, likely: Sequence[int], chance: random.Random = _CHANCE
 ) -> Draft:
     """One picture (H, W, 3), and some of the network's classes to choose from.
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from adv_core.serving.classroom.challenges import Opinion
+from adv_core.serving.classroom.challenges import Prediction
 
 PollKind = Literal["which", "what"]
 
@@ -53,8 +53,8 @@ class Entry:
     member_id: int
     nickname: str
     score: int
-    said: Opinion
-    second: Opinion | None
+    said: Prediction
+    second: Prediction | None
     at: float
     tries: int
 

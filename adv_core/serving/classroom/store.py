@@ -28,7 +28,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from adv_core.images import to_png
 from adv_core.serving.classroom import Refused, nicknames
-from adv_core.serving.classroom.challenges import PATIENCE, Challenge, Judgement, Opinion, judge
+from adv_core.serving.classroom.challenges import PATIENCE, Challenge, Judgement, Prediction, judge
 from adv_core.serving.classroom.database import answering, connected, database_url
 from adv_core.serving.classroom.migrations import upgrade_to_latest
 from adv_core.serving.classroom.records import Board, Draft, Entry, Member, Poll, PollKind, Room, Seat
@@ -459,8 +459,8 @@ def _room(row: Row[Any]) -> Room:
 
 
 def _entry(rank: int, row: Row[Any], room: Room) -> Entry:
-    second = None if row.second_label is None else Opinion(row.second_label, row.second_probability)
-    said = Opinion(row.label, row.probability)
+    second = None if row.second_label is None else Prediction(row.second_label, row.second_probability)
+    said = Prediction(row.label, row.probability)
     return Entry(
         rank, row.member_id, row.nickname, row.score, said, second, max(row.at - room.opens_at, 0.0), row.tries
     )

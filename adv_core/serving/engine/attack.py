@@ -170,7 +170,7 @@ class Request(Work["Frame"]):
             )
 
     @property
-    def together(self) -> "Request | None":
+    def batch_key(self) -> "Request | None":
         """What has to be equal for two requests to be computed as one batch; None for those that go alone.
 
         ε, the classes and the seed may differ, row by row; the mask may not. Attacks whose end depends on all rows of
@@ -182,7 +182,7 @@ class Request(Work["Frame"]):
         return replace(self, image=b"", eps=(), label=0, target=target, seed=0)
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         """What is asked for without pictures is a curve below the page's first screen."""
         return not self.pictures
 

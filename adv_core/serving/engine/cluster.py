@@ -52,7 +52,7 @@ from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 
 from adv_core.serving import metrics
-from adv_core.serving.engine.queue import BUSY, STOPPED, EngineUnavailable, Reception, Run
+from adv_core.serving.engine.queue import BUSY, STOPPED, EngineUnavailable, Run, SharedQueue
 from adv_core.serving.engine.replica import HEARTBEAT, News, Replica, unpack
 from adv_core.serving.engine.work import Work
 from adv_core.serving.limits import LIMITS, Limits
@@ -206,7 +206,7 @@ def deploy(cluster: Cluster, limits: Limits = LIMITS, wait: bool = True) -> None
     serve.run_many([target], wait_for_applications_running=wait)
 
 
-class RayServeEngine(Reception):
+class RayServeEngine(SharedQueue):
     """Computes on the cluster's replicas.
 
     Results that are known, and the line of those who wait, are this process's; a batch is a replica's.

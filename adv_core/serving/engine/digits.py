@@ -74,7 +74,7 @@ class ErrorCurve(Task[CurvePoint]):
         return len(self.eps)
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         return True
 
     def check(self, limits: Limits = LIMITS) -> None:

@@ -39,7 +39,7 @@ from adv_core.networks.device import pick_device
 from adv_core.serving import metrics
 from adv_core.serving.engine.attack import Frame, Request, frames_of
 from adv_core.serving.engine.networks import DeviceNetworks
-from adv_core.serving.engine.queue import STOPPED, Reception, Run
+from adv_core.serving.engine.queue import STOPPED, Run, SharedQueue
 from adv_core.serving.engine.work import Record
 from adv_core.serving.limits import LIMITS, Limits
 
@@ -58,7 +58,7 @@ class _Batch:
         self.left = runs[0].request.length + 1
         self.age = 0
         self.served = 0.0
-        self.short, self.behind = runs[0].short, runs[0].behind
+        self.short, self.background = runs[0].short, runs[0].background
         self.threads = runs[0].request.threads
         size = max(run.request.frame_bytes for run in runs)
         self.stride = max(math.ceil(self.left / MAX_FRAMES), math.ceil(self.left * size / MAX_RUN_BYTES))
@@ -75,7 +75,7 @@ class _Batch:
         return [] if step is None else [step]
 
 
-class LocalEngine(Reception):
+class LocalEngine(SharedQueue):
     """Computes in this process, on one device.
 
     Args:
@@ -105,13 +105,13 @@ class LocalEngine(Reception):
 
     def _arrived(self) -> None:
         self._alive = [worker for worker in self._alive if worker.is_alive()]
-        while len(self._alive) < self._crew():
+        while len(self._alive) < self._worker_count():
             worker = threading.Thread(target=self._serve, name="adv_core engine", daemon=True)
             self._alive.append(worker)
             worker.start()
         self._work.notify()
 
-    def _crew(self) -> int:
+    def _worker_count(self) -> int:
         if self._workers is None:
             self._workers = min(2, os.cpu_count() or 1) if self.device == "cpu" else 1
         return self._workers
@@ -126,7 +126,7 @@ class LocalEngine(Reception):
                     before.append(other)
             steps = sum(batch.left * batch.rows for batch in self._batches)
             steps += sum(other.request.length * other.request.rows for other in before)
-            return len(before), steps * self._row_seconds / self._crew()
+            return len(before), steps * self._row_seconds / self._worker_count()
 
     # ------------------------------------------------------------------------------------------ the workers' threads
 
@@ -201,17 +201,18 @@ class LocalEngine(Reception):
             if first.started:
                 continue
             rivals = sum(
-                not batch.short and batch.behind == first.behind and batch.age < SHARE for batch in self._batches
+                not batch.short and batch.background == first.background and batch.age < SHARE
+                for batch in self._batches
             )
-            room = rivals < (1 if first.behind else self._limits.max_groups)
+            room = rivals < (1 if first.background else self._limits.max_groups)
             if not first.short and not (room and may(first)):
                 continue
             if not first.short:
                 long.update(first.wanted_by(lease))
-            runs, rows, kind = [first], first.request.rows, first.request.together
+            runs, rows, kind = [first], first.request.rows, first.request.batch_key
             for other in self._waiting if kind is not None else ():
                 more = other.request.rows
-                if other is first or other.started or other.request.together != kind:
+                if other is first or other.started or other.request.batch_key != kind:
                     continue
                 small = (rows + more) * first.request.row_pixels <= self._limits.max_pixels
                 if may(other) and small and rows + more <= self._limits.max_batch:
@@ -238,8 +239,8 @@ class LocalEngine(Reception):
         self._turn += 1
         # A look at a picture goes first, but not always. Then what people look at; the curves below it now and then.
         short = [batch for batch in free if batch.short]
-        ahead = [batch for batch in free if not batch.short and not batch.behind]
-        behind = [batch for batch in free if not batch.short and batch.behind]
+        ahead = [batch for batch in free if not batch.short and not batch.background]
+        behind = [batch for batch in free if not batch.short and batch.background]
         if short and (self._turn % 4 or not (ahead or behind)):
             return short[0]
         if behind and (self._turn % 10 == 0 or not ahead):

@@ -23,7 +23,7 @@ from adv_core.networks.device import pick_device
 from adv_core.objectives import Objective
 from adv_core.serving.engine.attack import Request, ball_of, labels_of, objective_of
 from adv_core.serving.engine.work import Record, Task, Work
-from adv_core.serving.memory import set_aside_what_stays
+from adv_core.serving.memory import freeze_live_objects
 from adv_core.transforms.expectation import CAMERA, Transformed
 
 GRADIENT_BYTES = 64 * 2**20  # of gradients that are kept for another ε
@@ -44,7 +44,7 @@ class DeviceNetworks:
         with self._loading:
             if name not in self._classifiers:
                 self._classifiers[name] = load_classifier(name, self._device, download=False)
-                set_aside_what_stays()
+                freeze_live_objects()
             self._used[name] = time.monotonic()
             return self._classifiers[name]
 

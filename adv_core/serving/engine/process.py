@@ -11,7 +11,7 @@ from adv_core.classifiers import DEFAULT, info_of
 from adv_core.serving import metrics
 from adv_core.serving.engine.attack import Request
 from adv_core.serving.engine.local import LocalEngine
-from adv_core.serving.engine.queue import Engine, EngineUnavailable, Reception
+from adv_core.serving.engine.queue import Engine, EngineUnavailable, SharedQueue
 
 _AGAIN = 15.0  # seconds, after which a cluster that could not be reached is looked for again
 _engine: Engine | None = None
@@ -75,23 +75,23 @@ def _cluster_engine() -> Engine:
 
 
 def drain(seconds: float) -> bool:
-    """Let this process's engine come to an end; see `Reception.drain`. True where there is nothing that could run."""
-    return _engine.drain(seconds) if isinstance(_engine, Reception) else True
+    """Let this process's engine come to an end; see `SharedQueue.drain`. True where there is nothing that could run."""
+    return _engine.drain(seconds) if isinstance(_engine, SharedQueue) else True
 
 
 def computing() -> bool:
     """Whether this process's engine has anything to do."""
-    return isinstance(_engine, Reception) and _engine.computing
+    return isinstance(_engine, SharedQueue) and _engine.computing
 
 
 def forget_unused(since: float) -> bool:
-    """Let this process's engine drop what nobody has used since then; see `Reception.forget_unused`."""
-    return isinstance(_engine, Reception) and _engine.forget_unused(since)
+    """Let this process's engine drop what nobody has used since then; see `SharedQueue.forget_unused`."""
+    return isinstance(_engine, SharedQueue) and _engine.forget_unused(since)
 
 
 def close() -> None:
-    """Close this process's engine, at the end of the process; see `Reception.close`."""
-    if isinstance(_engine, Reception):
+    """Close this process's engine, at the end of the process; see `SharedQueue.close`."""
+    if isinstance(_engine, SharedQueue):
         _engine.close()
 
 

@@ -50,9 +50,9 @@ class Run:
         return self.request.length <= 1
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         """It can wait for what people look at."""
-        return self.request.behind
+        return self.request.background
 
     def wanted(self, lease: float) -> bool:
         """Whether anybody still looks."""
@@ -182,7 +182,7 @@ class _Kept:
     asked: float
 
 
-class Reception:
+class SharedQueue:
     """What every engine does with a request before and after it is computed: known results are given away again, equal
     requests share one run, the queue has an end, and a session's newer request takes the place of the waiting one."""
 
@@ -303,7 +303,7 @@ class Reception:
 
     def _line(self) -> list[Run]:
         """Who waits, in the order in which they may start: what people look at before the curves below it."""
-        return sorted(self._waiting, key=lambda run: run.behind)
+        return sorted(self._waiting, key=lambda run: run.background)
 
     def _finish(self, run: Run, error: str | None = None) -> None:
         self._runs.pop(run.key, None)

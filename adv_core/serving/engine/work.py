@@ -63,7 +63,7 @@ class Work(ABC, Generic[R]):
         return 1
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         """Whether it can wait for what people look at: a curve below the page's first screen."""
         return False
 
@@ -83,7 +83,7 @@ class Work(ABC, Generic[R]):
         return 0
 
     @property
-    def together(self) -> "Work[R] | None":
+    def batch_key(self) -> "Work[R] | None":
         """What has to be equal for two of them to be computed as one batch; None goes alone."""
         return None
 

@@ -56,7 +56,7 @@ def trusted_proxies() -> list[str]:
     return asked
 
 
-def household(host: str) -> str:
+def address_block(host: str) -> str:
     """What counts as one address: of IPv6 the network, since a single machine has 2⁶⁴ of them."""
     try:
         address = ipaddress.ip_address(host)
@@ -68,7 +68,7 @@ def household(host: str) -> str:
     return str(mapped) if mapped else str(ipaddress.ip_network((address, 64), strict=False))
 
 
-class Door:
+class AdmissionControl:
     """ASGI middleware. The client's address has to be in the scope already: uvicorn's `ProxyHeadersMiddleware` around
     this one puts it there for trusted proxies.
 
@@ -186,4 +186,4 @@ class Door:
 
 
 def _address(scope: Scope) -> str:
-    return household(scope["client"][0] if scope.get("client") else "")
+    return address_block(scope["client"][0] if scope.get("client") else "")

@@ -17,7 +17,7 @@ HANGING = 5  # seconds for connections to close, once the server stops
 _log = logging.getLogger(__name__)
 
 
-class Leaving:
+class GracefulShutdown:
     """How this process ends.
 
     Args:

@@ -353,7 +353,7 @@ class SolvedCase(Task[TwoWays]):
         return -(-self.recipe.epochs * (len(pair("train")) // self.recipe.batch) // 10)
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         return True
 
     def check(self, limits: Limits = LIMITS) -> None:

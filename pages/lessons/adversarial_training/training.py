@@ -36,7 +36,7 @@ def recipes() -> tuple[Recipe, Recipe]:
 
 def courses() -> dict[Recipe, list[TrainRecord]]:
     """What has been trained in this session so far, begun trainings among it."""
-    kept: dict[Recipe, list[TrainRecord]] = state.setdefault("robust_courses", {})
+    kept: dict[Recipe, list[TrainRecord]] = state.setdefault("adversarial_training_courses", {})
     return kept
 
 

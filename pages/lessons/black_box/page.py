@@ -13,7 +13,7 @@ from adv_core.serving.engine.attack import Frame, Request
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.black_box.charts import matrix_chart, query_chart, theft_chart
 from pages.lessons.black_box.settings import COMMON, METHODS, MOST, ROUNDS, SIZE, TITLES, VICTIMS, Settings, page
-from pages.lessons.black_box.tasks import JUDGED, Passed, Steal, Theft, Transfer, passed
+from pages.lessons.black_box.tasks import JUDGED, Extraction, Passed, Steal, Transfer, passed
 from pages.lessons.black_box.texts import questions
 from pages.widgets.lesson import closing, for_the_lecturer, opening, pictures, presenting
 from pages.widgets.live import follow, job_for
@@ -22,16 +22,16 @@ from pages.widgets.quiz import quiz
 from pages.widgets.stage import percent, picture_uri
 
 STYLE = """<style>
-.st-key-blackbox_row [data-testid=stHorizontalBlock] {flex-wrap: wrap}
-.st-key-blackbox_row img {width: 100%; border-radius: .4rem}
-.st-key-blackbox_row .lab-cap {min-height: 4.6em}
-.st-key-blackbox_verdict {min-height: 5.2rem}
-.st-key-blackbox_chart {min-height: 19rem}
-.st-key-blackbox_matrix {min-height: 26rem}
-.st-key-blackbox_ensemble {min-height: 26rem}
-.st-key-blackbox_theft {min-height: 32rem}
+.st-key-black_box_row [data-testid=stHorizontalBlock] {flex-wrap: wrap}
+.st-key-black_box_row img {width: 100%; border-radius: .4rem}
+.st-key-black_box_row .lab-cap {min-height: 4.6em}
+.st-key-black_box_verdict {min-height: 5.2rem}
+.st-key-black_box_chart {min-height: 19rem}
+.st-key-black_box_matrix {min-height: 26rem}
+.st-key-black_box_ensemble {min-height: 26rem}
+.st-key-black_box_theft {min-height: 32rem}
 @media (max-width: 640px) {
-  .st-key-blackbox_row [data-testid=stColumn] {min-width: calc(50% - .6rem) !important; flex: 0 1 calc(50% - .6rem)}
+  .st-key-black_box_row [data-testid=stColumn] {min-width: calc(50% - .6rem) !important; flex: 0 1 calc(50% - .6rem)}
 }
 </style>"""
 state = st.session_state
@@ -56,7 +56,7 @@ class Place:
 
 def show_row(original: np.ndarray) -> dict[str, Place]:
     places = {}
-    with st.container(key="blackbox_row"):
+    with st.container(key="black_box_row"):
         for (key, title), column in zip(TITLES.items(), st.columns(3, gap="small"), strict=True):
             column.html(f"<div class='lab-op'>{html.escape(title)}</div>")
             places[key] = Place(key, column.empty(), column.empty())
@@ -173,7 +173,7 @@ def show_matrix() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
     with right:
         page.control("steps", st.select_slider, "Steps", list(range(1, 41)))
     page.into_address()
-    with st.container(key="blackbox_matrix"):
+    with st.container(key="black_box_matrix"):
         return st.empty(), st.empty(), st.empty()
 
 
@@ -183,7 +183,7 @@ def show_ensemble() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
         "What fools one network may be a quirk of that network. What fools **all the others together** is more "
         "probably something that they share with the one that nobody has seen. Each row: made on all networks but one."
     )
-    with st.container(key="blackbox_ensemble"):
+    with st.container(key="black_box_ensemble"):
         return st.empty(), st.empty(), st.empty()
 
 
@@ -279,7 +279,7 @@ def show_theft() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator, DeltaG
     with right:
         page.control("digits", st.slider, "ε of the attack on the copy, in hundredths", 5, 40)
     page.into_address()
-    with st.container(key="blackbox_theft"):
+    with st.container(key="black_box_theft"):
         return st.empty(), st.empty(), st.empty(), st.empty()
 
 
@@ -288,7 +288,7 @@ def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerat
     work = Steal(settings.victim, rounds=ROUNDS, eps=settings.digits / 100, seed=settings.seed)
     drawn = [-1]
 
-    def draw(records: list[Theft]) -> None:
+    def draw(records: list[Extraction]) -> None:
         last = records[-1]
         if drawn[0] != last.number:
             drawn[0] = last.number
@@ -373,10 +373,10 @@ def main() -> None:
         for key in TITLES:  # the old result must not stand beside another photograph
             state.pop(f"blackbox {key}", None)
     places = show_row(original)
-    with st.container(key="blackbox_verdict"):
+    with st.container(key="black_box_verdict"):
         verdict = st.empty()
     show_controls()
-    with st.container(key="blackbox_chart"):
+    with st.container(key="black_box_chart"):
         asked = st.empty()
     matrix = show_matrix()
     ensemble = show_ensemble()

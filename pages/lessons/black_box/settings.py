@@ -33,7 +33,7 @@ class Settings:
     present: bool = False
 
 
-page = Controls("blackbox", Settings)
+page = Controls("black-box", Settings)
 
 
 TITLES = {"x": "original", "delta": "perturbation, amplified", "now": "after all those questions"}

@@ -78,7 +78,7 @@ class Transfer(Task[Passed]):
         return GROUP * len(self.made_on)
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         return True
 
     def key(self) -> tuple[object, ...]:
@@ -137,7 +137,7 @@ JUDGED = 300  # test digits on which a theft is judged
 
 
 @dataclass(frozen=True, eq=False)
-class Theft:
+class Extraction:
     """Where the theft stands.
 
     Attributes:
@@ -165,7 +165,7 @@ class Theft:
 
 
 @dataclass(frozen=True)
-class Steal(Task[Theft]):
+class Steal(Task[Extraction]):
     """Train a substitute on a digit network's answers; after each round attack it, and show the victim the result.
 
     Attributes:
@@ -198,7 +198,7 @@ class Steal(Task[Theft]):
         if not 0 <= self.seed < 2**31 or 10 * self.seeds * 2 ** (self.rounds - 1) > 10_000:
             raise ValueError("a victim does not answer so many questions")
 
-    def records(self, networks: Networks) -> Iterator[Theft]:
+    def records(self, networks: Networks) -> Iterator[Extraction]:
         device = networks.device
         victim = network_of(self.victim, str(device))
         test = digits("test")
@@ -226,7 +226,7 @@ class Steal(Task[Theft]):
                 made = run(pgd(substitute, judged, Linf(self.eps), Untargeted(guess), steps=20)).adversarial
                 transferred = float((ask(made) != truth).float().mean())
             shown = (each.shown[:10, 0] * 255).round().to(torch.uint8).cpu().numpy()
-            yield Theft(
+            yield Extraction(
                 each.number,
                 each.epoch / self.epochs,
                 each.queries,

@@ -14,7 +14,7 @@ from adv_core.serving.engine.attack import Request
 from adv_core.serving.engine.look import Look, Pictures
 from pages.lessons.defences.charts import ATTACKS, contest_chart
 from pages.lessons.defences.settings import KINDS, SIZE, STORY, TITLES, Settings, page
-from pages.lessons.defences.tasks import Aware, Bout, Contest, Fallen, Plain, Tried
+from pages.lessons.defences.tasks import AttackedPictures, Aware, Contest, DefenceStep, Plain, Tried
 from pages.lessons.defences.texts import questions
 from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
 from pages.widgets.live import follow, job_for
@@ -118,7 +118,7 @@ def follow_row(base: Request, clean: np.ndarray, places: dict[str, Place], verdi
     behind, price = seen[-1].probabilities
     places["defended"].show(TITLES["defended"], seen[-1].pixels[0], *said(behind, label))
 
-    def draw(bouts: list[Bout]) -> None:
+    def draw(bouts: list[DefenceStep]) -> None:
         last = bouts[-1]
         running = f"step {last.index} of {settings.steps}" if last.index < settings.steps else ""
         headline, lines = said(last.probabilities, label)
@@ -191,7 +191,7 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
 
     draw()
 
-    def wait(records: list[Fallen]) -> None:
+    def wait(records: list[AttackedPictures]) -> None:
         done = records[-1].first + records[-1].done * 4
         note.caption(f"The attack on the bare network: {min(done, pictures.count):.0f} of {pictures.count} photographs")
 

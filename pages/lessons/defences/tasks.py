@@ -21,7 +21,7 @@ GROUP = 4  # pictures that are attacked together
 
 
 @dataclass(frozen=True, eq=False)
-class Bout:
+class DefenceStep:
     """One step of the attack that knows.
 
     Attributes:
@@ -43,7 +43,7 @@ class Bout:
 
 
 @dataclass(frozen=True)
-class Aware(Task[Bout]):
+class Aware(Task[DefenceStep]):
     """The attack that knows of the defence, on one picture.
 
     Attributes:
@@ -77,7 +77,7 @@ class Aware(Task[Bout]):
         if self.picture.count != 1 or not 0 <= self.label < 1000:
             raise ValueError("one picture, and a class to leave")
 
-    def records(self, networks: Networks) -> Iterator[Bout]:
+    def records(self, networks: Networks) -> Iterator[DefenceStep]:
         classifier = networks.classifier(self.classifier)
         before = self.picture.pixels
         x = from_pixels(before).to(networks.device)
@@ -86,14 +86,14 @@ class Aware(Task[Bout]):
             attacked = seen_through((), step.adversarial)
             seen = seen_through(chain, from_pixels(attacked).to(networks.device))
             size = int(np.abs(attacked.astype(int) - before).max())
-            yield Bout(step.index, attacked[0], seen[0], opinions(classifier, seen)[0], size)
+            yield DefenceStep(step.index, attacked[0], seen[0], opinions(classifier, seen)[0], size)
 
 
 # -------------------------------------------------------------------------------------------------------- many pictures
 
 
 @dataclass(frozen=True, eq=False)
-class Fallen:
+class AttackedPictures:
     """Some pictures after the attack on the bare network; while it runs, only how far it is.
 
     Attributes:
@@ -112,7 +112,7 @@ class Fallen:
 
 
 @dataclass(frozen=True)
-class Plain(Task[Fallen]):
+class Plain(Task[AttackedPictures]):
     """The attack that knows of no defence, on many pictures: away from what the network says of each."""
 
     pictures: Pictures
@@ -135,7 +135,7 @@ class Plain(Task[Fallen]):
         self.pictures.check(limits)
         _check_attack(self.eps, self.steps, 0, limits)
 
-    def records(self, networks: Networks) -> Iterator[Fallen]:
+    def records(self, networks: Networks) -> Iterator[AttackedPictures]:
         classifier, none = networks.classifier(self.classifier), np.empty(0, np.uint8)
         for first in range(0, self.pictures.count, GROUP):
             pixels = self.pictures.pixels[first : first + GROUP]
@@ -143,8 +143,8 @@ class Plain(Task[Fallen]):
             labels = opinions(classifier, pixels).argmax(1)
             for step in aware(classifier, x, labels.tolist(), Defence(), self.eps, self.steps):
                 if not step.final:
-                    yield Fallen(first, step.index / self.steps, none, none)
-            yield Fallen(first, 1.0, seen_through((), step.adversarial), labels)
+                    yield AttackedPictures(first, step.index / self.steps, none, none)
+            yield AttackedPictures(first, 1.0, seen_through((), step.adversarial), labels)
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class Contest(Task[Tried]):
         return GROUP * (VIEWS if self.defence.random else 1)
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         return True
 
     def key(self) -> tuple[object, ...]:

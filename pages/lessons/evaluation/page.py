@@ -81,9 +81,9 @@ def show_series() -> tuple[DeltaGenerator, ...]:
             page.control("levels", st.slider, "Levels of a pixel", 2, 32, width=220)
     page.into_address()
     st.markdown(STORY[page.value.defence])
-    with st.container(key="judge_metrics"):
+    with st.container(key="evaluation_metrics"):
         slots = [column.empty() for column in st.columns(3)]
-    with st.container(key="judge_series"):
+    with st.container(key="evaluation_series"):
         return *slots, st.empty(), st.empty(), st.empty()
 
 
@@ -126,7 +126,7 @@ def _metrics(slots: Sequence[DeltaGenerator], last: dict[str, Judged]) -> None:
     )
     for slot, (label, key) in zip(slots, told, strict=True):
         record = last.get(key) if key else list(last.values())[-1]
-        slot.metric(label, "…" if record is None else share(record.error if key else record.together), border=True)
+        slot.metric(label, "…" if record is None else share(record.error if key else record.batch_key), border=True)
 
 
 def show_diagnosis(ended: dict[str, Judged]) -> None:

@@ -60,4 +60,4 @@ class Settings:
     present: bool = False
 
 
-page = Controls("judge", Settings)
+page = Controls("evaluation", Settings)

@@ -163,7 +163,7 @@ class Rotations(Task[Turned]):
         return len(self.angles)
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         return True
 
     def check(self, limits: Limits = LIMITS) -> None:
@@ -287,7 +287,7 @@ class CertifiedDigits(Task[Promised]):
         return self.images
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         return True
 
     def check(self, limits: Limits = LIMITS) -> None:
@@ -329,7 +329,7 @@ class ProofAndAttack(Task[Between]):
         return len(self.eps)
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         return True
 
     def check(self, limits: Limits = LIMITS) -> None:

@@ -41,4 +41,4 @@ class Settings:
     present: bool = False
 
 
-page = Controls("up", Settings)
+page = Controls("fgsm-and-pgd", Settings)

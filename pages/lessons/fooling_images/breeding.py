@@ -61,7 +61,7 @@ def show_evolution() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator, De
     with right, st.container(key="room_bred"):
         chart, note = st.empty(), st.empty()
     st.markdown("**By-catch: the other classes' surest champions**")
-    return picture, caption, chart, note, Tiles("fooling_catch")
+    return picture, caption, chart, note, Tiles("fooling_images_catch")
 
 
 def _stop_breeding() -> None:

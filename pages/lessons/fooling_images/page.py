@@ -38,19 +38,21 @@ from pages.widgets.stage import Tiles, percent, picture_uri
 from pages.widgets.stage import caption as write_caption
 
 STYLE = """<style>
-.st-key-fooling_wall [data-testid=stHorizontalBlock], .st-key-fooling_catch [data-testid=stHorizontalBlock] {
+.st-key-fooling_images_wall [data-testid=stHorizontalBlock],
+.st-key-fooling_images_catch [data-testid=stHorizontalBlock] {
   gap: .75rem}
-.st-key-fooling_wall img, .st-key-fooling_catch img {border-radius: .4rem; image-rendering: pixelated; width: 100%}
-.st-key-fooling_wall .lab-cap b, .st-key-fooling_catch .lab-cap b {font-size: 1rem}
-.st-key-fooling_wall .lab-cap span, .st-key-fooling_catch .lab-cap span {font-size: .85rem}
-.st-key-fooling_wall .lab-cap {min-height: 6.6em}
-.st-key-fooling_catch .lab-cap {min-height: 5.4em}
-.st-key-fooling_course {min-height: 17rem}
-.st-key-fooling_verdict {min-height: 9rem}
-.st-key-fooling_agree {min-height: 6rem}
-.st-key-fooling_strokes {min-height: 15rem}
+.st-key-fooling_images_wall img, .st-key-fooling_images_catch img {
+  border-radius: .4rem; image-rendering: pixelated; width: 100%}
+.st-key-fooling_images_wall .lab-cap b, .st-key-fooling_images_catch .lab-cap b {font-size: 1rem}
+.st-key-fooling_images_wall .lab-cap span, .st-key-fooling_images_catch .lab-cap span {font-size: .85rem}
+.st-key-fooling_images_wall .lab-cap {min-height: 6.6em}
+.st-key-fooling_images_catch .lab-cap {min-height: 5.4em}
+.st-key-fooling_images_course {min-height: 17rem}
+.st-key-fooling_images_verdict {min-height: 9rem}
+.st-key-fooling_images_agree {min-height: 6rem}
+.st-key-fooling_images_strokes {min-height: 15rem}
 @media (max-width: 640px) {
-  .st-key-fooling_wall [data-testid=stColumn], .st-key-fooling_catch [data-testid=stColumn] {
+  .st-key-fooling_images_wall [data-testid=stColumn], .st-key-fooling_images_catch [data-testid=stColumn] {
     min-width: calc(50% - .75rem); flex: 1 1 calc(50% - .75rem); width: auto}
 }
 </style>"""
@@ -98,10 +100,10 @@ def show_climb() -> tuple[DeltaGenerator, ...]:
         now.image(picture_uri(start), width="stretch", alt=f"The start: {what}")
         for slot in (before, after):
             write_caption(slot, "…", "the network is looking")
-    with right, st.container(key="fooling_course"):
+    with right, st.container(key="fooling_images_course"):
         chart = st.empty()
         chart.vega_lite_chart(climb_chart([], page.value.steps, SURE), width="stretch", height=270, alt="No step yet")
-    with st.container(key="fooling_verdict"):
+    with st.container(key="fooling_images_verdict"):
         verdict = st.empty()
     return before, now, after, chart, verdict
 
@@ -211,8 +213,8 @@ def show_wall() -> tuple[Tiles, DeltaGenerator]:
             help="The sum of the logarithms of both probabilities. Lite2 takes no part, and is asked afterwards.",
         )
     page.into_address()
-    tiles = Tiles("fooling_wall")
-    with st.container(key="fooling_agree"):
+    tiles = Tiles("fooling_images_wall")
+    with st.container(key="fooling_images_agree"):
         return tiles, st.empty()
 
 
@@ -299,7 +301,7 @@ def show_accept() -> tuple[DeltaGenerator, DeltaGenerator]:
     )
     page.control("accept", st.slider, "Accept from … % on", 0, 100)
     page.into_address()
-    with st.container(key="fooling_strokes"):
+    with st.container(key="fooling_images_strokes"):
         chart, note = st.empty(), st.empty()
         empty = accept_chart([], [], page.value.accept / 100)
         chart.vega_lite_chart(empty, width="stretch", height=190, alt="No picture yet")

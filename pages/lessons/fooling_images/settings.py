@@ -48,7 +48,7 @@ class Settings:
     present: bool = False
 
 
-page = Controls("fooling", Settings)
+page = Controls("fooling-images", Settings)
 
 
 def named(label: int) -> str:

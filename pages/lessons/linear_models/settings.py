@@ -31,4 +31,4 @@ class Settings:
     present: bool = False
 
 
-page = Controls("linear", Settings)
+page = Controls("linear-models", Settings)

@@ -256,7 +256,7 @@ class TryPatch(Task[Tried]):
         return max(self.places, 1)
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         return True
 
     def key(self) -> tuple[object, ...]:

@@ -26,9 +26,9 @@ from pages.widgets.quiz import quiz
 from pages.widgets.stage import bars, class_colours, percent, picture_uri, top
 
 STYLE = """<style>
-.st-key-camera_status {min-height: 3.4rem}
-.st-key-camera_curve {min-height: 23rem}
-.st-key-camera_counts {min-height: 4.5rem}
+.st-key-physical_status {min-height: 3.4rem}
+.st-key-physical_curve {min-height: 23rem}
+.st-key-physical_counts {min-height: 4.5rem}
 .st-key-stage_views .lab-cap {min-height: 5.6em}
 </style>"""
 state = st.session_state
@@ -171,9 +171,9 @@ def show_curves() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
     page.control(
         "knob", st.segmented_control, "Along", list(AXES), format_func=lambda name: AXES[name].short, required=True
     )
-    with st.container(key="camera_curve"):
+    with st.container(key="physical_curve"):
         slot, note = st.empty(), st.empty()
-    with st.container(key="camera_counts"):
+    with st.container(key="physical_counts"):
         return slot, note, st.empty()
 
 
@@ -394,7 +394,7 @@ def main() -> None:
         for name in NAMES:  # the old result must not stand beside another photograph
             state.pop(f"camera {name}", None)
     places = show_places(original)
-    with st.container(key="camera_status"):
+    with st.container(key="physical_status"):
         status = st.empty()
     show_sliders()
     st.markdown("**The attack**")

@@ -96,4 +96,4 @@ class Settings:
         return View(float(self.angle), self.scale, self.brightness, self.quality)
 
 
-page = Controls("camera", Settings)
+page = Controls("physical", Settings)

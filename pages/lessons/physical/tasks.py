@@ -90,7 +90,7 @@ class AlongKnob(Task[Turn]):
         return self.pictures.count
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         return True
 
     def key(self) -> tuple[object, ...]:

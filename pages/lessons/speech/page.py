@@ -19,7 +19,7 @@ from pages.lessons.speech.tasks import (
     Heard,
     Hide,
     Listen,
-    Try,
+    SpeechStep,
     change_alone,
     melody,
     refused,
@@ -32,15 +32,15 @@ from pages.widgets.quiz import quiz
 from pages.widgets.stage import percent, picture_uri
 
 STYLE = """<style>
-.st-key-audio_row [data-testid=stColumn] {min-height: 20rem}
-.st-key-audio_row img {width: 100%; border-radius: .4rem}
-.st-key-audio_heard {min-height: 12rem}
-.st-key-audio_heard p.said {font-size: 1.35rem; line-height: 1.4; margin: 0}
-.st-key-audio_letters {min-height: 12rem; overflow-x: auto}
-.st-key-audio_noise {min-height: 25rem}
+.st-key-speech_row [data-testid=stColumn] {min-height: 20rem}
+.st-key-speech_row img {width: 100%; border-radius: .4rem}
+.st-key-speech_heard {min-height: 12rem}
+.st-key-speech_heard p.said {font-size: 1.35rem; line-height: 1.4; margin: 0}
+.st-key-speech_letters {min-height: 12rem; overflow-x: auto}
+.st-key-speech_noise {min-height: 25rem}
 @media (max-width: 640px) {
-    .st-key-audio_heard {min-height: 20rem}
-    .st-key-audio_row [data-testid=stColumn] {min-height: 19rem}
+    .st-key-speech_heard {min-height: 20rem}
+    .st-key-speech_row [data-testid=stColumn] {min-height: 19rem}
 }
 </style>"""
 state = st.session_state
@@ -79,13 +79,13 @@ def show_choices() -> None:
     st.file_uploader(
         "Or upload one",
         type=["wav", "flac", "ogg", "mp3"],
-        key="audio_upload",
+        key="speech_upload",
         on_change=take,
-        args=("audio_upload",),
+        args=("speech_upload",),
     )
     st.caption("Up to 10 MB, of which 10 seconds are used. It stays in memory and is never stored.")
-    if st.toggle("Use the microphone", key="audio_microphone_on"):
-        st.audio_input("Say something", key="audio_recording", on_change=take, args=("audio_recording",))
+    if st.toggle("Use the microphone", key="speech_microphone_on"):
+        st.audio_input("Say something", key="speech_recording", on_change=take, args=("speech_recording",))
     if state.get("audio error"):
         st.error(state["audio error"], icon=":material/volume_off:")
     if page.value.clip == OWN:
@@ -123,7 +123,7 @@ class Place:
 
 def show_row() -> dict[str, Place]:
     places = {}
-    with st.container(key="audio_row"):
+    with st.container(key="speech_row"):
         for (key, title), column in zip(TITLES.items(), st.columns(3, gap="medium"), strict=True):
             column.markdown(f"**{title}**")
             places[key] = Place(key, column.empty(), column.empty(), column.empty(), column.empty())
@@ -134,7 +134,7 @@ def show_target() -> None:
     page.control("text", st.text_input, "What the network shall hear", max_chars=200)
     with st.container(horizontal=True, gap="small"):
         for idea in IDEAS:
-            st.button(idea, key=f"audio_idea_{idea}", on_click=page.set, kwargs={"text": idea}, type="tertiary")
+            st.button(idea, key=f"speech_idea_{idea}", on_click=page.set, kwargs={"text": idea}, type="tertiary")
     page.into_address()
 
 
@@ -154,7 +154,7 @@ def attack(clip: Clip, views: int) -> Hide:
     return Hide(clip, page.value.target, page.value.steps, views, page.value.seed)
 
 
-def quietest(tries: list[Try]) -> Try | None:
+def quietest(tries: list[SpeechStep]) -> SpeechStep | None:
     """The last try that found a clip; None where none did."""
     return next((t for t in reversed(tries) if t.found), None)
 
@@ -172,7 +172,7 @@ def follow_attack(
         places["adversarial"].show(found, measured(clip, found))
         shown.append(found)
 
-    def draw(tries: list[Try]) -> None:
+    def draw(tries: list[SpeechStep]) -> None:
         verdict.empty()  # the place in the line, where there was one
         last = tries[-1]
         best = quietest(tries)
@@ -278,7 +278,7 @@ def main() -> None:
         presenting(page)
     clip = state["audio own"] if page.value.clip == OWN else sample_clip(page.value.clip)
     show_target()
-    with st.container(key="audio_heard"):
+    with st.container(key="speech_heard"):
         before, line, verdict = st.empty(), st.empty(), st.empty()
     places = show_row()
     for place in places.values():
@@ -289,8 +289,8 @@ def main() -> None:
     )
     # On a phone, or for a long clip, the letters would stand upon each other: the chart is wider then, and scrolls.
     wide = max(38, round(13 * len(clip.samples) / RATE))
-    st.html(f"<style>.st-key-audio_letters [data-testid=stVegaLiteChart] {{min-width: {wide}rem}}</style>")
-    with st.container(key="audio_letters"):
+    st.html(f"<style>.st-key-speech_letters [data-testid=stVegaLiteChart] {{min-width: {wide}rem}}</style>")
+    with st.container(key="speech_letters"):
         letters = st.empty()
     st.subheader("3 · A little noise", anchor=False)
     st.markdown(
@@ -299,7 +299,7 @@ def main() -> None:
     )
     page.control("views", st.slider, "Noisy views in each step of the attack", 0, MAX_VIEWS)
     page.into_address()
-    with st.container(key="audio_noise"):
+    with st.container(key="speech_noise"):
         noise, told = st.empty(), st.empty()
     show_formula()
     show_network()

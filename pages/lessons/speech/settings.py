@@ -53,4 +53,4 @@ class Settings:
         return " ".join(self.text.lower().replace("’", "'").split())  # phones type the curly one
 
 
-page = Controls("audio", Settings)
+page = Controls("speech", Settings)

@@ -102,7 +102,7 @@ class Listen(Task[Heard]):
 
 
 @dataclass(frozen=True)
-class Try:
+class SpeechStep:
     """One step of the attack.
 
     Attributes:
@@ -123,7 +123,7 @@ class Try:
 
 
 @dataclass(frozen=True)
-class Hide(Task[Try]):
+class Hide(Task[SpeechStep]):
     """Change the clip as little as possible until the text is written down.
 
     Attributes:
@@ -162,7 +162,7 @@ class Hide(Task[Try]):
         if not 0 <= self.views <= MAX_VIEWS or not 0 <= self.seed < 2**31:
             raise ValueError("such an attack cannot be run")
 
-    def records(self, networks: Networks) -> Iterator[Try]:
+    def records(self, networks: Networks) -> Iterator[SpeechStep]:
         network = recogniser(str(networks.device)).network
         aim, least = Spoken(self.text), FULL * 2
         for step in hide(network, self.clip.samples, self.text, steps=self.steps, views=self.views, seed=self.seed):
@@ -172,7 +172,7 @@ class Hide(Task[Try]):
             found = None
             if level < least and bool(aim.reached(step.logits)):
                 least, found = level, Clip.of(as_samples(step.adversarial))
-            yield Try(step.index, transcripts(step.logits[:, 0])[0], -float(step.loss), level, found)
+            yield SpeechStep(step.index, transcripts(step.logits[:, 0])[0], -float(step.loss), level, found)
 
 
 @dataclass(frozen=True)

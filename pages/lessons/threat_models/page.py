@@ -62,7 +62,7 @@ def show_mask(base: Request) -> None:
     settings, drawn = page.value, None
     if settings.place == "own":
         small = canvas(
-            "small_mask",
+            "threat_models_mask",
             width=SIZE // 2,
             height=SIZE // 2,
             label="Paint where δ may live",
@@ -229,8 +229,10 @@ def show_map(base: Request, found: Sequence[Filled]) -> None:
 def main() -> None:
     page.start()
     needs_own(page, Settings.image)
-    if state.setdefault("small_shown", page.value.image) != page.value.image:  # guesses and answers were about another
-        state.small_shown = page.value.image
+    if (
+        state.setdefault("threat_models_shown", page.value.image) != page.value.image
+    ):  # guesses and answers were about another
+        state.threat_models_shown = page.value.image
         page.set(guess=-1, answers="")
     opening(
         page,

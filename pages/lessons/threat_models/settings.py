@@ -40,4 +40,4 @@ class Settings:
     present: bool = False
 
 
-page = Controls("small", Settings)
+page = Controls("threat-models", Settings)

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from adv_core.attacks.spatial import AT_ONCE, FARTHEST, KINDS, Pose, Room, Try
+from adv_core.attacks.spatial import AT_ONCE, FARTHEST, KINDS, Pose, Room, SearchStep
 from adv_core.classifiers import DEFAULT, categories
 from adv_core.images import fit
 from adv_core.serving.engine.look import Look, Pictures, Seen
@@ -185,7 +185,7 @@ def follow_ladder(
     if not fooled:
         verdict.success(
             f"No {NAMES[kind]} up to {measure(kind, FARTHEST[kind])} fools the network on this photograph ({asked} "
-            "questions). Try “all at once”.",
+            "questions). SearchStep “all at once”.",
             icon=":material/shield:",
         )
     else:
@@ -208,7 +208,7 @@ def follow_together(
     settings = page.value
     drawn: list[int] = []
 
-    def draw(tries: list[Try]) -> None:
+    def draw(tries: list[SearchStep]) -> None:
         last = tries[-1]
         newest = max((i for i, each in enumerate(tries) if each.pixels.size), default=-1)
         if newest >= 0 and drawn != [newest]:

@@ -12,7 +12,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
-from adv_core.attacks.spatial import AT_ONCE, FARTHEST, KINDS, Budget, Kind, Pose, Room, Try, asked, poses, search
+from adv_core.attacks.spatial import (
+    AT_ONCE,
+    FARTHEST,
+    KINDS,
+    Budget,
+    Kind,
+    Pose,
+    Room,
+    SearchStep,
+    asked,
+    poses,
+    search,
+)
 from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels
 from adv_core.serving.engine.look import Pictures
@@ -133,7 +145,7 @@ class Smallest(Task[Rung]):
 
 
 @dataclass(frozen=True)
-class Together(Task[Try]):
+class Together(Task[SearchStep]):
     """`search` for one picture: the smallest pose, in all changes at once.
 
     Attributes:
@@ -168,7 +180,7 @@ class Together(Task[Try]):
         if not 1 <= self.queries <= limits.max_queries:
             raise ValueError(f"queries have to lie in 1 ... {limits.max_queries}")
 
-    def records(self, networks: Networks) -> Iterator[Try]:
+    def records(self, networks: Networks) -> Iterator[SearchStep]:
         x = from_pixels(self.picture.pixels).to(networks.device)
         yield from search(
             networks.classifier(self.classifier),
@@ -221,7 +233,7 @@ class Landscape(Task[Strip]):
         return max(len(self.cuts) // 2, 1)
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         return True
 
     def key(self) -> tuple[object, ...]:
@@ -287,7 +299,7 @@ class Trials(Task[Trial]):
         return AT_ONCE // 2
 
     @property
-    def behind(self) -> bool:
+    def background(self) -> bool:
         return True
 
     def key(self) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adv_core.serving.memory import Collector, Tidying, keep_freed_memory, set_aside_what_stays
+from adv_core.serving.memory import PacedCollector, Tidying, freeze_live_objects, keep_freed_memory
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,18 +26,18 @@ def test_what_was_set_aside_and_dies_is_collected_the_next_time() -> None:
         node = Node()
         node.me = node  # type: ignore[attr-defined]
         alive = weakref.ref(node)
-        set_aside_what_stays()
+        freeze_live_objects()
         del node
         gc.collect()
         assert alive() is not None  # set aside: collections pass over it
-        set_aside_what_stays()
+        freeze_live_objects()
         assert alive() is None
     finally:
         gc.unfreeze()
 
 
 def test_garbage_is_collected_now_and_then() -> None:
-    often, seldom = Collector(0.0), Collector(3600.0)
+    often, seldom = PacedCollector(0.0), PacedCollector(3600.0)
     assert often.collect() and often.collect()
     assert seldom.collect() and not seldom.collect()
 
@@ -146,6 +146,6 @@ def test_garbage_among_what_was_set_aside_is_collected(process: Process) -> None
     node = Node()
     node.me = node  # type: ignore[attr-defined]
     alive = weakref.ref(node)
-    set_aside_what_stays()
+    freeze_live_objects()
     del node
     assert process.minute() and alive() is None

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from adv_core.serving.classroom.challenges import Challenge, Opinion
+from adv_core.serving.classroom.challenges import Challenge, Prediction
 from adv_core.serving.classroom.records import Board, Entry
 from pages.classroom.charts import board_csv, board_picture, minutes, votes_chart
 
@@ -13,7 +13,7 @@ CHALLENGE = Challenge(bytes(3), 1, 1, "efficientnet_lite0", 105, most=8)
 
 
 def board(count: int) -> Board:
-    entries = [Entry(n, n, f"Ada {n}", n, Opinion(404, 0.5), None, 61.5 * n, 2) for n in range(1, count + 1)]
+    entries = [Entry(n, n, f"Ada {n}", n, Prediction(404, 0.5), None, 61.5 * n, 2) for n in range(1, count + 1)]
     return Board(tuple(entries), count + 3, 2 * count)
 
 

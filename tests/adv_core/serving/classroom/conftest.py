@@ -9,7 +9,7 @@ import pytest
 
 from adv_core.decoding import read_png
 from adv_core.images import to_png
-from adv_core.serving.classroom.challenges import Challenge, Judgement, Opinion
+from adv_core.serving.classroom.challenges import Challenge, Judgement, Prediction
 from adv_core.serving.classroom.database import database_url
 from adv_core.serving.classroom.store import Store
 from adv_core.serving.limits import Limits
@@ -91,4 +91,4 @@ def easy(challenge: Challenge, png: bytes) -> Judgement:
     """A judge that is always fooled, and asks no network."""
     pixels = read_png(png, challenge.height, challenge.width)
     score = challenge.distance(pixels)
-    return Judgement(True, "It counts.", score, Opinion(2, 0.75), None, pixels.tobytes())
+    return Judgement(True, "It counts.", score, Prediction(2, 0.75), None, pixels.tobytes())

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from adv_core.classifiers import categories
-from adv_core.serving.classroom.challenges import Opinion
+from adv_core.serving.classroom.challenges import Prediction
 from adv_core.serving.classroom.questions import what_will_it_say, which_is_perturbed
 
 ORIGINAL = np.full((8, 8, 3), 100, np.uint8)
 PERTURBED = ORIGINAL + np.uint8(3)
-AIRLINER, KOALA = Opinion(404, 0.9), Opinion(105, 0.9996)
+AIRLINER, KOALA = Prediction(404, 0.9), Prediction(105, 0.9996)
 
 
 def test_either_side_and_the_answer_fits() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 from adv_core.images import to_png
 from adv_core.serving.classroom import Refused
 from adv_core.serving.classroom import store as stores
-from adv_core.serving.classroom.challenges import Challenge, Judgement, Opinion
+from adv_core.serving.classroom.challenges import Challenge, Judgement, Prediction
 from adv_core.serving.classroom.database import database_url
 from adv_core.serving.classroom.records import Draft, Room
 from adv_core.serving.classroom.store import CODE_LENGTH, LETTERS, Store, sweep_what_has_expired
@@ -111,7 +111,7 @@ def test_the_board(store: Store, hosted: tuple[Room, str], clock: Clock) -> None
         (3, "Ada", 5, 2),
     ]
     assert (board.members, board.tries) == (4, 6)
-    assert [e.at for e in board.entries] == [10, 4, 8] and board.entries[0].said == Opinion(2, 0.75)
+    assert [e.at for e in board.entries] == [10, 4, 8] and board.entries[0].said == Prediction(2, 0.75)
     member = store.member(room.code, eve)
     assert member is not None and board.of(member) == board.entries[1]
 

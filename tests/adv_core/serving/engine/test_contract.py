@@ -20,7 +20,7 @@ from adv_core.serving.engine import process
 from adv_core.serving.engine.attack import Request
 from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.engine.process import answers, default_engine
-from adv_core.serving.engine.queue import Engine, EngineBusy, EngineUnavailable, Job, Reception
+from adv_core.serving.engine.queue import Engine, EngineBusy, EngineUnavailable, Job, SharedQueue
 from adv_core.serving.limits import Limits
 from tests.adv_core.serving.engine.slow_work import Count, Slow, counted, traced
 from tests.conftest import ROOT
@@ -157,7 +157,7 @@ def test_an_engine_that_drains_finishes_what_runs_and_takes_nothing_new(make: Ma
     (running,) = many(engine, tmp_path, 1)
     assert running.wait(0, SOON)
     waiting = engine.submit(Slow(str(tmp_path / "next")), "s0")  # after this session's first
-    assert isinstance(engine, Reception) and not engine.drain(0.01)
+    assert isinstance(engine, SharedQueue) and not engine.drain(0.01)
     with pytest.raises(RuntimeError, match="restarted"):
         waiting.result(SOON)
     with pytest.raises(EngineBusy, match="restarted"):

@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from adv_core.serving.engine.queue import RESTARTING
 from adv_core.serving.hosting import admission as door
-from adv_core.serving.hosting.admission import FULL, FULL_HERE, Door, household, trusted_proxies
+from adv_core.serving.hosting.admission import FULL, FULL_HERE, AdmissionControl, address_block, trusted_proxies
 from adv_core.serving.limits import Limits
 from tests.adv_core.serving.hosting.conftest import Serve
 
@@ -53,7 +53,7 @@ def app(
         ],
         middleware=[
             Middleware(ProxyHeadersMiddleware, trusted_hosts="10.0.0.0/8"),
-            Middleware(Door, limits=Limits(**limits), leaving=leaving, kept=kept),
+            Middleware(AdmissionControl, limits=Limits(**limits), leaving=leaving, kept=kept),
         ],
     )
 
@@ -256,7 +256,7 @@ def test_streamlits_own_counters_are_closed(serve: Serve) -> None:
     ],
 )
 def test_what_counts_as_one_address(host: str, counts_as: str) -> None:
-    assert household(host) == counts_as
+    assert address_block(host) == counts_as
 
 
 def test_trusted_proxies(monkeypatch: pytest.MonkeyPatch) -> None:

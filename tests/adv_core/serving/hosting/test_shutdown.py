@@ -21,7 +21,7 @@ import uvicorn
 from starlette.applications import Starlette
 from adv_core.serving.engine import process
 from adv_core.serving.engine.local import LocalEngine
-from adv_core.serving.hosting.shutdown import Leaving
+from adv_core.serving.hosting.shutdown import GracefulShutdown
 from tests.adv_core.serving.engine.slow_work import Slow
 
 folder, seconds = Path(sys.argv[1]), float(sys.argv[2])
@@ -31,7 +31,7 @@ def finish(seconds):
     (folder / "told").touch()
     return process.drain(seconds)
 
-leaving = Leaving(finish, seconds)
+leaving = GracefulShutdown(finish, seconds)
 
 def learn():
     job = process.default_engine().submit(Slow(str(folder / "trace"), count=5, gate=str(folder / "gate")), "me")

@@ -28,7 +28,7 @@ def opened() -> AppTest:
 
 
 def test_opens_with_the_figures_of_the_script(opened: AppTest) -> None:
-    for metric, name in zip(opened.metric, ("standard", "robust_01"), strict=True):
+    for metric, name in zip(opened.metric, ("standard", "adversarial_training_01"), strict=True):
         judged = checkpoint(name).figures["judged"][0]
         assert metric.value == f"{100 * judged['attacked']:.1f}\u00a0%"
         assert metric.delta.startswith(f"{100 * judged['untouched']:.1f}\u00a0%")
@@ -36,7 +36,7 @@ def test_opens_with_the_figures_of_the_script(opened: AppTest) -> None:
 
 def test_what_is_said_of_the_pictures_is_true_of_the_pictures(opened: AppTest) -> None:
     shown = pictures(opened)
-    for name, model in (("standard", "standard"), ("robust", "robust_01")):
+    for name, model in (("standard", "standard"), ("robust", "adversarial_training_01")):
         alt, shot = next((a, p) for a, p in shown.items() if a.startswith(f"The digit after the attack on the {name}"))
         x = torch.from_numpy(shot[::8, ::8, 0].astype(np.float32) / 255)[None, None]
         says = int(checkpoint(model).network(x).argmax())
@@ -51,11 +51,11 @@ def test_what_is_said_of_the_pictures_is_true_of_the_pictures(opened: AppTest) -
 
 def test_epsilon_and_the_digit_are_in_the_link() -> None:
     at = visit(PAGE)
-    at.slider(key="robust_eps").set_value(0.3).run()
+    at.slider(key="adversarial_training_eps").set_value(0.3).run()
     at = button(at, "Next one")
     assert link(at) == {"eps": "0.3", "digit": "18"}
     again = visit(PAGE, **link(at))
-    assert again.slider(key="robust_eps").value == 0.3 and "number 18 of" in words(again)
+    assert again.slider(key="adversarial_training_eps").value == 0.3 and "number 18 of" in words(again)
 
 
 def test_the_loop_is_walked_term_by_term() -> None:
@@ -83,7 +83,7 @@ def test_a_live_training_stops_and_goes_on() -> None:
     assert row(at, "yours, FGSM")[-1] != "–" and row(at, "yours, standard")[-1] != "–"
     said = re.search(r"has ([\d.]+)\u00a0% errors untouched and ([\d.]+)\u00a0%", at.success[0].value)
     assert said is not None and row(at, "yours, FGSM")[1:3] == [f"{said[1]}\u00a0%", f"{said[2]}\u00a0%"]
-    at.segmented_control(key="robust_against").set_value("own").run()
+    at.segmented_control(key="adversarial_training_against").set_value("own").run()
     assert not at.exception and link(at)["against"] == "own"
     at = button(at, "Again, other seed")
     assert link(at)["seed"] == "1" and any("Trained." in s.value for s in at.success)
@@ -91,7 +91,10 @@ def test_a_live_training_stops_and_goes_on() -> None:
 
 def test_a_link_to_somebody_elses_network_is_explained() -> None:
     at = visit(PAGE, against="own")
-    assert "train your own" in words(at) and at.segmented_control(key="robust_against").value == "robust_01"
+    assert (
+        "train your own" in words(at)
+        and at.segmented_control(key="adversarial_training_against").value == "adversarial_training_01"
+    )
 
 
 def test_a_written_digit_is_attacked_away_from_what_it_is_meant_to_be() -> None:
@@ -113,10 +116,10 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
     at = visit(PAGE)
-    at.number_input(key="robust_answer_a").set_value(14).run()
+    at.number_input(key="adversarial_training_answer_a").set_value(14).run()
     assert "attack alone" in at.error[0].value
-    at.number_input(key="robust_answer_a").set_value(16).run()
-    at.radio(key="robust_answer_b").set_value(1).run()
+    at.number_input(key="adversarial_training_answer_a").set_value(16).run()
+    at.radio(key="adversarial_training_answer_b").set_value(1).run()
     assert not at.error and link(at)["done"] == "ab"
 
 

@@ -60,8 +60,8 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
-    opened.number_input(key="blackbox_answer_c").set_value(600).run()
+    opened.number_input(key="black_box_answer_c").set_value(600).run()
     assert "Each round" in opened.error[-1].value
-    opened.number_input(key="blackbox_answer_c").set_value(3200).run()
-    opened.radio(key="blackbox_answer_a").set_value(1).run()
+    opened.number_input(key="black_box_answer_c").set_value(3200).run()
+    opened.radio(key="black_box_answer_a").set_value(1).run()
     assert link(opened)["done"] == "ac"

@@ -72,7 +72,7 @@ def test_the_other_defences(defence: str) -> None:
     _, fgsm, worst = percents(at)
     if defence == "quantized":
         assert fgsm <= 2 and worst >= 90 and at.warning
-        assert at.slider(key="judge_levels").value == 8
+        assert at.slider(key="evaluation_levels").value == 8
     elif defence == "robust":
         assert worst <= 10 and not at.warning and "No symptom" in at.success[0].value
     else:
@@ -82,11 +82,11 @@ def test_the_other_defences(defence: str) -> None:
 
 def test_training_against_one_step_falls_to_many() -> None:
     at = lesson()
-    at.segmented_control(key="judge_defence").set_value("fgsm").run()
+    at.segmented_control(key="evaluation_defence").set_value("fgsm").run()
     assert not at.exception and link(at) == {"defence": "fgsm", "eps": "0.3"}
     _, fgsm, worst = percents(at)
     assert fgsm <= 15 and worst >= 90 and "one step alone" in words(at)
-    at.segmented_control(key="judge_defence").set_value("robust").run()
+    at.segmented_control(key="evaluation_defence").set_value("robust").run()
     assert link(at) == {"defence": "robust"}
 
 
@@ -111,7 +111,7 @@ def test_what_intervals_prove_depends_on_the_training() -> None:
 
     at = lesson()
     assert proved(at) >= 85
-    at.segmented_control(key="judge_proved").set_value("robust_01").run()
+    at.segmented_control(key="evaluation_proved").set_value("robust_01").run()
     assert not at.exception and proved(at) <= 5
 
 
@@ -123,8 +123,8 @@ def test_a_mad_link_is_repaired_and_told(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_quiz_knows_right_from_wrong() -> None:
     at = lesson()
-    at.radio(key="judge_answer_a").set_value(0).run()
+    at.radio(key="evaluation_answer_a").set_value(0).run()
     assert "PGD contains FGSM" in at.error[0].value
-    at.radio(key="judge_answer_a").set_value(1).run()
-    at.number_input(key="judge_answer_d").set_value(0.5).run()
+    at.radio(key="evaluation_answer_a").set_value(1).run()
+    at.number_input(key="evaluation_answer_d").set_value(0.5).run()
     assert not at.error and link(at)["done"] == "ad"

@@ -31,10 +31,10 @@ def test_opens_with_a_result_that_is_true() -> None:
 
 def test_the_controls_are_in_the_link() -> None:
     at = lesson()
-    at.slider(key="up_x1").set_value(0.56).run()
-    at.segmented_control(key="up_ball").set_value("l2").run()
-    at.slider(key="up_eps").set_value(0.2).run()
-    at.select_slider(key="up_raw").set_value("3e2").run()
+    at.slider(key="fgsm_and_pgd_x1").set_value(0.56).run()
+    at.segmented_control(key="fgsm_and_pgd_ball").set_value("l2").run()
+    at.slider(key="fgsm_and_pgd_eps").set_value(0.2).run()
+    at.select_slider(key="fgsm_and_pgd_raw").set_value("3e2").run()
     assert not at.exception
     assert link(at) == {"x1": "0.56", "ball": "l2", "eps": "0.2", "raw": "3e2"}
     again = lesson(**link(at))
@@ -118,9 +118,9 @@ RIGHT = {"a": 1, "c": 0, "d": 1, "e": 1}
 @pytest.mark.parametrize("letter", RIGHT)
 def test_every_answer_of_the_quiz_is_explained(letter: str) -> None:
     at = lesson()
-    radio = at.radio(key=f"up_answer_{letter}")
+    radio = at.radio(key=f"fgsm_and_pgd_answer_{letter}")
     for answer in range(len(radio.options)):
-        at.radio(key=f"up_answer_{letter}").set_value(answer).run()
+        at.radio(key=f"fgsm_and_pgd_answer_{letter}").set_value(answer).run()
         assert not at.exception and len(at.success) + len(at.error) == 1
         assert bool(at.success) == (answer == RIGHT[letter])
     assert letter in link(at)["done"]
@@ -135,9 +135,9 @@ def test_the_number_that_is_asked_for_is_computed() -> None:
         (0.15, "By sizes alone"),
         (99.0, "Which one is last?"),
     ):
-        at.number_input(key="up_answer_b").set_value(round(alpha, 2)).run()
+        at.number_input(key="fgsm_and_pgd_answer_b").set_value(round(alpha, 2)).run()
         assert hint in at.error[0].value
-    at.number_input(key="up_answer_b").set_value(round(0.15 / float(gradient.min()))).run()
+    at.number_input(key="fgsm_and_pgd_answer_b").set_value(round(0.15 / float(gradient.min()))).run()
     assert at.success and "the smaller component" in at.success[0].value
 
 
@@ -151,7 +151,7 @@ def test_what_the_quiz_claims_about_long_steps_is_so() -> None:
 def test_a_mad_link_is_repaired_with_a_word() -> None:
     at = lesson(model="cat", ball="l7", x1="nan", x2="-9", eps="1e9", raw="17", limit="-inf", steps="0", done="zz")
     assert sum("link" in i.value for i in at.info) >= 8
-    assert at.slider(key="up_eps").value == 0.3 and at.slider(key="up_x2").value == 0.0
+    assert at.slider(key="fgsm_and_pgd_eps").value == 0.3 and at.slider(key="fgsm_and_pgd_x2").value == 0.0
 
 
 @pytest.mark.parametrize("corner", ["0", "1"])

@@ -69,18 +69,18 @@ def test_no_threshold_keeps_them_out(opened: AppTest) -> None:
     photos = [classifier.predict(classifier.prepare(sample(name)))[0][2] for name in PHOTOS]
     assert max(photos) < float(best.median())
     for threshold in (90, 99):
-        opened.slider(key="fooling_accept").set_value(threshold).run()
+        opened.slider(key="fooling_images_accept").set_value(threshold).run()
         assert not opened.exception
         counts = re.search(r"\*\*(\d+) of 16 photographs\*\* and \*\*(\d+) of 4", words(opened))
         assert counts is not None and int(counts[2]) == int((best >= threshold / 100).sum())
         assert int(counts[1]) == sum(p >= threshold / 100 for p in photos)
     assert link(opened) == {"accept": "99"}
-    opened.slider(key="fooling_accept").set_value(90).run()
+    opened.slider(key="fooling_images_accept").set_value(90).run()
 
 
 def test_another_class_in_too_few_steps(opened: AppTest) -> None:
-    opened.slider(key="fooling_steps").set_value(2).run()
-    opened.selectbox(key="fooling_target").set_value(1).run()
+    opened.slider(key="fooling_images_steps").set_value(2).run()
+    opened.selectbox(key="fooling_images_target").set_value(1).run()
     assert not opened.exception and not opened.success
     assert "Not yet: **goldfish**" in words(opened) and link(opened) == {"target": "1", "steps": "2"}
 
@@ -109,14 +109,14 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 def test_a_class_can_be_named_in_the_link() -> None:
     at = lesson(target="king_penguin", steps="1")
-    assert at.selectbox(key="fooling_target").value == 145
+    assert at.selectbox(key="fooling_images_target").value == 145
 
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
-    opened.radio(key="fooling_answer_c").set_value(0).run()
+    opened.radio(key="fooling_images_answer_c").set_value(0).run()
     assert "Look at the strokes" in opened.error[0].value
-    opened.radio(key="fooling_answer_c").set_value(1).run()
-    opened.number_input(key="fooling_answer_b").set_value(40).run()
+    opened.radio(key="fooling_images_answer_c").set_value(1).run()
+    opened.number_input(key="fooling_images_answer_b").set_value(40).run()
     assert not opened.error and link(opened)["done"] == "bc"
 
 

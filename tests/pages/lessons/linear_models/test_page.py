@@ -29,12 +29,12 @@ def test_opens_with_a_result_that_is_true() -> None:
 
 def test_epsilon_and_the_box_are_in_the_link() -> None:
     at = lesson()
-    at.slider(key="linear_eps").set_value(0.1).run()
-    at.toggle(key="linear_box").set_value(True).run()
+    at.slider(key="linear_models_eps").set_value(0.1).run()
+    at.toggle(key="linear_models_box").set_value(True).run()
     assert not at.exception and "ε = 0.1" in at.info[0].value
     assert link(at) == {"eps": "0.1", "box": "1"}
     again = lesson(**link(at))
-    assert again.slider(key="linear_eps").value == 0.1 and again.toggle(key="linear_box").value
+    assert again.slider(key="linear_models_eps").value == 0.1 and again.toggle(key="linear_models_box").value
     assert again.info[0].value == at.info[0].value
 
 
@@ -60,9 +60,9 @@ def test_another_seed_and_another_training() -> None:
     at = lesson()
     before = at.warning[0].value
     at = button(at, "Train again, other seed")
-    assert at.number_input(key="linear_seed").value == 1 and at.warning[0].value != before
+    assert at.number_input(key="linear_models_seed").value == 1 and at.warning[0].value != before
     norm = float(at.metric[1].value)
-    at.slider(key="linear_against").set_value(0.3).run()
+    at.slider(key="linear_models_against").set_value(0.3).run()
     assert not at.exception and float(at.metric[1].value) < norm
 
 
@@ -78,20 +78,20 @@ def test_the_lectures_figures_stand_beside_ours() -> None:
 def test_one_digit() -> None:
     at = lesson(room="0", digit="5")
     p = at.metric[2].value
-    at.slider(key="linear_room").set_value(0.3).run()
+    at.slider(key="linear_models_room").set_value(0.3).run()
     assert at.metric[2].value != p and "classified as 0" in " ".join(e.proto.imgs[0].alt for e in at.get("image"))
     at = button(at, "Next one")
-    assert at.number_input(key="linear_digit").value == 6
-    at.segmented_control(key="linear_model").set_value("robust").run()
+    assert at.number_input(key="linear_models_digit").value == 6
+    at.segmented_control(key="linear_models_model").set_value("robust").run()
     assert "The robust model says" in words(at)
-    at.segmented_control(key="linear_source").set_value("own").run()
+    at.segmented_control(key="linear_models_source").set_value("own").run()
     assert not at.exception and any("Write a 0 or a 1" in i.value for i in at.info)
 
 
 def test_the_other_models_stay_out_until_they_are_asked_for() -> None:
     at = lesson(eps="0.3")
     assert "3 nearest neighbours" not in words(at)
-    at.toggle(key="linear_others").set_value(True).run()
+    at.toggle(key="linear_models_others").set_value(True).run()
     assert not at.exception
     shown = next(m.value for m in at.markdown if "3 nearest neighbours" in m.value and "|" in m.value)
     rows = {line.split("|")[1].strip(): line.split("|")[2:5] for line in shown.splitlines()[2:]}
@@ -107,9 +107,9 @@ RIGHT = {"a": 1, "c": 1, "d": 2, "e": 1}
 @pytest.mark.parametrize("letter", RIGHT)
 def test_every_answer_of_the_quiz_is_explained(letter: str) -> None:
     at = lesson()
-    radio = at.radio(key=f"linear_answer_{letter}")
+    radio = at.radio(key=f"linear_models_answer_{letter}")
     for answer in range(len(radio.options)):
-        at.radio(key=f"linear_answer_{letter}").set_value(answer).run()
+        at.radio(key=f"linear_models_answer_{letter}").set_value(answer).run()
         assert not at.exception and len(at.success) + len(at.error) == 1
         assert bool(at.success) == (answer == RIGHT[letter])
     assert letter in link(at)["done"]
@@ -117,7 +117,7 @@ def test_every_answer_of_the_quiz_is_explained(letter: str) -> None:
 
 def test_the_number_that_is_asked_for_is_computed() -> None:
     at = lesson()
-    field = "linear_answer_b"
+    field = "linear_models_answer_b"
     data = mnist("train")
     norm = float(list(train(data.images, data.labels))[-1].model.theta.abs().sum())
     for given, hint in ((norm, "not by 1"), (-0.1 * norm, "without the sign"), (3.0, "Add them up")):
@@ -129,7 +129,7 @@ def test_the_number_that_is_asked_for_is_computed() -> None:
 
 def test_a_mad_link_is_repaired_with_a_word() -> None:
     at = lesson(eps="17", seed="x", line="99", source="moon", digit="-4", room="nan", against="0", done="zzz")
-    assert at.slider(key="linear_eps").value == 0.5 and at.number_input(key="linear_digit").value == 0
+    assert at.slider(key="linear_models_eps").value == 0.5 and at.number_input(key="linear_models_digit").value == 0
     assert sum("link" in i.value for i in at.info) >= 5
 
 

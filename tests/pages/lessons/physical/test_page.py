@@ -66,8 +66,8 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
-    opened.number_input(key="camera_answer_b").set_value(7).run()
+    opened.number_input(key="physical_answer_b").set_value(7).run()
     assert "Each step draws new views" in opened.error[0].value
-    opened.number_input(key="camera_answer_b").set_value(40).run()
-    opened.radio(key="camera_answer_a").set_value(1).run()
+    opened.number_input(key="physical_answer_b").set_value(40).run()
+    opened.radio(key="physical_answer_a").set_value(1).run()
     assert not opened.error and link(opened)["done"] == "ab"

@@ -59,21 +59,21 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
-    opened.number_input(key="audio_answer_b").set_value(50).run()
+    opened.number_input(key="speech_answer_b").set_value(50).run()
     assert "Two seconds hold" in opened.error[-1].value
-    opened.number_input(key="audio_answer_b").set_value(100).run()
-    opened.radio(key="audio_answer_a").set_value(1).run()
+    opened.number_input(key="speech_answer_b").set_value(100).run()
+    opened.radio(key="speech_answer_a").set_value(1).run()
     assert link(opened)["done"] == "ab"
 
 
 def test_an_upload_is_used_and_rubbish_is_refused() -> None:
     at = lesson(steps="60", text="yes")
-    at.file_uploader(key="audio_upload").upload("noise.wav", struct.pack("<64I", *range(64))).run()
+    at.file_uploader(key="speech_upload").upload("noise.wav", struct.pack("<64I", *range(64))).run()
     assert not at.exception and "not a sound that can be opened" in at.error[0].value
-    assert at.radio(key="audio_clip").value == "weather" and "Heard as “yes”" in at.success[0].value
-    at.file_uploader(key="audio_upload").upload("tune.wav", to_wav(melody(2.0))).run()
+    assert at.radio(key="speech_clip").value == "weather" and "Heard as “yes”" in at.success[0].value
+    at.file_uploader(key="speech_upload").upload("tune.wav", to_wav(melody(2.0))).run()
     assert not at.exception and not at.error and link(at)["clip"] == "own"
-    assert at.radio(key="audio_clip").value == "own" and "Heard as “yes”" in at.success[0].value
+    assert at.radio(key="speech_clip").value == "own" and "Heard as “yes”" in at.success[0].value
 
 
 def test_the_samples_are_understood() -> None:

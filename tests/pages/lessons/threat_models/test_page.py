@@ -54,8 +54,8 @@ def test_the_mask_holds(opened: AppTest) -> None:
 def test_nothing_is_revealed_before_the_guess(opened: AppTest) -> None:
     assert "It was **" not in words(opened)
     guessed = lesson()
-    guessed.slider(key="small_guess_slider").set_value(14).run()
-    guessed.button(key="small_guess_button").click().run()
+    guessed.slider(key="threat_models_guess_slider").set_value(14).run()
+    guessed.button(key="threat_models_guess_button").click().run()
     assert not guessed.exception and link(guessed)["guess"] == "14"
     text = next(m.value for m in guessed.markdown if m.value.startswith("You said 14. It was **"))
     count = int(text.split("**")[1].split()[0])
@@ -96,18 +96,18 @@ def test_every_place(place: str) -> None:
 
 def test_mad_links_are_repaired_and_told() -> None:
     at = lesson(eps="-3", place="moon", answers="1x0'; DROP", guess="999", ball="l7", image="nobody")
-    assert at.slider(key="small_eps").value == 0
+    assert at.slider(key="threat_models_eps").value == 0
     assert len(at.info) >= 4 and link(at) == {"eps": "0", "answers": "10", "guess": "20"}
 
 
 def test_quiz(opened: AppTest) -> None:
     at = opened
-    at.radio(key="small_answer_a").set_value(0).run()
+    at.radio(key="threat_models_answer_a").set_value(0).run()
     assert any("largest" in e.value for e in at.error)
-    at.radio(key="small_answer_a").set_value(1).run()
-    at.number_input(key="small_answer_b").set_value(12.17).run()
+    at.radio(key="threat_models_answer_a").set_value(1).run()
+    at.number_input(key="threat_models_answer_b").set_value(12.17).run()
     for letter, right in (("c", 1), ("d", 0), ("e", 1)):
-        at.radio(key=f"small_answer_{letter}").set_value(right).run()
+        at.radio(key=f"threat_models_answer_{letter}").set_value(right).run()
     assert not at.exception and link(at)["done"] == "abcde"
     assert any(h.value.startswith("Check yourself (5 of 5)") for h in at.subheader)
 
@@ -120,7 +120,7 @@ def test_nobody_is_told_a_threshold_at_the_ends_of_the_scale(answers: str, said:
 
 def test_another_photograph_or_ball_asks_anew() -> None:
     at = lesson(answers="11", guess="5")
-    at.segmented_control(key="small_ball").set_value("l2").run()
+    at.segmented_control(key="threat_models_ball").set_value("l2").run()
     assert "It was **" not in words(at) and link(at)["answers"] == "11"
     at.session_state["small"] = replace(at.session_state["small"], image="hens", guess=3)
     at.run()
