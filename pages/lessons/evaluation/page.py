@@ -126,7 +126,7 @@ def _metrics(slots: Sequence[DeltaGenerator], last: dict[str, Judged]) -> None:
     )
     for slot, (label, key) in zip(slots, told, strict=True):
         record = last.get(key) if key else list(last.values())[-1]
-        slot.metric(label, "…" if record is None else share(record.error if key else record.batch_key), border=True)
+        slot.metric(label, "…" if record is None else share(record.error if key else record.together), border=True)
 
 
 def show_diagnosis(ended: dict[str, Judged]) -> None:

@@ -45,7 +45,7 @@ def rounding() -> list[Judged]:
 def test_the_series_runs_every_attack_to_its_end(rounding: list[Judged]) -> None:
     ended = [record.key for record in rounding if record.done == 1]
     assert ended == ["clean", *(each.key for each in SERIES), "any"]
-    together = [record.batch_key for record in rounding if record.key != "any"]
+    together = [record.together for record in rounding if record.key != "any"]
     assert together == sorted(together)
     assert together[-1] >= max(record.error for record in rounding if record.done == 1)
 

@@ -122,6 +122,6 @@ def test_another_photograph_or_ball_asks_anew() -> None:
     at = lesson(answers="11", guess="5")
     at.segmented_control(key="threat_models_ball").set_value("l2").run()
     assert "It was **" not in words(at) and link(at)["answers"] == "11"
-    at.session_state["small"] = replace(at.session_state["small"], image="hens", guess=3)
+    at.session_state["threat-models"] = replace(at.session_state["threat-models"], image="hens", guess=3)
     at.run()
     assert not at.exception and "answers" not in link(at) and "guess" not in link(at)
