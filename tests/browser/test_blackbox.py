@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-QUICK = "blackbox?image=pig&eps=16&steps=1"
+QUICK = "black-box?image=pig&eps=16&steps=1"
 
 
 def test_questions_and_the_beginning_of_a_theft(page: Page, address: str) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from adv_core.classifiers import load_classifier
 
-QUICK = "fooling?target=goldfish&start=grey&queries=200"
+QUICK = "fooling-images?target=goldfish&start=grey&queries=200"
 
 
 def test_the_saved_picture_fools_and_another_is_bred(page: Page, address: str) -> None:
