@@ -1,4 +1,4 @@
-"""A server that nobody has visited yet, once for each file of tests, and a browser to visit it with."""
+"""A server and a browser to visit it with, one of each for all tests that a process runs in this folder."""
 
 import contextlib
 import os
@@ -9,16 +9,18 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.conftest import ROOT
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-LIMIT = 90_000
+# Milliseconds. What never comes ends there; how long the rest takes beside other programs is no test's business.
+LIMIT = 300_000
+expect.set_options(LIMIT)
 DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 # Every breach of the content-security policy, told to the test.
@@ -46,7 +48,7 @@ def process(
     server = start(port, *before, output=output, **environment)
     base = f"http://127.0.0.1:{port}"
     try:
-        answers(base)
+        assert answers(base), "the app does not answer"
         yield base, server
     finally:
         server.terminate()
@@ -76,23 +78,26 @@ def start(
 
 
 def answers(base: str) -> bool:
-    """Wait until the app of that address answers; False after a minute or two."""
-    for _ in range(600):
+    """Wait until the app of that address answers; False if it never does."""
+    end = time.monotonic() + LIMIT / 1000
+    while time.monotonic() < end:
         try:
-            urllib.request.urlopen(base + "/_stcore/health", timeout=1)
+            urllib.request.urlopen(base + "/_stcore/health", timeout=10)
             return True
         except OSError:
             time.sleep(0.1)
     return False
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def address() -> Iterator[str]:
+    """Of a server that others have visited before; for one that nobody has seen yet see `serving`."""
     with serving() as base:
         yield base
 
 
-@pytest.fixture(scope="module")
+# Not for the whole session: Playwright runs an event loop, and other tests of this process want to run theirs.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM and not os.environ.get("REQUIRE_BROWSER"):
         pytest.skip("no Chromium on this machine")
@@ -102,6 +107,14 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield running
         running.close()
+
+
+def until(page: Page, condition: Callable[[], object]) -> None:
+    """Wait for what no `expect` can see. (Playwright's own way needs an eval, which the policy forbids.)"""
+    end = time.monotonic() + LIMIT / 1000
+    while not condition():
+        assert time.monotonic() < end, "it never comes"
+        page.wait_for_timeout(50)
 
 
 @contextlib.contextmanager

@@ -5,14 +5,12 @@ import io
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from adv_core import Linf, Untargeted, load_classifier, open_image, pgd, run
 from adv_core.images import to_pixels, to_png
-from tests.browser.conftest import LIMIT, PHONE, visiting
+from tests.browser.conftest import PHONE, until, visiting
 from tests.conftest import ROOT
 
 
@@ -38,7 +36,7 @@ def hand_in(page: Page, png: bytes, told: str) -> None:
     page.locator("input[type=file]").set_input_files({"name": "mine.png", "mimeType": "image/png", "buffer": png})
     expect(page.get_by_text("mine.png")).to_be_visible()
     page.get_by_role("button", name="Hand it in").click()
-    expect(page.get_by_text(told)).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_text(told)).to_be_visible()
 
 
 def board(page: Page) -> list[str]:
@@ -60,7 +58,7 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         with adas.expect_page() as opened:
             ada.get_by_role("link", name="Make it in the Attack Lab").click()
         lab = opened.value
-        expect(lab.get_by_text("Fooled.")).to_be_visible(timeout=LIMIT)
+        expect(lab.get_by_text("Fooled.")).to_be_visible()
         with lab.expect_download() as saved:
             lab.get_by_role("button", name="Adversarial picture (PNG)").click()
         lab.close()
@@ -72,9 +70,6 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         hand_in(eve, fooling, "It counts, with 1/255")
         expect(eve.locator("tr.me td").nth(1)).to_have_text("Eve")
         hand_in(ada, fooling, "Somebody else has handed in this very picture")
-        ada.wait_for_timeout(1000)  # one picture a second
-        large = np.asarray(Image.open(io.BytesIO(fooling)))[:200]
-        hand_in(ada, to_png(large), "This picture has 224 × 200 pixels")
         expect(host.locator(".class-board tbody tr")).to_have_count(2)
         assert board(host) == ["Eve", "Ada"]
         ada.reload()  # a phone that fell asleep is still Ada's
@@ -83,10 +78,8 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         # A question, and the answers.
         host.get_by_role("button", name="Ask", exact=True).click()
         for page in (ada, eve):
-            page.get_by_role("radiogroup", name="Your answer").get_by_text("left").click(timeout=LIMIT)
-        expect(host.get_by_test_id("stVegaLiteChart").and_(host.get_by_label("left: 2; right: 0"))).to_be_visible(
-            timeout=LIMIT
-        )
+            page.get_by_role("radiogroup", name="Your answer").get_by_text("left").click()
+        expect(host.get_by_test_id("stVegaLiteChart").and_(host.get_by_label("left: 2; right: 0"))).to_be_visible()
         host.get_by_role("button", name="Close and tell").click()
         expect(host.get_by_text(re.compile("The (left|right) one, by at most 3 of 255"))).to_be_visible()
         expect(ada.get_by_text(re.compile("The (left|right) one, by at most 3 of 255"))).to_be_visible()
@@ -95,7 +88,7 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         host.get_by_role("button", name="Stop now").click()
         host.get_by_role("button", name="Reveal", exact=True).click()
         for page in (host, ada, eve):
-            expect(page.get_by_role("img", name=re.compile("^The picture in place 1"))).to_be_visible(timeout=LIMIT)
+            expect(page.get_by_role("img", name=re.compile("^The picture in place 1"))).to_be_visible()
             assert page.locator("[data-testid=stException]").count() == 0
         expect(ada.get_by_role("button", name="Hand it in")).to_have_count(0)
         with host.expect_download() as exported:
@@ -114,9 +107,6 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         again.goto(secret)
         expect(again.get_by_role("button", name="Board (CSV)")).to_be_visible()
         again.wait_for_url(lambda url: "key=" not in url)
-        for _ in range(LIMIT // 100):
-            if any(cookie["name"].startswith("host_") for cookie in elsewhere.cookies()):
-                break
-            again.wait_for_timeout(100)
+        until(again, lambda: any(cookie["name"].startswith("host_") for cookie in elsewhere.cookies()))
         again.reload()
         expect(again.get_by_role("button", name="Board (CSV)")).to_be_visible()

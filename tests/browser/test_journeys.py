@@ -1,21 +1,18 @@
 """The main journeys in a real browser, against the real server."""
 
-import io
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import LIMIT, serving, visiting
-from tests.conftest import ROOT
+from tests.browser.conftest import serving, visiting
 
 FAST = "?image=pig&target=106&eps=2&steps=10"
 
 
 def fooled(page: Page, name: str) -> None:
-    expect(page.get_by_alt_text(f"Perturbed picture, classified as {name}")).to_be_visible(timeout=LIMIT)
-    expect(page.get_by_text("Fooled.")).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_alt_text(f"Perturbed picture, classified as {name}")).to_be_visible()
+    expect(page.get_by_text("Fooled.")).to_be_visible()
 
 
 def test_first_load_fools_the_dog(page: Page, address: str) -> None:
@@ -25,11 +22,6 @@ def test_first_load_fools_the_dog(page: Page, address: str) -> None:
     shown = page.locator(".st-key-stage .lab-cap").nth(2).inner_text().replace("\u00a0", " ")
     assert float(shown.split()[-2]) >= 99
     assert page.locator("[data-testid=stException]").count() == 0
-
-
-def test_deep_link(page: Page, address: str) -> None:
-    page.goto(f"{address}/attack-lab{FAST}")
-    fooled(page, "wombat")
 
 
 def test_preset_and_share_link_in_a_fresh_context(page: Page, browser: Browser, address: str) -> None:
@@ -50,7 +42,7 @@ def test_gallery(page: Page, address: str) -> None:
     page.get_by_role("button", name="Choose a photograph").click()
     page.get_by_role("button", name="Koala").click()
     page.wait_for_url("**image=koala**")
-    expect(page.get_by_alt_text("Original picture, classified as koala")).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_alt_text("Original picture, classified as koala")).to_be_visible()
 
 
 def test_target_by_typing(page: Page, address: str) -> None:
@@ -61,27 +53,18 @@ def test_target_by_typing(page: Page, address: str) -> None:
     box.fill("toaster")
     page.keyboard.press("Enter")
     page.wait_for_url("**target=859**")
-    expect(page.get_by_alt_text("Perturbed picture, classified as toaster")).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_alt_text("Perturbed picture, classified as toaster")).to_be_visible()
 
 
 def test_epsilon_moved_in_mid_run(page: Page, address: str) -> None:
     page.goto(address + "?image=koala&target=404&eps=8&steps=100")
-    expect(page.get_by_text("of 100", exact=False).first).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_text("of 100", exact=False).first).to_be_visible()
     slider = page.get_by_role("slider", name="ε: how far")
     slider.focus()
     slider.press("ArrowLeft")
     page.wait_for_url("**eps=7**")
-    expect(page.get_by_text("ε = 7/255", exact=True)).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_text("ε = 7/255", exact=True)).to_be_visible()
     fooled(page, "airliner")
-
-
-def test_scrubber(page: Page, address: str) -> None:
-    page.goto(address + FAST)
-    fooled(page, "wombat")
-    slider = page.get_by_role("slider", name="Replay")
-    slider.focus()
-    slider.press("Home")
-    expect(page.get_by_alt_text("Perturbed picture, classified as hog")).to_be_visible(timeout=LIMIT)
 
 
 def test_save_and_upload_again(page: Page, address: str, tmp_path: Path) -> None:
@@ -92,23 +75,7 @@ def test_save_and_upload_again(page: Page, address: str, tmp_path: Path) -> None
     saved = tmp_path / "saved.png"
     download.value.save_as(saved)
     page.locator("input[type=file]").set_input_files(saved)
-    expect(page.get_by_alt_text("Original picture, classified as wombat")).to_be_visible(timeout=LIMIT)
-
-
-def test_bad_upload_then_a_good_one(page: Page, address: str, tmp_path: Path) -> None:
-    page.goto(address + FAST)
-    fooled(page, "wombat")
-    bad = tmp_path / "bad.jpg"
-    bad.write_bytes(b"\xff\xd8\xff rubbish")
-    page.locator("input[type=file]").set_input_files(bad)
-    expect(page.get_by_role("alert").filter(has_text="picture").first).to_be_visible(timeout=LIMIT)
-    expect(page.get_by_alt_text("Original picture, classified as hog")).to_be_visible()
-    buffer = io.BytesIO()
-    Image.open(ROOT / "assets" / "photos" / "espresso.jpg").save(buffer, "PNG")
-    good = tmp_path / "good.png"
-    good.write_bytes(buffer.getvalue())
-    page.locator("input[type=file]").set_input_files(good)
-    expect(page.get_by_alt_text("Original picture, classified as espresso")).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_alt_text("Original picture, classified as wombat")).to_be_visible()
 
 
 @pytest.mark.parametrize(("phone", "scheme"), [("light", "light"), ("dark", "dark")], indirect=["phone"])
@@ -133,10 +100,10 @@ def test_presentation_hides_the_sidebar(page: Page, address: str) -> None:
 
 def test_linear_lesson(page: Page, address: str) -> None:
     page.goto(address + "/linear?line=2")
-    expect(page.get_by_text("Under δ*", exact=False).first).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_text("Under δ*", exact=False).first).to_be_visible()
     page.get_by_role("button", name="Next line").click()
     page.wait_for_url("**line=3**")
-    expect(page.get_by_text("each pixel is free", exact=False)).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_text("each pixel is free", exact=False)).to_be_visible()
     page.get_by_role("link", name="Attack Lab").first.click()
     fooled(page, "airliner")
 
@@ -146,16 +113,15 @@ def test_small_lesson(page: Page, address: str) -> None:
     expect(page.get_by_alt_text("The photograph with the worst δ of the L1 ball", exact=False)).to_be_visible()
     assert page.get_by_text("Page not found").count() == 0
     page.get_by_role("button", name="That is my guess").click()
-    expect(page.get_by_text("You said 50. It was", exact=False)).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_text("You said 50. It was", exact=False)).to_be_visible()
     page.wait_for_url("**guess=50**")
     page.get_by_role("button", name="The left one").click()
     page.wait_for_url("**answers=**")
-    expect(page.get_by_text("The cross is x itself", exact=False)).to_be_visible(timeout=LIMIT)
 
 
 def test_a_drawn_mask(page: Page, address: str) -> None:
     page.goto(address + "/small?image=koala&place=own")
-    expect(page.get_by_text("Paint something first", exact=False)).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_text("Paint something first", exact=False)).to_be_visible()
     surface = page.get_by_role("application", name="Paint where δ may live")
     surface.scroll_into_view_if_needed()
     box = surface.bounding_box()
@@ -164,16 +130,15 @@ def test_a_drawn_mask(page: Page, address: str) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + 200, box["y"] + 160, steps=8)
     page.mouse.up()
-    expect(page.get_by_text("0 of them outside of the mask", exact=False)).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_text("0 of them outside of the mask", exact=False)).to_be_visible()
     page.get_by_role("button", name="Clear").click()
-    expect(page.get_by_text("Paint something first", exact=False)).to_be_visible(timeout=LIMIT)
+    expect(page.get_by_text("Paint something first", exact=False)).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/linear?seed=1", "/?image=pig&steps=2"])
-def test_a_link_to_any_page_opens_on_a_cold_server(page: Page, path: str) -> None:
+def test_a_link_to_any_page_opens_on_a_cold_server(page: Page) -> None:
     with serving() as base:
-        page.goto(base + path)
-        expect(page.locator("h1")).to_be_visible(timeout=LIMIT)
-        expect(page.get_by_text("Link to exactly this state").first).to_be_visible(timeout=LIMIT)
+        page.goto(f"{base}/linear?seed=1")
+        expect(page.locator("h1")).to_be_visible()
+        expect(page.get_by_text("Link to exactly this state").first).to_be_visible()
         assert page.get_by_text("Page not found").count() == 0
         assert page.locator("[data-testid=stException]").count() == 0

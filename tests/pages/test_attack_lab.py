@@ -1,6 +1,6 @@
 """The page's logic, driven through Streamlit's AppTest, from the entry script."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -12,9 +12,18 @@ from adv_core import Classifier, open_image
 from adv_core import classifiers as classifiers_module
 from adv_core.catalogue import ATTACKS
 from adv_core.images import to_pixels, to_png
-from tests.pages.visit import button, link, picture, pictures, visit
+from tests.conftest import ROOT
+from tests.pages.visit import button, link, picture, pictures, smaller, visit
 
 FAST = {"image": "pig", "target": "106", "eps": "2", "steps": "4"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few() -> Iterator[None]:
+    """Two values of ε in a curve, and few random views."""
+    sweep = {"linf": (8.0,), "l2": (2.0,), "l1": (80.0,), "l0": (100.0,)}
+    with smaller("lab/attack_lab.py", SWEEP=sweep, VIEWS=4, SEEN=8):
+        yield
 
 
 def lab(**query: str) -> AppTest:
@@ -88,6 +97,10 @@ def test_a_bad_upload_is_explained_and_nothing_is_lost() -> None:
     at.file_uploader(key="upload").upload("broken.png", b"\x89PNG\r\n\x1a\n rubbish").run()
     assert not at.exception and len(at.error) == 1
     assert np.array_equal(picture(at, "Original"), before)
+    photo = (ROOT / "assets" / "photos" / "espresso.jpg").read_bytes()
+    at.file_uploader(key="upload").upload("good.jpg", photo).run()
+    assert not at.exception and not at.error
+    assert any(alt.startswith("Original picture, classified as espresso") for alt in pictures(at))
 
 
 def test_the_scrubber_replays_what_it_shows(classifier: Classifier) -> None:
@@ -198,10 +211,10 @@ def test_a_norm_that_an_attack_does_not_know(attack: str, norm: str) -> None:
 
 def test_surviving_the_camera() -> None:
     at = lab(image="pig", target="106", eps="4", steps="3", views="1")
-    said = next(c.value for c in at.caption if c.value.startswith("In 32 new random views"))
+    said = next(c.value for c in at.caption if c.value.startswith("In 8 new random views"))
     assert "the network says wombat in **" in said
     assert any("E}_t" in e.value for e in at.latex)
     assert any("a whole curve would take too long" in c.value for c in at.caption)
     assert not any(
-        c.value.startswith("In 32 new") for c in lab(image="pig", steps="2", views="1", attack="fgsm").caption
+        c.value.startswith("In 8 new") for c in lab(image="pig", steps="2", views="1", attack="fgsm").caption
     )
