@@ -390,7 +390,8 @@ def test_a_cluster_that_does_not_answer_is_given_up(silent: bool) -> None:
     if not os.environ.get("REQUIRE_RAY"):
         pytest.importorskip("ray", reason="no Ray on this machine")
     program = (
-        "from adv_core.engine import EngineUnavailable, LocalEngine, default_engine\n"
+        "from adv_core.serving.engine.process import default_engine\n"
+        "from adv_core.serving.engine.queue import EngineUnavailable\n"
         "import os\n"
         "try:\n"
         "    default_engine()\n"
