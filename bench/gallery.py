@@ -242,7 +242,7 @@ def blackbox() -> None:
         "\n| victim | questions | agreement | fooled by the copy, ε = 0.3 | by noise |\n|---|---|---|---|---|",
         flush=True,
     )
-    for victim in ("standard", "adversarial_training_01"):
+    for victim in ("standard", "robust_01"):
         for each in Steal(victim).records(here):
             if each.done == 1:
                 told = f"{each.agreement:.1%} | {each.transferred:.1%} | {each.noise:.1%}"

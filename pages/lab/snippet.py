@@ -41,7 +41,7 @@ def snippet(request: Request, photo: str, *, whole: bool = False, device: str = 
 import torch
 from adv_core import {", ".join(sorted(names, key=str.lower))}
 from adv_core.images import to_pixels, to_png
-{"from adv_core.transforms.transform import CAMERA, Transformed" + chr(10) if request.views else ""}
+{"from adv_core.transforms.expectation import CAMERA, Transformed" + chr(10) if request.views else ""}
 torch.set_num_threads({threads})
 clf = load_classifier("{request.classifier}", device="{device}")
 x = clf.{"prepare_whole" if whole else "prepare"}(open_image(Path("{file}").read_bytes()))

@@ -36,7 +36,7 @@ state = st.session_state
 
 def show_pair() -> tuple[Digit | None, Model]:
     """1. One digit, two networks, one ε."""
-    standard, robust = judged("standard"), judged("adversarial_training_01")
+    standard, robust = judged("standard"), judged("robust_01")
     for column, (name, figures, kind) in zip(
         st.columns(2),
         (("Trained as usual", standard, "standard"), ("Trained against δ*", robust, "robust")),
@@ -50,7 +50,7 @@ def show_pair() -> tuple[Digit | None, Model]:
             delta_arrow="off",
             border=True,
             help=f"All 10 000 test digits, PGD-{figures['steps']:.0f} with {figures['restarts']:.0f} restarts, by "
-            f"`{checkpoint(kind if kind == 'standard' else 'adversarial_training_01').figures['command']}`.",
+            f"`{checkpoint(kind if kind == 'standard' else 'robust_01').figures['command']}`.",
         )
     st.caption(
         "The same network twice: 166 406 weights, the same data. These figures were printed by the script of this "
@@ -64,7 +64,7 @@ def show_pair() -> tuple[Digit | None, Model]:
         )
         digit = chosen_digit()
     with right:
-        others = ["adversarial_training_01", "adversarial_training_03", *(["own"] if own_network() else [])]
+        others = ["robust_01", "robust_03", *(["own"] if own_network() else [])]
         names = {**SHIPPED, "own": "the one you trained"}
         page.control("against", st.segmented_control, "Compare with", others, format_func=names.get, required=True)
         page.control("eps", st.slider, "ε: how far each pixel may move (black is 0, white is 1)", 0.0, 0.4, step=0.02)
@@ -80,7 +80,7 @@ def show_pair() -> tuple[Digit | None, Model]:
 def robust_model() -> Model:
     """The network that is compared with the standard one."""
     chosen = page.value.against
-    return (own_network() or "adversarial_training_01") if chosen == "own" else chosen
+    return (own_network() or "robust_01") if chosen == "own" else chosen
 
 
 def show_attacked(digit: Digit, model: Model) -> None:
@@ -152,7 +152,7 @@ def chosen_digit() -> Digit | None:
 
 def labelled(image: Tensor) -> Digit:
     """The learner says what the own digit is meant to be: an attack leads away from that."""
-    robust = computed("look own", Sweep("adversarial_training_01", Digit.of(image, 0), (0.0,)))
+    robust = computed("look own", Sweep("robust_01", Digit.of(image, 0), (0.0,)))
     guess = int(robust.probabilities[0].argmax())
     label = st.selectbox(
         "It is meant to be a", range(10), index=guess, key=f"adversarial_training_label_{guess}", width=220
@@ -327,7 +327,7 @@ def follow_solved(slot: DeltaGenerator, note: DeltaGenerator, recipe: Recipe) ->
 def main() -> None:
     page.start()
     if page.value.against == "own" and not own_network():
-        page.set(against="adversarial_training_01")
+        page.set(against="robust_01")
         page.tell(
             "The link compares with a network that somebody else trained, which a link cannot carry: train your own."
         )

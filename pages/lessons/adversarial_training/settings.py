@@ -14,8 +14,8 @@ EPS = tuple(k / 50 for k in range(21))  # of a digit's sweep, 0 ... 0.4
 CURVE = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
 SHIPPED = {
     "standard": "standard",
-    "adversarial_training_01": "robust, ε = 0.1",
-    "adversarial_training_03": "robust, ε = 0.3",
+    "robust_01": "robust, ε = 0.1",
+    "robust_03": "robust, ε = 0.3",
 }
 INNER = {"pgd": "PGD, 7 steps", "fgsm": "FGSM, random start"}
 SOURCES = {"test": "test digit", "own": "write one", "photo": "photo"}
@@ -29,7 +29,7 @@ class Settings:
     source: str = word("test", SOURCES)
     digit: int = number(17, 0, 9999)
     eps: float = number(0.1, 0, 0.4)
-    against: str = word("adversarial_training_01", ("adversarial_training_01", "adversarial_training_03", "own"))
+    against: str = word("robust_01", ("robust_01", "robust_03", "own"))
     stage: int = number(0, 0, len(STAGES))
     batch: int = number(0, 0, 7499)
     inner: str = word("pgd", INNER)

@@ -28,7 +28,7 @@ def opened() -> AppTest:
 
 
 def test_opens_with_the_figures_of_the_script(opened: AppTest) -> None:
-    for metric, name in zip(opened.metric, ("standard", "adversarial_training_01"), strict=True):
+    for metric, name in zip(opened.metric, ("standard", "robust_01"), strict=True):
         judged = checkpoint(name).figures["judged"][0]
         assert metric.value == f"{100 * judged['attacked']:.1f}\u00a0%"
         assert metric.delta.startswith(f"{100 * judged['untouched']:.1f}\u00a0%")
@@ -36,7 +36,7 @@ def test_opens_with_the_figures_of_the_script(opened: AppTest) -> None:
 
 def test_what_is_said_of_the_pictures_is_true_of_the_pictures(opened: AppTest) -> None:
     shown = pictures(opened)
-    for name, model in (("standard", "standard"), ("robust", "adversarial_training_01")):
+    for name, model in (("standard", "standard"), ("robust", "robust_01")):
         alt, shot = next((a, p) for a, p in shown.items() if a.startswith(f"The digit after the attack on the {name}"))
         x = torch.from_numpy(shot[::8, ::8, 0].astype(np.float32) / 255)[None, None]
         says = int(checkpoint(model).network(x).argmax())
@@ -92,8 +92,7 @@ def test_a_live_training_stops_and_goes_on() -> None:
 def test_a_link_to_somebody_elses_network_is_explained() -> None:
     at = visit(PAGE, against="own")
     assert (
-        "train your own" in words(at)
-        and at.segmented_control(key="adversarial_training_against").value == "adversarial_training_01"
+        "train your own" in words(at) and at.segmented_control(key="adversarial_training_against").value == "robust_01"
     )
 
 

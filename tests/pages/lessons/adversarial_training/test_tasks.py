@@ -128,7 +128,7 @@ def test_a_curve_rises_and_agrees_with_the_judge() -> None:
 
 
 def test_a_curve_in_another_norm() -> None:
-    near, far = records(ErrorCurve("adversarial_training_01", (0.5, 4.0), norm="l2", steps=10, images=50))
+    near, far = records(ErrorCurve("robust_01", (0.5, 4.0), norm="l2", steps=10, images=50))
     assert near.error < 0.2 < far.error
 
 
@@ -170,7 +170,7 @@ def test_a_sweep_says_what_the_network_says_of_its_pictures(seven: Digit) -> Non
 
 def test_the_least_epsilon_lies_between_what_holds_and_what_falls(seven: Digit) -> None:
     grid = tuple(k / 50 for k in range(11))
-    for name in ("standard", "adversarial_training_01"):
+    for name in ("standard", "robust_01"):
         (swept,) = records(Sweep(name, seven, grid))
         fallen = [eps for eps, p in zip(grid, swept.probabilities, strict=True) if p.argmax() != 7]
         assert swept.smallest is not None and fallen
@@ -183,8 +183,8 @@ def test_a_digit_that_is_misread_anyway_needs_no_epsilon(seven: Digit) -> None:
 
 
 def test_the_gradient_is_that_of_the_margin(seven: Digit) -> None:
-    (seen,) = records(Explore("adversarial_training_01", seven, 0.2, side=5))
-    network, x = checkpoint("adversarial_training_01").network, seven.tensor(torch.device("cpu"))
+    (seen,) = records(Explore("robust_01", seven, 0.2, side=5))
+    network, x = checkpoint("robust_01").network, seven.tensor(torch.device("cpu"))
     place = np.unravel_index(np.abs(seen.gradient).argmax(), (28, 28))
     nudge = torch.zeros_like(x)
     nudge[0, 0][place] = 1e-2
