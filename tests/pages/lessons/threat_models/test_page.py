@@ -97,7 +97,7 @@ def test_every_place(place: str) -> None:
 def test_mad_links_are_repaired_and_told() -> None:
     at = lesson(eps="-3", place="moon", answers="1x0'; DROP", guess="999", ball="l7", image="nobody")
     assert at.slider(key="threat_models_eps").value == 0
-    assert len(at.info) >= 4 and link(at) == {"eps": "0", "answers": "10", "guess": "20"}
+    assert len(at.info) >= 4 and link(at) == {"eps": "0", "answers": "10", "guess": "100"}
 
 
 def test_quiz(opened: AppTest) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from adv_core.attacks.spatial import FARTHEST, KINDS, Budget, Pose, asked, poses, room_for, search, size_of
 from adv_core.classifiers import DEFAULT, Classifier, load_classifier
@@ -20,14 +20,18 @@ from pages.lessons.unrestricted.tasks import HALVINGS, RUNGS, Landscape, Smalles
 SIDE = 32
 
 
-class Halves:
+class Halves(nn.Module):
     """Two classes: is the left half of the picture brighter than the right one? Turn it far enough, and it is not."""
 
     device = torch.device("cpu")
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __init__(self) -> None:
+        super().__init__()
+        self.steepness = nn.Parameter(torch.tensor(10.0), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
         left, right = x[..., : SIDE // 2].mean((1, 2, 3)), x[..., SIDE // 2 :].mean((1, 2, 3))
-        return torch.stack([left - right, right - left], 1) * 10
+        return torch.stack([left - right, right - left], 1) * self.steepness
 
     def classifier(self, name: str) -> Classifier:
         return cast(Classifier, self)
