@@ -4,11 +4,11 @@
     .venv/bin/python -m bench.threads        # without ONNX Runtime
 
 Steps a second are those of PGD on EfficientNet-Lite0 in the app's engine, for one learner who asks again and again and
-for thirty who ask at once. "Old" is `OMP_WAIT_POLICY=PASSIVE` alone, where threads sleep at once; "new" is what
-`startup.prepare` sets. Every cell is a process of its own, since the variables are read when torch is loaded. Policies
+for thirty who ask at once. "Old" is what `startup.prepare` sets, where threads sleep at once; "new" lets them spin for a
+short while before they sleep. Every cell is a process of its own, since the variables are read when torch is loaded. Policies
 take turns, once on a machine that does nothing else and once beside two programs that compute without end; the tables
 give medians and the ratio of two neighbours, also its least and greatest. The forward pass is that of the network
-without its normalisation, in inference mode, under the new policy.
+without its normalisation, in inference mode, under the old policy.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from pathlib import Path
 import startup
 
 ROOT = Path(__file__).parents[1]
-OLD = {"OMP_WAIT_POLICY": "PASSIVE"}
+SPIN = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "20000"}
 BATCHES, LEARNERS = (1, 8, 32), (1, 30)
 
 
@@ -104,7 +104,7 @@ def onnx_runtime(network: "torch.nn.Module") -> "Callable[[torch.Tensor], object
 
 def child(what: str, policy: dict[str, str]) -> float | dict[str, dict[str, float]]:
     """The result of `steps_a_second` ("1", "30") or `forward_passes` ("forward") in a fresh process."""
-    environment = {name: value for name, value in os.environ.items() if name not in startup.WAITING} | policy
+    environment = {name: value for name, value in os.environ.items() if name not in SPIN} | policy
     command = [sys.executable, "-m", "bench.threads", "--child", what]
     done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     result: float | dict[str, dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
@@ -131,7 +131,7 @@ def policies(rounds: int) -> None:
             pairs = []
             with busy(programs):
                 for turn in range(rounds):
-                    order = (OLD, startup.WAITING) if turn % 2 == 0 else (startup.WAITING, OLD)
+                    order = (startup.WAITING, SPIN) if turn % 2 == 0 else (SPIN, startup.WAITING)
                     seen = [float(child(str(learners), policy)) for policy in order]  # type: ignore[arg-type]
                     pairs.append(seen if turn % 2 == 0 else seen[::-1])
             old, new = (statistics.median(column) for column in zip(*pairs, strict=True))
