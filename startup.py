@@ -2,8 +2,8 @@
 
 torch reads how its OpenMP threads wait when it is loaded, so `prepare` comes before the first import of `adv_core`.
 Threads that spin between two layers of a network take the cores from other learners and other programs, so they sleep
-at once. A lone learner might gain from a short spin (`GOMP_SPINCOUNT` on Linux, `KMP_BLOCKTIME` in milliseconds on macOS
-and Windows): `python -m bench.threads` measures it on your machine, and a variable that is set already stays.
+at once. A lone learner might gain from a short spin (`GOMP_SPINCOUNT` on Linux; `KMP_BLOCKTIME`, in milliseconds, on
+macOS and Windows): `python -m bench.threads` measures it on your machine, and a variable that is set already stays.
 """
 
 import os

@@ -4,11 +4,11 @@
     .venv/bin/python -m bench.threads        # without ONNX Runtime
 
 Steps a second are those of PGD on EfficientNet-Lite0 in the app's engine, for one learner who asks again and again and
-for thirty who ask at once. "Old" is what `startup.prepare` sets, where threads sleep at once; "new" lets them spin for a
-short while before they sleep. Every cell is a process of its own, since the variables are read when torch is loaded. Policies
-take turns, once on a machine that does nothing else and once beside two programs that compute without end; the tables
-give medians and the ratio of two neighbours, also its least and greatest. The forward pass is that of the network
-without its normalisation, in inference mode, under the old policy.
+for thirty who ask at once. "Old" is what `startup.prepare` sets, where threads sleep at once; "new" lets them spin for
+a short while before they sleep. Every cell is a process of its own, since the variables are read when torch is loaded.
+Policies take turns, once on a machine that does nothing else and once beside two programs that compute without end; the
+tables give medians and the ratio of two neighbours, also its least and greatest. The forward pass is that of the
+network without its normalisation, in inference mode, under the old policy.
 """
 
 import argparse

@@ -162,7 +162,7 @@ class LocalEngine(SharedQueue):
 
         A batch that is alone is computed by the eldest worker. Each worker has OpenMP threads of its own, as many as it
         has ever used at a time: if two workers each had one for every core, libgomp would count more threads than cores
-        and let all of them sleep at once (see `startup.py`).
+        and never let one spin, whatever an operator has set (see `startup.py`).
         """
         self._drop_unwanted()
         self._admit()
