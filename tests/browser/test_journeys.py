@@ -82,8 +82,9 @@ def test_save_and_upload_again(page: Page, address: str, tmp_path: Path) -> None
 def test_phone(phone: Page, address: str, scheme: str) -> None:
     phone.goto(address + FAST)
     fooled(phone, "wombat")
-    measure = "all => all.map(image => image.getBoundingClientRect().toJSON())"
-    boxes = phone.locator(".st-key-stage img").evaluate_all(measure)
+    images = phone.locator(".st-key-stage img")
+    expect(images).to_have_count(3)  # one that is being redrawn is not there for a moment
+    boxes = images.evaluate_all("all => all.map(image => image.getBoundingClientRect().toJSON())")
     assert len(boxes) == 3 and len({round(box["y"]) for box in boxes}) == 1  # one row
     assert all(box["x"] >= 0 and box["right"] <= 390 and box["width"] > 90 for box in boxes)
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
