@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 
 def test_a_live_training_is_stopped_and_goes_on(page: Page, address: str) -> None:
-    page.goto(f"{address}/adversarial-training?epochs=2&inner=fgsm")
+    page.goto(f"{address}/adversarial-training?epochs=4&inner=fgsm")
     expect(page.get_by_text("The least ε that was found")).to_be_visible()
     page.get_by_role("button", name="Train both").click()
     expect(page.get_by_text(re.compile("Training the (standard|robust) network: [1-9]"))).to_be_visible()
