@@ -96,8 +96,8 @@ def address() -> Iterator[str]:
         yield base
 
 
-# Not for the whole session: Playwright runs an event loop, and other tests of this process want to run theirs.
-@pytest.fixture(scope="package")
+# Not for the whole session: Playwright runs an event loop, and other files of this process want to run theirs.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM and not os.environ.get("REQUIRE_BROWSER"):
         pytest.skip("no Chromium on this machine")
