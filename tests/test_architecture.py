@@ -71,6 +71,7 @@ def test_a_lesson_stands_alone() -> None:
     assert len(lessons) > 10
     strays = [arrow for lesson in lessons for arrow in arrows((lesson,), tuple(lessons - {lesson}))]
     assert strays == [] and arrows(("pages.lessons",), ("pages.lab",)) == []
+    assert arrows(("pages.widgets",), ("pages.lessons", "pages.lab", "pages.classroom")) == []
 
 
 @pytest.mark.parametrize("part", ["tasks", "charts"])

@@ -18,6 +18,7 @@ from adv_core.attacks.step import Step
 from adv_core.norms import NORMS, NormKey
 from adv_core.objectives import LogitsRatio, Margin, Objective, Targeted, TargetedDifference, Untargeted
 from adv_core.perturbation_sets import Masked, PerturbationSet, per_row
+from adv_core.serving.engine.look import softmax
 from adv_core.serving.engine.work import Work
 from adv_core.serving.limits import LIMITS, Limits
 
@@ -236,8 +237,7 @@ class Frame:
     @property
     def probabilities(self) -> np.ndarray:
         """softmax of the logits, (N, K)."""
-        shifted = np.exp((self.logits - self.logits.max(1, keepdims=True)).astype(np.float64))
-        return np.asarray(shifted / shifted.sum(1, keepdims=True))
+        return softmax(self.logits)
 
 
 def ball_of(*requests: Request) -> PerturbationSet:

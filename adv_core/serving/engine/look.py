@@ -103,6 +103,12 @@ class Look(Task[Seen]):
         yield Seen(pixels, opinions(classifier, pixels))
 
 
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities (N, K) in double precision, of logits (N, K)."""
+    shifted = np.exp((logits - logits.max(1, keepdims=True)).astype(np.float64))
+    return np.asarray(shifted / shifted.sum(1, keepdims=True))
+
+
 @dataclass(frozen=True, eq=False)
 class Opinion:
     """What one network says about some pictures: logits (N, 1000), float32."""
@@ -116,8 +122,7 @@ class Opinion:
     @property
     def probabilities(self) -> np.ndarray:
         """softmax of the logits, (N, 1000)."""
-        shifted = np.exp((self.logits - self.logits.max(1, keepdims=True)).astype(np.float64))
-        return np.asarray(shifted / shifted.sum(1, keepdims=True))
+        return softmax(self.logits)
 
 
 @dataclass(frozen=True)
