@@ -7,30 +7,20 @@
         present: bool = False
         done: str = solved("abcd")
 
-Everything that a link can say is checked here: numbers are clamped, unknown words replaced by defaults, and each such
-repair is told to the visitor. Nothing else in the app trusts a query string.
+`number` and `word` are those of `adv_core.serving.fields`: one declaration serves the link, the widget's bounds and the
+server's check. Everything that a link can say is checked here: numbers are clamped, unknown words replaced by defaults,
+and each such repair is told to the visitor. Nothing else in the app trusts a query string.
 """
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, field, fields, replace
 from typing import Any, TypeVar
 
+from adv_core.serving.fields import field_of, limits, number, word
+
+__all__ = ["from_query", "limits", "number", "sequence", "solved", "to_query", "word"]
 S = TypeVar("S")
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
-
-
-def number(default: float, low: float, high: float, named: Callable[[str], int | None] | None = None) -> Any:
-    """A field that holds a number in ``low`` ... ``high``; whole if the default is.
-
-    Args:
-        named: finds the number that goes by a name, for links that people write by hand.
-    """
-    return field(default=default, metadata={"limits": (low, high), "named": named})
-
-
-def word(default: str, choices: Container[str]) -> Any:
-    """A field that holds one of some words."""
-    return field(default=default, metadata={"choices": choices})
 
 
 def solved(questions: str) -> Any:
@@ -43,19 +33,13 @@ def sequence(letters: str, most: int) -> Any:
     return field(default="", metadata={"sequence": letters, "most": most})
 
 
-def limits(kind: type[Any], name: str) -> tuple[float, float]:
-    """Between what a number lies."""
-    low, high = _field(kind, name).metadata["limits"]
-    return low, high
-
-
 def from_query(kind: type[S], query: Mapping[str, str]) -> tuple[S, list[str]]:
     """The settings that a query string asks for, and a sentence for each thing in it that could not be taken."""
     settings, notes = kind(), []
     for name, raw in query.items():
         if name not in {f.name for f in fields(settings)}:  # type: ignore[arg-type]
             continue  # other people's parameters (utm_source, embed, ...) are none of our business
-        parsed, note = _parse(_field(kind, name), str(raw).strip())
+        parsed, note = _parse(kind, field_of(kind, name), str(raw).strip())
         if note:
             notes.append(note)
         if parsed is not None:
@@ -70,17 +54,13 @@ def to_query(settings: Any) -> dict[str, str]:
     }
 
 
-def _field(kind: type[Any], name: str) -> "Field[Any]":
-    return next(f for f in fields(kind) if f.name == name)
-
-
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def _parse(each: "Field[Any]", value: str) -> tuple[Any, str | None]:
+def _parse(kind: type[Any], each: "Field[Any]", value: str) -> tuple[Any, str | None]:
     name, rules = each.name, each.metadata
     if isinstance(each.default, bool):
         if value.lower() in _TRUE | _FALSE:
@@ -91,13 +71,14 @@ def _parse(each: "Field[Any]", value: str) -> tuple[Any, str | None]:
     if "sequence" in rules:
         return "".join(letter for letter in value if letter in rules["sequence"])[: rules["most"]], None
     if "choices" in rules:
-        if value in rules["choices"]:
+        choices = rules["choices"]
+        if value in (choices() if callable(choices) else choices):
             return value, None
         return None, f"The link asks for an unknown {name}; the usual one is shown."
     if rules["named"] is not None and not value.lstrip("+-").isdigit():
         found = rules["named"](value)
         return found, None if found is not None else f"The link asks for an unknown {name}; the usual one is shown."
-    low, high = rules["limits"]
+    low, high = limits(kind, name)
     try:
         wanted = float(value)
     except ValueError:

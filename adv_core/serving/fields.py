@@ -1,0 +1,175 @@
+"""Limits that are declared with the fields of a frozen dataclass: once for a link, a widget and the server's check.
+
+    @dataclass(frozen=True)
+    class Climb(Checked):
+        targets: tuple[int, ...] = number(..., 0, 999, count=(1, "max_rows"))
+        start: Literal["noise", "grey"] = "noise"
+        steps: int = number(40, 1, "max_steps")
+
+The annotation says what kind of value a field holds, and `number`, `word` and `several` say which of them are allowed.
+An Ellipsis in the place of the default makes a field that has none. A bound is a number, the name of one of the host's
+`Limits`, or a function that finds it when it is needed.
+"""
+
+import math
+import numbers
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import Field, field, fields
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from adv_core.serving.limits import LIMITS, Limits
+
+Bound = float | str | Callable[[], float]
+Count = tuple[int, int | str]  # how many values a tuple holds: at least, at most
+Choices = Container[str] | Callable[[], Container[str]]
+SEEDS = 2**31 - 1  # the largest seed
+LABELS = 999  # the last class of ImageNet
+_LONGEST = 60  # characters of a refused value that are repeated
+
+
+def number(
+    default: Any, low: Bound, high: Bound, named: Callable[[str], int | None] | None = None, count: Count | None = None
+) -> Any:
+    """A field that holds a number in ``low`` ... ``high``; whole if the annotation, or the default, is.
+
+    Args:
+        default: an Ellipsis for a field without one.
+        named: finds the number that goes by a name, for links that people write by hand.
+        count: of a tuple of such numbers.
+    """
+    return _declared(default, {"limits": (low, high), "named": named, "count": count})
+
+
+def word(default: Any, choices: Choices, count: Count | None = None) -> Any:
+    """A field that holds one of some words, or, with ``count``, a tuple of them."""
+    return _declared(default, {"choices": choices, "count": count})
+
+
+def several(default: Any, least: int, most: int | str) -> Any:
+    """A field that holds a tuple of so many values."""
+    return _declared(default, {"count": (least, most)})
+
+
+def limits(kind: type[Any], name: str, host: Limits = LIMITS) -> tuple[float, float]:
+    """Return the bounds between which a number lies."""
+    low, high = field_of(kind, name).metadata["limits"]
+    return _bound(low, host), _bound(high, host)
+
+
+def field_of(kind: type[Any], name: str) -> "Field[Any]":
+    """Return the field with that name."""
+    return next(each for each in fields(kind) if each.name == name)
+
+
+class Checked:
+    """A frozen dataclass whose fields declare their limits."""
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        """Refuse what the fields do not allow. A subclass adds the relations between fields.
+
+        Raises:
+            ValueError: with a sentence for people.
+        """
+        check_fields(self, limits)
+
+
+def check_fields(value: Any, host: Limits = LIMITS, ignored: Container[str] = ()) -> None:
+    """Refuse a value of a dataclass of which a field breaks its annotation or its limits.
+
+    Fields that hold values of other dataclasses are refused by their own ``check``.
+
+    Raises:
+        ValueError: the sentence names the field, what is allowed, and what was given.
+    """
+    hints = _hints(type(value))  # type: ignore[arg-type]
+    for each in fields(value):
+        if each.name not in ignored:
+            _check(each.name, getattr(value, each.name), hints[each.name], each.metadata, host)
+
+
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _declared(default: Any, metadata: dict[str, Any]) -> Any:
+    return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
+
+
+def _bound(bound: Bound, host: Limits) -> float:
+    if isinstance(bound, str):
+        named: int = getattr(host, bound)
+        return named
+    return bound() if callable(bound) else bound
+
+
+def _check(name: str, given: Any, hint: Any, rules: Mapping[str, Any], host: Limits) -> None:
+    """Refuse what that annotation and these rules do not allow."""
+    if get_origin(hint) in (Union, UnionType):
+        options = get_args(hint)
+        if given is None and NoneType in options:
+            return
+        hint = next((each for each in options if _is_a(given, each)), next(o for o in options if o is not NoneType))
+    origin = get_origin(hint)
+    if origin is tuple:
+        _check_tuple(name, given, get_args(hint), rules, host)
+    elif hint in (int, float):
+        _check_number(name, given, hint, rules.get("limits"), host)
+    elif origin is Literal:
+        _check_word(name, given, get_args(hint))
+    elif isinstance(hint, type) and not isinstance(given, hint):
+        kinds = {str: "text", bool: "True or False", bytes: "bytes"}
+        raise ValueError(f"{name} has to be {kinds.get(hint, hint.__name__)}, not {_shown(given)}")
+    elif "choices" in rules:
+        choices = rules["choices"]
+        _check_word(name, given, choices() if callable(choices) else choices)
+    elif isinstance(given, Checked):
+        given.check(host)
+    elif hasattr(given, "check"):  # of a library that knows no host
+        given.check()
+
+
+def _is_a(given: Any, hint: Any) -> bool:
+    return isinstance(hint, type) and isinstance(given, hint)
+
+
+def _check_tuple(name: str, given: Any, hints: tuple[Any, ...], rules: Mapping[str, Any], host: Limits) -> None:
+    if not isinstance(given, tuple):
+        raise ValueError(f"{name} has to be a tuple, not {_shown(given)}")
+    count = rules.get("count") or ((0, math.inf) if hints[-1:] == (...,) else (len(hints), len(hints)))
+    least, most = (_bound(bound, host) for bound in count)
+    if not least <= len(given) <= most:
+        raise ValueError(f"{name} has to hold {_interval(least, most)} values, not {len(given)}")
+    for place, each in enumerate(given):
+        _check(f"{name}[{place}]", each, hints[0] if hints[-1:] == (...,) else hints[place], rules, host)
+
+
+def _check_number(name: str, given: Any, kind: type, bounds: tuple[Bound, Bound] | None, host: Limits) -> None:
+    low, high = (-math.inf, math.inf) if bounds is None else (_bound(bound, host) for bound in bounds)
+    whole = kind is int
+    wanted = numbers.Integral if whole else numbers.Real
+    infinite = isinstance(given, float) and not math.isfinite(given)  # a whole number may be too large for a float
+    if isinstance(given, bool) or not isinstance(given, wanted) or infinite:
+        what = "a whole number" if whole else "a finite number"
+        raise ValueError(f"{name} has to be {what} in {_interval(low, high)}, not {_shown(given)}")
+    if not low <= given <= high:  # type: ignore[operator]
+        raise ValueError(f"{name} has to lie in {_interval(low, high)}, not {_shown(given)}")
+
+
+def _check_word(name: str, given: Any, choices: Container[str]) -> None:
+    if not isinstance(given, str) or given not in choices:
+        names = f"one of {', '.join(map(str, choices))}" if isinstance(choices, Iterable) else "a known word"
+        raise ValueError(f"{name} has to be {names}, not {_shown(given)}")
+
+
+def _interval(low: float, high: float) -> str:
+    return _shown(low) if low == high else f"{_shown(low)} ... {_shown(high)}"
+
+
+def _shown(given: Any) -> str:
+    if isinstance(given, numbers.Integral) and not isinstance(given, bool):
+        given = int(given)
+    text = repr(float(given)) if isinstance(given, float) else repr(given)  # NumPy's numbers read as Python's
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
