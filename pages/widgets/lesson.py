@@ -1,17 +1,133 @@
-"""What every lesson has around its story: an opening, a word for the lecturer, references, a link, the next lesson;
-and what lessons draw in it: tables, charts, rows of small pictures."""
+"""The frame that every lesson has in common, and what lessons draw in it: tables, charts, rows of small pictures.
 
-from collections.abc import Sequence
-from typing import Any
+def two_pictures(run: Run) -> Iterator[None]:
+    st.subheader("1 · Two pictures")
+    page.control("eps", st.slider, "ε", 0, 32)
+    slot = st.empty()
+    yield  # everything else of the page is drawn here
+    run.pictures = ...
+    slot.image(...)
+
+Lesson(page, TEXTS, prepare=Run, sections=(two_pictures, formula)).show()
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import GeneratorType
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.delta_generator_singletons import context_dg_stack
 
 from pages.contents import LAB, LESSONS
 from pages.widgets.controls import Controls
+from pages.widgets.quiz import Choice, Number, quiz
 from pages.widgets.stage import CSS, PRESENT_CSS, picture_uri
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What a lesson says around its sections. Everything is markdown.
+
+    Attributes:
+        title, lead: at the top.
+        questions: the questions of "Check yourself", made in each run, for they may depend on the settings.
+        script: the lecturer's two minutes; a function where it depends on the settings.
+        pitfalls: what usually goes wrong.
+        references: (text, address) each.
+    """
+
+    title: str
+    lead: str
+    questions: Callable[[], Sequence[Choice | Number]]
+    script: str | Callable[[], str]
+    pitfalls: str
+    references: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Lesson(Generic[R]):
+    """One lesson: its sections, and around them opening, sidebar, questions, lecturer's script, references and links.
+
+    A section is a generator function. It draws its title, its controls and empty slots, yields once, and then computes
+    and fills the slots. All sections are drawn first, then the rest of the page, and only then they go on, one after
+    the other: the page stands before anything is computed. A function without a `yield` is a section with nothing to
+    compute. Streamlit's interruptions end a section as they end any script, and those after it do not go on.
+
+    Attributes:
+        page: the settings.
+        texts: what is said around the sections.
+        prepare: puts right what a link cannot carry and makes the value that one run's sections share. What a section
+            finds and a later one needs, it writes there; a section that misses something returns.
+        sections: in the order of the page. Each is given the value of this run.
+        sidebar: draws the lesson's own controls there.
+        style: CSS in a style element.
+        questions_last: for questions that need what the sections compute: they are drawn after it, at their place.
+    """
+
+    page: Controls[Any]
+    texts: Texts
+    prepare: Callable[[], R]
+    sections: Sequence[Callable[[R], Iterator[None] | None]]
+    sidebar: Callable[[], None] = lambda: None
+    style: str = ""
+    questions_last: bool = False
+
+    def show(self) -> None:
+        """Run the page once."""
+        self.page.start()
+        with st.sidebar:
+            self.sidebar()
+            presenting(self.page)
+        run = self.prepare()
+        if self.style:
+            st.html(self.style)
+        opening(self.page, self.texts.title, self.texts.lead)
+        with contextlib.ExitStack() as begun:  # closes the sections that an interruption has left at their `yield`
+            waiting = []
+            for section in self.sections:
+                story = section(run)
+                if isinstance(story, GeneratorType):
+                    begun.enter_context(contextlib.closing(story))
+                    if _goes_on(story):
+                        waiting.append(story)
+            questions = st.container()
+            if not self.questions_last:
+                self._ask(questions)
+            script = self.texts.script if isinstance(self.texts.script, str) else self.texts.script()
+            for_the_lecturer(self.page, script, self.texts.pitfalls)
+            closing(self.page, self.texts.references)
+            self.page.into_address()
+            for story in waiting:
+                if _goes_on(story):
+                    raise RuntimeError(f"The section {story.__name__} yields a second time.")
+            if self.questions_last:
+                self._ask(questions)
+
+    def _ask(self, place: DeltaGenerator) -> None:
+        with place:
+            quiz(self.page, self.texts.questions())
+
+
+def _goes_on(story: "GeneratorType[None, None, None]") -> bool:
+    """Run a section up to its next `yield`; False where it has ended instead."""
+    before = context_dg_stack.get()
+    try:
+        next(story)
+    except StopIteration:
+        return False
+    if context_dg_stack.get() != before:
+        raise RuntimeError(
+            f"The section {story.__name__} yields inside a `with` of Streamlit, and what other sections draw would "
+            "land there. End the `with` before the `yield`."
+        )
+    return True
 
 
 def opening(page: Controls[Any], title: str, lead: str) -> None:
@@ -59,12 +175,7 @@ def pictures(*shown: tuple[np.ndarray, str, str], width: int = 150) -> None:
 
 
 def for_the_lecturer(page: Controls[Any], script: str, pitfalls: str, **settings: object) -> None:
-    """The two-minute script, the link to open, and what usually goes wrong.
-
-    Args:
-        script, pitfalls: markdown.
-        settings: the state that the link shall open, beside presentation mode.
-    """
+    """The two-minute script, the link to open, and what usually goes wrong, in markdown."""
     with st.expander("For the lecturer", icon=":material/co_present:"):
         st.markdown(f"**The two-minute script**\n\n{script}")
         st.markdown("**The link to open**")

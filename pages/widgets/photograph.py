@@ -35,6 +35,26 @@ def photograph(name: str) -> Image.Image:
     return state.own_image if name == OWN else sample(name)
 
 
+def chosen(page: Controls[Any], side: int) -> np.ndarray:
+    """The photograph of the page's setting ``image`` as a network of that input size sees it, (side, side, 3) uint8."""
+    return np.asarray(fit(photograph(page.value.image), side, side))
+
+
+def choose_photograph(page: Controls[Any], default: str, choose: Callable[..., None] | None = None) -> None:
+    """The part of a lesson's sidebar about the photograph: samples, the present one, upload and camera.
+
+    Args:
+        default: the sample that is shown instead of a picture that a link cannot carry.
+        choose: see `gallery`.
+    """
+    needs_own(page, default)
+    st.header("Photograph", divider="gray")
+    gallery(page, choose)
+    shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
+    st.caption(f"Now: **{shown}**.")
+    own_picture(page, default)
+
+
 def needs_own(page: Controls[Any], default: str) -> None:
     """A link cannot carry somebody's own picture: show the usual one then, and say so. Call it after `page.start`."""
     if page.value.image == OWN and "own_image" not in state:

@@ -1,8 +1,9 @@
-"""The stage: original + k × perturbation = what the network now sees; and bars for the classes."""
+"""Pictures in a row that are redrawn while a run streams; the stage, the row of an attack; bars for classes."""
 
 import base64
 import html
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -98,8 +99,88 @@ def waiting(pixels: np.ndarray) -> list[Panel]:
     ]
 
 
-class Stage:
-    """Three picture slots that can be redrawn while a run streams.
+class _Panels:
+    """Pictures with their texts, one in each column. Only what changes is drawn: each element is a message to the
+    browser.
+
+    Args:
+        panels: what stands there at first. The list is kept up to date.
+    """
+
+    def __init__(self, columns: Sequence[DeltaGenerator], panels: list[Panel]) -> None:
+        self._panels = panels
+        self._slots = [
+            (
+                _title(panel, column) if panel.title else column,
+                _picture(panel, column),
+                caption(column, panel.headline, panel.line),
+            )
+            for column, panel in zip(columns, panels, strict=True)
+        ]
+
+    def _draw(self, slot: int, panel: Panel) -> None:
+        before, (title, picture, words) = self._panels[slot], self._slots[slot]
+        self._panels[slot] = panel
+        if panel.title != before.title:
+            title = _title(panel, title)
+        if (panel.picture, panel.alt) != (before.picture, before.alt):
+            picture = _picture(panel, picture)
+        if (panel.headline, panel.line) != (before.headline, before.line):
+            words = caption(words, panel.headline, panel.line)
+        self._slots[slot] = (title, picture, words)
+
+
+class PictureRow(_Panels):
+    """Pictures side by side, each with a title above and a caption below. What they show outlives the run of the page:
+    a rerun begins with it, so that nothing flickers and the page does not jump.
+
+    Args:
+        key: the name of the container.
+        titles: what stands above each picture, by the picture's name.
+        start: what every picture shows at first, (H, W, 3) uint8.
+        about: what the pictures are about. When it changes, they are back at the start.
+        line, alt: the second line and the text alternative at the start; ``{name}`` and ``{title}`` are filled in.
+        width: how many pictures stand in a row; all of them if None.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        titles: Mapping[str, str],
+        start: np.ndarray,
+        about: object,
+        *,
+        line: str = "",
+        alt: str = "{title}: …. ",
+        width: int | None = None,
+    ) -> None:
+        self._places = {name: place for place, name in enumerate(titles)}
+        before, panels = st.session_state.get(f"pictures {key}", (None, []))
+        if before != about or len(panels) != len(titles):
+            panels = [
+                Panel(title, picture_uri(start), "…", line, alt.format(name=name, title=title))
+                for name, title in titles.items()
+            ]
+        panels = [replace(panel, title=title) for panel, title in zip(panels, titles.values(), strict=True)]
+        st.session_state[f"pictures {key}"] = about, panels
+        with st.container(key=key):
+            width = width or len(titles)
+            columns = [column for _ in range(0, len(titles), width) for column in st.columns(width)]
+            super().__init__(columns, panels)
+
+    def show(self, name: str, pixels: np.ndarray, headline: str, line: str = "", alt: str = "") -> None:
+        """Draw one picture.
+
+        Args:
+            alt: the text alternative; title, headline and line if empty.
+        """
+        title = self._panels[self._places[name]].title
+        alt = alt or f"{title}: {headline}. {line}"
+        self._draw(self._places[name], Panel(title, picture_uri(pixels), headline, line, alt))
+
+
+class Stage(_Panels):
+    """The three pictures of an attack.
 
     Args:
         panels: what stands there at first: the panels of the run before. A slot that is emptied before it is filled
@@ -107,13 +188,8 @@ class Stage:
     """
 
     def __init__(self, panels: list[Panel]) -> None:
-        self._panels = panels
-        self._slots: list[tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]] = []
         with st.container(key="stage"):
-            for column, panel in zip(st.columns(3), panels, strict=True):
-                self._slots.append(
-                    (_title(panel, column), _picture(panel, column), caption(column, panel.headline, panel.line))
-                )
+            super().__init__(st.columns(3), panels)
 
     def original(self, pixels: np.ndarray, label: int, probability: float) -> None:
         """The untouched picture and what the network says of it."""
@@ -143,18 +219,6 @@ class Stage:
         for slot, panel in enumerate(waiting(pixels)):
             if slot > 0:
                 self._draw(slot, panel)
-
-    def _draw(self, slot: int, panel: Panel) -> None:
-        before, (title, picture, words) = self._panels[slot], self._slots[slot]
-        self._panels[slot] = panel
-        # Only what has changed: each element is a message to the browser.
-        if panel.title != before.title:
-            title = _title(panel, title)
-        if (panel.picture, panel.alt) != (before.picture, before.alt):
-            picture = _picture(panel, picture)
-        if (panel.headline, panel.line) != (before.headline, before.line):
-            words = caption(words, panel.headline, panel.line)
-        self._slots[slot] = (title, picture, words)
 
 
 def _title(panel: Panel, slot: DeltaGenerator) -> DeltaGenerator:

@@ -1,7 +1,6 @@
 """Lesson: it survives the camera. An ordinary adversarial picture dies when turned; one made for many views lives."""
 
-import html
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,13 +16,12 @@ from adv_core.serving.engine.look import Look, Pictures
 from pages.lessons.physical.charts import enlarged, for_printing, view_chart
 from pages.lessons.physical.settings import AXES, NAMES, NEW_VIEWS, PRESETS, SIZE, STEPS, Settings, page
 from pages.lessons.physical.tasks import NOT_JPEG, AlongKnob, Turn
-from pages.lessons.physical.texts import questions
+from pages.lessons.physical.texts import TEXTS
 from pages.widgets.charts import ORDINARY, ROBUST
-from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
+from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import OWN, PHOTOS, gallery, needs_own, own_picture, photograph
-from pages.widgets.quiz import quiz
-from pages.widgets.stage import bars, class_colours, percent, picture_uri, top
+from pages.widgets.photograph import choose_photograph, chosen
+from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, top
 
 STYLE = """<style>
 .st-key-physical_status {min-height: 3.4rem}
@@ -34,34 +32,58 @@ STYLE = """<style>
 state = st.session_state
 
 
+@dataclass
+class Run:
+    """The photograph, and what has been found by now: the request with the network's answer to the photograph, and
+    the two attacked pictures."""
+
+    original: np.ndarray
+    base: Request
+    pictures: tuple[np.ndarray, ...] = ()
+
+
+def prepare() -> Run:
+    original = chosen(page, SIZE)
+    return Run(original, Request(b"", 0, 0, DEFAULT).with_pixels(original))
+
+
+def sidebar() -> None:
+    choose_photograph(page, Settings.image)
+    st.header("Chance", divider="gray")
+    page.control("seed", st.number_input, "Seed of the random views", 0, 999, step=1)
+
+
 # ----------------------------------------------------------------------------------------------------- 1. two pictures
 
 
-@dataclass
-class Place:
-    """Where one of the two pictures stands; what it shows is kept, so that a rerun begins with it."""
-
-    name: str
-    picture: DeltaGenerator
-    caption: DeltaGenerator
-
-    def show(self, pixels: np.ndarray, headline: str, lines: str, alt: str) -> None:
-        state[f"camera {self.name}"] = (pixels, headline, lines, alt)
-        self.picture.image(picture_uri(pixels), width="stretch", alt=alt)
-        self.caption.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{html.escape(lines)}</span></div>")
-
-
-def show_places(original: np.ndarray) -> list[Place]:
-    places = []
-    with st.container(key="stage_views"):
-        for name, title, column in zip(
-            NAMES, ("Ordinary attack", f"Made for {page.value.views} views a step"), st.columns(2), strict=True
-        ):
-            column.html(f"<div class='lab-op'>{title}</div>")
-            place = Place(name, column.empty(), column.empty())
-            place.show(*state.get(f"camera {name}", (original, "…", "under way", f"The {name}, not yet computed")))
-            places.append(place)
-    return places
+def two_pictures(run: Run) -> Iterator[None]:
+    with st.container(horizontal=True, key="presets"):
+        for name, settings in PRESETS.items():
+            st.button(name, on_click=page.set, kwargs=settings, key=f"preset_{name}")
+    row = PictureRow(
+        "stage_views",
+        dict(zip(NAMES, ("Ordinary attack", f"Made for {page.value.views} views a step"), strict=True)),
+        run.original,
+        about=(hash(run.original.tobytes()), page.value.target, page.value.eps),
+        line="under way",
+        alt="The {name}, not yet computed",
+    )
+    with st.container(key="physical_status"):
+        status = st.empty()
+    show_sliders()
+    st.markdown("**The attack**")
+    show_attack()
+    yield
+    looked = follow(job_for("look", run.base))
+    if looked is None:
+        return
+    run.base = replace(run.base, label=int(looked[-1].probabilities[0].argmax()))
+    if run.base.label == page.value.target:
+        status.warning(f"The network sees “{categories()[run.base.label]}” already: choose another target class.")
+        return
+    run.pictures = follow_attacks(run.base, row, status)
+    if run.pictures:
+        follow_untouched(run.base, status)
 
 
 def show_sliders() -> None:
@@ -111,44 +133,46 @@ def attacked(base: Request, views: int) -> Request:
     )
 
 
-def in_view(place: Place, pixels: np.ndarray, straight: float) -> None:
+def in_view(row: PictureRow, name: str, pixels: np.ndarray, straight: float) -> None:
     """Both the picture and the answer of the present view: they belong to the same 8-bit pixels."""
     settings = page.value
-    seen = follow(job_for(f"seen {place.name}", Look(Pictures.of(pixels[None]), DEFAULT, settings.view.chain)))
+    seen = follow(job_for(f"seen {name}", Look(Pictures.of(pixels[None]), DEFAULT, settings.view.chain)))
     if seen is None:
         return
     probabilities = seen[-1].probabilities[0]
     now, wanted = int(probabilities.argmax()), float(probabilities[settings.target])
     target = categories()[settings.target]
-    place.show(
+    row.show(
+        name,
         seen[-1].pixels[0],
         f"{categories()[now]}, {percent(float(probabilities[now]))}",
         f"{target}: {percent(wanted)} in this view,\n{percent(straight)} straight on",
-        f"The {place.name} in this view: the network sees {categories()[now]}; {target} {percent(wanted)}",
+        f"The {name} in this view: the network sees {categories()[now]}; {target} {percent(wanted)}",
     )
 
 
-def follow_attacks(base: Request, places: Sequence[Place], status: DeltaGenerator) -> list[np.ndarray] | None:
-    """The ordinary attack first, which takes a moment; then the other one, shown straight on while it runs."""
+def follow_attacks(base: Request, row: PictureRow, status: DeltaGenerator) -> tuple[np.ndarray, ...]:
+    """The ordinary attack first, which takes a moment; then the other one, shown straight on while it runs. Both
+    pictures, or nothing."""
     target, found = page.value.target, []
-    for place, views in zip(places, (0, page.value.views), strict=True):
+    for name, views in zip(NAMES, (0, page.value.views), strict=True):
 
-        def draw(frames: list[Frame], place: Place = place, views: int = views) -> None:
+        def draw(frames: list[Frame], name: str = name, views: int = views) -> None:
             last = frames[-1]
             if not views or last.pixels is None or last.index >= STEPS:
                 return
             p = float(last.probabilities[0, target])
             status.progress(last.index / STEPS, f"Attack over views: step {last.index} of {STEPS}, {views} views each")
             told = f"{categories()[target]}: {percent(p)} straight on,\nat step {last.index} of {STEPS}"
-            place.show(last.pixels[0], "…", told, f"The attack over views at step {last.index}, seen straight on")
+            row.show(name, last.pixels[0], "…", told, f"The attack over views at step {last.index}, seen straight on")
 
-        frames = follow(job_for(place.name, attacked(base, views)), draw, status.info)
+        frames = follow(job_for(name, attacked(base, views)), draw, status.info)
         if frames is None or frames[-1].pixels is None:
-            return None
+            return ()
         pixels, last = frames[-1].pixels[0], frames[-1]
-        in_view(place, pixels, float(last.probabilities[0, target]))
+        in_view(row, name, pixels, float(last.probabilities[0, target]))
         found.append(pixels)
-    return found
+    return tuple(found)
 
 
 def follow_untouched(base: Request, slot: DeltaGenerator) -> None:
@@ -166,7 +190,7 @@ def follow_untouched(base: Request, slot: DeltaGenerator) -> None:
 # ------------------------------------------------------------------------------------------------- 2. along every angle
 
 
-def show_curves() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+def from_every_side(run: Run) -> Iterator[None]:
     st.subheader("2 · From every side", anchor=False)
     page.control(
         "knob", st.segmented_control, "Along", list(AXES), format_func=lambda name: AXES[name].short, required=True
@@ -174,10 +198,14 @@ def show_curves() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
     with st.container(key="physical_curve"):
         slot, note = st.empty(), st.empty()
     with st.container(key="physical_counts"):
-        return slot, note, st.empty()
+        counts = st.empty()
+    yield
+    if run.pictures:
+        follow_curves(run.pictures, slot, note)
+        follow_counts(run.base, run.pictures, counts)
 
 
-def follow_curves(pictures: Sequence[np.ndarray], slot: DeltaGenerator, note: DeltaGenerator) -> None:
+def follow_curves(pictures: tuple[np.ndarray, ...], slot: DeltaGenerator, note: DeltaGenerator) -> None:
     settings = page.value
     axis, target = AXES[settings.knob], categories()[settings.target]
     now = float(getattr(settings, settings.knob))
@@ -216,7 +244,7 @@ def follow_curves(pictures: Sequence[np.ndarray], slot: DeltaGenerator, note: De
     )
 
 
-def follow_counts(base: Request, pictures: Sequence[np.ndarray], slot: DeltaGenerator) -> None:
+def follow_counts(base: Request, pictures: tuple[np.ndarray, ...], slot: DeltaGenerator) -> None:
     """New random views, all knobs at once: how many of them the target wins."""
     counts = []
     for name, pixels in zip(NAMES, pictures, strict=True):
@@ -232,7 +260,7 @@ def follow_counts(base: Request, pictures: Sequence[np.ndarray], slot: DeltaGene
     )
 
 
-def show_formula() -> None:
+def formula(run: Run) -> None:
     st.subheader("3 · The formula that just ran", anchor=False)
     settings = page.value
     t = rf"\text{{{categories()[settings.target]}}}"
@@ -262,7 +290,7 @@ def show_formula() -> None:
 # ------------------------------------------------------------------------------------------------------- 4. on paper
 
 
-def show_print() -> tuple[DeltaGenerator, DeltaGenerator]:
+def on_paper(run: Run) -> Iterator[None]:
     st.subheader("4 · On paper", anchor=False)
     st.markdown(
         "Print both pictures, photograph the sheets, and upload a photograph: what does the network see? Paper, ink "
@@ -273,10 +301,15 @@ def show_print() -> tuple[DeltaGenerator, DeltaGenerator]:
     downloads = left.empty()
     with right:
         upload()
-        return downloads, st.empty()
+        photo = st.empty()
+    yield
+    if "print_photo" in state:
+        follow_upload(photo)
+    if run.pictures:
+        show_downloads(downloads, run.pictures)
 
 
-def show_downloads(slot: DeltaGenerator, pictures: Sequence[np.ndarray]) -> None:
+def show_downloads(slot: DeltaGenerator, pictures: tuple[np.ndarray, ...]) -> None:
     settings = page.value
     target = categories()[settings.target]
     footer = f"Adversarial Lab: {info_of(DEFAULT).title}, epsilon {settings.eps}/255, target {target}"
@@ -339,8 +372,6 @@ def middle(image: Image.Image, part: float) -> np.ndarray:
 
 
 def follow_upload(slot: DeltaGenerator) -> None:
-    if "print_photo" not in state:
-        return
     pixels = middle(state.print_photo, page.value.part / 100)
     seen = follow(job_for("print", Look(Pictures.of(pixels[None]), DEFAULT)))
     if seen is None:
@@ -362,99 +393,11 @@ def follow_upload(slot: DeltaGenerator) -> None:
         bars(st.empty(), probabilities, shown, class_colours(target, *shown))
 
 
-# -------------------------------------------------------------------------------------------------------------- the end
-
-
-def main() -> None:
-    page.start()
-    needs_own(page, Settings.image)
-    st.html(STYLE)
-    opening(
-        page,
-        "It survives the camera",
-        "Turn the two pictures. Both are adversarial, with the same ε and the same target; only one was made to be "
-        "looked at from many sides.",
-    )
-    with st.sidebar:
-        st.header("Photograph", divider="gray")
-        gallery(page)
-        shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
-        st.caption(f"Now: **{shown}**.")
-        own_picture(page, Settings.image)
-        st.header("Chance", divider="gray")
-        page.control("seed", st.number_input, "Seed of the random views", 0, 999, step=1)
-        presenting(page)
-    with st.container(horizontal=True, key="presets"):
-        for name, settings in PRESETS.items():
-            st.button(name, on_click=page.set, kwargs=settings, key=f"preset_{name}")
-    original = np.asarray(fit(photograph(page.value.image), SIZE, SIZE))
-    shown_of = (hash(original.tobytes()), page.value.target, page.value.eps)
-    if state.get("camera stage") != shown_of:
-        state["camera stage"] = shown_of
-        for name in NAMES:  # the old result must not stand beside another photograph
-            state.pop(f"camera {name}", None)
-    places = show_places(original)
-    with st.container(key="physical_status"):
-        status = st.empty()
-    show_sliders()
-    st.markdown("**The attack**")
-    show_attack()
-    page.into_address()
-    curve, note, counts = show_curves()
-    show_formula()
-    downloads, photo = show_print()
-    page.into_address()
-    quiz(page, questions())
-    for_the_lecturer(
-        page,
-        "1. Open the link, press *Straight on*: both are wombats. Now move *Turn*, slowly.\n"
-        "2. Ask: which knob kills the left one first? Then show the four curves.\n"
-        "3. Write E in front of L on the blackboard. “That is all that has changed.”\n"
-        "4. Before the lecture: print both sheets, and pass them round with a phone.",
-        "- “So a printed picture always works?” No: paper, ink and colour are not among these views. Try before you "
-        "promise.\n"
-        "- The dog needs ε = 16: turning it must hide more. A small ε with too many views gives a picture that is "
-        "wrong from no side.\n"
-        "- A view shown here is rounded to 8 bits, and judged as it is shown.",
-    )
-    closing(
-        page,
-        (
-            (
-                "Athalye, Engstrom, Ilyas & Kwok, *Synthesizing robust adversarial examples*, ICML 2018",
-                "https://arxiv.org/abs/1707.07397",
-            ),
-            (
-                "Kurakin, Goodfellow & Bengio, *Adversarial examples in the physical world*, 2016",
-                "https://arxiv.org/abs/1607.02533",
-            ),
-            (
-                "Eykholt et al., *Robust physical-world attacks on deep learning visual classification*, CVPR 2018",
-                "https://arxiv.org/abs/1707.08945",
-            ),
-            (
-                "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 1",
-                "https://adversarial-ml-tutorial.org/introduction/",
-            ),
-        ),
-    )
-    # What is computed comes last: everything else is on the page by then.
-    follow_upload(photo)
-    base = Request(b"", 0, 0, DEFAULT).with_pixels(original)
-    looked = follow(job_for("look", base))
-    if looked is None:
-        return
-    base = replace(base, label=int(looked[-1].probabilities[0].argmax()))
-    if base.label == page.value.target:
-        status.warning(f"The network sees “{categories()[base.label]}” already: choose another target class.")
-        return
-    pictures = follow_attacks(base, places, status)
-    if pictures is None:
-        return
-    follow_untouched(base, status)
-    show_downloads(downloads, pictures)
-    follow_curves(pictures, curve, note)
-    follow_counts(base, pictures, counts)
-
-
-main()
+Lesson(
+    page,
+    TEXTS,
+    prepare,
+    sections=(two_pictures, from_every_side, formula, on_paper),
+    sidebar=sidebar,
+    style=STYLE,
+).show()

@@ -1,6 +1,7 @@
-"""The questions of the lesson."""
+"""Everything that the lesson says around its sections."""
 
 from pages.lessons.physical.settings import STEPS, page
+from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number
 
 
@@ -72,3 +73,44 @@ def questions() -> list[Choice | Number]:
             1,
         ),
     ]
+
+
+TEXTS = Texts(
+    title="It survives the camera",
+    lead=(
+        "Turn the two pictures. Both are adversarial, with the same ε and the same target; only one was made to be "
+        "looked at from many sides."
+    ),
+    questions=questions,
+    script=(
+        "1. Open the link, press *Straight on*: both are wombats. Now move *Turn*, slowly.\n"
+        "2. Ask: which knob kills the left one first? Then show the four curves.\n"
+        "3. Write E in front of L on the blackboard. “That is all that has changed.”\n"
+        "4. Before the lecture: print both sheets, and pass them round with a phone."
+    ),
+    pitfalls=(
+        "- “So a printed picture always works?” No: paper, ink and colour are not among these views. Try before you "
+        "promise.\n"
+        "- The dog needs ε = 16: turning it must hide more. A small ε with too many views gives a picture that is "
+        "wrong from no side.\n"
+        "- A view shown here is rounded to 8 bits, and judged as it is shown."
+    ),
+    references=(
+        (
+            "Athalye, Engstrom, Ilyas & Kwok, *Synthesizing robust adversarial examples*, ICML 2018",
+            "https://arxiv.org/abs/1707.07397",
+        ),
+        (
+            "Kurakin, Goodfellow & Bengio, *Adversarial examples in the physical world*, 2016",
+            "https://arxiv.org/abs/1607.02533",
+        ),
+        (
+            "Eykholt et al., *Robust physical-world attacks on deep learning visual classification*, CVPR 2018",
+            "https://arxiv.org/abs/1707.08945",
+        ),
+        (
+            "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 1",
+            "https://adversarial-ml-tutorial.org/introduction/",
+        ),
+    ),
+)

@@ -1,0 +1,145 @@
+"""The frame of a lesson under Streamlit's interruptions, driven through AppTest."""
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.visit import GUARD, link, words
+
+
+@pytest.fixture(autouse=True)
+def links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No links to other pages: the trial is the only one."""
+    monkeypatch.setattr(st, "page_link", lambda *_, **__: None)
+
+
+def lesson(ending: str) -> None:
+    """Two sections with a slider and a result each, and one without a result; ``ending`` says how the first ends."""
+    from collections.abc import Iterator
+    from dataclasses import dataclass
+
+    import streamlit as st
+
+    from pages.widgets.controls import Controls
+    from pages.widgets.lesson import Lesson, Texts
+    from pages.widgets.query import number, solved
+    from pages.widgets.quiz import Choice
+
+    @dataclass(frozen=True)
+    class Settings:
+        eps: int = number(4, 0, 32)
+        done: str = solved("a")
+        present: bool = False
+
+    @dataclass
+    class Run:
+        found: int | None = None
+
+    page = Controls("trial", Settings)
+    log = st.session_state.setdefault("log", [])
+
+    def prepare() -> Run:
+        log.clear()
+        return Run()
+
+    def first(run: Run) -> Iterator[None]:
+        page.control("eps", st.slider, "ε", 0, 32)
+        slot = st.empty()
+        log.append("first stands")
+        if ending == "inside":
+            with st.container():
+                yield
+        else:
+            yield
+        log.append(f"first computes at {dict(st.query_params)}")
+        if ending == "stop":
+            st.stop()
+        if ending == "rerun" and "again" not in st.session_state:
+            st.session_state.again = True
+            st.rerun()
+        if ending == "missing":
+            return
+        if ending == "twice":
+            yield
+        run.found = page.value.eps**2
+        slot.markdown(f"ε² = {run.found}")
+
+    def second(run: Run) -> Iterator[None]:
+        slot = st.empty()
+        log.append("second stands")
+        try:
+            yield
+            log.append("second computes")
+            if run.found is not None:
+                slot.markdown(f"ε² + 1 = {run.found + 1}")
+        finally:
+            log.append("second ends")
+
+    def third(run: Run) -> None:
+        st.latex(r"\varepsilon^2")
+        log.append("third stands")
+
+    def questions() -> list[Choice]:
+        log.append("questions")
+        return [Choice("a", "Is it?", (("yes", "It is."), ("no", "It is.")), 0)]
+
+    texts = Texts("A trial", "It leads on.", questions, "1. Open it.", "- Nothing.", [("A paper", "https://a.example")])
+    Lesson(page, texts, prepare, (first, second, third), questions_last=ending == "last").show()
+
+
+STANDS = ["first stands", "second stands", "third stands", "questions"]
+
+
+def opened(ending: str = "", **query: str) -> AppTest:
+    at = AppTest.from_function(lesson, default_timeout=GUARD, args=(ending,))
+    at.query_params.update(query)
+    return at.run()
+
+
+def test_the_page_stands_before_anything_is_computed() -> None:
+    at = opened(eps="5")
+    assert at.session_state.log == [*STANDS, "first computes at {'eps': '5'}", "second computes", "second ends"]
+    assert at.title[0].value == "A trial" and "ε² = 25" in words(at) and "ε² + 1 = 26" in words(at)
+    at.slider[0].set_value(6).run()
+    assert link(at) == {"eps": "6"} and "ε² + 1 = 37" in words(at)
+    assert "first computes at {'eps': '6'}" in at.session_state.log
+
+
+def test_the_results_stand_in_their_sections() -> None:
+    texts = [e.value for e in opened().main.markdown]
+    places = [next(i for i, text in enumerate(texts) if start in text) for start in ("ε² = 16", "ε² + 1", "Is it?")]
+    assert places == sorted(places)
+
+
+def test_questions_may_wait_for_the_results() -> None:
+    at = opened("last")
+    assert at.session_state.log[-1] == "questions"
+    at.radio[0].set_value(0).run()
+    assert link(at) == {"done": "a"}
+
+
+def test_a_section_that_stops_the_page_ends_those_after_it() -> None:
+    at = opened("stop")
+    assert not at.exception and at.session_state.log == [*STANDS, "first computes at {}", "second ends"]
+    assert at.radio and at.expander
+
+
+def test_a_section_that_asks_for_another_run_gets_it() -> None:
+    at = opened("rerun")
+    assert at.session_state.log == [*STANDS, "first computes at {}", "second computes", "second ends"]
+    assert "ε² + 1 = 17" in words(at)
+
+
+def test_a_section_that_misses_something_ends_alone() -> None:
+    at = opened("missing")
+    assert at.session_state.log[-2:] == ["second computes", "second ends"] and "ε²" not in words(at)
+
+
+def test_a_yield_inside_a_container_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    at = opened("inside")
+    assert at.exception and at.session_state.log == ["first stands"]
+    assert "section first yields inside a `with`" in caplog.text
+
+
+def test_a_second_yield_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    assert opened("twice").exception and "section first yields a second time" in caplog.text
