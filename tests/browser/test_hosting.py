@@ -28,7 +28,8 @@ def test_the_policy_lets_pages_record_and_take_photographs(page: Page, address: 
     page.get_by_role("button", name="Stop recording").click()
     expect(page.get_by_role("radio", name="your own recording")).to_be_checked()
     page.goto(f"{address}/physical")
-    page.get_by_text("Use the camera").first.click()
+    # Another camera, for a photograph of the print, stands further down.
+    page.get_by_test_id("stSidebar").get_by_text("Use the camera").click()
     expect(page.locator("video")).not_to_have_js_property("videoWidth", 0)
     until(page, lambda: page.evaluate(TAKEN))
     page.wait_for_url("**image=own**")
