@@ -23,7 +23,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from bench.classroom import PHOTOS, Learner, Server
-from pages.widgets.lesson import CLASSROOM, LESSONS
+from pages.contents import CLASSROOM, LESSONS
 
 PAGES = ("", *(name for _, _, name in (*LESSONS, *CLASSROOM)))
 PAGE_LIMIT = 900.0

@@ -1,6 +1,7 @@
 """Attacks that see only what the classifier answers: no gradient, no weights, one query after the other."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ def square_attack(
     first_share: float = 0.8,
     seed: int = 0,
     quantize: bool = True,
+    ahead: int = 1,
 ) -> Iterator[Step]:
     """Square Attack (Andriushchenko, Croce, Flammarion & Hein, ECCV 2020, arXiv:1912.00049).
 
@@ -36,17 +38,24 @@ def square_attack(
         first_share: the part of the picture that the first squares cover.
         seed: of the search; the global generator is not touched.
         quantize: ask about 8-bit pictures only (where x is one).
+        ahead: how many queries to ask as one batch, on the guess that the search keeps none of them; a batch costs less
+            than its queries one by one. The answers after the first one that is kept are dropped, and these queries
+            are asked again. The search is the same for every number. Leave it at 1 where a query costs more than time:
+            the dropped ones are not counted.
 
     Yields:
         A step for every query: the best δ so far. The attack ends when every row has reached its aim.
 
     Raises:
-        ValueError: x outside [0, 1] or not a batch of pictures, another set than L∞ or L2, no query at all.
+        ValueError: x outside [0, 1] or not a batch of pictures, another set than L∞ or L2, no query at all, ``ahead``
+            below 1.
     """
     if x.ndim != 4:
         raise ValueError("Square Attack paints squares: x has to be a batch of pictures (N, C, H, W)")
     if queries < 1:
         raise ValueError("without a query nothing can be found")
+    if ahead < 1:
+        raise ValueError(f"ahead has to be 1 or more, not {ahead}")
     if type(perturbation_set) not in (Linf, L2):
         raise ValueError("Square Attack knows the L∞ and the L2 ball")
     x = checked(x, snap=quantize)
@@ -57,23 +66,64 @@ def square_attack(
     delta = perturbation_set.quantize(search.start(), x) if quantize else search.start()
     logits, loss = evaluate(classifier, x + delta, objective)
     warn_of_probabilities(logits)
-    query = 1
+    query, guess = 1, 1
+    waiting: list[_Answer] = []
     for query in range(1, queries):
         yield Step(query - 1, x, delta, known(logits, loss))
         active = (~objective.reached(logits)).nonzero().flatten()
         if not len(active):
             break
-        share = first_share * _shrink(query / queries)
+        if not waiting:
+            asked = range(query, min(query + guess, queries))
+            shares = [first_share * _shrink(each / queries) for each in asked]
+            waiting = _ask(classifier, x, delta, active, shares, search, objective, quantize)
+            guess = min(2 * guess, max(ahead // len(active), 1))
+        answer = waiting.pop(0)
+        better = (answer.loss > loss[active]) | answer.reached
+        if not bool(better.any()):
+            continue
+        delta = delta.index_copy(0, active, where_rows(better, answer.delta, delta[active]))
+        logits = logits.index_copy(0, active, where_rows(better, answer.logits, logits[active]))
+        loss = loss.index_copy(0, active, where_rows(better, answer.loss, loss[active]))
+        # The others were asked about squares on a δ that is no longer the best one.
+        waiting, guess = [], 1
+        generator.set_state(answer.drawn)
+    yield Step(query, x, delta, known(logits, loss), final=True)
+
+
+class _Answer(NamedTuple):
+    """What the classifier says of a candidate for the active rows, and the generator's state after it was drawn."""
+
+    delta: Tensor
+    logits: Tensor
+    loss: Tensor
+    reached: Tensor
+    drawn: Tensor
+
+
+def _ask(
+    classifier: Logits,
+    x: Tensor,
+    delta: Tensor,
+    active: Tensor,
+    shares: list[float],
+    search: "_LinfSquares",
+    objective: Objective,
+    quantize: bool,
+) -> list[_Answer]:
+    """One candidate on top of ``delta`` for each of the shares, all of them as one batch."""
+    candidates, drawn = [], []
+    for share in shares:
         candidate = search.paint(delta, active, share)
         if quantize:
-            candidate = perturbation_set.rows(active).quantize(candidate, x[active])
-        part = objective.rows(active)
-        new_logits, new_loss = evaluate(classifier, x[active] + candidate, part)
-        better = (new_loss > loss[active]) | part.reached(new_logits)
-        delta = delta.index_copy(0, active, where_rows(better, candidate, delta[active]))
-        logits = logits.index_copy(0, active, where_rows(better, new_logits, logits[active]))
-        loss = loss.index_copy(0, active, where_rows(better, new_loss, loss[active]))
-    yield Step(query, x, delta, known(logits, loss), final=True)
+            candidate = search.ball.rows(active).quantize(candidate, x[active])
+        candidates.append(candidate)
+        drawn.append(search.generator.get_state())
+    every = active.repeat(len(shares))
+    part = objective.rows(every)
+    logits, loss = evaluate(classifier, x[every] + torch.cat(candidates), part)
+    split = zip(*(each.split(len(active)) for each in (logits, loss, part.reached(logits))), strict=True)
+    return [_Answer(c, *said, state) for c, said, state in zip(candidates, split, drawn, strict=True)]
 
 
 def _shrink(done: float) -> float:

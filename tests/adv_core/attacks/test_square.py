@@ -68,6 +68,27 @@ def test_rows_that_are_done_ask_no_more() -> None:
     assert model.shown < 6 * len(steps) < 6 * 2000
 
 
+@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize("ball", [Linf(0.02), L2(0.2)], ids=str)
+def test_asking_ahead_is_the_same_search(ball: PerturbationSet, rows: int) -> None:
+    """In double precision, where no answer depends on its batch; some rows reach their aim on the way."""
+    model, x = Linear(), pictures(rows).double()
+    model.weight = model.weight.double()
+    y = model(x).argmax(1)
+    alone = run(square_attack(model, x, ball, Margin(y), queries=300))
+    sizes: list[int] = []
+
+    def watched(batch: Tensor) -> Tensor:
+        sizes.append(len(batch))
+        return model(batch)
+
+    ahead = run(square_attack(watched, x, ball, Margin(y), queries=300, ahead=8))
+    assert len(alone.steps) == len(ahead.steps) > 30
+    for one, other in zip(alone.steps, ahead.steps, strict=True):
+        assert one.index == other.index and torch.equal(one.delta, other.delta)
+    assert max(sizes) == 8 and len(sizes) < 0.8 * len(ahead.steps)
+
+
 @pytest.mark.parametrize(
     ("x", "ball", "queries", "words"),
     [
