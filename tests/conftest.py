@@ -18,8 +18,8 @@ from torch import Tensor
 from adv_core import Classifier, load_classifier, open_image
 from adv_core.serving.engine.process import forget_unused
 from adv_core.serving.memory import freeze_live_objects, give_back_freed_memory
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 MUCH = 600  # MB of a test process, above which a file of tests leaves nothing to the next
 PHOTOS = sorted(path.stem for path in (ROOT / "assets" / "photos").glob("*.jpg"))
 

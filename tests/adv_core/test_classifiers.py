@@ -18,7 +18,7 @@ from adv_core.networks.torchvision_compat import ensure_torchvision_imports
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
 def test_packaged_classifiers_know_the_photographs(name: str) -> None:
-    from tests.conftest import ROOT
+    from tests.paths import ROOT
 
     clf = load_classifier(name, device="cpu")
     image = module_image(ROOT / "assets" / "photos" / "giant_panda.jpg")

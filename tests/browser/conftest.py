@@ -15,7 +15,7 @@ from typing import IO, Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.conftest import ROOT
+from tests.paths import ROOT
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 # Milliseconds. What never comes ends there; how long the rest takes beside other programs is no test's business.
@@ -64,14 +64,14 @@ def free_port() -> int:
 def start(
     port: int, *before: str, output: int | IO[bytes] = subprocess.DEVNULL, **environment: str
 ) -> subprocess.Popen[bytes]:
-    """The app as a process, which need not answer yet.
+    """The app as a process, with lessons that compute little; it need not answer yet.
 
     Args:
         before: a command that starts the command which it is given.
         output: where stdout and stderr go.
         environment: variables beside those of the tests.
     """
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless=true"]
+    command = [sys.executable, "-m", "tests.browser.small_app", "--server.port", str(port), "--server.headless=true"]
     # One thread each, as in `tests.conftest`.
     variables = os.environ | {"ADV_DRAIN_SECONDS": "1", "OMP_NUM_THREADS": "1"} | environment
     return subprocess.Popen([*before, *command], cwd=ROOT, stdout=output, stderr=output, env=variables)

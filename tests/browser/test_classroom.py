@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from adv_core import Linf, Untargeted, load_classifier, open_image, pgd, run
 from adv_core.images import to_pixels, to_png
 from tests.browser.conftest import PHONE, until, visiting
-from tests.conftest import ROOT
+from tests.paths import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from adv_core.serving.limits import Limits
-from tests.conftest import ROOT
+from tests.paths import ROOT
 
 DEPLOY = ROOT / "deploy"
 SITE = (DEPLOY / "nginx" / "lab.conf.template").read_text()

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from bench.classroom import Learner
 from tests import nginx
 from tests.browser.conftest import LIMIT, answers, free_port, start, visiting
-from tests.conftest import ROOT
+from tests.paths import ROOT
 
 PHOTO = ROOT / "assets" / "photos" / "espresso.jpg"
 FAST = "?image=pig&target=106&eps=2&steps=10"

@@ -24,7 +24,7 @@ from streamlit.util import calc_hash
 
 from pages.contents import CLASSROOM, LESSONS
 from pages.widgets import photograph
-from tests.conftest import ROOT
+from tests.paths import ROOT
 
 # Seconds for one run of a page. A page that hangs ends there; how long a page takes is no test's business.
 GUARD = 600

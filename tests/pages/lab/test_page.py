@@ -14,8 +14,8 @@ from adv_core import classifiers as classifiers_module
 from adv_core.attacks.catalogue import ATTACKS
 from adv_core.images import to_pixels, to_png
 from adv_core.norms import NORMS
-from tests.conftest import ROOT
 from tests.pages.visit import button, link, picture, pictures, smaller, visit
+from tests.paths import ROOT
 
 FAST = {"image": "pig", "target": "106", "eps": "2", "steps": "4"}
 

@@ -17,7 +17,7 @@ from adv_core.serving.engine.attack import Request
 from adv_core.serving.engine.local import LocalEngine
 from pages.lab.snippet import snippet
 from pages.widgets.photograph import OWN
-from tests.conftest import ROOT
+from tests.paths import ROOT
 
 BASE = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), label=341, steps=2)
 

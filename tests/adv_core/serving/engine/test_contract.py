@@ -23,7 +23,7 @@ from adv_core.serving.engine.process import answers, default_engine
 from adv_core.serving.engine.queue import Engine, EngineBusy, EngineUnavailable, Job, SharedQueue
 from adv_core.serving.limits import Limits
 from tests.adv_core.serving.engine.slow_work import Count, Slow, counted, traced
-from tests.conftest import ROOT
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::FutureWarning:ray")
 SOON = 120.0  # seconds: what has not happened by then does not happen, not even on a busy machine

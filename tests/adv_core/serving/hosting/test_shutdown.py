@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.adv_core.serving.engine.slow_work import traced
-from tests.conftest import ROOT
+from tests.paths import ROOT
 
 SOON = 120.0  # seconds; a process that has to load torch takes its time on a busy machine
 # A server without a page. What it has to tell, it writes into a file: who waits for a pipe may wait for ever.
