@@ -8,7 +8,7 @@ def two_pictures(run: Run) -> Iterator[None]:
     run.pictures = ...
     slot.image(...)
 
-Lesson(page, TEXTS, prepare=Run, sections=(two_pictures, formula)).show()
+Lesson(page, TEXTS, (two_pictures, formula), prepare=Run).show()
 """
 
 import contextlib
@@ -63,9 +63,9 @@ class Lesson(Generic[R]):
     Attributes:
         page: the settings.
         texts: what is said around the sections.
-        prepare: puts right what a link cannot carry and makes the value that one run's sections share. What a section
-            finds and a later one needs, it writes there; a section that misses something returns.
-        sections: in the order of the page. Each is given the value of this run.
+        sections: in the order of the page.
+        prepare: puts right what a link cannot carry and makes the value that is given to each section of this run. What
+            a section finds and a later one needs, it writes there; a section that misses something returns.
         sidebar: draws the lesson's own controls there.
         style: CSS in a style element.
         questions_last: for questions that need what the sections compute: they are drawn after it, at their place.
@@ -73,8 +73,8 @@ class Lesson(Generic[R]):
 
     page: Controls[Any]
     texts: Texts
-    prepare: Callable[[], R]
     sections: Sequence[Callable[[R], Iterator[None] | None]]
+    prepare: Callable[[], R] = lambda: None  # type: ignore[assignment, return-value]
     sidebar: Callable[[], None] = lambda: None
     style: str = ""
     questions_last: bool = False

@@ -12,7 +12,7 @@ import math
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -22,6 +22,7 @@ from adv_core.serving.engine.queue import EngineBusy, EngineUnavailable, Job
 from adv_core.serving.engine.work import Record, Work
 
 state = st.session_state
+K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
 
@@ -80,6 +81,33 @@ def follow(
         return job.frames
     _sorry(job.error or "The computation was stopped.")
     return None
+
+
+def follow_each(
+    slot: str,
+    works: Mapping[K, Work[R]],
+    draw: Callable[[dict[K, list[R]], K], None],
+    waiting: Callable[[str], object] = lambda text: None,
+    interval: float = 0.3,
+) -> dict[K, list[R]] | None:
+    """Follow several works, one after the other, into one chart or table that fills row by row; the records of each,
+    or None with the reason on the page.
+
+    Args:
+        slot: the beginning of their slots' names; the work's key follows.
+        draw: gets the records so far of every work that has begun, and the key of the one under way.
+        waiting, interval: see `follow`.
+    """
+    found: dict[K, list[R]] = {}
+    for key, work in works.items():
+
+        def show(records: list[R], key: K = key) -> None:
+            found[key] = records
+            draw(found, key)
+
+        if follow(job_for(f"{slot} {key}", work), show, waiting, interval) is None:
+            return None
+    return found
 
 
 def _follow(

@@ -25,6 +25,12 @@ def sample(name: str) -> Image.Image:
 
 
 @st.cache_data(show_spinner=False)
+def samples(side: int) -> np.ndarray:
+    """All samples as a network of that input size sees them, (N, side, side, 3) uint8."""
+    return np.stack([np.asarray(fit(sample(name), side, side)) for name in PHOTOS])
+
+
+@st.cache_data(show_spinner=False)
 def thumbnail(name: str) -> str:
     """The sample, 96 pixels wide, as a data address."""
     return picture_uri(np.asarray(fit(sample(name), 96, 96)))

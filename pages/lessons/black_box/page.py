@@ -1,25 +1,24 @@
 """Lesson: without opening the box. By questions, by transfer, by a stolen copy."""
 
-import html
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories, list_classifiers
-from adv_core.images import amplify, fit
+from adv_core.images import amplify
 from adv_core.serving.engine.attack import Frame, Request
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.black_box.charts import matrix_chart, query_chart, theft_chart
 from pages.lessons.black_box.settings import COMMON, METHODS, MOST, ROUNDS, SIZE, TITLES, VICTIMS, Settings, page
 from pages.lessons.black_box.tasks import JUDGED, Extraction, Passed, Steal, Transfer, passed
-from pages.lessons.black_box.texts import questions
-from pages.widgets.lesson import closing, for_the_lecturer, opening, pictures, presenting
-from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import OWN, PHOTOS, gallery, needs_own, own_picture, photograph, sample
-from pages.widgets.quiz import quiz
-from pages.widgets.stage import percent, picture_uri
+from pages.lessons.black_box.texts import TEXTS
+from pages.widgets.lesson import Lesson, pictures
+from pages.widgets.live import follow, follow_each, job_for
+from pages.widgets.photograph import PHOTOS, choose_photograph, chosen, samples
+from pages.widgets.stage import PictureRow, percent
 
 STYLE = """<style>
 .st-key-black_box_row [data-testid=stHorizontalBlock] {flex-wrap: wrap}
@@ -34,62 +33,49 @@ STYLE = """<style>
   .st-key-black_box_row [data-testid=stColumn] {min-width: calc(50% - .6rem) !important; flex: 0 1 calc(50% - .6rem)}
 }
 </style>"""
-state = st.session_state
+
+
+def prepare() -> Request:
+    """What the attack by questions starts from."""
+    return Request(b"", 0, 0, DEFAULT).with_pixels(chosen(page, SIZE))
+
+
+def sidebar() -> None:
+    choose_photograph(page, Settings.image)
+    st.header("Chance", divider="gray")
+    page.control("seed", st.number_input, "Seed of the squares and of the theft", 0, 999, step=1)
 
 
 # -------------------------------------------------------------------------------------------------- 1. by questions
 
 
-@dataclass
-class Place:
-    """Where one picture of the row stands; what it shows is kept, so that a rerun begins with it."""
-
-    key: str
-    picture: DeltaGenerator
-    caption: DeltaGenerator
-
-    def show(self, pixels: np.ndarray, headline: str, lines: str) -> None:
-        state[f"blackbox {self.key}"] = (pixels, headline, lines)
-        self.picture.image(picture_uri(pixels), width="stretch", alt=f"{TITLES[self.key]}: {headline}. {lines}")
-        self.caption.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{html.escape(lines)}</span></div>")
-
-
-def show_row(original: np.ndarray) -> dict[str, Place]:
-    places = {}
-    with st.container(key="black_box_row"):
-        for (key, title), column in zip(TITLES.items(), st.columns(3, gap="small"), strict=True):
-            column.html(f"<div class='lab-op'>{html.escape(title)}</div>")
-            places[key] = Place(key, column.empty(), column.empty())
-            places[key].show(*state.get(f"blackbox {key}", (original, "…", "")))
-    return places
-
-
-def show_controls() -> None:
+def by_questions(base: Request) -> Iterator[None]:
+    row = PictureRow("black_box_row", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
+    with st.container(key="black_box_verdict"):
+        verdict = st.empty()
     left, right = st.columns(2, gap="medium")
     with left:
         page.control("eps", st.slider, "ε of the squares, in 1/255", 1, 32)
     with right:
         page.control("queries", st.slider, "Questions at most", 50, 2000, step=50)
-    page.into_address()
-
-
-def follow_questions(
-    original: np.ndarray, places: dict[str, Place], verdict: DeltaGenerator, slot: DeltaGenerator
-) -> bool:
-    """Square Attack on the photograph; whether it came to its end."""
-    settings = page.value
-    base = Request(b"", 0, 0, DEFAULT).with_pixels(original)
+    with st.container(key="black_box_chart"):
+        slot = st.empty()
+    yield
     looked = follow(job_for("look", base))
     if looked is None:
-        return False
+        return
     clean = looked[-1].probabilities[0]
     label = int(clean.argmax())
-    name = categories()[label]
-    places["x"].show(original, f"{name}, {percent(float(clean[label]))}", "")
+    row.show("x", base.pixels, f"{categories()[label]}, {percent(float(clean[label]))}")
+    follow_questions(replace(base, label=label), row, verdict, slot)
+
+
+def follow_questions(base: Request, row: PictureRow, verdict: DeltaGenerator, slot: DeltaGenerator) -> None:
+    """Square Attack on the photograph."""
+    settings, label, name = page.value, base.label, categories()[base.label]
     request = replace(
         base,
         attack="square",
-        label=label,
         objective="margin",
         eps=(settings.eps / 255,),
         queries=settings.queries,
@@ -104,9 +90,9 @@ def follow_questions(
         asked = last.index + 1
         if newest is not None and newest.pixels is not None:
             shown = newest.pixels[0]
-            delta = (shown.astype(np.float32) - original) / 255
-            places["delta"].show(amplify(delta.transpose(2, 0, 1), 10), "10 times", f"at most {settings.eps}/255")
-            places["now"].show(shown, f"{categories()[now]}, {percent(float(said[now]))}", f"{asked} questions")
+            delta = (shown.astype(np.float32) - base.pixels) / 255
+            row.show("delta", amplify(delta.transpose(2, 0, 1), 10), "10 times", f"at most {settings.eps}/255")
+            row.show("now", shown, f"{categories()[now]}, {percent(float(said[now]))}", f"{asked} questions")
         stride = max(len(frames) // 200, 1)
         points = []
         for frame in {*frames[::stride], last}:
@@ -126,7 +112,7 @@ def follow_questions(
 
     frames = follow(job_for("main", request), draw, verdict.info, interval=0.25)
     if frames is None:
-        return False
+        return
     last = frames[-1]
     now, asked = int(last.probabilities[0].argmax()), last.index + 1
     if now != label:
@@ -141,22 +127,23 @@ def follow_questions(
             "more.",
             icon=":material/shield:",
         )
-    return True
 
 
 # --------------------------------------------------------------------------------------------------- 2. by transfer
-
-
-@st.cache_data(show_spinner=False)
-def samples() -> Pictures:
-    """All sample photographs, at one size for all networks."""
-    return Pictures.of(np.stack([np.asarray(fit(sample(name), COMMON, COMMON)) for name in PHOTOS]))
 
 
 def here() -> dict[str, str]:
     """The networks on this machine, by the titles of the chart."""
     present = [info for info in list_classifiers() if info.is_here][:MOST]
     return {info.name: info.title.replace("EfficientNet-", "") for info in present}
+
+
+def by_transfer(_: Request) -> Iterator[None]:
+    """Both matrices: the second one compares with the first."""
+    matrix = show_matrix()
+    ensemble = show_ensemble()
+    yield
+    follow_transfer(matrix, ensemble)
 
 
 def show_matrix() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
@@ -172,7 +159,6 @@ def show_matrix() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
         page.control("transfer", st.slider, "ε, in 1/255", 1, 32)
     with right:
         page.control("steps", st.select_slider, "Steps", list(range(1, 41)))
-    page.into_address()
     with st.container(key="black_box_matrix"):
         return st.empty(), st.empty(), st.empty()
 
@@ -191,7 +177,7 @@ def follow_matrix(
     rows: dict[str, tuple[str, ...]], slot: DeltaGenerator, note: DeltaGenerator, key: str
 ) -> dict[tuple[str, str], int] | None:
     """Fill one matrix, row by row: how many photographs fool each network."""
-    settings, shown, names = page.value, samples(), here()
+    settings, shown, names = page.value, Pictures.of(samples(COMMON)), here()
     found: dict[tuple[str, str], int] = {}
 
     def draw() -> None:
@@ -205,20 +191,20 @@ def follow_matrix(
         )
 
     draw()
-    for title, made_on in rows.items():
 
-        def show(records: list[Passed], title: str = title) -> None:
-            counts = passed(records)
-            ready = records[-1].first + 4 * records[-1].done
-            note.caption(f"Made on {title}: {min(ready, shown.count):.0f} of {shown.count} photographs")
-            if len(counts) > 1 and counts[-1] == shown.count:
-                found.update({(title, name): int(count) for name, count in zip(names, counts, strict=False)})
-                draw()
+    def show(records: dict[str, list[Passed]], title: str) -> None:
+        last = records[title][-1]
+        counts = passed(records[title])
+        note.caption(
+            f"Made on {title}: {min(last.first + 4 * last.done, shown.count):.0f} of {shown.count} photographs"
+        )
+        if len(counts) > 1 and counts[-1] == shown.count:
+            found.update({(title, name): int(count) for name, count in zip(names, counts, strict=False)})
+            draw()
 
-        work = Transfer(shown, made_on, tuple(names), settings.transfer / 255, settings.steps, settings.method)
-        if follow(job_for(f"{key} {title}", work), show, note.info, interval=0.3) is None:
-            return None
-    return found
+    given = (tuple(names), settings.transfer / 255, settings.steps, settings.method)
+    works = {title: Transfer(shown, made_on, *given) for title, made_on in rows.items()}
+    return None if follow_each(key, works, show, note.info) is None else found
 
 
 def follow_transfer(
@@ -264,7 +250,7 @@ def follow_transfer(
 # ------------------------------------------------------------------------------------------------- 4. a stolen copy
 
 
-def show_theft() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+def a_stolen_copy(_: Request) -> Iterator[None]:
     st.subheader("4 · A stolen copy", anchor=False)
     st.markdown(
         "No network to practise on? Then train one, on the victim's own answers. The victim reads digits and says "
@@ -278,9 +264,10 @@ def show_theft() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator, DeltaG
         )
     with right:
         page.control("digits", st.slider, "ε of the attack on the copy, in hundredths", 5, 40)
-    page.into_address()
     with st.container(key="black_box_theft"):
-        return st.empty(), st.empty(), st.empty(), st.empty()
+        shown, slot, note, told = st.empty(), st.empty(), st.empty(), st.empty()
+    yield
+    follow_theft(shown, slot, note, told)
 
 
 def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerator) -> None:
@@ -326,10 +313,10 @@ def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerat
     )
 
 
-# -------------------------------------------------------------------------------------------------------------- the end
+# ------------------------------------------------------------------------------------------------------ 5. formulas
 
 
-def show_formula() -> None:
+def formulas(_: Request) -> None:
     st.subheader("5 · The formulas that just ran", anchor=False)
     eps = page.value.eps
     st.latex(
@@ -348,80 +335,4 @@ def show_formula() -> None:
     )
 
 
-def main() -> None:
-    page.start()
-    needs_own(page, Settings.image)
-    st.html(STYLE)
-    opening(
-        page,
-        "Without opening the box",
-        "The weights are secret, the gradient as well. All that the attacker may do is ask. Is that enough?",
-    )
-    with st.sidebar:
-        st.header("Photograph", divider="gray")
-        gallery(page)
-        shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
-        st.caption(f"Now: **{shown}**.")
-        own_picture(page, Settings.image)
-        st.header("Chance", divider="gray")
-        page.control("seed", st.number_input, "Seed of the squares and of the theft", 0, 999, step=1)
-        presenting(page)
-    original = np.asarray(fit(photograph(page.value.image), SIZE, SIZE))
-    shown_of = hash(original.tobytes())
-    if state.get("blackbox stage") != shown_of:
-        state["blackbox stage"] = shown_of
-        for key in TITLES:  # the old result must not stand beside another photograph
-            state.pop(f"blackbox {key}", None)
-    places = show_row(original)
-    with st.container(key="black_box_verdict"):
-        verdict = st.empty()
-    show_controls()
-    with st.container(key="black_box_chart"):
-        asked = st.empty()
-    matrix = show_matrix()
-    ensemble = show_ensemble()
-    theft = show_theft()
-    show_formula()
-    quiz(page, questions())
-    for_the_lecturer(
-        page,
-        "1. Open the link and let the counter run. “It has seen no gradient. How many questions would you allow?”\n"
-        "2. The matrix: read the diagonal first, then a column. “This one was never touched.”\n"
-        "3. “All but one”: the closed box falls more often to all the others together.\n"
-        "4. The theft: what does the victim give away? A digit an answer.",
-        "- The three packaged networks are sisters; among strangers less is transferred. Load ResNet50 and see.\n"
-        "- Sixteen photographs: one is six per cent.\n"
-        "- A limit on questions stops the first attack, makes the third dearer, and does not touch the second.",
-    )
-    closing(
-        page,
-        (
-            (
-                "Papernot et al., *Practical black-box attacks against machine learning*, ASIA CCS 2017",
-                "https://arxiv.org/abs/1602.02697",
-            ),
-            (
-                "Andriushchenko, Croce, Flammarion & Hein, *Square Attack*, ECCV 2020",
-                "https://arxiv.org/abs/1912.00049",
-            ),
-            (
-                "Dong et al., *Boosting adversarial attacks with momentum*, CVPR 2018",
-                "https://arxiv.org/abs/1710.06081",
-            ),
-            (
-                "Liu, Chen, Liu & Song, *Delving into transferable adversarial examples*, ICLR 2017",
-                "https://arxiv.org/abs/1611.02770",
-            ),
-            (
-                "Ilyas et al., *Adversarial examples are not bugs, they are features*, NeurIPS 2019",
-                "https://arxiv.org/abs/1905.02175",
-            ),
-        ),
-    )
-    # What is computed comes last: everything else is on the page by then.
-    if follow_questions(original, places, verdict, asked):
-        follow_theft(*theft)
-        follow_transfer(matrix, ensemble)
-
-
-main()
+Lesson(page, TEXTS, (by_questions, by_transfer, a_stolen_copy, formulas), prepare, sidebar, STYLE).show()

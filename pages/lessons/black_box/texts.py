@@ -1,5 +1,6 @@
-"""The questions of the lesson."""
+"""Everything that the lesson says around its sections."""
 
+from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number
 
 
@@ -52,3 +53,43 @@ def questions() -> list[Choice | Number]:
             0,
         ),
     ]
+
+
+TEXTS = Texts(
+    title="Without opening the box",
+    lead=("The weights are secret, the gradient as well. All that the attacker may do is ask. Is that enough?"),
+    questions=questions,
+    script=(
+        "1. Open the link and let the counter run. “It has seen no gradient. How many questions would you allow?”\n"
+        "2. The matrix: read the diagonal first, then a column. “This one was never touched.”\n"
+        "3. “All but one”: the closed box falls more often to all the others together.\n"
+        "4. The theft: what does the victim give away? A digit an answer."
+    ),
+    pitfalls=(
+        "- The three packaged networks are sisters; among strangers less is transferred. Load ResNet50 and see.\n"
+        "- Sixteen photographs: one is six per cent.\n"
+        "- A limit on questions stops the first attack, makes the third dearer, and does not touch the second."
+    ),
+    references=(
+        (
+            "Papernot et al., *Practical black-box attacks against machine learning*, ASIA CCS 2017",
+            "https://arxiv.org/abs/1602.02697",
+        ),
+        (
+            "Andriushchenko, Croce, Flammarion & Hein, *Square Attack*, ECCV 2020",
+            "https://arxiv.org/abs/1912.00049",
+        ),
+        (
+            "Dong et al., *Boosting adversarial attacks with momentum*, CVPR 2018",
+            "https://arxiv.org/abs/1710.06081",
+        ),
+        (
+            "Liu, Chen, Liu & Song, *Delving into transferable adversarial examples*, ICLR 2017",
+            "https://arxiv.org/abs/1611.02770",
+        ),
+        (
+            "Ilyas et al., *Adversarial examples are not bugs, they are features*, NeurIPS 2019",
+            "https://arxiv.org/abs/1905.02175",
+        ),
+    ),
+)

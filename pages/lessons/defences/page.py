@@ -1,7 +1,7 @@
 """Lesson: defences that a user might try. JPEG, blur, fewer bits and the like, against an attacker who knows."""
 
-import html
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -9,18 +9,16 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories
 from adv_core.defences.filters import VIEWS, Kind
-from adv_core.images import fit
 from adv_core.serving.engine.attack import Request
 from adv_core.serving.engine.look import Look, Pictures
 from pages.lessons.defences.charts import ATTACKS, contest_chart
 from pages.lessons.defences.settings import KINDS, SIZE, STORY, TITLES, Settings, page
 from pages.lessons.defences.tasks import AttackedPictures, Aware, Contest, DefenceStep, Plain, Tried
-from pages.lessons.defences.texts import questions
-from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
-from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import OWN, PHOTOS, gallery, needs_own, own_picture, photograph, sample
-from pages.widgets.quiz import quiz
-from pages.widgets.stage import percent, picture_uri
+from pages.lessons.defences.texts import TEXTS
+from pages.widgets.lesson import Lesson
+from pages.widgets.live import follow, follow_each, job_for
+from pages.widgets.photograph import choose_photograph, chosen, samples
+from pages.widgets.stage import PictureRow, percent
 
 STYLE = """<style>
 .st-key-defences_row [data-testid=stHorizontalBlock] {flex-wrap: wrap}
@@ -33,36 +31,33 @@ STYLE = """<style>
   .st-key-defences_row [data-testid=stColumn] {min-width: calc(50% - .6rem) !important; flex: 1 1 calc(50% - .6rem)}
 }
 </style>"""
-state = st.session_state
+
+
+def prepare() -> Request:
+    """What every attack of this page starts from."""
+    return Request(b"", 0, 0, DEFAULT).with_pixels(chosen(page, SIZE))
+
+
+def sidebar() -> None:
+    choose_photograph(page, Settings.image)
+    st.header("Chance", divider="gray")
+    page.control("seed", st.number_input, "Seed of the random crops", 0, 999, step=1)
 
 
 # ----------------------------------------------------------------------------------------------------- 1. one picture
 
 
-@dataclass
-class Place:
-    """Where one picture of the row stands; what it shows is kept, so that a rerun begins with it."""
-
-    key: str
-    title: DeltaGenerator
-    picture: DeltaGenerator
-    caption: DeltaGenerator
-
-    def show(self, title: str, pixels: np.ndarray, headline: str, lines: str) -> None:
-        state[f"defences {self.key}"] = (title, pixels, headline, lines)
-        self.title.html(f"<div class='lab-op'>{html.escape(title)}</div>")
-        self.picture.image(picture_uri(pixels), width="stretch", alt=f"{title}: {headline}. {lines}")
-        self.caption.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{html.escape(lines)}</span></div>")
-
-
-def show_row(original: np.ndarray) -> dict[str, Place]:
-    places = {}
-    with st.container(key="defences_row"):
-        for (key, title), column in zip(TITLES.items(), st.columns(4, gap="small"), strict=True):
-            place = Place(key, column.empty(), column.empty(), column.empty())
-            place.show(*state.get(f"defences {key}", (title, original, "…", "")))
-            places[key] = place
-    return places
+def one_picture(base: Request) -> Iterator[None]:
+    row = PictureRow("defences_row", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
+    with st.container(key="defences_verdict"):
+        verdict = st.empty()
+    show_controls()
+    yield
+    looked = follow(job_for("look", base))
+    if looked is None:
+        return
+    clean = looked[-1].probabilities[0]
+    follow_row(replace(base, label=int(clean.argmax())), clean, row, verdict)
 
 
 def show_controls() -> None:
@@ -77,7 +72,6 @@ def show_controls() -> None:
         page.control("eps", st.slider, "ε of every attack, in 1/255", 0, 16)
     with right:
         page.control("steps", st.select_slider, "Steps", list(range(1, 41)))
-    page.into_address()
 
 
 def show_strength(kind: Kind) -> None:
@@ -101,28 +95,28 @@ def said(probabilities: np.ndarray, label: int) -> tuple[str, str]:
     return headline, "" if now == label else f"{categories()[label]}: {percent(float(probabilities[label]))}"
 
 
-def follow_row(base: Request, clean: np.ndarray, places: dict[str, Place], verdict: DeltaGenerator) -> None:
+def follow_row(base: Request, clean: np.ndarray, row: PictureRow, verdict: DeltaGenerator) -> None:
     settings, label = page.value, base.label
     defence = settings.defended(settings.defence)
-    places["x"].show(TITLES["x"], base.pixels, *said(clean, label))
+    row.show("x", base.pixels, *said(clean, label))
     request = replace(base, attack="pgd", eps=(settings.eps / 255,), steps=settings.steps)
     frames = follow(job_for("plain", request), waiting=verdict.info)
     if frames is None or frames[-1].pixels is None:
         return
     attacked = frames[-1].pixels[0]
-    places["plain"].show(TITLES["plain"], attacked, *said(frames[-1].probabilities[0], label))
+    row.show("plain", attacked, *said(frames[-1].probabilities[0], label))
     both = Pictures.of(np.stack([attacked, base.pixels]))
     seen = follow(job_for("defended", Look(both, DEFAULT, defence.chain(settings.seed))))
     if seen is None:
         return
     behind, price = seen[-1].probabilities
-    places["defended"].show(TITLES["defended"], seen[-1].pixels[0], *said(behind, label))
+    row.show("defended", seen[-1].pixels[0], *said(behind, label))
 
     def draw(bouts: list[DefenceStep]) -> None:
         last = bouts[-1]
         running = f"step {last.index} of {settings.steps}" if last.index < settings.steps else ""
         headline, lines = said(last.probabilities, label)
-        places["aware"].show(TITLES["aware"], last.seen, headline, lines or running)
+        row.show("aware", last.seen, headline, lines or running)
 
     work = Aware(
         Pictures.of(base.pixels[None]), DEFAULT, defence, settings.eps / 255, label, settings.steps, settings.seed
@@ -158,24 +152,20 @@ def show_verdict(
 # -------------------------------------------------------------------------------------------------- 2. many pictures
 
 
-@st.cache_data(show_spinner=False)
-def samples() -> Pictures:
-    """All sample photographs, as the network sees them."""
-    return Pictures.of(np.stack([np.asarray(fit(sample(name), SIZE, SIZE)) for name in PHOTOS]))
-
-
-def show_table() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+def sixteen_photographs(_: Request) -> Iterator[None]:
     st.subheader("2 · Sixteen photographs", anchor=False)
     st.markdown(
         "One photograph may be luck. Here are all sixteen samples, behind every defence, with the strengths that you "
         "have set. An answer is **kept** if it is what the bare network says of the untouched photograph."
     )
     with st.container(key="defences_table"):
-        return st.empty(), st.empty(), st.empty()
+        slot, note, told = st.empty(), st.empty(), st.empty()
+    yield
+    follow_table(slot, note, told)
 
 
 def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerator) -> None:
-    settings, pictures = page.value, samples()
+    settings, pictures = page.value, Pictures.of(samples(SIZE))
     order: list[Kind] = ["none", *KINDS]
     kept: dict[tuple[Kind, str], int | None] = {(kind, attack): None for kind in order for attack in ATTACKS}
 
@@ -201,30 +191,21 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
     ended = [record for record in plain if record.done == 1]
     attacked = Pictures.of(np.concatenate([record.pixels for record in ended]))
     labels = tuple(int(label) for record in ended for label in record.labels)
-    for kind in order:
 
-        def show(records: list[Tried], kind: Kind = kind) -> None:
-            for attack in ATTACKS:
-                known = [right for r in records if r.attack == attack for right in r.right]
-                kept[kind, attack] = sum(known) if len(known) == pictures.count else None
-            last = records[-1]
-            note.caption(f"{settings.named(kind)}: {ATTACKS[last.attack][0]}, from photograph {last.first + 1} on")
-            if kind == "none":
-                kept[kind, "aware"] = kept[kind, "plain"]  # there is nothing to know
-            draw()
+    def show(found: dict[Kind, list[Tried]], kind: Kind) -> None:
+        for attack in ATTACKS:
+            known = [right for r in found[kind] if r.attack == attack for right in r.right]
+            kept[kind, attack] = sum(known) if len(known) == pictures.count else None
+        last = found[kind][-1]
+        note.caption(f"{settings.named(kind)}: {ATTACKS[last.attack][0]}, from photograph {last.first + 1} on")
+        if kind == "none":
+            kept[kind, "aware"] = kept[kind, "plain"]  # there is nothing to know
+        draw()
 
-        work = Contest(
-            pictures,
-            attacked,
-            labels,
-            DEFAULT,
-            settings.defended(kind),
-            settings.eps / 255,
-            settings.steps,
-            settings.seed,
-        )
-        if follow(job_for(f"contest {kind}", work), show, note.info, interval=0.3) is None:
-            return
+    given = (settings.eps / 255, settings.steps, settings.seed)
+    works = {kind: Contest(pictures, attacked, labels, DEFAULT, settings.defended(kind), *given) for kind in order}
+    if follow_each("contest", works, show, note.info) is None:
+        return
     note.caption(
         f"PGD, {settings.steps} steps, ε = {settings.eps}/255, away from the first answer. Random crop: the attack "
         f"that knows averages over {VIEWS} crops in each step, and is judged on another one. A better attack may find "
@@ -262,10 +243,10 @@ def summary(settings: Settings, kept: dict[tuple[Kind, str], int], pictures: int
     return "\n".join(lines)
 
 
-# -------------------------------------------------------------------------------------------------------------- the end
+# ------------------------------------------------------------------------------------------------------- the formula
 
 
-def show_formula() -> None:
+def formula(_: Request) -> None:
     st.subheader("3 · The formula that just ran", anchor=False)
     settings = page.value
     ball = rf"\|\delta\|_\infty \le \tfrac{{{settings.eps}}}{{255}}"
@@ -292,85 +273,4 @@ def show_formula() -> None:
     )
 
 
-def main() -> None:
-    page.start()
-    needs_own(page, Settings.image)
-    st.html(STYLE)
-    opening(
-        page,
-        "Defences you might try",
-        "Save it as JPEG, blur it, cut a window out: will the attack go away? Against whom?",
-    )
-    with st.sidebar:
-        st.header("Photograph", divider="gray")
-        gallery(page)
-        shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
-        st.caption(f"Now: **{shown}**.")
-        own_picture(page, Settings.image)
-        st.header("Chance", divider="gray")
-        page.control("seed", st.number_input, "Seed of the random crops", 0, 999, step=1)
-        presenting(page)
-    original = np.asarray(fit(photograph(page.value.image), SIZE, SIZE))
-    shown_of = hash(original.tobytes())
-    if state.get("defences stage") != shown_of:
-        state["defences stage"] = shown_of
-        for key in TITLES:  # the old result must not stand beside another photograph
-            state.pop(f"defences {key}", None)
-    places = show_row(original)
-    with st.container(key="defences_verdict"):
-        verdict = st.empty()
-    show_controls()
-    table = show_table()
-    show_formula()
-    quiz(page, questions())
-    for_the_lecturer(
-        page,
-        "1. Open the link. “The attack is gone, thanks to JPEG. Who would ship this?” Then point to the fourth "
-        "picture.\n"
-        "2. Let the bars come in: blue is what a hopeful paper reports, orange is the answer to it.\n"
-        "3. Set ε to 1: some defences do help a little. Set it to 4: they are gone.\n"
-        "4. Ask who the attacker is. “Does not know” is a threat model too, but say so.",
-        "- “Then combine all five!” The attacker combines them as well: they are one longer g.\n"
-        "- A stronger defence (quality 10, σ = 4) withstands more, and reads worse: look at the grey bars.\n"
-        "- Sixteen photographs: one is six per cent. And 10 steps are a weak attack; try 40.",
-    )
-    closing(
-        page,
-        (
-            (
-                "Guo et al., *Countering adversarial images using input transformations*, ICLR 2018",
-                "https://arxiv.org/abs/1711.00117",
-            ),
-            (
-                "Dziugaite, Ghahramani & Roy, *A study of the effect of JPG compression on adversarial images*, 2016",
-                "https://arxiv.org/abs/1608.00853",
-            ),
-            (
-                "Xu, Evans & Qi, *Feature squeezing*, NDSS 2018",
-                "https://arxiv.org/abs/1704.01155",
-            ),
-            (
-                "Xie et al., *Mitigating adversarial effects through randomization*, ICLR 2018",
-                "https://arxiv.org/abs/1711.01991",
-            ),
-            (
-                "Athalye, Carlini & Wagner, *Obfuscated gradients give a false sense of security*, ICML 2018",
-                "https://arxiv.org/abs/1802.00420",
-            ),
-            (
-                "Kolter & Madry, *Adversarial robustness: theory and practice*",
-                "https://adversarial-ml-tutorial.org",
-            ),
-        ),
-    )
-    # What is computed comes last: everything else is on the page by then.
-    base = Request(b"", 0, 0, DEFAULT).with_pixels(original)
-    looked = follow(job_for("look", base))
-    if looked is None:
-        return
-    clean = looked[-1].probabilities[0]
-    follow_row(replace(base, label=int(clean.argmax())), clean, places, verdict)
-    follow_table(*table)
-
-
-main()
+Lesson(page, TEXTS, (one_picture, sixteen_photographs, formula), prepare, sidebar, STYLE).show()

@@ -1,7 +1,8 @@
-"""The questions of the lesson."""
+"""Everything that the lesson says around its sections."""
 
 from adv_core.defences.filters import VIEWS
 from pages.lessons.defences.settings import page
+from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number
 
 
@@ -60,3 +61,48 @@ def questions() -> list[Choice | Number]:
             1,
         ),
     ]
+
+
+TEXTS = Texts(
+    title="Defences you might try",
+    lead=("Save it as JPEG, blur it, cut a window out: will the attack go away? Against whom?"),
+    questions=questions,
+    script=(
+        "1. Open the link. “The attack is gone, thanks to JPEG. Who would ship this?” Then point to the fourth "
+        "picture.\n"
+        "2. Let the bars come in: blue is what a hopeful paper reports, orange is the answer to it.\n"
+        "3. Set ε to 1: some defences do help a little. Set it to 4: they are gone.\n"
+        "4. Ask who the attacker is. “Does not know” is a threat model too, but say so."
+    ),
+    pitfalls=(
+        "- “Then combine all five!” The attacker combines them as well: they are one longer g.\n"
+        "- A stronger defence (quality 10, σ = 4) withstands more, and reads worse: look at the grey bars.\n"
+        "- Sixteen photographs: one is six per cent. And 10 steps are a weak attack; try 40."
+    ),
+    references=(
+        (
+            "Guo et al., *Countering adversarial images using input transformations*, ICLR 2018",
+            "https://arxiv.org/abs/1711.00117",
+        ),
+        (
+            "Dziugaite, Ghahramani & Roy, *A study of the effect of JPG compression on adversarial images*, 2016",
+            "https://arxiv.org/abs/1608.00853",
+        ),
+        (
+            "Xu, Evans & Qi, *Feature squeezing*, NDSS 2018",
+            "https://arxiv.org/abs/1704.01155",
+        ),
+        (
+            "Xie et al., *Mitigating adversarial effects through randomization*, ICLR 2018",
+            "https://arxiv.org/abs/1711.01991",
+        ),
+        (
+            "Athalye, Carlini & Wagner, *Obfuscated gradients give a false sense of security*, ICML 2018",
+            "https://arxiv.org/abs/1802.00420",
+        ),
+        (
+            "Kolter & Madry, *Adversarial robustness: theory and practice*",
+            "https://adversarial-ml-tutorial.org",
+        ),
+    ),
+)

@@ -260,7 +260,7 @@ def follow_counts(base: Request, pictures: tuple[np.ndarray, ...], slot: DeltaGe
     )
 
 
-def formula(run: Run) -> None:
+def formula(_: Run) -> None:
     st.subheader("3 · The formula that just ran", anchor=False)
     settings = page.value
     t = rf"\text{{{categories()[settings.target]}}}"
@@ -393,11 +393,4 @@ def follow_upload(slot: DeltaGenerator) -> None:
         bars(st.empty(), probabilities, shown, class_colours(target, *shown))
 
 
-Lesson(
-    page,
-    TEXTS,
-    prepare,
-    sections=(two_pictures, from_every_side, formula, on_paper),
-    sidebar=sidebar,
-    style=STYLE,
-).show()
+Lesson(page, TEXTS, (two_pictures, from_every_side, formula, on_paper), prepare, sidebar, STYLE).show()

@@ -84,7 +84,7 @@ def lesson(ending: str) -> None:
         return [Choice("a", "Is it?", (("yes", "It is."), ("no", "It is.")), 0)]
 
     texts = Texts("A trial", "It leads on.", questions, "1. Open it.", "- Nothing.", [("A paper", "https://a.example")])
-    Lesson(page, texts, prepare, (first, second, third), questions_last=ending == "last").show()
+    Lesson(page, texts, (first, second, third), prepare, questions_last=ending == "last").show()
 
 
 STANDS = ["first stands", "second stands", "third stands", "questions"]
