@@ -1,13 +1,13 @@
 """Lesson: is it really robust? Defences that only look like one, other threat models, and what a certificate
 promises."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from adv_core.defences.masking import QUERIES, SERIES, symptoms
+from adv_core.defences.masking import SERIES, symptoms
 from adv_core.defences.smoothing import ALPHA
 from adv_core.serving.engine.digits import CurvePoint, Digit, ErrorCurve, digits
 from pages.lessons.evaluation.charts import angle_chart, between_chart, certified_chart, series_chart, vote_chart
@@ -37,11 +37,10 @@ from pages.lessons.evaluation.tasks import (
     Turned,
     Vote,
 )
-from pages.lessons.evaluation.texts import questions
+from pages.lessons.evaluation.texts import TEXTS
 from pages.widgets.digits import error_curves, sheet
-from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table
-from pages.widgets.live import follow, job_for
-from pages.widgets.quiz import quiz
+from pages.widgets.lesson import Lesson, table
+from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.stage import picture_uri
 
 
@@ -64,7 +63,7 @@ def _suit() -> None:
     page.set(eps=0.3 if st.session_state[page.key("defence")] == "fgsm" else Settings.eps)
 
 
-def show_series() -> tuple[DeltaGenerator, ...]:
+def series_of_attacks(_: None) -> Iterator[None]:
     st.subheader(f"1 · The same defence, {len(SERIES)} attacks", anchor=False)
     page.control(
         "defence",
@@ -79,20 +78,16 @@ def show_series() -> tuple[DeltaGenerator, ...]:
         page.control("eps", st.slider, "ε of the L∞ ball", 0.02, 0.3, step=0.02, width=220)
         if page.value.defence == "quantized":
             page.control("levels", st.slider, "Levels of a pixel", 2, 32, width=220)
-    page.into_address()
     st.markdown(STORY[page.value.defence])
     with st.container(key="evaluation_metrics"):
-        slots = [column.empty() for column in st.columns(3)]
+        metrics = [column.empty() for column in st.columns(3)]
     with st.container(key="evaluation_series"):
-        return *slots, st.empty(), st.empty(), st.empty()
-
-
-def follow_series(places: tuple[DeltaGenerator, ...]) -> None:
-    *slots, chart, note, below = places
+        chart, note, below = st.empty(), st.empty(), st.empty()
+    yield
 
     def draw(records: list[Judged]) -> None:
         last = {record.key: record for record in records}
-        _metrics(slots, last)
+        _metrics(metrics, last)
         bars = [(each.title, last[each.key].error if each.key in last else None, each.sees) for each in SERIES]
         chart.vega_lite_chart(
             series_chart(bars),
@@ -180,7 +175,7 @@ def show_diagnosis(ended: dict[str, Judged]) -> None:
 # ---------------------------------------------------------------------------------------------- 2. another threat model
 
 
-def show_threats() -> tuple[tuple[DeltaGenerator, DeltaGenerator], ...]:
+def other_threat_models(_: None) -> Iterator[None]:
     st.subheader("2 · Another threat model", anchor=False)
     st.markdown(
         "“Robust” is a word with a missing half: robust *against what*? These networks were trained against L∞. Here "
@@ -190,60 +185,51 @@ def show_threats() -> tuple[tuple[DeltaGenerator, DeltaGenerator], ...]:
     with left:
         st.markdown("**PGD in the L2 ball**")
         with st.container(key="room_ball"):
-            first = st.empty(), st.empty()
+            balls = st.empty(), st.empty()
     with right:
         st.markdown("**Just turned**")
         with st.container(key="room_turn"):
-            second = st.empty(), st.empty()
-    return first, second
+            turns = st.empty(), st.empty()
+    yield
+    follow_turns(*turns)
+    follow_balls(*balls)
 
 
-def follow_threats(places: tuple[tuple[DeltaGenerator, DeltaGenerator], ...]) -> None:
-    (left, left_note), (right, right_note) = places
-    balls: dict[str, list[tuple[float, float]]] = {}
-    turns: dict[str, list[tuple[float, float]]] = {}
-    worst: dict[str, float] = {}
+def follow_turns(slot: DeltaGenerator, note: DeltaGenerator) -> None:
+    def draw(found: dict[str, list[Turned]], key: str) -> None:
+        points = {each: [(turn.angle, turn.error) for turn in turns] for each, turns in found.items()}
+        lines = [(name, colour, points.get(each, [])) for each, (name, colour) in NETWORKS.items()]
+        slot.vega_lite_chart(
+            angle_chart(lines, REACH), width="stretch", height=320, alt=_ends("Error against the angle", lines)
+        )
 
-    def draw_left() -> None:
-        lines = [(name, colour, balls.get(key, [])) for key, (name, colour) in NETWORKS.items()]
-        left.vega_lite_chart(
+    works = {key: Rotations(key, ANGLES, 200) for key in NETWORKS}
+    found = follow_each("turned", works, draw, note.info)
+    if found is not None:
+        note.caption(
+            f"200 test digits, every 5° up to ±{REACH}°. Wrong at some angle: "
+            + ", ".join(f"{NETWORKS[key][0]} {share(turns[-1].worst)}" for key, turns in found.items())
+            + "."
+        )
+
+
+def follow_balls(slot: DeltaGenerator, note: DeltaGenerator) -> None:
+    def draw(found: dict[str, list[CurvePoint]], key: str) -> None:
+        points = {each: [(point.eps, point.error) for point in curve] for each, curve in found.items()}
+        lines = [(name, colour, points.get(each, [])) for each, (name, colour) in NETWORKS.items()]
+        slot.vega_lite_chart(
             error_curves(lines, mark=2.0, longest=5, title="ε, radius of the L2 ball"),
             width="stretch",
             height=320,
             alt=_ends("Error against the radius of the L2 ball", lines),
         )
 
-    def draw_right() -> None:
-        lines = [(name, colour, turns.get(key, [])) for key, (name, colour) in NETWORKS.items()]
-        right.vega_lite_chart(
-            angle_chart(lines, REACH), width="stretch", height=320, alt=_ends("Error against the angle", lines)
+    works = {key: ErrorCurve(key, L2_CURVE, "l2") for key in NETWORKS}
+    if follow_each("l2", works, draw, note.info) is not None:
+        note.caption(
+            "200 test digits, 20 steps. The dotted line: ‖δ‖₂ = 2. A δ with ‖δ‖∞ = 0.1 has at most ‖δ‖₂ = 0.1·√784 = "
+            "2.8."
         )
-
-    for key in NETWORKS:
-
-        def show_ball(points: list[CurvePoint], key: str = key) -> None:
-            balls[key] = [(point.eps, point.error) for point in points]
-            draw_left()
-
-        def show_turn(points: list[Turned], key: str = key) -> None:
-            turns[key] = [(point.angle, point.error) for point in points]
-            worst[key] = points[-1].worst
-            draw_right()
-
-        for slot, work, show, note in (
-            (f"turned {key}", Rotations(key, ANGLES, 200), show_turn, right_note),
-            (f"l2 {key}", ErrorCurve(key, L2_CURVE, "l2"), show_ball, left_note),
-        ):
-            if follow(job_for(slot, work), show, note.info, interval=0.3) is None:
-                return
-    left_note.caption(
-        "200 test digits, 20 steps. The dotted line: ‖δ‖₂ = 2. A δ with ‖δ‖∞ = 0.1 has at most ‖δ‖₂ = 0.1·√784 = 2.8."
-    )
-    right_note.caption(
-        f"200 test digits, every 5° up to ±{REACH}°. Wrong at some angle: "
-        + ", ".join(f"{NETWORKS[key][0]} {share(part)}" for key, part in worst.items())
-        + "."
-    )
 
 
 def _ends(what: str, lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]]]) -> str:
@@ -254,7 +240,7 @@ def _ends(what: str, lines: Sequence[tuple[str, str, Sequence[tuple[float, float
 # ------------------------------------------------------------------------------------------------------ 3. certificates
 
 
-def show_smoothing() -> tuple[Certify, Digit, tuple[DeltaGenerator, ...]]:
+def smoothing(_: None) -> Iterator[None]:
     st.subheader("3 · A promise: the vote of noisy copies", anchor=False)
     st.markdown(
         "An attack that finds nothing proves nothing. A **certificate** does: it says that *no* δ in a ball changes "
@@ -270,7 +256,6 @@ def show_smoothing() -> tuple[Certify, Digit, tuple[DeltaGenerator, ...]]:
             following = {"digit": (page.value.digit + 1) % 10_000}
             st.button("Next one", on_click=page.set, kwargs=following, key="next_digit")
         page.control("sigma", st.segmented_control, "σ of the noise", list(SIGMAS), required=True)
-        page.into_address()
         data, place, sigma = digits("test"), page.value.digit, float(page.value.sigma)
         digit = Digit.of(data[place].images, int(data.labels[place]))
         noise = np.random.default_rng(page.value.seed).standard_normal((3, 28, 28))
@@ -284,9 +269,11 @@ def show_smoothing() -> tuple[Certify, Digit, tuple[DeltaGenerator, ...]]:
     with right, st.container(key="room_vote"):
         chart, told = st.empty(), st.empty()
     st.markdown("**For many digits, and every σ**")
-    work = Certify("noise_025", digit, sigma, seed=page.value.seed)
     with st.container(key="room_certified"):
-        return work, digit, (chart, told, st.empty(), st.empty())
+        certified = st.empty(), st.empty()
+    yield
+    follow_vote(Certify("noise_025", digit, sigma, seed=page.value.seed), digit, chart, told)
+    follow_certified(*certified)
 
 
 def follow_vote(work: Certify, digit: Digit, chart: DeltaGenerator, told: DeltaGenerator) -> None:
@@ -334,10 +321,9 @@ def _promise(vote: Vote, digit: Digit) -> None:
 
 
 def follow_certified(slot: DeltaGenerator, note: DeltaGenerator) -> None:
-    radii: dict[str, list[float]] = {}
-
-    def draw() -> None:
-        lines = [(f"σ = {sigma}", colour, radii.get(sigma, [])) for sigma, colour in SIGMAS.items()]
+    def draw(found: dict[str, list[Promised]], sigma: str) -> None:
+        radii = {each: [record.radius for record in records] for each, records in found.items()}
+        lines = [(f"σ = {each}", colour, radii.get(each, [])) for each, colour in SIGMAS.items()]
         slot.vega_lite_chart(
             certified_chart(lines, 2.5),
             width="stretch",
@@ -346,15 +332,10 @@ def follow_certified(slot: DeltaGenerator, note: DeltaGenerator) -> None:
             + ", ".join(f"{name}: {share(float(np.mean(np.array(r) > 0.5)))} at 0.5" for name, _, r in lines if r),
         )
 
-    for sigma in SIGMAS:
-
-        def show(records: list[Promised], sigma: str = sigma) -> None:
-            radii[sigma] = [record.radius for record in records]
-            draw()
-
-        work = CertifiedDigits("noise_025", float(sigma))
-        if follow(job_for(f"certified {sigma}", work), show, note.info, interval=0.4) is None:
-            return
+    works = {sigma: CertifiedDigits("noise_025", float(sigma)) for sigma in SIGMAS}
+    if follow_each("certified", works, draw, note.info, interval=0.4) is None:
+        return
+    work = works[page.value.sigma]
     note.caption(
         f"The first {work.images} test digits, {work.samples} copies each, the network trained with noise of σ = 0.25. "
         "More noise promises more, as long as the network still reads through it: then it abstains. A line ends where "
@@ -362,7 +343,7 @@ def follow_certified(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     )
 
 
-def show_intervals() -> tuple[DeltaGenerator, DeltaGenerator]:
+def intervals(_: None) -> Iterator[None]:
     st.subheader("4 · Another promise: intervals", anchor=False)
     st.markdown(
         "Or compute with intervals in the place of numbers: if every pixel may be anything in [xᵢ − ε, xᵢ + ε], in "
@@ -371,12 +352,10 @@ def show_intervals() -> tuple[DeltaGenerator, DeltaGenerator]:
         "keep them small."
     )
     page.control("proved", st.segmented_control, "Which network", list(PROVED), format_func=PROVED.get, required=True)
-    page.into_address()
     with st.container(key="room_between"):
-        return st.empty(), st.empty()
+        slot, note = st.empty(), st.empty()
+    yield
 
-
-def follow_intervals(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     def draw(records: list[Between]) -> None:
         points = [(record.eps, record.safe, record.fallen) for record in records]
         at = next((each for each in reversed(records) if each.eps <= 0.1), records[-1])
@@ -400,10 +379,10 @@ def follow_intervals(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     )
 
 
-# -------------------------------------------------------------------------------------------------------------- the end
+# --------------------------------------------------------------------------------------------- 5. how to judge one
 
 
-def show_rule() -> None:
+def how_to_judge(_: None) -> None:
     st.subheader("5 · How to judge a defence", anchor=False)
     table(
         ("ask", "because"),
@@ -422,78 +401,4 @@ def show_rule() -> None:
     st.caption("After Carlini et al., *On evaluating adversarial robustness* (2019), shortened.")
 
 
-def main() -> None:
-    page.start()
-    opening(
-        page,
-        "Is it really robust?",
-        f"This network survives FGSM. Then {len(SERIES) - 1} other attacks try, one of them with {QUERIES} questions "
-        "and no gradient.",
-    )
-    with st.sidebar:
-        presenting(page)
-    page.into_address()
-    attacks = show_series()
-    threats = show_threats()
-    work, digit, (votes, told, *certified) = show_smoothing()
-    intervals = show_intervals()
-    show_rule()
-    quiz(page, questions())
-    for_the_lecturer(
-        page,
-        "1. Open the link and cover everything below the second number: “1 % under FGSM. Would you buy it?” Then "
-        "scroll.\n"
-        "2. Switch to *rounding*, then to *nothing*: the defence made it worse.\n"
-        "3. *FGSM training*: strong against FGSM, helpless against a few steps. *PGD training*: all bars agree. Then "
-        "raise ε to 0.2, and look at the last bar.\n"
-        "4. Section 3: let the votes come in, and ask what a unanimous vote of 10 000 promises. σ = 1: it abstains.",
-        "- “So gradient attacks are useless?” No: they are the strongest there are, where the gradient tells the "
-        "truth.\n"
-        "- “Then we always need a certificate.” It promises less than attacks suggest, costs thousands of forward "
-        "passes, and speaks of one norm only.\n"
-        "- 100 digits: one digit is one per cent.",
-    )
-    closing(
-        page,
-        (
-            (
-                "Athalye, Carlini & Wagner, *Obfuscated gradients give a false sense of security*, ICML 2018",
-                "https://arxiv.org/abs/1802.00420",
-            ),
-            ("Carlini et al., *On evaluating adversarial robustness*, 2019", "https://arxiv.org/abs/1902.06705"),
-            (
-                "Carlini & Wagner, *Towards evaluating the robustness of neural networks*, S&P 2017",
-                "https://arxiv.org/abs/1608.04644",
-            ),
-            (
-                "Engstrom et al., *Exploring the landscape of spatial robustness*, ICML 2019",
-                "https://arxiv.org/abs/1712.02779",
-            ),
-            (
-                "Cohen, Rosenfeld & Kolter, *Certified adversarial robustness via randomized smoothing*, ICML 2019",
-                "https://arxiv.org/abs/1902.02918",
-            ),
-            (
-                "Salman et al., *Provably robust deep learning via adversarially trained smoothed classifiers*, "
-                "NeurIPS 2019",
-                "https://arxiv.org/abs/1906.04584",
-            ),
-            (
-                "Gowal et al., *On the effectiveness of interval bound propagation*, 2018",
-                "https://arxiv.org/abs/1810.12715",
-            ),
-            (
-                "Kolter & Madry, *Adversarial robustness: theory and practice*, chapters 3 and 4",
-                "https://adversarial-ml-tutorial.org/adversarial_training/",
-            ),
-        ),
-    )
-    # What is computed comes last: everything else is on the page by then, and the first result comes first.
-    follow_series(attacks)
-    follow_vote(work, digit, votes, told)
-    follow_threats(threats)
-    follow_intervals(*intervals)
-    follow_certified(*certified)
-
-
-main()
+Lesson(page, TEXTS, (series_of_attacks, other_threat_models, smoothing, intervals, how_to_judge)).show()

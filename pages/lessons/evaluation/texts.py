@@ -1,5 +1,7 @@
-"""The questions of the lesson."""
+"""Everything that the lesson says around its sections."""
 
+from adv_core.defences.masking import QUERIES, SERIES
+from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number
 
 
@@ -76,3 +78,60 @@ def questions() -> list[Choice | Number]:
             2,
         ),
     ]
+
+
+TEXTS = Texts(
+    title="Is it really robust?",
+    lead=(
+        f"This network survives FGSM. Then {len(SERIES) - 1} other attacks try, one of them with {QUERIES} questions "
+        "and no gradient."
+    ),
+    questions=questions,
+    script=(
+        "1. Open the link and cover everything below the second number: “1 % under FGSM. Would you buy it?” Then "
+        "scroll.\n"
+        "2. Switch to *rounding*, then to *nothing*: the defence made it worse.\n"
+        "3. *FGSM training*: strong against FGSM, helpless against a few steps. *PGD training*: all bars agree. Then "
+        "raise ε to 0.2, and look at the last bar.\n"
+        "4. Section 3: let the votes come in, and ask what a unanimous vote of 10 000 promises. σ = 1: it abstains."
+    ),
+    pitfalls=(
+        "- “So gradient attacks are useless?” No: they are the strongest there are, where the gradient tells the "
+        "truth.\n"
+        "- “Then we always need a certificate.” It promises less than attacks suggest, costs thousands of forward "
+        "passes, and speaks of one norm only.\n"
+        "- 100 digits: one digit is one per cent."
+    ),
+    references=(
+        (
+            "Athalye, Carlini & Wagner, *Obfuscated gradients give a false sense of security*, ICML 2018",
+            "https://arxiv.org/abs/1802.00420",
+        ),
+        ("Carlini et al., *On evaluating adversarial robustness*, 2019", "https://arxiv.org/abs/1902.06705"),
+        (
+            "Carlini & Wagner, *Towards evaluating the robustness of neural networks*, S&P 2017",
+            "https://arxiv.org/abs/1608.04644",
+        ),
+        (
+            "Engstrom et al., *Exploring the landscape of spatial robustness*, ICML 2019",
+            "https://arxiv.org/abs/1712.02779",
+        ),
+        (
+            "Cohen, Rosenfeld & Kolter, *Certified adversarial robustness via randomized smoothing*, ICML 2019",
+            "https://arxiv.org/abs/1902.02918",
+        ),
+        (
+            "Salman et al., *Provably robust deep learning via adversarially trained smoothed classifiers*, "
+            "NeurIPS 2019",
+            "https://arxiv.org/abs/1906.04584",
+        ),
+        (
+            "Gowal et al., *On the effectiveness of interval bound propagation*, 2018",
+            "https://arxiv.org/abs/1810.12715",
+        ),
+        (
+            "Kolter & Madry, *Adversarial robustness: theory and practice*, chapters 3 and 4",
+            "https://adversarial-ml-tutorial.org/adversarial_training/",
+        ),
+    ),
+)

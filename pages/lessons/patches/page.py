@@ -1,6 +1,6 @@
 """Lesson: glasses and patches. Only a small part may change, but that part by as much as it likes."""
 
-import html
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories
-from adv_core.images import fit, to_png
+from adv_core.images import to_png
 from adv_core.patches import Place as Spot
 from adv_core.serving.engine.look import Look, Pictures
 from pages.lessons.patches.charts import click_chart, rates_chart, training_chart
@@ -29,12 +29,11 @@ from pages.lessons.patches.tasks import (
     patch_beforehand,
     photographs,
 )
-from pages.lessons.patches.texts import questions
-from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
-from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import OWN, PHOTOS, gallery, needs_own, own_picture, photograph
-from pages.widgets.quiz import quiz
-from pages.widgets.stage import bars, class_colours, percent, picture_uri, top
+from pages.lessons.patches.texts import TEXTS
+from pages.widgets.lesson import Lesson
+from pages.widgets.live import follow, follow_each, job_for
+from pages.widgets.photograph import choose_photograph, chosen
+from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, top
 
 STYLE = """<style>
 .st-key-patches_row [data-testid=stHorizontalBlock] {flex-wrap: wrap}
@@ -50,31 +49,36 @@ STYLE = """<style>
 state = st.session_state
 
 
+@dataclass
+class Run:
+    """The photograph, and the patch as soon as there is one."""
+
+    original: np.ndarray
+    patch: np.ndarray | None = None
+
+
+def prepare() -> Run:
+    return Run(chosen(page, SIZE))
+
+
+def sidebar() -> None:
+    choose_photograph(page, Settings.image, choose_image)
+    st.header("Chance", divider="gray")
+    page.control("seed", st.number_input, "Seed of the patch", 0, 999, step=1)
+
+
 # ----------------------------------------------------------------------------------------------------------- 1. to wear
 
 
-@dataclass
-class Slot:
-    """Where one picture of the row stands; what it shows is kept, so that a rerun begins with it."""
-
-    key: str
-    picture: DeltaGenerator
-    caption: DeltaGenerator
-
-    def show(self, pixels: np.ndarray, headline: str, lines: str) -> None:
-        state[f"patches {self.key}"] = (pixels, headline, lines)
-        self.picture.image(picture_uri(pixels), width="stretch", alt=f"{TITLES[self.key]}: {headline}. {lines}")
-        self.caption.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{html.escape(lines)}</span></div>")
-
-
-def show_row(original: np.ndarray) -> dict[str, Slot]:
-    slots = {}
-    with st.container(key="patches_row"):
-        for (key, title), column in zip(TITLES.items(), st.columns(3, gap="small"), strict=True):
-            column.html(f"<div class='lab-op'>{html.escape(title)}</div>")
-            slots[key] = Slot(key, column.empty(), column.empty())
-            slots[key].show(*state.get(f"patches {key}", (original, "…", "")))
-    return slots
+def to_wear(run: Run) -> Iterator[None]:
+    about = (hash(run.original.tobytes()), page.value.thing)
+    row = PictureRow("patches_row", TITLES, run.original, about)
+    with st.container(key="patches_verdict"):
+        verdict = st.empty()
+    chart = st.empty()
+    show_controls(run.original)
+    yield
+    follow_wear(run.original, row, verdict, chart)
 
 
 def choose_image(image: str) -> None:
@@ -130,19 +134,18 @@ def show_controls(original: np.ndarray) -> None:
                 with column:
                     page.control(f"{which}x", st.slider, f"{name}, from the left in %", 0, 100)
                     page.control(f"{which}y", st.slider, f"{name}, from the top in %", 0, 100)
-    page.into_address()
 
 
-def follow_wear(original: np.ndarray, slots: dict[str, Slot], verdict: DeltaGenerator, chart: DeltaGenerator) -> bool:
-    """The attack on the first picture; whether it came to its end."""
+def follow_wear(original: np.ndarray, row: PictureRow, verdict: DeltaGenerator, chart: DeltaGenerator) -> None:
+    """The attack on the photograph."""
     settings, picture = page.value, Pictures.of(original[None])
     seen = follow(job_for("look", Look(picture, DEFAULT)))
     if seen is None:
-        return False
+        return
     clean = seen[-1].probabilities[0]
     label = int(clean.argmax())
     target = None if settings.anything else settings.target
-    slots["x"].show(original, f"{categories()[label]}, {percent(float(clean[label]))}", "")
+    row.show("x", original, f"{categories()[label]}, {percent(float(clean[label]))}")
     work = Wear(
         picture,
         DEFAULT,
@@ -163,24 +166,29 @@ def follow_wear(original: np.ndarray, slots: dict[str, Slot], verdict: DeltaGene
         now = int(last.probabilities.argmax())
         alone = np.where(mask[..., None], last.pixels, 255)
         running = f"step {last.index} of {STEPS}" if last.index < STEPS else f"{part:.1%} of the picture"
-        slots["worn"].show(
-            alone.astype(np.uint8), running, f"roughness {last.roughness:.2f}, ink {last.unprintable:.2f}"
-        )
-        slots["now"].show(last.pixels, f"{categories()[now]}, {percent(float(last.probabilities[now]))}", "")
+        costs = f"roughness {last.roughness:.2f}, ink {last.unprintable:.2f}"
+        row.show("worn", alone.astype(np.uint8), running, costs)
+        row.show("now", last.pixels, f"{categories()[now]}, {percent(float(last.probabilities[now]))}")
         classes = list(
             dict.fromkeys([*top(clean, 2), *([] if target is None else [target]), *top(last.probabilities, 3)])
         )
         bars(chart, last.probabilities, classes[:5], class_colours(*classes[:5]))
 
     steps = follow(job_for("wear", work), draw, verdict.info)
-    if steps is None:
-        return False
-    last = steps[-1]
+    if steps is not None:
+        show_verdict(verdict, steps[-1], original, mask, label, target)
+
+
+def show_verdict(
+    verdict: DeltaGenerator, last: Worn, original: np.ndarray, mask: np.ndarray, label: int, target: int | None
+) -> None:
+    """What came of it, and that nothing has changed outside of the mask."""
+    part = float(mask.mean())
     now = int(last.probabilities.argmax())
     untouched = int(np.abs(last.pixels.astype(int) - original)[~mask].max(initial=0))
     if now == (target if target is not None else now) and now != label:
         verdict.error(
-            f"**{categories()[now]}**, {percent(float(last.probabilities[now]))}: with {THINGS[settings.thing]} that "
+            f"**{categories()[now]}**, {percent(float(last.probabilities[now]))}: with {THINGS[page.value.thing]} that "
             f"cover {part:.1%} of the picture. Largest change anywhere else: {untouched}.",
             icon=":material/eyeglasses:",
         )
@@ -195,7 +203,6 @@ def follow_wear(original: np.ndarray, slots: dict[str, Slot], verdict: DeltaGene
             "else.",
             icon=":material/shield:",
         )
-    return True
 
 
 # ----------------------------------------------------------------------------------------------------------- 2. a patch
@@ -213,20 +220,7 @@ def shipped() -> np.ndarray:
     return patch_beforehand()
 
 
-@dataclass(frozen=True)
-class PatchSlots:
-    """What the second and third sections draw into."""
-
-    patch: DeltaGenerator
-    note: DeltaGenerator
-    chart: DeltaGenerator
-    pasted: DeltaGenerator
-    told: DeltaGenerator
-    rates: DeltaGenerator
-    counted: DeltaGenerator
-
-
-def show_patch() -> PatchSlots:
+def one_patch(run: Run) -> Iterator[None]:
     st.subheader("2 · One patch for all", anchor=False)
     st.markdown(
         "The glasses were made for one photograph. This patch is made for **eight** at once, at random places, sizes "
@@ -243,9 +237,57 @@ def show_patch() -> PatchSlots:
             page.control("steps", st.slider, "Steps of its training", 10, 200, step=10)
     left, right = st.columns([2, 3], gap="medium")
     with left, st.container(key="patches_patch"):
-        patch, note = st.empty(), st.empty()
+        picture, note = st.empty(), st.empty()
     with right, st.container(key="patches_training"):
         chart = st.empty()
+    yield
+    run.patch = train_patch(picture, note, chart) if page.value.live else shipped()
+    if run.patch is None:
+        return
+    name = categories()[page.value.says]
+    picture.image(picture_uri(rounded(run.patch)), width="stretch", alt=f"The patch for {name}")
+    with note.container():
+        st.download_button("Save the patch", to_png(run.patch), f"patch_{name.replace(' ', '_')}.png", "image/png")
+    if not page.value.live:
+        chart.markdown(
+            f"This one says **{name}**. It was trained beforehand, in {LONG} steps "
+            "(`python -m pages.lessons.patches.tasks`), which takes a minute or so. A patch of your own, for any "
+            "class, takes some seconds: turn the switch."
+        )
+
+
+def rounded(patch: np.ndarray) -> np.ndarray:
+    """The patch as it is pasted: a disc on white."""
+    y, x = np.mgrid[: len(patch), : len(patch)] + 0.5 - len(patch) / 2
+    return np.where((x * x + y * y < (len(patch) / 2) ** 2)[..., None], patch, 255).astype(np.uint8)
+
+
+def train_patch(picture: DeltaGenerator, note: DeltaGenerator, chart: DeltaGenerator) -> np.ndarray | None:
+    """A new patch, step by step."""
+    settings = page.value
+    name = categories()[settings.label]
+
+    def draw(steps: list[Trained]) -> None:
+        last = steps[-1]
+        shown = rounded(last.patch)
+        picture.image(picture_uri(shown), width="stretch", alt=f"The patch for {name}, after {last.index} steps")
+        chart.vega_lite_chart(
+            training_chart([(each.index, each.wanted) for each in steps], settings.steps, name),
+            width="stretch",
+            height=260,
+            alt=f"Probability of {name} in the views of step {last.index}: {percent(last.wanted)}",
+        )
+        note.caption(f"step {last.index} of {settings.steps}")
+
+    work = TrainPatch(samples(0), DEFAULT, settings.label, settings.steps, SIDE, seed=settings.seed)
+    steps = follow(job_for("patch", work), draw, note.info, interval=0.3)
+    return None if steps is None else steps[-1].patch
+
+
+# ----------------------------------------------------------------------------------------------------------- 3. paste
+
+
+def paste(run: Run) -> Iterator[None]:
     st.subheader("3 · Paste it", anchor=False)
     st.markdown(
         "Anywhere on the photograph above, at any size and angle. Nothing is computed anew: it is the same patch."
@@ -262,59 +304,15 @@ def show_patch() -> PatchSlots:
         f"And honestly counted: {PLACES} new random places on each photograph, on those of the training and on eight "
         "that it has never seen; beside it, what a plain **grey** patch does at the same places, merely by covering."
     )
-    page.into_address()
     with st.container(key="patches_rates"):
         rates, counted = st.empty(), st.empty()
-    return PatchSlots(patch, note, chart, pasted, told, rates, counted)
+    yield
+    if run.patch is not None:
+        follow_paste(run.original, run.patch, pasted, told)
+        follow_rates(run.patch, rates, counted)
 
 
-def rounded(patch: np.ndarray) -> np.ndarray:
-    """The patch as it is pasted: a disc on white."""
-    y, x = np.mgrid[: len(patch), : len(patch)] + 0.5 - len(patch) / 2
-    return np.where((x * x + y * y < (len(patch) / 2) ** 2)[..., None], patch, 255).astype(np.uint8)
-
-
-def follow_patch(original: np.ndarray, slots: PatchSlots) -> None:
-    patch = train_patch(slots) if page.value.live else shipped()
-    if patch is None:
-        return
-    name = categories()[page.value.says]
-    slots.patch.image(picture_uri(rounded(patch)), width="stretch", alt=f"The patch for {name}")
-    with slots.note.container():
-        st.download_button("Save the patch", to_png(patch), f"patch_{name.replace(' ', '_')}.png", "image/png")
-    if not page.value.live:
-        slots.chart.markdown(
-            f"This one says **{name}**. It was trained beforehand, in {LONG} steps "
-            "(`python -m pages.lessons.patches.tasks`), which takes a minute or so. A patch of your own, for any "
-            "class, takes some seconds: turn the switch."
-        )
-    follow_paste(original, patch, slots)
-    follow_rates(patch, slots)
-
-
-def train_patch(slots: PatchSlots) -> np.ndarray | None:
-    """A new patch, step by step."""
-    settings = page.value
-    name = categories()[settings.label]
-
-    def draw(steps: list[Trained]) -> None:
-        last = steps[-1]
-        shown = rounded(last.patch)
-        slots.patch.image(picture_uri(shown), width="stretch", alt=f"The patch for {name}, after {last.index} steps")
-        slots.chart.vega_lite_chart(
-            training_chart([(each.index, each.wanted) for each in steps], settings.steps, name),
-            width="stretch",
-            height=260,
-            alt=f"Probability of {name} in the views of step {last.index}: {percent(last.wanted)}",
-        )
-        slots.note.caption(f"step {last.index} of {settings.steps}")
-
-    work = TrainPatch(samples(0), DEFAULT, settings.label, settings.steps, SIDE, seed=settings.seed)
-    steps = follow(job_for("patch", work), draw, slots.note.info, interval=0.3)
-    return None if steps is None else steps[-1].patch
-
-
-def follow_paste(original: np.ndarray, patch: np.ndarray, slots: PatchSlots) -> None:
+def follow_paste(original: np.ndarray, patch: np.ndarray, pasted: DeltaGenerator, told: DeltaGenerator) -> None:
     """The learner's own place."""
     settings = page.value
     spot = Spot(settings.across / 100, settings.down / 100, settings.large / 100, float(settings.angle))
@@ -324,55 +322,49 @@ def follow_paste(original: np.ndarray, patch: np.ndarray, slots: PatchSlots) -> 
     said = shown[-1].probabilities
     now = int(said.argmax())
     headline = f"{categories()[now]}, {percent(float(said[now]))}"
-    slots.pasted.image(picture_uri(shown[-1].pixels), width="stretch", alt=f"With the patch: {headline}")
+    pasted.image(picture_uri(shown[-1].pixels), width="stretch", alt=f"With the patch: {headline}")
     wanted = percent(float(said[settings.says]))
-    slots.told.markdown(f"**{headline}**; {categories()[settings.says]}: {wanted}")
+    told.markdown(f"**{headline}**; {categories()[settings.says]}: {wanted}")
 
 
-def follow_rates(patch: np.ndarray, slots: PatchSlots) -> None:
+def follow_rates(patch: np.ndarray, slot: DeltaGenerator, note: DeltaGenerator) -> None:
     """Over places and photographs."""
-    settings = page.value
-    name, rows = categories()[settings.says], []
-    for half, title in ((1, "never seen"), (0, "trained on")):
-        work = TryPatch(
-            samples(half),
-            DEFAULT,
-            patch.tobytes(),
-            SIDE,
-            settings.says,
-            settings.large / 100,
-            PLACES,
-            settings.seed + 1,
+    settings, name = page.value, categories()[page.value.says]
+    titles = {1: "never seen", 0: "trained on"}
+    given = (DEFAULT, patch.tobytes(), SIDE, settings.says, settings.large / 100, PLACES, settings.seed + 1)
+    works = {half: TryPatch(samples(half), *given) for half in titles}
+
+    def draw(found: dict[int, list[Tried]], half: int) -> None:
+        note.caption(f"{titles[half]}: photograph {found[half][-1].picture + 1} of 8")
+        rows = []
+        for each, tried in found.items():
+            if len(tried) < samples(each).count:
+                continue
+            count = sum(len(one.wanted) for one in tried)
+            rows += [
+                (titles[each], f"the network says “{name}”", sum(sum(one.wanted) for one in tried), count),
+                (titles[each], "it says anything new", sum(sum(one.changed) for one in tried), count),
+                (titles[each], "anything new, with a grey patch", sum(sum(one.blank) for one in tried), count),
+            ]
+        if rows:
+            slot.vega_lite_chart(
+                rates_chart(rows),
+                width="stretch",
+                height=280,
+                alt="; ".join(f"{a}, {b}: {n} of {of}" for a, b, n, of in rows),
+            )
+
+    if follow_each("rates", works, draw, note.info) is not None:
+        note.caption(
+            f"Diameter {settings.large} % of the picture, turned by up to {TURNED:g}°; trained with {SIZES[0]:.0%} to "
+            f"{SIZES[1]:.0%}."
         )
 
-        def draw(tried: list[Tried], title: str = title) -> None:
-            slots.counted.caption(f"{title}: photograph {tried[-1].picture + 1} of 8")
 
-        tried = follow(job_for(f"rates {half}", work), draw, slots.counted.info, interval=0.3)
-        if tried is None:
-            return
-        count = sum(len(each.wanted) for each in tried)
-        rows += [
-            (title, f"the network says “{name}”", sum(sum(each.wanted) for each in tried), count),
-            (title, "it says anything new", sum(sum(each.changed) for each in tried), count),
-            (title, "anything new, with a grey patch", sum(sum(each.blank) for each in tried), count),
-        ]
-        slots.rates.vega_lite_chart(
-            rates_chart(rows),
-            width="stretch",
-            height=280,
-            alt="; ".join(f"{a}, {b}: {n} of {of}" for a, b, n, of in rows),
-        )
-    slots.counted.caption(
-        f"Diameter {settings.large} % of the picture, turned by up to {TURNED:g}°; trained with {SIZES[0]:.0%} to "
-        f"{SIZES[1]:.0%}."
-    )
+# -------------------------------------------------------------------------------------------------------- 4. formulas
 
 
-# -------------------------------------------------------------------------------------------------------------- the end
-
-
-def show_formula() -> None:
+def formulas(_: Run) -> None:
     st.subheader("4 · The formulas that just ran", anchor=False)
     settings = page.value
     goal = r"L(f(x+\delta), y)" if settings.anything else r"-L(f(x+\delta), t)"
@@ -399,69 +391,4 @@ def show_formula() -> None:
     )
 
 
-def main() -> None:
-    page.start()
-    needs_own(page, Settings.image)
-    st.html(STYLE)
-    opening(
-        page,
-        "Glasses and patches",
-        "Few pixels, but those as you like: a pair of glasses, a sticker, a patch that says the same wherever it lies.",
-    )
-    with st.sidebar:
-        st.header("Photograph", divider="gray")
-        gallery(page, choose_image)
-        shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
-        st.caption(f"Now: **{shown}**.")
-        own_picture(page, Settings.image)
-        st.header("Chance", divider="gray")
-        page.control("seed", st.number_input, "Seed of the patch", 0, 999, step=1)
-        presenting(page)
-    original = np.asarray(fit(photograph(page.value.image), SIZE, SIZE))
-    shown_of = (hash(original.tobytes()), page.value.thing)
-    if state.get("patches stage") != shown_of:
-        state["patches stage"] = shown_of
-        for key in TITLES:  # the old result must not stand beside another photograph
-            state.pop(f"patches {key}", None)
-    row = show_row(original)
-    with st.container(key="patches_verdict"):
-        verdict = st.empty()
-    chart = st.empty()
-    show_controls(original)
-    patch = show_patch()
-    show_formula()
-    quiz(page, questions())
-    for_the_lecturer(
-        page,
-        "1. Open the link: a cat with glasses is a macaw. “What did I promise about ε on the first pages?”\n"
-        "2. Choose the stop sign in the sidebar, and “anything else”.\n"
-        "3. Turn on smooth and printable: it gets harder, and nearer to something that you could hold.\n"
-        "4. The patch: paste it next to the pig, then over its face. Then show the grey bar.",
-        "- These patches are made for one small network. Whether a printed one survives your camera is another "
-        "question; the next page asks it.\n"
-        "- Some classes make better patches than others: a monarch is a pattern, a toaster is a thing.\n"
-        "- 32 places are few: one is three per cent.",
-    )
-    closing(
-        page,
-        (
-            (
-                "Sharif, Bhagavatula, Bauer & Reiter, *Accessorize to a crime*, CCS 2016",
-                "https://doi.org/10.1145/2976749.2978392",
-            ),
-            (
-                "Brown, Mané, Roy, Abadi & Gilmer, *Adversarial patch*, 2017",
-                "https://arxiv.org/abs/1712.09665",
-            ),
-            (
-                "Eykholt et al., *Robust physical-world attacks on deep learning visual classification*, CVPR 2018",
-                "https://arxiv.org/abs/1707.08945",
-            ),
-        ),
-    )
-    # What is computed comes last: everything else is on the page by then.
-    if follow_wear(original, row, verdict, chart):
-        follow_patch(original, patch)
-
-
-main()
+Lesson(page, TEXTS, (to_wear, one_patch, paste, formulas), prepare, sidebar, STYLE).show()

@@ -1,7 +1,8 @@
-"""The questions of the lesson."""
+"""Everything that the lesson says around its sections."""
 
 from pages.lessons.patches.settings import page
 from pages.lessons.patches.tasks import VIEWS
+from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number
 
 
@@ -56,3 +57,38 @@ def questions() -> list[Choice | Number]:
             1,
         ),
     ]
+
+
+TEXTS = Texts(
+    title="Glasses and patches",
+    lead=(
+        "Few pixels, but those as you like: a pair of glasses, a sticker, a patch that says the same wherever it lies."
+    ),
+    questions=questions,
+    script=(
+        "1. Open the link: a cat with glasses is a macaw. “What did I promise about ε on the first pages?”\n"
+        "2. Choose the stop sign in the sidebar, and “anything else”.\n"
+        "3. Turn on smooth and printable: it gets harder, and nearer to something that you could hold.\n"
+        "4. The patch: paste it next to the pig, then over its face. Then show the grey bar."
+    ),
+    pitfalls=(
+        "- These patches are made for one small network. Whether a printed one survives your camera is another "
+        "question; the next page asks it.\n"
+        "- Some classes make better patches than others: a monarch is a pattern, a toaster is a thing.\n"
+        "- 32 places are few: one is three per cent."
+    ),
+    references=(
+        (
+            "Sharif, Bhagavatula, Bauer & Reiter, *Accessorize to a crime*, CCS 2016",
+            "https://doi.org/10.1145/2976749.2978392",
+        ),
+        (
+            "Brown, Mané, Roy, Abadi & Gilmer, *Adversarial patch*, 2017",
+            "https://arxiv.org/abs/1712.09665",
+        ),
+        (
+            "Eykholt et al., *Robust physical-world attacks on deep learning visual classification*, CVPR 2018",
+            "https://arxiv.org/abs/1707.08945",
+        ),
+    ),
+)

@@ -1,6 +1,6 @@
 """Lesson: no noise at all. A turn, a shift, another colour, a crop: found by search, they fool a network as well."""
 
-import html
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.attacks.spatial import AT_ONCE, FARTHEST, KINDS, Pose, Room, SearchStep
 from adv_core.classifiers import DEFAULT, categories
-from adv_core.images import fit
 from adv_core.serving.engine.look import Look, Pictures, Seen
 from pages.lessons.unrestricted.charts import ladder_chart, landscape_chart, search_chart, trials_chart
 from pages.lessons.unrestricted.settings import (
@@ -27,12 +26,11 @@ from pages.lessons.unrestricted.settings import (
     page,
 )
 from pages.lessons.unrestricted.tasks import Landscape, Rung, Smallest, Strip, Together, Trial, Trials, fallen
-from pages.lessons.unrestricted.texts import questions
-from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
-from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import OWN, PHOTOS, gallery, needs_own, own_picture, photograph, sample
-from pages.widgets.quiz import quiz
-from pages.widgets.stage import percent, picture_uri
+from pages.lessons.unrestricted.texts import TEXTS
+from pages.widgets.lesson import Lesson
+from pages.widgets.live import follow, follow_each, job_for
+from pages.widgets.photograph import choose_photograph, chosen, samples
+from pages.widgets.stage import PictureRow, percent
 
 STYLE = """<style>
 .st-key-unrestricted_row [data-testid=stHorizontalBlock] {flex-wrap: wrap}
@@ -46,34 +44,42 @@ STYLE = """<style>
   .st-key-unrestricted_row [data-testid=stColumn] {min-width: calc(50% - .6rem) !important; flex: 0 1 calc(50% - .6rem)}
 }
 </style>"""
-state = st.session_state
+
+
+@dataclass
+class Run:
+    """The photograph, and the network's answer to it as soon as it is known."""
+
+    original: np.ndarray
+    label: int | None = None
+
+
+def prepare() -> Run:
+    return Run(chosen(page, SIZE))
+
+
+def sidebar() -> None:
+    choose_photograph(page, Settings.image)
+    st.header("Chance", divider="gray")
+    page.control("seed", st.number_input, "Seed of the searches", 0, 999, step=1)
 
 
 # ----------------------------------------------------------------------------------------------------- 1. one picture
 
 
-@dataclass
-class Place:
-    """Where one picture of the row stands; what it shows is kept, so that a rerun begins with it."""
-
-    key: str
-    picture: DeltaGenerator
-    caption: DeltaGenerator
-
-    def show(self, pixels: np.ndarray, headline: str, lines: str) -> None:
-        state[f"unrestricted {self.key}"] = (pixels, headline, lines)
-        self.picture.image(picture_uri(pixels), width="stretch", alt=f"{TITLES[self.key]}: {headline}. {lines}")
-        self.caption.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{html.escape(lines)}</span></div>")
-
-
-def show_row(original: np.ndarray) -> dict[str, Place]:
-    places = {}
-    with st.container(key="unrestricted_row"):
-        for (key, title), column in zip(TITLES.items(), st.columns(3, gap="small"), strict=True):
-            column.html(f"<div class='lab-op'>{html.escape(title)}</div>")
-            places[key] = Place(key, column.empty(), column.empty())
-            places[key].show(*state.get(f"unrestricted {key}", (original, "…", "")))
-    return places
+def one_picture(run: Run) -> Iterator[None]:
+    about = (hash(run.original.tobytes()), page.value.kind)
+    row = PictureRow("unrestricted_row", TITLES, run.original, about)
+    with st.container(key="unrestricted_verdict"):
+        verdict = st.empty()
+    show_controls()
+    with st.container(key="unrestricted_curve"):
+        curve, note = st.empty(), st.empty()
+    yield
+    run.label = follow_hand(run.original, row)
+    if run.label is not None:
+        follow_one = follow_together if page.value.kind == "all" else follow_ladder
+        follow_one(run.original, run.label, row, verdict, curve, note)
 
 
 def show_controls() -> None:
@@ -99,7 +105,6 @@ def show_controls() -> None:
             page.control("hue", st.slider, "On the colour wheel, in degrees", -180, 180)
             page.control("cut", st.slider, "Cut off, in %", 0, 60)
     page.control("frameless", st.toggle, "Enlarge what is turned, so that no mirrored corners are seen")
-    page.into_address()
 
 
 def in_words(pose: Pose) -> str:
@@ -129,7 +134,7 @@ def measure(kind: Room, size: float) -> str:
     return f"{size:.3g}°" if kind in ("turn", "colour") else f"{size:.1%}"
 
 
-def follow_hand(original: np.ndarray, places: dict[str, Place]) -> int | None:
+def follow_hand(original: np.ndarray, row: PictureRow) -> int | None:
     """The untouched picture and the one of the sliders; what the network calls the first."""
     chain = page.value.hand.chain
     looks = []
@@ -139,14 +144,19 @@ def follow_hand(original: np.ndarray, places: dict[str, Place]) -> int | None:
             return None
         looks.append(seen[-1])
     first, hand = (int(look.probabilities[0].argmax()) for look in looks)
-    places["x"].show(original, said(first, float(looks[0].probabilities[0, first])), "")
+    row.show("x", original, said(first, float(looks[0].probabilities[0, first])))
     words = in_words(page.value.hand)
-    places["hand"].show(looks[1].pixels[0], said(hand, float(looks[1].probabilities[0, hand])), words)
+    row.show("hand", looks[1].pixels[0], said(hand, float(looks[1].probabilities[0, hand])), words)
     return first
 
 
 def follow_ladder(
-    original: np.ndarray, label: int, place: Place, verdict: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerator
+    original: np.ndarray,
+    label: int,
+    row: PictureRow,
+    verdict: DeltaGenerator,
+    slot: DeltaGenerator,
+    note: DeltaGenerator,
 ) -> None:
     """One kind of change: every size, all its directions."""
     kind = page.value.kind
@@ -158,9 +168,9 @@ def follow_ladder(
         best = min(fooled, key=lambda rung: rung.size, default=None)
         if best is not None and best.best is not None and best.size != shown[0]:
             shown[0] = best.size
-            place.show(best.pixels, said(best.answer, best.certainty), in_words(best.best))
+            row.show("found", best.pixels, said(best.answer, best.certainty), in_words(best.best))
         elif best is None and rungs:
-            place.show(original, "…", f"no change up to {measure(kind, rungs[-1].size)} fools the network")
+            row.show("found", original, "…", f"no change up to {measure(kind, rungs[-1].size)} fools the network")
         points = [(0.0, 1.0)] if not rungs else [(rung.size, min(rung.kept)) for rung in rungs]
         slot.vega_lite_chart(
             ladder_chart(
@@ -202,7 +212,12 @@ def follow_ladder(
 
 
 def follow_together(
-    original: np.ndarray, label: int, place: Place, verdict: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerator
+    original: np.ndarray,
+    label: int,
+    row: PictureRow,
+    verdict: DeltaGenerator,
+    slot: DeltaGenerator,
+    note: DeltaGenerator,
 ) -> None:
     """All changes at once, within the budget."""
     settings = page.value
@@ -214,7 +229,7 @@ def follow_together(
         if newest >= 0 and drawn != [newest]:
             drawn[:] = [newest]
             each = tries[newest]
-            place.show(each.pixels, said(each.answer, each.certainty), in_words(each.pose))
+            row.show("found", each.pixels, said(each.answer, each.certainty), in_words(each.pose))
         points = [(each.queries, each.size if each.first else 1.0) for each in tries]
         slot.vega_lite_chart(
             search_chart(points, QUERIES),
@@ -256,7 +271,7 @@ def follow_together(
 # -------------------------------------------------------------------------------------------------- 2. a landscape
 
 
-def show_landscape() -> tuple[DeltaGenerator, DeltaGenerator]:
+def landscape(run: Run) -> Iterator[None]:
     st.subheader("2 · A landscape without slopes to climb", anchor=False)
     st.markdown(
         "Turned **and** cropped: the colour is how sure the network still is of its first answer, a dot says that its "
@@ -264,7 +279,10 @@ def show_landscape() -> tuple[DeltaGenerator, DeltaGenerator]:
         "tries."
     )
     with st.container(key="unrestricted_land"):
-        return st.empty(), st.empty()
+        slot, note = st.empty(), st.empty()
+    yield
+    if run.label is not None:
+        follow_landscape(run.original, run.label, slot, note)
 
 
 def follow_landscape(original: np.ndarray, label: int, slot: DeltaGenerator, note: DeltaGenerator) -> None:
@@ -294,13 +312,7 @@ def follow_landscape(original: np.ndarray, label: int, slot: DeltaGenerator, not
 # -------------------------------------------------------------------------------------------------- 3. many pictures
 
 
-@st.cache_data(show_spinner=False)
-def samples() -> Pictures:
-    """All sample photographs, as the network sees them."""
-    return Pictures.of(np.stack([np.asarray(fit(sample(name), SIZE, SIZE)) for name in PHOTOS]))
-
-
-def show_table() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+def sixteen_photographs(_: Run) -> Iterator[None]:
     st.subheader("3 · Sixteen photographs", anchor=False)
     st.markdown(
         "Everything within the budget above. With the usual one, a network that has seen many turned and cropped "
@@ -308,38 +320,33 @@ def show_table() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
         "is another matter."
     )
     with st.container(key="unrestricted_table"):
-        return st.empty(), st.empty(), st.empty()
+        slot, note, told = st.empty(), st.empty(), st.empty()
+    yield
+    follow_table(slot, note, told)
 
 
 def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerator) -> None:
-    settings, pictures = page.value, samples()
+    settings, pictures = page.value, Pictures.of(samples(SIZE))
     rooms: list[Room] = ["all", *KINDS]
-    known: dict[Room, list[Trial]] = {}
 
-    def draw() -> None:
+    def draw(known: dict[Room, list[Trial]], room: Room) -> None:
+        note.caption(f"{NAMES[room]}: photograph {known[room][-1].picture + 1} of {pictures.count}")
         rows = [
-            (NAMES[room], effort, fallen(known[room], count))
-            for room in rooms
-            if room in known
+            (NAMES[each], effort, fallen(trials, count))
+            for each, trials in known.items()
             for effort, count in EFFORTS.items()
         ]
         slot.vega_lite_chart(
             trials_chart(rows, pictures.count),
             width="stretch",
-            height=90 + 66 * max(len(known), 1),
+            height=90 + 66 * len(known),
             alt="; ".join(f"{name}, {effort}: {count} of {pictures.count}" for name, effort, count in rows),
         )
 
-    for room in rooms:
-
-        def show(trials: list[Trial], room: Room = room) -> None:
-            known[room] = trials
-            note.caption(f"{NAMES[room]}: photograph {trials[-1].picture + 1} of {pictures.count}")
-            draw()
-
-        work = Trials(pictures, DEFAULT, room, settings.budget, TRIALS, settings.seed)
-        if follow(job_for(f"trials {room}", work), show, note.info, interval=0.4) is None:
-            return
+    works = {room: Trials(pictures, DEFAULT, room, settings.budget, TRIALS, settings.seed) for room in rooms}
+    known = follow_each("trials", works, draw, note.info, interval=0.4)
+    if known is None:
+        return
     note.caption(
         f"Budget: {settings.turn}°, {settings.shift} %, {settings.colour}°, {settings.crop} %. An answer counts as "
         "changed if it is not that of the untouched photograph: “wild boar” for “hog” counts, too. Another seed, "
@@ -354,10 +361,10 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
     )
 
 
-# -------------------------------------------------------------------------------------------------------------- the end
+# --------------------------------------------------------------------------------------------------------- 4. formula
 
 
-def show_formula() -> None:
+def formula(_: Run) -> None:
     st.subheader("4 · The formula that just ran", anchor=False)
     budget = page.value
     st.latex(r"\text{find}\ \ \phi \in \Phi\ \ \text{with}\ \ \operatorname*{argmax} f\big(t_\phi(x)\big) \ne y")
@@ -374,80 +381,4 @@ def show_formula() -> None:
     )
 
 
-def main() -> None:
-    page.start()
-    needs_own(page, Settings.image)
-    st.html(STYLE)
-    opening(
-        page,
-        "No noise at all",
-        "No pixel is painted. The photograph is only held a little differently, as anybody might hold it.",
-    )
-    with st.sidebar:
-        st.header("Photograph", divider="gray")
-        gallery(page)
-        shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
-        st.caption(f"Now: **{shown}**.")
-        own_picture(page, Settings.image)
-        st.header("Chance", divider="gray")
-        page.control("seed", st.number_input, "Seed of the searches", 0, 999, step=1)
-        presenting(page)
-    original = np.asarray(fit(photograph(page.value.image), SIZE, SIZE))
-    shown_of = (hash(original.tobytes()), page.value.kind)
-    if state.get("unrestricted stage") != shown_of:
-        state["unrestricted stage"] = shown_of
-        for key in TITLES:  # the old result must not stand beside another photograph
-            state.pop(f"unrestricted {key}", None)
-    places = show_row(original)
-    with st.container(key="unrestricted_verdict"):
-        verdict = st.empty()
-    show_controls()
-    with st.container(key="unrestricted_curve"):
-        curve, note = st.empty(), st.empty()
-    landscape = show_landscape()
-    table = show_table()
-    show_formula()
-    quiz(page, questions())
-    for_the_lecturer(
-        page,
-        "1. Open the link: the koala, all at once. “What has been painted? Nothing.”\n"
-        "2. Switch to “turn”: up to upside down, and the koala stays a koala. “So it is robust against turning?”\n"
-        "3. Back to “all at once”. The worst of many small changes is not the sum of harmless ones.\n"
-        "4. Let a student hold a photograph by hand: the sliders are a camera.",
-        "- “Wild boar” for “hog” is a change of answer, not a catastrophe. Say so, and look for a worse one.\n"
-        "- The corners of a turned picture are mirrored; the toggle enlarges instead. Both are choices of Δ.\n"
-        "- An astronaut is no ImageNet class: its first answer is a guess, and the first turn overturns it.",
-    )
-    closing(
-        page,
-        (
-            (
-                "Engstrom, Tran, Tsipras, Schmidt & Madry, *Exploring the landscape of spatial robustness*, ICML 2019",
-                "https://arxiv.org/abs/1712.02779",
-            ),
-            (
-                "Brown, Carlini, Zhang, Olsson, Christiano & Goodfellow, *Unrestricted adversarial examples*, 2018",
-                "https://arxiv.org/abs/1809.08352",
-            ),
-            (
-                "Hosseini & Poovendran, *Semantic adversarial examples*, CVPR Workshops 2018",
-                "https://arxiv.org/abs/1804.00499",
-            ),
-            (
-                "Azulay & Weiss, *Why do deep convolutional networks generalize so poorly to small image "
-                "transformations?*, JMLR 2019",
-                "https://arxiv.org/abs/1805.12177",
-            ),
-        ),
-    )
-    # What is computed comes last: everything else is on the page by then.
-    label = follow_hand(original, places)
-    if label is None:
-        return
-    follow_one = follow_together if page.value.kind == "all" else follow_ladder
-    follow_one(original, label, places["found"], verdict, curve, note)
-    follow_landscape(original, label, *landscape)
-    follow_table(*table)
-
-
-main()
+Lesson(page, TEXTS, (one_picture, landscape, sixteen_photographs, formula), prepare, sidebar, STYLE).show()

@@ -1,6 +1,7 @@
-"""The questions of the lesson."""
+"""Everything that the lesson says around its sections."""
 
 from pages.lessons.unrestricted.settings import TRIALS
+from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number
 
 
@@ -53,3 +54,40 @@ def questions() -> list[Choice | Number]:
             2,
         ),
     ]
+
+
+TEXTS = Texts(
+    title="No noise at all",
+    lead=("No pixel is painted. The photograph is only held a little differently, as anybody might hold it."),
+    questions=questions,
+    script=(
+        "1. Open the link: the koala, all at once. “What has been painted? Nothing.”\n"
+        "2. Switch to “turn”: up to upside down, and the koala stays a koala. “So it is robust against turning?”\n"
+        "3. Back to “all at once”. The worst of many small changes is not the sum of harmless ones.\n"
+        "4. Let a student hold a photograph by hand: the sliders are a camera."
+    ),
+    pitfalls=(
+        "- “Wild boar” for “hog” is a change of answer, not a catastrophe. Say so, and look for a worse one.\n"
+        "- The corners of a turned picture are mirrored; the toggle enlarges instead. Both are choices of Δ.\n"
+        "- An astronaut is no ImageNet class: its first answer is a guess, and the first turn overturns it."
+    ),
+    references=(
+        (
+            "Engstrom, Tran, Tsipras, Schmidt & Madry, *Exploring the landscape of spatial robustness*, ICML 2019",
+            "https://arxiv.org/abs/1712.02779",
+        ),
+        (
+            "Brown, Carlini, Zhang, Olsson, Christiano & Goodfellow, *Unrestricted adversarial examples*, 2018",
+            "https://arxiv.org/abs/1809.08352",
+        ),
+        (
+            "Hosseini & Poovendran, *Semantic adversarial examples*, CVPR Workshops 2018",
+            "https://arxiv.org/abs/1804.00499",
+        ),
+        (
+            "Azulay & Weiss, *Why do deep convolutional networks generalize so poorly to small image "
+            "transformations?*, JMLR 2019",
+            "https://arxiv.org/abs/1805.12177",
+        ),
+    ),
+)
