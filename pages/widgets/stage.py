@@ -168,15 +168,19 @@ class PictureRow(_Panels):
             columns = [column for _ in range(0, len(titles), width) for column in st.columns(width)]
             super().__init__(columns, panels)
 
-    def show(self, name: str, pixels: np.ndarray, headline: str, line: str = "", alt: str = "") -> None:
+    def show(self, name: str, pixels: np.ndarray | None, headline: str, line: str = "", alt: str = "") -> None:
         """Draw one picture.
 
         Args:
+            pixels: (H, W, 3) uint8; None for new words below the picture that is there.
             alt: the text alternative; title, headline and line if empty.
         """
-        title = self._panels[self._places[name]].title
-        alt = alt or f"{title}: {headline}. {line}"
-        self._draw(self._places[name], Panel(title, picture_uri(pixels), headline, line, alt))
+        place = self._places[name]
+        panel = replace(self._panels[place], headline=headline, line=line)
+        if pixels is not None:
+            alt = alt or f"{panel.title}: {headline}. {line}"
+            panel = replace(panel, picture=picture_uri(pixels), alt=alt)
+        self._draw(place, panel)
 
 
 class Stage(_Panels):
@@ -269,22 +273,3 @@ def percent(p: float) -> str:
 
 
 NOTHING = np.full((8, 8, 3), 128, np.uint8)
-
-
-class Tiles:
-    """Two rows of four pictures with what stands below each of them, to be redrawn."""
-
-    def __init__(self, key: str) -> None:
-        self.slots: list[tuple[DeltaGenerator, DeltaGenerator]] = []
-        with st.container(key=key):
-            for _ in range(2):
-                self.slots += [(column.empty(), column.empty()) for column in st.columns(4)]
-        for number_, (picture, words) in enumerate(self.slots):
-            picture.image(picture_uri(NOTHING), width="stretch", alt=f"Room for picture {number_ + 1}")
-            caption(words, "…")
-
-    def picture(self, place: int, pixels: np.ndarray, alt: str) -> None:
-        self.slots[place][0].image(picture_uri(pixels), width="stretch", alt=alt)
-
-    def caption(self, place: int, headline: str, *lines: str) -> None:
-        caption(self.slots[place][1], headline, *lines)

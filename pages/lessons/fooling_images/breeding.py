@@ -1,6 +1,6 @@
 """Breeding: pictures that evolve by the network's answers alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -11,8 +11,7 @@ from pages.lessons.fooling_images.settings import ENCODED, MOST_QUERIES, SECOND,
 from pages.lessons.fooling_images.tasks import GALLERY, Bred, Evolution
 from pages.widgets.ask import opinions
 from pages.widgets.live import drop_jobs, follow, job_for
-from pages.widgets.stage import NOTHING, Tiles, percent, picture_uri
-from pages.widgets.stage import caption as write_caption
+from pages.widgets.stage import NOTHING, PictureRow, percent
 
 
 def evolution() -> Evolution:
@@ -20,7 +19,7 @@ def evolution() -> Evolution:
     return Evolution(settings.target, settings.encoding, settings.queries, settings.brood)
 
 
-def show_evolution() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator, DeltaGenerator, Tiles] | None:
+def bred(_: object) -> Iterator[None]:
     st.subheader("4 · Without a gradient: breed them", anchor=False)
     st.markdown(
         "Perhaps it is the gradient that plays this trick? No: who may only *ask* the network finds such pictures, "
@@ -46,22 +45,22 @@ def show_evolution() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator, De
         else:
             label = f"Breed: {named(page.value.target)}"
             st.button(label, on_click=page.set, kwargs={"bred": True}, key="breed", type="primary")
-    page.into_address()
     st.caption(
         "**Patterns**: a CPPN, a small network of sines, bells and folds that is asked for the colour at every place; "
         "its pictures are regular. **Tiles**: every one of 28 × 28 tiles has a colour of its own."
     )
     if not page.value.bred:
-        return None
+        return
     left, right = st.columns([2, 3], gap="medium")
-    with left, st.container(key="stage_bred"):
-        picture, caption = st.empty(), st.empty()
-        picture.image(picture_uri(NOTHING), width="stretch", alt="Room for the champion")
-        write_caption(caption, "…")
+    with left:
+        champion = PictureRow("stage_bred", {"champion": ""}, NOTHING, evolution(), alt="Room for the {name}")
     with right, st.container(key="room_bred"):
         chart, note = st.empty(), st.empty()
     st.markdown("**By-catch: the other classes' surest champions**")
-    return picture, caption, chart, note, Tiles("fooling_images_catch")
+    places = dict.fromkeys("12345678", "")
+    others = PictureRow("fooling_images_catch", places, NOTHING, evolution(), alt="Room for picture {name}", width=4)
+    yield
+    follow_evolution(champion, others, chart, note)
 
 
 def _stop_breeding() -> None:
@@ -69,8 +68,7 @@ def _stop_breeding() -> None:
     drop_jobs("evolution")
 
 
-def follow_evolution(slots: tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator, DeltaGenerator, Tiles]) -> None:
-    picture, caption, chart, note, tiles = slots
+def follow_evolution(champion: PictureRow, others: PictureRow, chart: DeltaGenerator, note: DeltaGenerator) -> None:
     work, target = evolution(), named(page.value.target)
     drawn = shown = -1
 
@@ -78,14 +76,10 @@ def follow_evolution(slots: tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator
         nonlocal drawn, shown
         last = records[-1]
         place = latest(record.picture.size for record in records)
-        if place > drawn:
-            picture.image(
-                picture_uri(records[place].picture),
-                width="stretch",
-                alt=f"The best {target} after {last.queries} pictures: the network gives it {percent(last.wanted)}",
-            )
-            drawn = place
-        write_caption(caption, target, percent(last.wanted))
+        alt = f"The best {target} after {last.queries} pictures: the network gives it {percent(last.wanted)}"
+        pixels = records[place].picture if place > drawn else None
+        champion.show("champion", pixels, target, percent(last.wanted), alt)
+        drawn = place
         chart.vega_lite_chart(
             breed_chart([(record.queries, record.wanted) for record in records], work.queries),
             width="stretch",
@@ -98,24 +92,24 @@ def follow_evolution(slots: tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator
         )
         gallery = latest(len(record.others) for record in records)
         if gallery > shown:
-            show_gallery(tiles, records[gallery])
+            show_gallery(others, records[gallery])
             shown = gallery
 
     records = follow(job_for("evolution", work), draw, note.info, interval=0.3)
     if records is not None:
         with note.container():
-            show_bred(records[-1], work, tiles)
+            show_bred(records[-1], work, others)
 
 
-def show_gallery(tiles: Tiles, record: Bred, seconds: Sequence[str] = ("",) * GALLERY) -> None:
+def show_gallery(others: PictureRow, record: Bred, seconds: Sequence[str] = ("",) * GALLERY) -> None:
     found = zip(record.others, record.certainty, record.pictures, seconds, strict=True)
-    for place, (label, certainty, pixels, second) in enumerate(found):
+    for number, (label, certainty, pixels, second) in enumerate(found, 1):
         name = named(label)
-        tiles.picture(place, pixels, f"The champion of {name}: the network gives it {percent(certainty)}")
-        tiles.caption(place, name, f"Lite0: {percent(certainty)}", *([second] if second else []))
+        alt = f"The champion of {name}: the network gives it {percent(certainty)}"
+        others.show(f"{number}", pixels, name, f"Lite0: {percent(certainty)}" + f"\n{second}" * bool(second), alt)
 
 
-def show_bred(last: Bred, work: Evolution, tiles: Tiles) -> None:
+def show_bred(last: Bred, work: Evolution, others: PictureRow) -> None:
     target = named(work.target)
     second = opinions("bred second", last.pictures.tobytes(), SECOND)
     own = opinions("bred own", last.picture.tobytes(), SECOND)
@@ -127,7 +121,7 @@ def show_bred(last: Bred, work: Evolution, tiles: Tiles) -> None:
         f"Lite1: {'✓ ' if label == wanted else ''}{named(label)} {percent(float(row[label]))}"
         for label, wanted, row in zip(seen, last.others, said, strict=True)
     ]
-    show_gallery(tiles, last, lines)
+    show_gallery(others, last, lines)
     agree = sum(label == wanted for label, wanted in zip(seen, last.others, strict=True))
     icon = ":material/genetics:"
     if last.wanted >= SURE:

@@ -1,20 +1,19 @@
 """Lesson: fooling images. Pictures that show nothing, and of which a network is as sure as of anything."""
 
 import random
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from adv_core.images import fit, to_png
-from pages.lessons.fooling_images.breeding import follow_evolution, show_evolution
+from adv_core.images import to_png
+from pages.lessons.fooling_images.breeding import bred
 from pages.lessons.fooling_images.charts import accept_chart, climb_chart
 from pages.lessons.fooling_images.settings import (
     EIGHT,
     FIRST,
-    MOST_QUERIES,
     MOST_STEPS,
     SECOND,
     SHORT,
@@ -27,15 +26,13 @@ from pages.lessons.fooling_images.settings import (
     named,
     page,
 )
-from pages.lessons.fooling_images.tasks import CHILDREN, STARTS, Climb, Wall, some_classes, start_picture
-from pages.lessons.fooling_images.texts import questions
+from pages.lessons.fooling_images.tasks import STARTS, Climb, Wall, some_classes, start_picture
+from pages.lessons.fooling_images.texts import TEXTS
 from pages.widgets.ask import opinions
-from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
+from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import PHOTOS, sample
-from pages.widgets.quiz import quiz
-from pages.widgets.stage import Tiles, percent, picture_uri
-from pages.widgets.stage import caption as write_caption
+from pages.widgets.photograph import PHOTOS, samples
+from pages.widgets.stage import NOTHING, PictureRow, percent
 
 STYLE = """<style>
 .st-key-fooling_images_wall [data-testid=stHorizontalBlock],
@@ -58,10 +55,11 @@ STYLE = """<style>
 </style>"""
 
 
-@cache
-def photographs() -> bytes:
-    """The sixteen samples as the network sees them, row by row; made once."""
-    return b"".join(np.asarray(fit(sample(name), SIZE, SIZE)).tobytes() for name in PHOTOS)
+@dataclass
+class Run:
+    """The eight pictures of section 2, as soon as they are there."""
+
+    fooling: np.ndarray | None = None
 
 
 # ------------------------------------------------------------------------------------------------ 1. climb from nothing
@@ -72,7 +70,7 @@ def climb() -> Climb:
     return Climb((settings.target,), settings.start, settings.seed, settings.steps, settings.alpha)
 
 
-def show_climb() -> tuple[DeltaGenerator, ...]:
+def climb_from_nothing(_: Run) -> Iterator[None]:
     st.subheader("1 · Climb from nothing", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page.control("target", st.selectbox, "What it shall see", range(1000), format_func=named, width=280)
@@ -86,52 +84,42 @@ def show_climb() -> tuple[DeltaGenerator, ...]:
         if page.value.start in ("noise", "colour"):
             other = {"seed": (page.value.seed + 1) % 10000}
             st.button(f"Other {page.value.start}", on_click=page.set, kwargs=other, key="other_start")
-    page.into_address()
-    start = start_picture(page.value.start, SIZE, page.value.seed)
-    what = START_NAMES[page.value.start]
     left, right = st.columns([3, 2], gap="medium")
-    with left, st.container(key="stage_climb"):
-        first, second = st.columns(2)
-        first.html("<div class='lab-op'>the start</div>")
-        first.image(picture_uri(start), width="stretch", alt=f"The start: {what}")
-        before = first.empty()
-        second.html("<div class='lab-op'>what it climbs to</div>")
-        now, after = second.empty(), second.empty()
-        now.image(picture_uri(start), width="stretch", alt=f"The start: {what}")
-        for slot in (before, after):
-            write_caption(slot, "…", "the network is looking")
+    with left:
+        row = PictureRow(
+            "stage_climb",
+            {"start": "the start", "now": "what it climbs to"},
+            start_picture(page.value.start, SIZE, page.value.seed),
+            about=climb(),
+            line="the network is looking",
+            alt=f"The start: {START_NAMES[page.value.start]}",
+        )
     with right, st.container(key="fooling_images_course"):
         chart = st.empty()
         chart.vega_lite_chart(climb_chart([], page.value.steps, SURE), width="stretch", height=270, alt="No step yet")
     with st.container(key="fooling_images_verdict"):
         verdict = st.empty()
-    return before, now, after, chart, verdict
+    show_formula()
+    yield
+    follow_climb(row, chart, verdict)
 
 
 def _any_class() -> None:
     page.set(target=random.randrange(1000))
 
 
-def follow_climb(slots: tuple[DeltaGenerator, ...]) -> None:
-    before, now, after, chart, verdict = slots
-    target, work, drawn = named(page.value.target), climb(), -1
+def follow_climb(row: PictureRow, chart: DeltaGenerator, verdict: DeltaGenerator) -> None:
+    target, work = named(page.value.target), climb()
 
     def draw(records: list[Wall]) -> None:
-        nonlocal drawn
         first, last = records[0], records[-1]
-        if drawn < 0:
-            write_caption(before, named(int(first.seen[0, 0])), percent(float(first.sure[0, 0])))
+        row.show("start", None, named(int(first.seen[0, 0])), percent(float(first.sure[0, 0])))
         seen, sure, wanted = int(last.seen[0, 0]), float(last.sure[0, 0]), float(last.wanted[0, 0])
-        place = latest(record.pixels.size for record in records)
-        if place > drawn:
-            now.image(
-                picture_uri(records[place].pixels[0]),
-                width="stretch",
-                alt=f"The picture after {records[place].index} steps; the network sees {named(seen)}",
-            )
-            drawn = place
         aim = "" if seen == page.value.target else f"{target}: {percent(wanted)}"
-        write_caption(after, named(seen), percent(sure), aim or f"step {last.index}")
+        line = f"{percent(sure)}\n{aim or f'step {last.index}'}"
+        place = latest(record.pixels.size for record in records)
+        alt = f"The picture after {records[place].index} steps; the network sees {named(seen)}"
+        row.show("now", records[place].pixels[0] if place >= 0 else None, named(seen), line, alt)
         chart.vega_lite_chart(
             climb_chart([(record.index, float(record.wanted[0, 0])) for record in records], work.steps, SURE),
             width="stretch",
@@ -196,7 +184,7 @@ def wall() -> Climb:
     return Climb(some_classes(EIGHT, settings.eight), settings.start, settings.seed, WALL_STEPS, 1, names)
 
 
-def show_wall() -> tuple[Tiles, DeltaGenerator]:
+def eight_at_once(run: Run) -> Iterator[None]:
     st.subheader("2 · Eight at once, and a second opinion", anchor=False)
     st.markdown(
         f"The same start, {EIGHT} classes drawn at random. And then the question that a person would ask first: does "
@@ -212,13 +200,15 @@ def show_wall() -> tuple[Tiles, DeltaGenerator]:
             "Climb Lite0 and Lite1 together",
             help="The sum of the logarithms of both probabilities. Lite2 takes no part, and is asked afterwards.",
         )
-    page.into_address()
-    tiles = Tiles("fooling_images_wall")
+    places = dict.fromkeys("12345678", "")
+    row = PictureRow("fooling_images_wall", places, NOTHING, wall(), alt="Room for picture {name}", width=4)
     with st.container(key="fooling_images_agree"):
-        return tiles, st.empty()
+        note = st.empty()
+    yield
+    run.fooling = follow_wall(row, note)
 
 
-def follow_wall(tiles: Tiles, note: DeltaGenerator) -> np.ndarray | None:
+def follow_wall(row: PictureRow, note: DeltaGenerator) -> np.ndarray | None:
     """Draws the wall; (8, S, S, 3) uint8, or None where it did not come to its end."""
     work, drawn = wall(), -1
 
@@ -226,12 +216,11 @@ def follow_wall(tiles: Tiles, note: DeltaGenerator) -> np.ndarray | None:
         nonlocal drawn
         last = records[-1]
         place = latest(record.pixels.size for record in records)
-        for row, target in enumerate(work.targets):
-            if place > drawn:
-                seen = named(int(last.seen[0, row]))
-                alt = f"{START_NAMES[work.start]}, climbed towards {named(target)}; the network sees {seen}"
-                tiles.picture(row, records[place].pixels[row], alt)
-            tiles.caption(row, named(target), *_own(last, row, work))
+        for number, target in enumerate(work.targets):
+            alt = f"{START_NAMES[work.start]}, climbed towards {named(target)}; the network sees "
+            alt += named(int(last.seen[0, number]))
+            pixels = records[place].pixels[number] if place > drawn else None
+            row.show(f"{number + 1}", pixels, named(target), "\n".join(_own(last, number, work)), alt)
         drawn = place
         note.caption(f"Step {last.index} of {work.steps}." if last.index < work.steps else "Now the others look.")
 
@@ -239,21 +228,21 @@ def follow_wall(tiles: Tiles, note: DeltaGenerator) -> np.ndarray | None:
     if records is None:
         return None
     last = records[-1]
-    show_opinions(tiles, note, last, work)
+    show_opinions(row, note, last, work)
     return last.pixels
 
 
-def _own(last: Wall, row: int, work: Climb) -> list[str]:
+def _own(last: Wall, number: int, work: Climb) -> list[str]:
     return [
-        f"{SHORT[name]}: {percent(float(wanted[row]))}"
+        f"{SHORT[name]}: {percent(float(wanted[number]))}"
         for name, wanted in zip(work.classifiers, last.wanted, strict=True)
     ]
 
 
-def show_opinions(tiles: Tiles, note: DeltaGenerator, last: Wall, work: Climb) -> None:
+def show_opinions(row: PictureRow, note: DeltaGenerator, last: Wall, work: Climb) -> None:
     """The networks that took no part, asked about the finished pictures: in every caption, and in a sentence."""
     pixels, targets = last.pixels.tobytes(), np.array(work.targets)
-    lines = [_own(last, row, work) for row in range(len(targets))]
+    lines = [_own(last, number, work) for number in range(len(targets))]
     agree: dict[str, int] = {}
     for name in (SECOND, THIRD):
         if name in work.classifiers:
@@ -263,12 +252,12 @@ def show_opinions(tiles: Tiles, note: DeltaGenerator, last: Wall, work: Climb) -
             return
         said = opinion.probabilities
         agree[name] = int((said.argmax(1) == targets).sum())
-        for row, target in enumerate(targets):
-            seen = int(said[row].argmax())
+        for number, target in enumerate(targets):
+            seen = int(said[number].argmax())
             tick = "✓ " if seen == target else ""
-            lines[row].append(f"{SHORT[name]}: {tick}{named(seen)} {percent(float(said[row, seen]))}")
-    for row, target in enumerate(targets):
-        tiles.caption(row, named(int(target)), *lines[row])
+            lines[number].append(f"{SHORT[name]}: {tick}{named(seen)} {percent(float(said[number, seen]))}")
+    for number, target in enumerate(targets):
+        row.show(f"{number + 1}", None, named(int(target)), "\n".join(lines[number]))
     reached = int((last.wanted.min(0) >= SURE).sum())
     who = "Lite0 and Lite1 are both" if page.value.both else "Lite0 is"
     others = " and ".join(f"**{count}** ({SHORT[name]})" for name, count in agree.items())
@@ -292,7 +281,7 @@ def _sees(agree: dict[str, int]) -> str:
 # -------------------------------------------------------------------------------------------- 3. will a threshold help?
 
 
-def show_accept() -> tuple[DeltaGenerator, DeltaGenerator]:
+def accept_when_sure(run: Run) -> Iterator[None]:
     st.subheader("3 · “Then believe it only when it is sure”", anchor=False)
     st.markdown(
         f"A tempting defence: refuse every answer below some confidence. Here are the {len(PHOTOS)} sample photographs "
@@ -300,18 +289,18 @@ def show_accept() -> tuple[DeltaGenerator, DeltaGenerator]:
         "the rest out."
     )
     page.control("accept", st.slider, "Accept from … % on", 0, 100)
-    page.into_address()
     with st.container(key="fooling_images_strokes"):
         chart, note = st.empty(), st.empty()
         empty = accept_chart([], [], page.value.accept / 100)
         chart.vega_lite_chart(empty, width="stretch", height=190, alt="No picture yet")
         note.caption("As soon as the eight are there.")
-    return chart, note
+    yield
+    if run.fooling is not None:
+        follow_accept(run.fooling, chart, note)
 
 
-def follow_accept(slots: tuple[DeltaGenerator, DeltaGenerator], fooling: np.ndarray) -> None:
-    chart, note = slots
-    real, false = opinions("photographs", photographs(), FIRST), opinions("fooling", fooling.tobytes(), FIRST)
+def follow_accept(fooling: np.ndarray, chart: DeltaGenerator, note: DeltaGenerator) -> None:
+    real, false = opinions("photographs", samples(SIZE).tobytes(), FIRST), opinions("fooling", fooling.tobytes(), FIRST)
     if real is None or false is None:
         return
     threshold = page.value.accept / 100
@@ -339,10 +328,10 @@ def follow_accept(slots: tuple[DeltaGenerator, DeltaGenerator], fooling: np.ndar
         )
 
 
-# -------------------------------------------------------------------------------------------------------------- the end
+# -------------------------------------------------------------------------------------------------------------- 5. why
 
 
-def show_why() -> None:
+def why(_: Run) -> None:
     st.subheader("5 · Why does it not say “I don't know”?", anchor=False)
     st.markdown(
         "- **It has no such word.** A softmax shares out 100 % among the classes it has learnt. Noise has to be "
@@ -354,69 +343,5 @@ def show_why() -> None:
     )
 
 
-def main() -> None:
-    page.start()
-    opening(
-        page,
-        "Fooling images",
-        "You will see noise. The network will see whatever you like, and be sure of it.",
-    )
-    st.html(STYLE)
-    with st.sidebar:
-        presenting(page)
-    page.into_address()
-    climbing = show_climb()
-    show_formula()
-    eight = show_wall()
-    accepting = show_accept()
-    breeding = show_evolution()
-    show_why()
-    quiz(page, questions())
-    for_the_lecturer(
-        page,
-        "1. Before you open the link: “What will a network say of noise?” Let them guess a class and a confidence.\n"
-        "2. Let somebody name any class. Choose it; it takes a few seconds. Then begin with *grey*.\n"
-        "3. Section 2: read out what Lite1 sees in the same pictures. “So let us ask two!” Then climb both.\n"
-        "4. Section 3: let them choose the threshold. There is none.\n"
-        f"5. *Breed* while you talk about section 5; {MOST_QUERIES} pictures take about half a minute.",
-        "- “It must have learnt that noise is a bus.” It has never seen any; nor the word “nothing”.\n"
-        "- “There is a bus hidden in it.” Then the other networks would find it.\n"
-        f"- The evolution often ends far below 99 %. The paper's ran for thousands of generations; {MOST_QUERIES} "
-        f"questions are {MOST_QUERIES // CHILDREN} generations of {CHILDREN}.",
-    )
-    closing(
-        page,
-        (
-            (
-                "Nguyen, Yosinski & Clune, *Deep neural networks are easily fooled*, CVPR 2015",
-                "https://arxiv.org/abs/1412.1897",
-            ),
-            (
-                "Mouret & Clune, *Illuminating search spaces by mapping elites*, 2015",
-                "https://arxiv.org/abs/1504.04909",
-            ),
-            (
-                "Stanley, *Compositional pattern producing networks*, 2007",
-                "https://doi.org/10.1007/s10710-007-9028-8",
-            ),
-            (
-                "Hein, Andriushchenko & Bitterwolf, *Why ReLU networks yield high-confidence predictions far away from "
-                "the training data*, CVPR 2019",
-                "https://arxiv.org/abs/1812.05720",
-            ),
-            (
-                "Kolter & Madry, *Adversarial robustness: theory and practice*",
-                "https://adversarial-ml-tutorial.org",
-            ),
-        ),
-    )
-    # What is computed comes last: everything else is on the page by then, and the first result comes first.
-    follow_climb(climbing)
-    if breeding is not None:
-        follow_evolution(breeding)
-    fooling = follow_wall(*eight)
-    if fooling is not None:
-        follow_accept(accepting, fooling)
-
-
-main()
+SECTIONS = (climb_from_nothing, eight_at_once, accept_when_sure, bred, why)
+Lesson(page, TEXTS, SECTIONS, prepare=Run, style=STYLE).show()

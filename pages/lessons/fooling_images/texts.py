@@ -1,5 +1,8 @@
-"""The questions of the lesson."""
+"""Everything that the lesson says around its sections."""
 
+from pages.lessons.fooling_images.settings import MOST_QUERIES
+from pages.lessons.fooling_images.tasks import CHILDREN
+from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number
 
 
@@ -68,3 +71,46 @@ def questions() -> list[Choice | Number]:
             0,
         ),
     ]
+
+
+TEXTS = Texts(
+    title="Fooling images",
+    lead=("You will see noise. The network will see whatever you like, and be sure of it."),
+    questions=questions,
+    script=(
+        "1. Before you open the link: “What will a network say of noise?” Let them guess a class and a confidence.\n"
+        "2. Let somebody name any class. Choose it; it takes a few seconds. Then begin with *grey*.\n"
+        "3. Section 2: read out what Lite1 sees in the same pictures. “So let us ask two!” Then climb both.\n"
+        "4. Section 3: let them choose the threshold. There is none.\n"
+        f"5. *Breed* while you talk about section 5; {MOST_QUERIES} pictures take about half a minute."
+    ),
+    pitfalls=(
+        "- “It must have learnt that noise is a bus.” It has never seen any; nor the word “nothing”.\n"
+        "- “There is a bus hidden in it.” Then the other networks would find it.\n"
+        f"- The evolution often ends far below 99 %. The paper's ran for thousands of generations; {MOST_QUERIES} "
+        f"questions are {MOST_QUERIES // CHILDREN} generations of {CHILDREN}."
+    ),
+    references=(
+        (
+            "Nguyen, Yosinski & Clune, *Deep neural networks are easily fooled*, CVPR 2015",
+            "https://arxiv.org/abs/1412.1897",
+        ),
+        (
+            "Mouret & Clune, *Illuminating search spaces by mapping elites*, 2015",
+            "https://arxiv.org/abs/1504.04909",
+        ),
+        (
+            "Stanley, *Compositional pattern producing networks*, 2007",
+            "https://doi.org/10.1007/s10710-007-9028-8",
+        ),
+        (
+            "Hein, Andriushchenko & Bitterwolf, *Why ReLU networks yield high-confidence predictions far away from "
+            "the training data*, CVPR 2019",
+            "https://arxiv.org/abs/1812.05720",
+        ),
+        (
+            "Kolter & Madry, *Adversarial robustness: theory and practice*",
+            "https://adversarial-ml-tutorial.org",
+        ),
+    ),
+)

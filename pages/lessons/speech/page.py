@@ -1,5 +1,6 @@
 """Lesson: fool a speech recogniser. A clip is written down as any chosen words, and the ear hears no difference."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,10 +26,9 @@ from pages.lessons.speech.tasks import (
     refused,
     rushing,
 )
-from pages.lessons.speech.texts import questions
-from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
+from pages.lessons.speech.texts import TEXTS
+from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, job_for
-from pages.widgets.quiz import quiz
 from pages.widgets.stage import percent, picture_uri
 
 STYLE = """<style>
@@ -71,7 +71,10 @@ def take(key: str) -> None:
     page.set(clip=OWN)
 
 
-def show_choices() -> None:
+def sidebar() -> None:
+    if page.value.clip == OWN and "audio own" not in state:
+        page.set(clip=Settings.clip)
+        page.tell("A recording cannot travel in a link: here is a sample clip instead.")
     st.header("Clip", divider="gray")
     known = [*CLIPS, *([OWN] if "audio own" in state else [])]
     names = {**CLIPS, OWN: "your own recording"}
@@ -94,6 +97,21 @@ def show_choices() -> None:
     st.header("Attack", divider="gray")
     page.control("steps", st.slider, "Steps", 1, MAX_STEPS)
     page.control("seed", st.number_input, "Seed of the noise", 0, 999, step=1)
+
+
+@dataclass
+class Run:
+    """The clip, and as soon as they are known: what the network hears in it, and the quietest clip that the attack has
+    found, with what the network hears in that one."""
+
+    clip: Clip
+    heard: Heard | None = None
+    found: Clip | None = None
+    letters: DeltaGenerator | None = None  # section 2's chart, which shows the clip itself while section 1 attacks
+
+
+def prepare() -> Run:
+    return Run(state["audio own"] if page.value.clip == OWN else sample_clip(page.value.clip))
 
 
 # ------------------------------------------------------------------------------------------------------ 1. three sounds
@@ -121,21 +139,34 @@ class Place:
         self.caption.caption(caption)
 
 
-def show_row() -> dict[str, Place]:
+def three_sounds(run: Run) -> Iterator[None]:
+    page.control("text", st.text_input, "What the network shall hear", max_chars=200)
+    with st.container(horizontal=True, gap="small"):
+        for idea in IDEAS:
+            st.button(idea, key=f"speech_idea_{idea}", on_click=page.set, kwargs={"text": idea}, type="tertiary")
+    with st.container(key="speech_heard"):
+        before, line, verdict = st.empty(), st.empty(), st.empty()
     places = {}
     with st.container(key="speech_row"):
         for (key, title), column in zip(TITLES.items(), st.columns(3, gap="medium"), strict=True):
             column.markdown(f"**{title}**")
             places[key] = Place(key, column.empty(), column.empty(), column.empty(), column.empty())
-    return places
-
-
-def show_target() -> None:
-    page.control("text", st.text_input, "What the network shall hear", max_chars=200)
-    with st.container(horizontal=True, gap="small"):
-        for idea in IDEAS:
-            st.button(idea, key=f"speech_idea_{idea}", on_click=page.set, kwargs={"text": idea}, type="tertiary")
-    page.into_address()
+            places[key].show(run.clip if key != "delta" else Clip.of(run.clip.samples * 0), "…" if key != "x" else "")
+    yield
+    listened = follow(job_for("audio listen", Listen(run.clip)))
+    if listened is None:
+        return
+    run.heard = listened[-1]
+    before.markdown(said_line("The clip itself is written down as", run.heard.text))
+    places["x"].show(run.clip, f"{len(run.clip.samples) / RATE:.1f} s")
+    show_letters(run, None)
+    why = refused(run.clip, page.value.target)
+    if page.value.target == run.heard.text and not why:
+        why = "This is what the clip is written down as without any change. Choose other words."
+    if why:
+        verdict.error(why, icon=":material/edit:")
+    else:
+        run.found = follow_attack(run.clip, run.heard, places, line, verdict)
 
 
 def said_line(title: str, text: str, note: str = "") -> str:
@@ -160,10 +191,10 @@ def quietest(tries: list[SpeechStep]) -> SpeechStep | None:
 
 
 def follow_attack(
-    clip: Clip, heard: Heard, places: dict[str, Place], slots: tuple[DeltaGenerator, DeltaGenerator]
+    clip: Clip, heard: Heard, places: dict[str, Place], line: DeltaGenerator, verdict: DeltaGenerator
 ) -> Clip | None:
     """Run it, live; the quietest clip that it found."""
-    settings, (line, verdict) = page.value, slots
+    settings = page.value
     shown: list[Clip] = []
 
     def show(found: Clip, level: int) -> None:
@@ -207,26 +238,55 @@ def follow_attack(
     return best.found
 
 
-# --------------------------------------------------------------------------------------------- 2. letters, 3. noise
+# ----------------------------------------------------------------------------------------------------------- 2. letters
 
 
-def show_letters(clip: Clip, heard: Heard, changed: Heard | None, slot: DeltaGenerator) -> None:
-    lines = [("original", heard.moments), ("changed", changed.moments if changed else ())]
+def letters(run: Run) -> Iterator[None]:
+    st.subheader("2 · Which letter, and when", anchor=False)
+    st.markdown(
+        "Every 20 ms the network votes for a letter or for none. Here are its letters at their moments; ␣ is a space."
+    )
+    # On a phone, or for a long clip, the letters would stand upon each other: the chart is wider then, and scrolls.
+    wide = max(38, round(13 * len(run.clip.samples) / RATE))
+    st.html(f"<style>.st-key-speech_letters [data-testid=stVegaLiteChart] {{min-width: {wide}rem}}</style>")
+    with st.container(key="speech_letters"):
+        run.letters = st.empty()
+    yield
+    if run.found is not None:
+        listened = follow(job_for("audio letters", Listen(run.found)))
+        if listened is not None:
+            show_letters(run, listened[-1])
+
+
+def show_letters(run: Run, changed: Heard | None) -> None:
+    assert run.heard is not None and run.letters is not None
+    text, lines = run.heard.text, [("original", run.heard.moments), ("changed", changed.moments if changed else ())]
     told = f"Changed: {changed.text or NOTHING}." if changed else "Nothing has been changed yet."
-    slot.vega_lite_chart(
-        alignment_chart(lines, len(clip.samples) / RATE),
+    run.letters.vega_lite_chart(
+        alignment_chart(lines, len(run.clip.samples) / RATE),
         width="stretch",
         height=150,
-        alt=f"Which letter is heard when. Original: {heard.text or NOTHING}. {told}",
+        alt=f"Which letter is heard when. Original: {text or NOTHING}. {told}",
     )
 
 
-def follow_letters(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator) -> Heard | None:
-    listened = follow(job_for("audio letters", Listen(found)))
-    if listened is None:
-        return None
-    show_letters(clip, heard, listened[-1], slot)
-    return listened[-1]
+# ------------------------------------------------------------------------------------------------------------- 3. noise
+
+
+def noise(run: Run) -> Iterator[None]:
+    st.subheader("3 · A little noise", anchor=False)
+    st.markdown(
+        "Add white noise, quieter than the clip by so many decibels, ten times each: who is still understood? Then let "
+        "the attack hear noise as well, a few new draws in every step (expectation over transformation)."
+    )
+    page.control("views", st.slider, "Noisy views in each step of the attack", 0, MAX_VIEWS)
+    with st.container(key="speech_noise"):
+        slot, told = st.empty(), st.empty()
+    told.caption("The chart comes as soon as the attack above has finished.")
+    yield
+    told.empty()
+    if run.heard is not None and run.found is not None:
+        follow_noise(run.clip, run.heard, run.found, slot, told)
 
 
 def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, told: DeltaGenerator) -> None:
@@ -262,99 +322,10 @@ def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, to
     )
 
 
-def main() -> None:
-    page.start()
-    if page.value.clip == OWN and "audio own" not in state:
-        page.set(clip=Settings.clip)
-        page.tell("A recording cannot travel in a link: here is a sample clip instead.")
-    st.html(STYLE)
-    opening(
-        page,
-        "Fool a speech recogniser",
-        "One sentence for you, another one for the machine. Play all three with headphones.",
-    )
-    with st.sidebar:
-        show_choices()
-        presenting(page)
-    clip = state["audio own"] if page.value.clip == OWN else sample_clip(page.value.clip)
-    show_target()
-    with st.container(key="speech_heard"):
-        before, line, verdict = st.empty(), st.empty(), st.empty()
-    places = show_row()
-    for place in places.values():
-        place.show(clip if place.key != "delta" else Clip.of(clip.samples * 0), "…" if place.key != "x" else "")
-    st.subheader("2 · Which letter, and when", anchor=False)
-    st.markdown(
-        "Every 20 ms the network votes for a letter or for none. Here are its letters at their moments; ␣ is a space."
-    )
-    # On a phone, or for a long clip, the letters would stand upon each other: the chart is wider then, and scrolls.
-    wide = max(38, round(13 * len(clip.samples) / RATE))
-    st.html(f"<style>.st-key-speech_letters [data-testid=stVegaLiteChart] {{min-width: {wide}rem}}</style>")
-    with st.container(key="speech_letters"):
-        letters = st.empty()
-    st.subheader("3 · A little noise", anchor=False)
-    st.markdown(
-        "Add white noise, quieter than the clip by so many decibels, ten times each: who is still understood? Then let "
-        "the attack hear noise as well, a few new draws in every step (expectation over transformation)."
-    )
-    page.control("views", st.slider, "Noisy views in each step of the attack", 0, MAX_VIEWS)
-    page.into_address()
-    with st.container(key="speech_noise"):
-        noise, told = st.empty(), st.empty()
-    show_formula()
-    show_network()
-    quiz(page, questions())
-    for_the_lecturer(
-        page,
-        "1. Play the original, ask the room what it says. Play the third one: the same. Then point to the transcript.\n"
-        "2. Play the change alone, as loud as it has to be made to be heard at all.\n"
-        f"3. [The waterfall]({page.link(clip='rushing', present=True, done='')}): no word in it, and yet a command.\n"
-        "4. The noise: the hidden words break first. Set four noisy views, and look again.",
-        "- Laptop loudspeakers hide the change even better than ears do; headphones are fairer.\n"
-        "- “Then play it through the room to my phone!” The phone has another network, and a room is more than noise.\n"
-        "- Our network knows 210 words and synthetic voices. A stranger's recording may be written down as nonsense; "
-        "the attack does not mind.",
-    )
-    closing(
-        page,
-        (
-            (
-                "Carlini & Wagner, *Audio adversarial examples: targeted attacks on speech-to-text*, 2018",
-                "https://arxiv.org/abs/1801.01944",
-            ),
-            (
-                "Graves, Fernández, Gomez & Schmidhuber, *Connectionist temporal classification*, ICML 2006",
-                "https://dl.acm.org/doi/10.1145/1143844.1143891",
-            ),
-            ("Kriman et al., *QuartzNet*, ICASSP 2020", "https://arxiv.org/abs/1910.10261"),
-            (
-                "Qin et al., *Imperceptible, robust and targeted adversarial examples for speech*, ICML 2019",
-                "https://arxiv.org/abs/1903.10346",
-            ),
-        ),
-    )
-    # What is computed comes last: everything else is on the page by then.
-    listened = follow(job_for("audio listen", Listen(clip)))
-    if listened is None:
-        return
-    heard = listened[-1]
-    before.markdown(said_line("The clip itself is written down as", heard.text))
-    places["x"].show(clip, f"{len(clip.samples) / RATE:.1f} s")
-    show_letters(clip, heard, None, letters)
-    why = refused(clip, page.value.target)
-    if page.value.target == heard.text and not why:
-        why = "This is what the clip is written down as without any change. Choose other words."
-    if why:
-        verdict.error(why, icon=":material/edit:")
-        return
-    told.caption("The chart comes as soon as the attack above has finished.")
-    found = follow_attack(clip, heard, places, (line, verdict))
-    told.empty()
-    if found is not None and follow_letters(clip, heard, found, letters) is not None:
-        follow_noise(clip, heard, found, noise, told)
+# ----------------------------------------------------------------------------------------------------------- 4. formula
 
 
-def show_formula() -> None:
+def formula(_: Run) -> None:
     st.subheader("4 · The formula that just ran", anchor=False)
     inside = r"\mathbb{E}_n\, " if page.value.views else ""
     noise = " + n" if page.value.views else ""
@@ -374,7 +345,7 @@ def number_of(count: int) -> str:
     return f"{count:,}".replace(",", "\u202f")
 
 
-def show_network() -> None:
+def the_network(_: Run) -> None:
     figures = recogniser().figures
     # A later cycle may hear the first phrases of a part again.
     parts = {part for cycle in figures["cycles"] for part in cycle["clips"]}
@@ -399,4 +370,4 @@ def show_network() -> None:
             )
 
 
-main()
+Lesson(page, TEXTS, (three_sounds, letters, noise, formula, the_network), prepare, sidebar, STYLE).show()

@@ -1,6 +1,7 @@
-"""The questions of the lesson."""
+"""Everything that the lesson says around its sections."""
 
 from pages.lessons.speech.settings import page
+from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number
 
 
@@ -54,3 +55,37 @@ def questions() -> list[Choice | Number]:
             1,
         ),
     ]
+
+
+TEXTS = Texts(
+    title="Fool a speech recogniser",
+    lead=("One sentence for you, another one for the machine. Play all three with headphones."),
+    questions=questions,
+    script=lambda: (
+        "1. Play the original, ask the room what it says. Play the third one: the same. Then point to the transcript.\n"
+        "2. Play the change alone, as loud as it has to be made to be heard at all.\n"
+        f"3. [The waterfall]({page.link(clip='rushing', present=True, done='')}): no word in it, and yet a command.\n"
+        "4. The noise: the hidden words break first. Set four noisy views, and look again."
+    ),
+    pitfalls=(
+        "- Laptop loudspeakers hide the change even better than ears do; headphones are fairer.\n"
+        "- “Then play it through the room to my phone!” The phone has another network, and a room is more than noise.\n"
+        "- Our network knows 210 words and synthetic voices. A stranger's recording may be written down as nonsense; "
+        "the attack does not mind."
+    ),
+    references=(
+        (
+            "Carlini & Wagner, *Audio adversarial examples: targeted attacks on speech-to-text*, 2018",
+            "https://arxiv.org/abs/1801.01944",
+        ),
+        (
+            "Graves, Fernández, Gomez & Schmidhuber, *Connectionist temporal classification*, ICML 2006",
+            "https://dl.acm.org/doi/10.1145/1143844.1143891",
+        ),
+        ("Kriman et al., *QuartzNet*, ICASSP 2020", "https://arxiv.org/abs/1910.10261"),
+        (
+            "Qin et al., *Imperceptible, robust and targeted adversarial examples for speech*, ICML 2019",
+            "https://arxiv.org/abs/1903.10346",
+        ),
+    ),
+)
