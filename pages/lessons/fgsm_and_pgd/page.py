@@ -1,6 +1,6 @@
 """Lesson: which way is up? FGSM, PGD and the projection, in a plane where every step can be seen."""
 
-from dataclasses import replace
+from collections.abc import Iterator
 
 import numpy as np
 import streamlit as st
@@ -12,7 +12,6 @@ from pages.lessons.fgsm_and_pgd.charts import (
     INK,
     ONE_STEP,
     STEP,
-    arrow,
     confidence_chart,
     dots,
     line,
@@ -22,18 +21,17 @@ from pages.lessons.fgsm_and_pgd.charts import (
     short,
     surface_chart,
 )
+from pages.lessons.fgsm_and_pgd.limit import to_infinity
 from pages.lessons.fgsm_and_pgd.plane import plane
 from pages.lessons.fgsm_and_pgd.player import player
 from pages.lessons.fgsm_and_pgd.scene import (
+    Run,
     Scene,
-    attacked,
     data,
-    factor,
     factor_text,
     hill,
     pair,
     step_symbol,
-    tallied,
     two_pixels,
 )
 from pages.lessons.fgsm_and_pgd.settings import (
@@ -42,29 +40,23 @@ from pages.lessons.fgsm_and_pgd.settings import (
     MODELS,
     PRESETS,
     PROJECTED,
-    UNENDING,
     VIEWS,
-    Settings,
     page,
 )
-from pages.lessons.fgsm_and_pgd.texts import questions
+from pages.lessons.fgsm_and_pgd.texts import TEXTS
 from pages.lessons.fgsm_and_pgd.world import (
     SQUARE,
-    UNLIMITED,
     Path,
-    ball,
     enough,
-    first_steps,
     landscape,
     turn,
     window_around,
 )
 from pages.widgets.charts import PALETTE
-from pages.widgets.lesson import chart, closing, for_the_lecturer, opening, pictures, presenting, table
-from pages.widgets.quiz import guess, quiz
+from pages.widgets.lesson import Lesson, chart, pictures, table
 from pages.widgets.stage import percent
 
-# ----------------------------------------------------------------------------------------------------------- the story
+# ---------------------------------------------------------------------------------------------------------- 1. the hill
 
 
 def put(x1: float, x2: float) -> None:
@@ -82,7 +74,7 @@ def choose() -> None:
     page.control("x2", st.slider, "x₂, brightness of the right pixel", 0.0, 1.0, step=0.01)
 
 
-def show_hill() -> Scene:
+def the_hill(run: Run) -> Iterator[None]:
     st.subheader("1 · The hill", anchor=False)
     st.markdown(
         "A picture of two pixels is a point in a square: how bright is the left one, how bright the right one? "
@@ -95,18 +87,19 @@ def show_hill() -> Scene:
         page.control(
             "view", st.segmented_control, "Look at it", list(VIEWS), format_func=VIEWS.__getitem__, required=True
         )
-    now = attacked(page.value)
-    with left, st.container(key="hill"):
-        if page.value.view == "contour":
-            from_above(now)
-        else:
-            as_landscape(now)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Places to try:", width="content")
         for name, changes in PRESETS.items():
             st.button(name, on_click=page.set, kwargs=changes, key=f"preset_{name}")
-    show_ends(now)
-    return now
+    ends = st.container()
+    yield
+    with left, st.container(key="hill"):
+        if page.value.view == "contour":
+            from_above(run.now)
+        else:
+            as_landscape(run.now)
+    with ends:
+        show_ends(run.now)
 
 
 def from_above(now: Scene) -> None:
@@ -188,8 +181,10 @@ def show_ends(now: Scene) -> None:
     )
 
 
-def show_steps(now: Scene) -> None:
-    settings = now.settings
+# ------------------------------------------------------------------------------------------------------ 2. step by step
+
+
+def step_by_step(run: Run) -> Iterator[None]:
     st.subheader("2 · Step by step", anchor=False)
     st.markdown(
         "The **gradient** ∇L points where the loss rises fastest. Take a **step** of size α, and if it leads out of "
@@ -216,8 +211,14 @@ def show_steps(now: Scene) -> None:
             format_func=PROJECTED.__getitem__,
             required=True,
         )
-    settings = page.value
-    now = replace(now, settings=settings)
+    place = st.container()
+    yield
+    with place:
+        show_runs(run.now)
+
+
+def show_runs(now: Scene) -> None:
+    settings = now.settings
     raw = now.run(step_size=float(settings.raw), step="gradient")
     even = now.run()
     # One window for both: the ball, what a normalised step leaves it by, and where an unprojected walk gets to.
@@ -292,110 +293,19 @@ def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
     )
 
 
-def show_limit(now: Scene) -> None:
-    settings = now.settings
-    st.subheader("3 · FGSM is where α = ∞ leads", anchor=False)
-    corner = "a corner of the square" if settings.ball == "linf" else "the point of the circle that ∇L points to"
-    st.markdown(
-        "Take a single raw step, α·∇L, and project. Turn α up, and watch where the step comes back to the ball: it "
-        f"slides along the edge and stops at {corner}. That point needs no α. It is **FGSM**, the fast gradient sign "
-        "method: δ = ε·sign(∇L)" + (", here its L2 form, δ = ε·∇L/‖∇L‖₂." if settings.ball == "l2" else ".")
-    )
-    left, right = st.columns([3, 2], gap="medium")
-    options = (*FACTORS, UNENDING)
-    with right:
-        page.control("limit", st.select_slider, "α of the single raw step", options, format_func=factor_text)
-        st.button("α = ∞", on_click=page.set, kwargs={"limit": UNENDING}, key="unending")
-    settings = page.value
-    delta_set = ball(settings.ball, settings.eps)
-    fine = 10 ** np.linspace(-1, 12, 300)
-    slid = first_steps(now.classifier, now.x, delta_set, now.label, fine.tolist())
-    alpha = factor(settings.limit)
-    landed = first_steps(now.classifier, now.x, delta_set, now.label, [alpha])[0]
-    x, window = now.x.numpy(), window_around(now.x, 1.6 * settings.eps)
-    went = alpha * now.gradient
-    went = went * min(
-        1.0, 4 * settings.eps / max(float(np.abs(went).max()), 1e-300)
-    )  # beyond the frame, enough is enough
-    with left:
-        apart = float(np.linalg.norm(landed - now.fgsm))
-        shapes = [
-            line(now.edge, INK, name="ball"),
-            line(slid, BACK, 6),
-            arrow(x, x + went, STEP),
-            *(
-                [line(np.stack([x + went, landed]), BACK, dashes="6 5")]
-                if np.abs(x + went - landed).max() > 1e-6
-                else []
-            ),
-            mark(now.fgsm, "cross", ONE_STEP, "FGSM"),
-            mark(landed, "circle", BACK, "where the step lands"),
-        ]
-        alt = (
-            f"One raw step with α = {factor_text(settings.limit)} lands at {pair(landed)}, {short(apart)} from FGSM's "
-            f"point {pair(now.fgsm)}"
-        )
-        picture = hill(settings.model, now.label, window, 181)
-        plane("limit_plane", scene(window, picture, x, shapes, alt))
-    with right:
-        st.metric("Distance to FGSM's point", short(apart) if apart > 1e-6 else "0", border=True)
-        touch, land_at = enough(now.gradient, settings.eps, settings.ball)
-        st.markdown(
-            f"∇L at x = ({short(now.gradient[0])}, {short(now.gradient[1])}). The step reaches the edge with α = ε / "
-            + ("the larger component" if settings.ball == "linf" else "‖∇L‖₂")
-            + f" = **{short(touch)}**"
-            + (
-                f", and FGSM's corner with α = ε / the smaller one = **{short(land_at)}**."
-                if settings.ball == "linf"
-                else ", and there it is FGSM's point already."
-            )
-        )
-        st.caption(
-            f"Green: where the step lands, for every α. ∞ is computed as α = {short(UNLIMITED)}. The α above are for a "
-            "ball that the edge of the square does not cut (pixels stay in [0, 1])."
-        )
-    show_tally(now)
+# -------------------------------------------------------------------------------------------------- 4. the raw gradient
 
 
-def show_tally(now: Scene) -> None:
-    settings = now.settings
-    counts = tallied(settings.model, settings.ball, settings.eps)
-    st.markdown(
-        f"**And for all the data?** The classifier is right about {counts.right} of its {len(data().y)} points. With "
-        f"ε = {settings.eps:g} in {BALLS[settings.ball]}, FGSM changes its mind about **{counts.one_step}** of them."
-    )
-    guessed = guess(
-        page, "guess", "Predict, then run: how many does PGD turn, with 40 steps?", min(counts.one_step, counts.right)
-    )
-    if guessed is None:
-        return
-    table(
-        ("attack", f"points turned, of {counts.right}"),
-        [
-            ("FGSM, one step", str(counts.one_step)),
-            ("**PGD, 40 steps**", f"**{counts.many_steps}**"),
-            ("looking everywhere (31 × 31 points of each ball)", str(counts.anywhere)),
-        ],
-    )
-    gained = counts.many_steps - counts.one_step
-    if counts.one_step == counts.many_steps == counts.anywhere:
-        why = "one step finds all there is" + (": the gradient points the same way everywhere." * linear(settings))
-    elif gained:
-        why = f"many steps find {gained} more. PGD is no proof either: compare the last row."
-    else:
-        why = "many steps find no more than one."
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"You said {guessed}: {why}", width="content")
-        st.button("Guess again", on_click=page.set, kwargs={"guess": -1}, type="tertiary", key="guess_again")
-
-
-def linear(settings: Settings) -> bool:
-    return settings.model == "linear"
-
-
-def show_naive(now: Scene) -> None:
-    settings = now.settings
+def raw_gradient(run: Run) -> Iterator[None]:
     st.subheader("4 · Why the raw gradient is a poor guide", anchor=False)
+    place = st.container()
+    yield
+    with place:
+        show_lengths(run.now)
+
+
+def show_lengths(now: Scene) -> None:
+    settings = now.settings
     points = data()
     seen = input_gradient(now.classifier, points.x, Untargeted(points.y))
     others = 1 - points.y
@@ -432,62 +342,4 @@ def seen_at(now: Scene) -> tuple[float, float]:
     return float(logits.softmax(0)[1 - now.label]), float(np.linalg.norm(now.gradient))
 
 
-def main() -> None:
-    page.start()
-    opening(
-        page,
-        "Which way is up?",
-        "Every attack of this course climbs a hill, the loss, inside a small ball. With two pixels you can see the "
-        "whole hill, and each step on it: the gradient, the sign, the projection; and why many steps (PGD) find what "
-        "one step (FGSM) misses.",
-    )
-    with st.sidebar:
-        presenting(page)
-    page.into_address()
-    now = show_hill()
-    page.into_address()
-    show_steps(now)
-    page.into_address()
-    show_limit(now)
-    page.into_address()
-    show_naive(now)
-    quiz(page, questions())
-    for_the_lecturer(
-        page,
-        "1. Open the link: x sits deep in its own class. FGSM's cross is on the wrong side of the bend, PGD's star is "
-        "not. Ask why, before you go on.\n"
-        "2. Section 2: press *Next*, phase by phase, and let the room say what comes: gradient, step, back into the "
-        "ball. Then look left: hardly anything has moved.\n"
-        "3. Raise the raw α until it moves. Section 3: up to ∞; the step comes back in FGSM's corner.\n"
-        "4. *A straight hill*: on a linear classifier, one step is all. That is the next lesson.",
-        "- “The gradient points to the maximum.” It points up *here*; the thin lines show how soon that changes.\n"
-        "- The two α are not the same thing: one is a factor, the other a length.\n"
-        "- In two dimensions the sign turns by 45° at most. In n dimensions it can be nearly 90°.\n"
-        "- Students blame the projection when PGD misses the top. Halve α first.",
-    )
-    closing(
-        page,
-        (
-            (
-                "Goodfellow, Shlens & Szegedy, *Explaining and harnessing adversarial examples* (FGSM), ICLR 2015",
-                "https://arxiv.org/abs/1412.6572",
-            ),
-            (
-                "Madry, Makelov, Schmidt, Tsipras & Vladu, *Towards deep learning models resistant to adversarial "
-                "attacks* (PGD), ICLR 2018",
-                "https://arxiv.org/abs/1706.06083",
-            ),
-            (
-                "Kurakin, Goodfellow & Bengio, *Adversarial examples in the physical world* (many sign steps), 2017",
-                "https://arxiv.org/abs/1607.02533",
-            ),
-            (
-                "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 3: solving the inner "
-                "maximization",
-                "https://adversarial-ml-tutorial.org/adversarial_examples/",
-            ),
-        ),
-    )
-
-
-main()
+Lesson(page, TEXTS, (the_hill, step_by_step, to_infinity, raw_gradient), prepare=Run).show()

@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from pages.lessons.fgsm_and_pgd.charts import (
     short,
     terrain_png,
 )
-from pages.lessons.fgsm_and_pgd.settings import PRESETS, UNENDING, Settings
+from pages.lessons.fgsm_and_pgd.settings import PRESETS, UNENDING, Settings, page
 from pages.lessons.fgsm_and_pgd.world import (
     SQUARE,
     UNLIMITED,
@@ -108,6 +109,14 @@ def attacked(settings: Settings) -> Scene:
         worst[0].numpy(),
         outline(settings.ball, x, settings.eps),
     )
+
+
+class Run:
+    """One run of the page. A section asks for the scene once it computes: all controls have been read by then."""
+
+    @cached_property
+    def now(self) -> Scene:
+        return attacked(page.value)
 
 
 @st.cache_resource(show_spinner=False)

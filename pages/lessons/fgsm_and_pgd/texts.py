@@ -1,9 +1,10 @@
-"""The questions of the lesson."""
+"""Everything that the lesson says around its sections."""
 
 import numpy as np
 
 from pages.lessons.fgsm_and_pgd.charts import short
 from pages.lessons.fgsm_and_pgd.scene import fixed_cases, pair
+from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number
 
 
@@ -99,3 +100,47 @@ def questions() -> list[Choice | Number]:
             1,
         ),
     ]
+
+
+TEXTS = Texts(
+    title="Which way is up?",
+    lead=(
+        "Every attack of this course climbs a hill, the loss, inside a small ball. With two pixels you can see the "
+        "whole hill, and each step on it: the gradient, the sign, the projection; and why many steps (PGD) find what "
+        "one step (FGSM) misses."
+    ),
+    questions=questions,
+    script=(
+        "1. Open the link: x sits deep in its own class. FGSM's cross is on the wrong side of the bend, PGD's star is "
+        "not. Ask why, before you go on.\n"
+        "2. Section 2: press *Next*, phase by phase, and let the room say what comes: gradient, step, back into the "
+        "ball. Then look left: hardly anything has moved.\n"
+        "3. Raise the raw α until it moves. Section 3: up to ∞; the step comes back in FGSM's corner.\n"
+        "4. *A straight hill*: on a linear classifier, one step is all. That is the next lesson."
+    ),
+    pitfalls=(
+        "- “The gradient points to the maximum.” It points up *here*; the thin lines show how soon that changes.\n"
+        "- The two α are not the same thing: one is a factor, the other a length.\n"
+        "- In two dimensions the sign turns by 45° at most. In n dimensions it can be nearly 90°.\n"
+        "- Students blame the projection when PGD misses the top. Halve α first."
+    ),
+    references=(
+        (
+            "Goodfellow, Shlens & Szegedy, *Explaining and harnessing adversarial examples* (FGSM), ICLR 2015",
+            "https://arxiv.org/abs/1412.6572",
+        ),
+        (
+            "Madry, Makelov, Schmidt, Tsipras & Vladu, *Towards deep learning models resistant to adversarial "
+            "attacks* (PGD), ICLR 2018",
+            "https://arxiv.org/abs/1706.06083",
+        ),
+        (
+            "Kurakin, Goodfellow & Bengio, *Adversarial examples in the physical world* (many sign steps), 2017",
+            "https://arxiv.org/abs/1607.02533",
+        ),
+        (
+            "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 3: solving the inner maximization",
+            "https://adversarial-ml-tutorial.org/adversarial_examples/",
+        ),
+    ),
+)

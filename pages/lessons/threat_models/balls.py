@@ -1,14 +1,14 @@
 """The balls side by side: one δ in each, at ε that are equally visible."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from adv_core.classifiers import categories
+from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.images import amplify
 from adv_core.norms import NORMS, NormKey
 from adv_core.serving.engine.attack import Request
@@ -59,6 +59,15 @@ class Filled:
         return visibility(self.before, self.after)
 
 
+@dataclass
+class Run:
+    """The photograph; and, as soon as they are known, what the network says of it and the worst δ of each ball."""
+
+    base: Request
+    clean: np.ndarray | None = None
+    found: list[Filled] = field(default_factory=list)
+
+
 def fill(base: Request, norm: NormKey, radius: float) -> Filled:
     """The worst δ that PGD finds in a ball; ends the page where the engine cannot."""
     job = job_for(f"ball {norm}", replace(base, attack="pgd", norm=norm, eps=(radius,), steps=STEPS))
@@ -96,7 +105,8 @@ def says(probabilities: np.ndarray) -> str:
     return f"**{categories()[label]}** ({percent(float(probabilities[label]))})"
 
 
-def show_balls(base: Request) -> list[Filled]:
+def three_balls(run: Run) -> Iterator[None]:
+    untouched = st.container()
     st.subheader("1 · Three ways to be small", anchor=False)
     st.markdown(
         "An attacker may change a picture x into x + δ, but only by a *small* δ. How small, and small in which sense, "
@@ -104,16 +114,23 @@ def show_balls(base: Request) -> list[Filled]:
     )
     st.latex(r"\Delta = \{\delta : \|\delta\|_\infty \le \varepsilon\},\qquad \|\delta\|_\infty = \max_i |\delta_i|")
     page.control("eps", st.slider, "ε: how far each colour value may move, in 1/255", 0, 32)
-    page.into_address()
     with st.container(key="balls"):
-        found = []
         with st.container(key="stage_balls"):
             columns = st.columns(3)
-            for column, each in zip(columns, matched(base, page.value.eps / 255), strict=True):
-                show_ball(each, column, base.label)
-                found.append(each)
-    show_sizes(found)
-    return found
+        sizes = st.container()
+    yield
+    looked = follow(job_for("look", run.base))
+    if looked is None:
+        return
+    clean = looked[-1].probabilities[0]
+    run.base = replace(run.base, label=int(clean.argmax()))
+    untouched.markdown(f"Untouched, {info_of(DEFAULT).title} sees this photograph as {says(clean)}.")
+    for column, each in zip(columns, matched(run.base, page.value.eps / 255), strict=True):
+        show_ball(each, column, run.base.label)
+        run.found.append(each)
+    with sizes:
+        show_sizes(run.found)
+    run.clean = clean
 
 
 def show_ball(each: Filled, column: DeltaGenerator, label: int) -> None:

@@ -1,33 +1,52 @@
 """Lesson: what is a small perturbation? Threat models, random against worst-case noise, and a viewer's threshold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from adv_core.classifiers import DEFAULT, categories, info_of
-from adv_core.images import fit
+from adv_core.classifiers import DEFAULT, categories
 from adv_core.landscape import line_order, outline
 from adv_core.norms import NORMS
 from adv_core.serving.engine.attack import Frame, Request
-from pages.lessons.threat_models.balls import Filled, says, show_balls
+from pages.lessons.threat_models.balls import Filled, Run, says, three_balls
 from pages.lessons.threat_models.charts import decision_map, draws_chart
-from pages.lessons.threat_models.seeing import show_test
+from pages.lessons.threat_models.seeing import own_eyes
 from pages.lessons.threat_models.settings import BALLS, DASHES, DRAWS, PLACES, SIDE, SIZE, VALUES, Settings, page
-from pages.lessons.threat_models.texts import questions
+from pages.lessons.threat_models.texts import TEXTS
 from pages.widgets.canvas import canvas
 from pages.widgets.charts import PALETTE
-from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting
+from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import OWN, PHOTOS, gallery, needs_own, own_picture, photograph
-from pages.widgets.quiz import guess, quiz
+from pages.widgets.photograph import choose_photograph, chosen
+from pages.widgets.quiz import guess
 from pages.widgets.stage import percent, picture_uri
 
+# Room for what comes later, where the page is wide enough to tell how much.
+STYLE = """<style>
+@media (min-width: 1100px) {
+.st-key-balls {min-height: 67rem}
+.st-key-mask {min-height: 32rem}
+}
+.st-key-map {min-height: 40rem}
+</style>"""
 state = st.session_state
 
 
-# ------------------------------------------------------------------------------------------------------- computations
+def prepare() -> Run:
+    if state.setdefault("threat_models_shown", page.value.image) != page.value.image:
+        state.threat_models_shown = page.value.image
+        page.set(guess=-1, answers="")  # they were about another photograph
+    return Run(Request(b"", 0, 0, DEFAULT).with_pixels(chosen(page, SIZE)))
+
+
+def sidebar() -> None:
+    choose_photograph(page, Settings.image)
+
+
+# --------------------------------------------------------------------------------------------------------- 2. the mask
 
 
 def allowed(place: str, drawn: np.ndarray | None = None) -> np.ndarray:
@@ -46,10 +65,7 @@ def allowed(place: str, drawn: np.ndarray | None = None) -> np.ndarray:
     return np.ones((SIZE, SIZE), bool)
 
 
-# ----------------------------------------------------------------------------------------------------------- the story
-
-
-def show_mask(base: Request) -> None:
+def only_here(run: Run) -> Iterator[None]:
     st.subheader("2 · Only here: Δ(x)", anchor=False)
     st.markdown(
         "The set may depend on the picture: a sticker on a sign, glasses on a face, everything but the animal. Outside "
@@ -58,7 +74,6 @@ def show_mask(base: Request) -> None:
     )
     page.control("place", st.segmented_control, "Where δ may live", list(PLACES), format_func=PLACES.get, required=True)
     page.control("room", st.slider, "ε inside, in 1/255", 0, 255, help="255: any colour at all.")
-    page.into_address()
     settings, drawn = page.value, None
     if settings.place == "own":
         small = canvas(
@@ -67,7 +82,7 @@ def show_mask(base: Request) -> None:
             height=SIZE // 2,
             label="Paint where δ may live",
             brush=14,
-            background=picture_uri(base.pixels),
+            background=picture_uri(run.base.pixels),
         )
         drawn = None if small is None else small.repeat(2, 0).repeat(2, 1)
         st.caption("A link cannot carry your drawing, and it is gone when you choose another mask or leave the page.")
@@ -75,14 +90,21 @@ def show_mask(base: Request) -> None:
     if not mask.any():
         st.info("Paint something first: where nothing may change, nothing happens.", icon=":material/draw:")
         return
-    request = replace(base, attack="pgd", eps=(settings.room / 255,), steps=20)
-    frames = follow(job_for("mask", request if mask.all() else request.with_mask(mask)))
-    if frames is None:
+    place = st.container(key="mask")
+    yield
+    if run.clean is None:
         return
-    last = frames[-1]
+    request = replace(run.base, attack="pgd", eps=(settings.room / 255,), steps=20)
+    with place:
+        frames = follow(job_for("mask", request if mask.all() else request.with_mask(mask)))
+        if frames is not None:
+            show_masked(run.base.pixels, frames[-1], mask)
+
+
+def show_masked(before: np.ndarray, last: Frame, mask: np.ndarray) -> None:
     assert last.pixels is not None
     after = last.pixels[0]
-    shade = base.pixels.copy()
+    shade = before.copy()
     shade[~mask] = (shade[~mask].astype(np.float32) * 0.25 + 96).astype(np.uint8)
     with st.container(key="stage_mask"):
         left, right = st.columns(2)
@@ -91,7 +113,7 @@ def show_mask(base: Request) -> None:
         name = categories()[int(last.probabilities[0].argmax())]
         right.image(picture_uri(after), width="stretch", alt=f"x + δ; the network sees {name}")
         right.markdown(says(last.probabilities[0]))
-    changed = (after != base.pixels).any(2)
+    changed = (after != before).any(2)
     st.caption(
         f"PGD, 20 steps. {int(changed.sum())} pixels changed, {int((changed & ~mask).sum())} of them outside of the "
         "mask."
@@ -99,9 +121,11 @@ def show_mask(base: Request) -> None:
     st.latex(r"\Delta(x) = \{\delta : \|\delta\|_\infty \le \varepsilon,\ \delta_{\notin M(x)} = 0\}")
 
 
-def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> None:
+# ------------------------------------------------------------------------------------------------------ 3. random draws
+
+
+def random_draws(run: Run) -> Iterator[None]:
     st.subheader("3 · Random against worst case", anchor=False)
-    label = base.label
     page.control(
         "ball",
         st.segmented_control,
@@ -111,18 +135,26 @@ def show_draws(base: Request, clean: np.ndarray, found: Sequence[Filled]) -> Non
         required=True,
         on_change=_ask_anew,
     )
-    ball = next(each for each in found if each.norm == page.value.ball)
-    told = guess(
-        page,
-        "guess",
-        f"Here are {DRAWS} random δ of norm ‖δ‖ = ε = {ball.radius_text} ({NORMS[ball.norm].title}; rounding to 8 bits "
-        "may make them a little shorter), and one adversarial δ from the same ball. "
-        f"**How many of the {DRAWS} random ones make the network say something else than “{categories()[label]}”?**",
-        start=DRAWS // 2,
-    )
-    page.into_address()
-    if told is None:
+    place = st.container()
+    yield
+    if run.clean is None:
         return
+    ball = next(each for each in run.found if each.norm == page.value.ball)
+    with place:
+        told = guess(
+            page,
+            "guess",
+            f"Here are {DRAWS} random δ of norm ‖δ‖ = ε = {ball.radius_text} ({NORMS[ball.norm].title}; rounding to 8 "
+            "bits may make them a little shorter), and one adversarial δ from the same ball. **How many of the "
+            f"{DRAWS} random ones make the network say something else than “{categories()[run.base.label]}”?**",
+            start=DRAWS // 2,
+        )
+        if told is not None:
+            follow_draws(run.base, run.clean, ball, told)
+
+
+def follow_draws(base: Request, clean: np.ndarray, ball: Filled, told: int) -> None:
+    label = base.label
     request = replace(
         base,
         attack="noise",
@@ -176,7 +208,24 @@ def _fooled(frames: Sequence[Frame], label: int) -> int:
     return sum(int(frame.logits[0].argmax()) != label for frame in frames[1:])
 
 
-def show_map(base: Request, found: Sequence[Filled]) -> None:
+# ---------------------------------------------------------------------------------------------------------- 5. the map
+
+
+def neighbourhood(run: Run) -> Iterator[None]:
+    st.subheader("5 · A map of the neighbourhood", anchor=False)
+    st.markdown(
+        "x is a point in a space of "
+        f"{VALUES} dimensions. Here is a plane through it, like a slice through a cake: to the right goes the attack, "
+        "up goes a random direction. Colours say which class the network sees there."
+    )
+    with st.container(key="map", width=520):
+        slot, note = st.empty(), st.empty()
+    yield
+    if run.clean is not None:
+        follow_map(run.base, run.found, slot, note)
+
+
+def follow_map(base: Request, found: Sequence[Filled], slot: DeltaGenerator, note: DeltaGenerator) -> None:
     label, eps = base.label, page.value.eps
     reach = max(2 * eps, 8)
     places = np.linspace(-reach, reach, SIDE).tolist()
@@ -193,8 +242,6 @@ def show_map(base: Request, found: Sequence[Filled]) -> None:
     for each in found:
         a, b = outline(each.norm, each.radius, VALUES)  # type: ignore[arg-type]
         balls.append((NORMS[each.norm].title, (255 * a).tolist(), (255 * b).tolist(), DASHES[each.norm]))
-    with st.container(key="map", width=520):
-        slot, note = st.empty(), st.empty()
 
     def draw(frames: list[Frame]) -> None:
         classes = np.concatenate([frame.logits.argmax(1) for frame in frames])
@@ -226,94 +273,5 @@ def show_map(base: Request, found: Sequence[Filled]) -> None:
         )
 
 
-def main() -> None:
-    page.start()
-    needs_own(page, Settings.image)
-    if (
-        state.setdefault("threat_models_shown", page.value.image) != page.value.image
-    ):  # guesses and answers were about another
-        state.threat_models_shown = page.value.image
-        page.set(guess=-1, answers="")
-    opening(
-        page,
-        "What is a small perturbation?",
-        "Before you can ask whether a network is robust, you have to say against *what*. Three balls, a mask, a test "
-        "of your own eyes, and a map.",
-    )
-    with st.sidebar:
-        st.header("Photograph", divider="gray")
-        gallery(page)
-        shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
-        st.caption(f"Now: **{shown}**.")
-        own_picture(page, Settings.image)
-        presenting(page)
-    page.into_address()
-    pixels = np.asarray(fit(photograph(page.value.image), SIZE, SIZE))
-    base = Request(b"", 0, 0, DEFAULT).with_pixels(pixels)
-    looked = follow(job_for("look", base))
-    if looked is None:
-        st.stop()
-    clean = looked[-1].probabilities[0]
-    base = replace(base, label=int(clean.argmax()))
-    st.markdown(f"Untouched, {info_of(DEFAULT).title} sees this photograph as {says(clean)}.")
-    found = show_balls(base)
-    show_mask(base)
-    show_draws(base, clean, found)
-    show_test(base)
-    page.into_address()
-    st.subheader("5 · A map of the neighbourhood", anchor=False)
-    st.markdown(
-        "x is a point in a space of "
-        f"{VALUES} dimensions. Here is a plane through it, like a slice through a cake: to the right goes the attack, "
-        "up goes a random direction. Colours say which class the network sees there."
-    )
-    map_area = st.container()
-    quiz(page, questions(found))
-    for_the_lecturer(
-        page,
-        "1. Open the link. Ask which of the three photographs was changed least. Then show the amplified rows.\n"
-        "2. Section 3: let the room guess by show of hands before you press. Most guess far too high.\n"
-        "3. The map: to the right the class changes at once; straight up, nearly never. Noise goes up, attacks go "
-        "right.",
-        "- “L1 looks worse than L∞!” Its ε was matched by one crude number; the threshold of an eye depends on "
-        "distance, screen and texture. That is section 4.\n"
-        "- Projectors swallow small contrasts: let students look at their own screens.\n"
-        "- A photograph of which the network is unsure is fooled by noise, too: try the astronaut.",
-        guess=-1,
-        answers="",
-    )
-    closing(
-        page,
-        (
-            (
-                "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 1",
-                "https://adversarial-ml-tutorial.org/introduction/",
-            ),
-            (
-                "Szegedy et al., *Intriguing properties of neural networks*, ICLR 2014",
-                "https://arxiv.org/abs/1312.6199",
-            ),
-            (
-                "Goodfellow, Shlens & Szegedy, *Explaining and harnessing adversarial examples*, ICLR 2015",
-                "https://arxiv.org/abs/1412.6572",
-            ),
-            (
-                "Fawzi, Moosavi-Dezfooli & Frossard, *Robustness of classifiers: from adversarial to random noise*, "
-                "NeurIPS 2016",
-                "https://arxiv.org/abs/1608.08967",
-            ),
-            (
-                "Sharif et al., *Accessorize to a crime* (the glasses), CCS 2016",
-                "https://doi.org/10.1145/2976749.2978392",
-            ),
-            (
-                "Levitt, *Transformed up-down methods in psychoacoustics* (the staircase), JASA 1971",
-                "https://doi.org/10.1121/1.1912375",
-            ),
-        ),
-    )
-    with map_area:
-        show_map(base, found)
-
-
-main()
+SECTIONS = (three_balls, only_here, random_draws, own_eyes, neighbourhood)
+Lesson(page, TEXTS, SECTIONS, prepare, sidebar, STYLE).show()

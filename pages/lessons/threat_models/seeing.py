@@ -1,10 +1,12 @@
 """A test of the reader's own eyes, beside the network's threshold."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import streamlit as st
 
 from adv_core.serving.engine.attack import Request
+from pages.lessons.threat_models.balls import Run
 from pages.lessons.threat_models.charts import staircase_chart
 from pages.lessons.threat_models.eye import LEVELS, LONGEST, Staircase
 from pages.lessons.threat_models.settings import page
@@ -12,8 +14,16 @@ from pages.widgets.live import follow, job_for
 from pages.widgets.stage import picture_uri
 
 
-def show_test(base: Request) -> None:
+def own_eyes(run: Run) -> Iterator[None]:
     st.subheader("4 · Can you see it?", anchor=False)
+    place = st.container()
+    yield
+    if run.clean is not None:
+        with place:
+            show_test(run.base)
+
+
+def show_test(base: Request) -> None:
     settings = page.value
     test = Staircase(settings.answers)
     if test.done:

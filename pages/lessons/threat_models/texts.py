@@ -1,13 +1,11 @@
-"""The questions of the lesson."""
+"""Everything that the lesson says around its sections."""
 
-from collections.abc import Sequence
-
-from pages.lessons.threat_models.balls import Filled
 from pages.lessons.threat_models.settings import VALUES, page
+from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number
 
 
-def questions(found: Sequence[Filled]) -> list[Choice | Number]:
+def questions() -> list[Choice | Number]:
     eps = page.value.eps or 8
     limit = eps / 255 * VALUES**0.5
     return [
@@ -93,3 +91,52 @@ def questions(found: Sequence[Filled]) -> list[Choice | Number]:
             1,
         ),
     ]
+
+
+TEXTS = Texts(
+    title="What is a small perturbation?",
+    lead=(
+        "Before you can ask whether a network is robust, you have to say against *what*. Three balls, a mask, a test "
+        "of your own eyes, and a map."
+    ),
+    questions=questions,
+    script=(
+        "1. Open the link. Ask which of the three photographs was changed least. Then show the amplified rows.\n"
+        "2. Section 3: let the room guess by show of hands before you press. Most guess far too high.\n"
+        "3. The map: to the right the class changes at once; straight up, nearly never. Noise goes up, attacks go "
+        "right."
+    ),
+    pitfalls=(
+        "- “L1 looks worse than L∞!” Its ε was matched by one crude number; the threshold of an eye depends on "
+        "distance, screen and texture. That is section 4.\n"
+        "- Projectors swallow small contrasts: let students look at their own screens.\n"
+        "- A photograph of which the network is unsure is fooled by noise, too: try the astronaut."
+    ),
+    references=(
+        (
+            "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 1",
+            "https://adversarial-ml-tutorial.org/introduction/",
+        ),
+        (
+            "Szegedy et al., *Intriguing properties of neural networks*, ICLR 2014",
+            "https://arxiv.org/abs/1312.6199",
+        ),
+        (
+            "Goodfellow, Shlens & Szegedy, *Explaining and harnessing adversarial examples*, ICLR 2015",
+            "https://arxiv.org/abs/1412.6572",
+        ),
+        (
+            "Fawzi, Moosavi-Dezfooli & Frossard, *Robustness of classifiers: from adversarial to random noise*, "
+            "NeurIPS 2016",
+            "https://arxiv.org/abs/1608.08967",
+        ),
+        (
+            "Sharif et al., *Accessorize to a crime* (the glasses), CCS 2016",
+            "https://doi.org/10.1145/2976749.2978392",
+        ),
+        (
+            "Levitt, *Transformed up-down methods in psychoacoustics* (the staircase), JASA 1971",
+            "https://doi.org/10.1121/1.1912375",
+        ),
+    ),
+)
