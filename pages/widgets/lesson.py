@@ -55,10 +55,11 @@ class Texts:
 class Lesson(Generic[R]):
     """One lesson: its sections, and around them opening, sidebar, questions, lecturer's script, references and links.
 
-    A section is a generator function. It draws its title, its controls and empty slots, yields once, and then computes
-    and fills the slots. All sections are drawn first, then the rest of the page, and only then they go on, one after
-    the other: the page stands before anything is computed. A function without a `yield` is a section with nothing to
-    compute. Streamlit's interruptions end a section as they end any script, and those after it do not go on.
+    A section is a generator function. It draws its title, its controls and empty slots, yields, and then computes and
+    fills the slots. All sections are drawn first, then the rest of the page, and only then they go on, one after the
+    other: the page stands before anything is computed. Before something that takes long, a section may yield again, so
+    that the others go on first. A function without a `yield` is a section with nothing to compute. Streamlit's
+    interruptions end a section as they end any script, and no other one goes on.
 
     Attributes:
         page: the settings.
@@ -104,9 +105,8 @@ class Lesson(Generic[R]):
             for_the_lecturer(self.page, script, self.texts.pitfalls)
             closing(self.page, self.texts.references)
             self.page.into_address()
-            for story in waiting:
-                if _goes_on(story):
-                    raise RuntimeError(f"The section {story.__name__} yields a second time.")
+            while waiting:
+                waiting = [story for story in waiting if _goes_on(story)]
             if self.questions_last:
                 self._ask(questions)
 

@@ -143,6 +143,7 @@ def by_transfer(_: Request) -> Iterator[None]:
     matrix = show_matrix()
     ensemble = show_ensemble()
     yield
+    yield  # the matrices take longest
     follow_transfer(matrix, ensemble)
 
 

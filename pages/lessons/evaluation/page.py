@@ -191,6 +191,7 @@ def other_threat_models(_: None) -> Iterator[None]:
         with st.container(key="room_turn"):
             turns = st.empty(), st.empty()
     yield
+    yield  # the vote of section 3 comes first
     follow_turns(*turns)
     follow_balls(*balls)
 
@@ -273,6 +274,7 @@ def smoothing(_: None) -> Iterator[None]:
         certified = st.empty(), st.empty()
     yield
     follow_vote(Certify("noise_025", digit, sigma, seed=page.value.seed), digit, chart, told)
+    yield  # the certificates take longest
     follow_certified(*certified)
 
 

@@ -107,7 +107,6 @@ class Run:
     clip: Clip
     heard: Heard | None = None
     found: Clip | None = None
-    letters: DeltaGenerator | None = None  # section 2's chart, which shows the clip itself while section 1 attacks
 
 
 def prepare() -> Run:
@@ -159,14 +158,14 @@ def three_sounds(run: Run) -> Iterator[None]:
     run.heard = listened[-1]
     before.markdown(said_line("The clip itself is written down as", run.heard.text))
     places["x"].show(run.clip, f"{len(run.clip.samples) / RATE:.1f} s")
-    show_letters(run, None)
     why = refused(run.clip, page.value.target)
     if page.value.target == run.heard.text and not why:
         why = "This is what the clip is written down as without any change. Choose other words."
     if why:
         verdict.error(why, icon=":material/edit:")
-    else:
-        run.found = follow_attack(run.clip, run.heard, places, line, verdict)
+        return
+    yield  # the letters of the clip itself come before the attack
+    run.found = follow_attack(run.clip, run.heard, places, line, verdict)
 
 
 def said_line(title: str, text: str, note: str = "") -> str:
@@ -250,23 +249,26 @@ def letters(run: Run) -> Iterator[None]:
     wide = max(38, round(13 * len(run.clip.samples) / RATE))
     st.html(f"<style>.st-key-speech_letters [data-testid=stVegaLiteChart] {{min-width: {wide}rem}}</style>")
     with st.container(key="speech_letters"):
-        run.letters = st.empty()
+        slot = st.empty()
     yield
+    if run.heard is None:
+        return
+    show_letters(run.clip, run.heard, None, slot)
+    yield  # the attack of section 1
     if run.found is not None:
         listened = follow(job_for("audio letters", Listen(run.found)))
         if listened is not None:
-            show_letters(run, listened[-1])
+            show_letters(run.clip, run.heard, listened[-1], slot)
 
 
-def show_letters(run: Run, changed: Heard | None) -> None:
-    assert run.heard is not None and run.letters is not None
-    text, lines = run.heard.text, [("original", run.heard.moments), ("changed", changed.moments if changed else ())]
+def show_letters(clip: Clip, heard: Heard, changed: Heard | None, slot: DeltaGenerator) -> None:
+    lines = [("original", heard.moments), ("changed", changed.moments if changed else ())]
     told = f"Changed: {changed.text or NOTHING}." if changed else "Nothing has been changed yet."
-    run.letters.vega_lite_chart(
-        alignment_chart(lines, len(run.clip.samples) / RATE),
+    slot.vega_lite_chart(
+        alignment_chart(lines, len(clip.samples) / RATE),
         width="stretch",
         height=150,
-        alt=f"Which letter is heard when. Original: {text or NOTHING}. {told}",
+        alt=f"Which letter is heard when. Original: {heard.text or NOTHING}. {told}",
     )
 
 
@@ -284,6 +286,7 @@ def noise(run: Run) -> Iterator[None]:
         slot, told = st.empty(), st.empty()
     told.caption("The chart comes as soon as the attack above has finished.")
     yield
+    yield  # the attack of section 1
     told.empty()
     if run.heard is not None and run.found is not None:
         follow_noise(run.clip, run.heard, run.found, slot, told)
