@@ -1,16 +1,16 @@
 """The argument, line by line, each measured as it is revealed."""
 
+from collections.abc import Iterator
+
 import streamlit as st
 
-from adv_core.linear import (
-    Evidence,
-    LinearClassifier,
-)
+from adv_core.linear import Evidence
 from pages.lessons.linear_models.measured import both_means, digits, measured, measured_now, minus
 from pages.lessons.linear_models.settings import TESTED, Settings, page
 
 
-def show_lines(settings: Settings, model: LinearClassifier) -> None:
+def why_no_search(_: None) -> Iterator[None]:
+    settings = page.value
     st.subheader("3 · Why no search was needed", anchor=False)
     st.markdown(
         "The attack of this whole course is a maximum that nobody can compute for a deep network. Here you can. Write "
@@ -20,12 +20,8 @@ def show_lines(settings: Settings, model: LinearClassifier) -> None:
     st.latex(
         r"\min_{\theta, b}\ \sum_{(x,y)}\ \max_{\|\delta\|_\infty \le \varepsilon}\ \Psi\big(y\cdot h(x+\delta)\big)"
     )
-    eps, box = settings.eps, settings.box
-    seen = measured(settings.seed, settings.digit, eps, box)
     lines = (_line_1, _line_2, _line_3, _line_4, _line_5)
-    for line in lines[: settings.line]:
-        with st.container(border=True):
-            line(settings, seen)
+    place = st.container()
     with st.container(horizontal=True):
         if settings.line < len(lines):
             st.button(
@@ -39,9 +35,17 @@ def show_lines(settings: Settings, model: LinearClassifier) -> None:
             st.button("All lines", on_click=page.set, kwargs={"line": len(lines)}, key="all_lines")
         if settings.line:
             st.button("From the start", on_click=page.set, kwargs={"line": 0}, type="tertiary", key="no_lines")
+    note = st.empty()
+    yield
+    eps, box = settings.eps, settings.box
+    seen = measured(settings.seed, settings.digit, eps, box)
+    with place:
+        for line in lines[: settings.line]:
+            with st.container(border=True):
+                line(settings, seen)
     if settings.line:
         inside = "inside the box [0, 1]" if box else "without the box"
-        st.caption(
+        note.caption(
             f"Measured on test digit number {settings.digit} (a {int(digits('test').labels[settings.digit])}), ε = "
             f"{eps:g}, {inside}, with {seen.draws} random corners of the ball (every pixel at +ε or −ε), seed "
             f"{settings.seed}. Change ε or the box above: every number here follows."

@@ -3,6 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from torch import Tensor
+
+
+def square(values: Tensor) -> np.ndarray:
+    """The 784 numbers of a digit, or of one weight a pixel, as (28, 28)."""
+    return values.detach().reshape(28, 28).numpy()
+
 
 def training_chart(losses: Sequence[float], epochs: int, limits: tuple[float, float], colour: str) -> dict[str, Any]:
     """The loss after each epoch as a Vega-Lite specification, on fixed axes: nothing moves while it grows."""

@@ -1,23 +1,18 @@
 """Lesson: the case we can solve. For a linear classifier, the worst δ and the robust model can be written down."""
 
-import numpy as np
+from collections.abc import Iterator
+
 import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
-from torch import Tensor
 
 from adv_core.classical import Standing
-from adv_core.datasets import centred
 from adv_core.linear import (
     Epoch,
-    LinearClassifier,
-    flips_at,
-    signs,
     worst_case,
-    worst_margin,
 )
-from pages.lessons.linear_models.argument import show_lines
-from pages.lessons.linear_models.charts import training_chart
+from pages.lessons.linear_models.argument import why_no_search
+from pages.lessons.linear_models.charts import square, training_chart
 from pages.lessons.linear_models.measured import (
     digits,
     error_curve,
@@ -26,8 +21,10 @@ from pages.lessons.linear_models.measured import (
     power_in_box,
     standings,
     test_error,
+    trained,
     training,
 )
+from pages.lessons.linear_models.one_digit import one_digit
 from pages.lessons.linear_models.remembered import Remembered
 from pages.lessons.linear_models.settings import (
     FITTED,
@@ -41,15 +38,11 @@ from pages.lessons.linear_models.settings import (
     Settings,
     page,
 )
-from pages.lessons.linear_models.texts import questions
-from pages.widgets.canvas import canvas
+from pages.lessons.linear_models.texts import TEXTS
 from pages.widgets.charts import curve
 from pages.widgets.digits import ink, sheet, signed
-from pages.widgets.lesson import chart, closing, for_the_lecturer, opening, pictures, presenting, table
-from pages.widgets.quiz import quiz
-from pages.widgets.stage import percent, picture_uri
-
-# ------------------------------------------------------------------------------------------------- small things to draw
+from pages.widgets.lesson import Lesson, chart, pictures, table
+from pages.widgets.stage import picture_uri
 
 
 def watch(
@@ -71,19 +64,15 @@ def watch(
     return epoch
 
 
-def square(values: Tensor) -> np.ndarray:
-    return values.detach().reshape(28, 28).numpy()
-
-
 def share(part: float) -> str:
     """An error for people, with the number of digits that it stands for."""
     return f"{part:.4f} ({round(part * TESTED)} of {TESTED})"
 
 
-# ----------------------------------------------------------------------------------------------------------- the story
+# ---------------------------------------------------------------------------------------------------------- 1. training
 
 
-def show_training(settings: Settings) -> LinearClassifier:
+def train_it(_: None) -> Iterator[None]:
     st.subheader("1 · Train it, now", anchor=False)
     st.markdown(
         "Handwritten zeros and ones, 784 pixels each. A linear classifier gives every pixel a weight, adds up, and "
@@ -97,8 +86,10 @@ def show_training(settings: Settings) -> LinearClassifier:
             page.control(
                 "seed", st.number_input, "Seed", 0, 99, width=140, help="Of the first θ and the order of the data."
             )
-            again = {"seed": (settings.seed + 1) % 100}
+            again = {"seed": (page.value.seed + 1) % 100}
             st.button("Train again, other seed", on_click=page.set, kwargs=again, icon=":material/refresh:")
+    note = st.empty()
+    yield
     seed = page.value.seed
     last = watch(slot, training(seed), 10, STANDARD, (0.001, 1))
     clean = test_error(seed, 0.0, 0.0, False)
@@ -112,11 +103,14 @@ def show_training(settings: Settings) -> LinearClassifier:
                 "The weights as a picture: an orange stroke down the middle, inside a blue ring",
             )
         )
-    st.caption(f"Seed {seed}. Error {clean:.4f}: ten passes over the data, batches of 100, step size 1.")
-    return last.model
+    note.caption(f"Seed {seed}. Error {clean:.4f}: ten passes over the data, batches of 100, step size 1.")
 
 
-def knobs() -> None:
+# ------------------------------------------------------------------------------------------------------- 2. the worst δ
+
+
+def worst_delta(_: None) -> Iterator[None]:
+    st.subheader("2 · The worst δ, without a search", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         page.control(
             "eps",
@@ -130,10 +124,15 @@ def knobs() -> None:
         page.control(
             "box", st.toggle, "Keep pixels in [0, 1]", help="Without it, x + δ may leave what a picture can show."
         )
+    place = st.container()
+    yield
+    with place:
+        show_worst(page.value)
+        show_digits(page.value)
 
 
-def show_worst(settings: Settings, model: LinearClassifier) -> None:
-    eps, box, data = settings.eps, settings.box, digits("test")
+def show_worst(settings: Settings) -> None:
+    eps, box, model = settings.eps, settings.box, trained(settings.seed)
     wrong = test_error(settings.seed, 0.0, eps, box)
     noisy = noise_error(settings.seed, eps, box)
     for_one, for_zero = (worst_case(model.theta, torch.tensor([label]), eps)[0] for label in (1, 0))
@@ -166,6 +165,11 @@ def show_worst(settings: Settings, model: LinearClassifier) -> None:
                 "The worst perturbation for a one, around grey: a faint bright ring",
             ),
         )
+
+
+def show_digits(settings: Settings) -> None:
+    """The first test digits, untouched and under δ*."""
+    eps, box, model, data = settings.eps, settings.box, trained(settings.seed), digits("test")
     first = slice(0, 20)
     x, y = data[first].images, data.labels[first]
     delta = worst_case(model.theta, y, eps, x if box else None).view_as(x)
@@ -183,7 +187,10 @@ def show_worst(settings: Settings, model: LinearClassifier) -> None:
         st.caption("What lies below 0 or above 1 is drawn black or white: such pixels exist on paper only.")
 
 
-def show_robust(settings: Settings, standard: LinearClassifier) -> LinearClassifier:
+# --------------------------------------------------------------------------------------------------- 4. robust training
+
+
+def train_against_it(_: None) -> Iterator[None]:
     st.subheader("4 · Train against it", anchor=False)
     st.markdown(
         "Line 5 is code: subtract ε‖θ‖₁ from y·h before the loss, and train. It looks like the ℓ1 penalty you may "
@@ -194,11 +201,12 @@ def show_robust(settings: Settings, standard: LinearClassifier) -> LinearClassif
         slot = st.empty()
     with right:
         page.control("against", st.slider, "ε to train against", 0.05, 0.3, step=0.05)
-    settings = page.value
+    place = st.container()
+    yield
+    settings, standard = page.value, trained(page.value.seed)
     robust = watch(slot, training(settings.seed, settings.against), 20, ROBUST, (0.01, 10)).model
-    limit = float(standard.theta.abs().quantile(0.99))
+    norms = [float(model.theta.abs().sum()) for model in (standard, robust)]
     with right:
-        norms = [float(model.theta.abs().sum()) for model in (standard, robust)]
         st.metric(
             "‖θ‖₁ after robust training",
             f"{norms[1]:.1f}",
@@ -207,19 +215,26 @@ def show_robust(settings: Settings, standard: LinearClassifier) -> LinearClassif
             border=True,
         )
         st.caption(f"Before: {norms[0]:.1f}. Twenty epochs, step size 0.1, seed {settings.seed}.")
-    pictures(
-        (
-            signed(square(standard.theta), limit, 5),
-            f"θ, standard: ‖θ‖₁ = {norms[0]:.1f}",
-            "Weights of the standard model: strong, speckled, with a random border",
-        ),
-        (
-            signed(square(robust.theta), limit, 5),
-            f"θ, robust: ‖θ‖₁ = {norms[1]:.1f}",
-            "Weights of the robust model: an orange stroke between two blue patches, nearly nothing elsewhere",
-        ),
-    )
-    st.caption("On one colour scale. What robust training keeps is what you would look at yourself.")
+    with place:
+        limit = float(standard.theta.abs().quantile(0.99))
+        pictures(
+            (
+                signed(square(standard.theta), limit, 5),
+                f"θ, standard: ‖θ‖₁ = {norms[0]:.1f}",
+                "Weights of the standard model: strong, speckled, with a random border",
+            ),
+            (
+                signed(square(robust.theta), limit, 5),
+                f"θ, robust: ‖θ‖₁ = {norms[1]:.1f}",
+                "Weights of the robust model: an orange stroke between two blue patches, nearly nothing elsewhere",
+            ),
+        )
+        st.caption("On one colour scale. What robust training keeps is what you would look at yourself.")
+        show_price(settings)
+
+
+def show_price(settings: Settings) -> None:
+    """The errors of both models, at this ε and along all."""
     eps, box = settings.eps, settings.box
     rows = [
         (name, test_error(settings.seed, against, 0.0, False), test_error(settings.seed, against, eps, box))
@@ -242,11 +257,21 @@ def show_robust(settings: Settings, standard: LinearClassifier) -> LinearClassif
         "error_curve",
         f"Error against ε: at {eps:g} the standard model has {rows[0][2]:.3f}, the robust one {rows[1][2]:.3f}",
     )
-    return robust
 
 
-def show_lecture(settings: Settings) -> None:
+# ----------------------------------------------------------------------------------------------------------- 5. numbers
+
+
+def the_lectures_numbers(_: None) -> Iterator[None]:
     st.subheader("5 · The lecture's numbers, and ours", anchor=False)
+    place = st.container()
+    yield
+    with place:
+        show_seeds(page.value)
+        show_boxes(page.value.seed)
+
+
+def show_seeds(settings: Settings) -> None:
     slot = st.empty()
     rows: list[tuple[str, ...]] = [("**the lecture**", "0.0004", "0.845", "0.025")]
     seeds = (*SEEDS, *([settings.seed] if settings.seed not in SEEDS else []))
@@ -260,10 +285,12 @@ def show_lecture(settings: Settings) -> None:
         "and of the batches. 1 wrong digit of 2115 is 0.00047. The attacked error of the standard model "
         "moves most from seed to seed: training ends before θ has settled, and many digits are close to turning."
     )
+
+
+def show_boxes(seed: int) -> None:
     st.markdown(
         "**And with the box?** The closed form lets pixels go below black and above white. Real pictures cannot."
     )
-    seed = settings.seed
     rows = [
         (
             name,
@@ -287,85 +314,11 @@ def show_lecture(settings: Settings) -> None:
     )
 
 
-def show_play(settings: Settings, models: dict[str, LinearClassifier]) -> None:
-    st.subheader("6 · Your turn: one digit", anchor=False)
-    left, right = st.columns(2, gap="medium")
-    with left:
-        names = {"test": "a test digit", "own": "write your own"}
-        page.control("source", st.segmented_control, "Which digit", list(names), format_func=names.get, required=True)
-        x, y = (own_digit(), None) if page.value.source == "own" else test_digit()
-    with right:
-        page.control("model", st.segmented_control, "Which model", list(models), required=True)
-        page.control("room", st.slider, "ε for this digit", 0.0, 0.5, step=0.01)
+# ------------------------------------------------------------------------------------------------------ 7. other models
+
+
+def other_models(_: None) -> Iterator[None]:
     settings = page.value
-    if x is None:
-        right.info("Write a 0 or a 1: what the model makes of it appears here.", icon=":material/draw:")
-        return
-    model, eps, box = models[settings.model], settings.room, settings.box
-    if y is None:  # nobody told what it is meant to be: the attack leads away from what the model says
-        y = (model.score(x) > 0).long()
-    delta = worst_case(model.theta, y, eps, x if box else None).view_as(x)
-    before, after = float(model.probability(x)), float(model.probability(x + delta))
-    says = "1" if after > 0.5 else "0"
-    with right:
-        st.metric(
-            "p(1) under δ\\*",
-            percent(after),
-            f"from {percent(before)}",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-        )
-        flips = {name: float(flips_at(each, x, y, box=box)) for name, each in models.items()}
-        st.markdown(
-            f"The {settings.model} model says **{says}**. It takes ε = **{flips['standard']:.3f}** to turn the "
-            f"standard model, **{flips['robust']:.3f}** to turn the robust one."
-        )
-        st.caption(
-            "Found by bisection on ε, inside the box." if box else "Without the box, that ε is exactly |h(x)| / ‖θ‖₁."
-        )
-    panels = (
-        (square(x), "x", "The digit, untouched"),
-        (0.5 + square(delta), f"+ δ\\*, ε = {eps:g}", "The worst perturbation for this digit, around grey"),
-        (square(x + delta), f"= “{says}”", f"The perturbed digit, classified as {says}"),
-    )
-    with st.container(key="stage", width=640):
-        for column, (pixels, caption, alt) in zip(st.columns(3), panels, strict=True):
-            column.image(picture_uri(ink(pixels, 8)), width="stretch", alt=alt)
-            column.markdown(caption)
-    grid = [k / 100 for k in range(51)]
-    lines = []
-    for (name, each), colour in zip(models.items(), (STANDARD, ROBUST), strict=True):
-        margins = [float(worst_margin(each.theta, each.bias, x, y, e, box=box)) for e in grid]
-        p = torch.sigmoid(signs(y) * torch.tensor(margins))
-        lines.append((name, grid, p.tolist(), colour))
-    chart(
-        curve(lines, x_title="ε", y_title="p(1) under δ*", y_range=(-0.02, 1.02), mark=eps),
-        "p_curve",
-        f"p(1) against ε; at {eps:g} the {settings.model} model gives {percent(after)}",
-    )
-
-
-def test_digit() -> tuple[Tensor, Tensor]:
-    data = digits("test")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        page.control("digit", st.number_input, f"Test digit number (0 to {TESTED - 1})", 0, TESTED - 1, width=220)
-        following = {"digit": (page.value.digit + 1) % TESTED}
-        st.button("Next one", on_click=page.set, kwargs=following, key="next_digit")
-    place = page.value.digit
-    st.caption(f"It is a {int(data.labels[place])}: number {int(data.places[place])} of MNIST's 10000 test pictures.")
-    return data[place].images[None], data.labels[place, None]
-
-
-def own_digit() -> Tensor | None:
-    drawing = canvas("own_digit", width=28, height=28, label="Write a 0 or a 1", brush=2.6)
-    if drawing is None:
-        return None
-    st.caption("Moved so that its centre of mass is in the middle, as MNIST's digits are.")
-    return centred(torch.from_numpy(drawing))[None, None]
-
-
-def show_others(settings: Settings) -> None:
     st.subheader("7 · Not only deep networks", anchor=False)
     st.markdown(
         "Three models without any layers, as people used them before deep learning. The linear SVM has its own θ, so "
@@ -375,7 +328,8 @@ def show_others(settings: Settings) -> None:
     page.control("others", st.toggle, f"Train and attack them, ε = {settings.eps:g} (a few seconds)")
     if not page.value.others:
         return
-    slot, status = st.empty(), st.empty()
+    slot, status, told = st.empty(), st.empty(), st.empty()
+    yield
     final: dict[str, Standing] = {}
     course = standings(settings.seed, settings.eps)
     known = course.ended
@@ -394,7 +348,7 @@ def show_others(settings: Settings) -> None:
         "cheap."
     )
     neighbours = final["3 nearest neighbours"]
-    st.markdown(
+    told.markdown(
         f"The attack that only asks is a lower bound: on the SVM it finds {svm.asked:.2f}, where the formula proves "
         f"{svm.worst:.2f}. "
         + (
@@ -421,67 +375,5 @@ def show_standings(slot: DeltaGenerator, found: dict[str, Standing]) -> None:
     table(("error", *found), rows, slot)
 
 
-def main() -> None:
-    page.start()
-    opening(
-        page,
-        "The case we can solve",
-        "For a linear classifier the worst perturbation is one line of algebra: no steps, no luck, and a proof that "
-        "nothing beats it. So the robust model can be trained exactly, too.",
-    )
-    with st.sidebar:
-        presenting(page)
-    page.into_address()
-    standard = show_training(page.value)
-    st.subheader("2 · The worst δ, without a search", anchor=False)
-    knobs()
-    page.into_address()
-    show_worst(page.value, standard)
-    show_lines(page.value, standard)
-    robust = show_robust(page.value, standard)
-    page.into_address()
-    show_lecture(page.value)
-    show_play(page.value, {"standard": standard, "robust": robust})
-    page.into_address()
-    show_others(page.value)
-    page.into_address()
-    quiz(page, questions(page.value, standard, robust))
-    for_the_lecturer(
-        page,
-        "1. Open the link: the model is trained before you have read the title. Out of 2115 digits, one is wrong.\n"
-        "2. Ask the room how many will be wrong when every pixel may move by 0.2. Point at the orange frames.\n"
-        "3. Press *First line*, and let the room say each next line before you press. Every line is checked on data.\n"
-        "4. Section 4: the maximum has become −ε‖θ‖₁. Train, and compare the two pictures of θ.",
-        "- Another seed, another number: 0.0005 is one wrong digit of 2115, 0.0009 is two; section 5.\n"
-        "- “Pixels cannot be negative!” Right: switch the box on. The error falls, the argument stays.\n"
-        "- Students take −ε‖θ‖₁ for an ordinary ℓ1 penalty. It is inside Ψ; outside, it would pull on every digit.",
-        line=0,
-    )
-    closing(
-        page,
-        (
-            (
-                "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 2: linear models",
-                "https://adversarial-ml-tutorial.org/linear_models/",
-            ),
-            (
-                "Goodfellow, Shlens & Szegedy, *Explaining and harnessing adversarial examples*, ICLR 2015",
-                "https://arxiv.org/abs/1412.6572",
-            ),
-            (
-                "Xu, Caramanis & Mannor, *Robustness and regularization of support vector machines*, JMLR 2009",
-                "https://www.jmlr.org/papers/v10/xu09b.html",
-            ),
-            (
-                "Andriushchenko, Croce, Flammarion & Hein, *Square Attack*, ECCV 2020",
-                "https://arxiv.org/abs/1912.00049",
-            ),
-            (
-                "LeCun, Cortes & Burges, *The MNIST database of handwritten digits* (CC BY-SA 3.0)",
-                "http://yann.lecun.com/exdb/mnist/",
-            ),
-        ),
-    )
-
-
-main()
+SECTIONS = (train_it, worst_delta, why_no_search, train_against_it, the_lectures_numbers, one_digit, other_models)
+Lesson(page, TEXTS, SECTIONS, questions_last=True).show()

@@ -1,0 +1,125 @@
+"""One digit at a time: a test digit or the reader's own, under the worst δ of either model."""
+
+from collections.abc import Iterator
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from adv_core.datasets import centred
+from adv_core.linear import (
+    LinearClassifier,
+    flips_at,
+    signs,
+    worst_case,
+    worst_margin,
+)
+from pages.lessons.linear_models.charts import square
+from pages.lessons.linear_models.measured import (
+    digits,
+    trained,
+)
+from pages.lessons.linear_models.settings import (
+    ROBUST,
+    STANDARD,
+    TESTED,
+    page,
+)
+from pages.widgets.canvas import canvas
+from pages.widgets.charts import curve
+from pages.widgets.digits import ink
+from pages.widgets.lesson import chart
+from pages.widgets.stage import percent, picture_uri
+
+
+def one_digit(_: None) -> Iterator[None]:
+    st.subheader("6 · Your turn: one digit", anchor=False)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        names = {"test": "a test digit", "own": "write your own"}
+        page.control("source", st.segmented_control, "Which digit", list(names), format_func=names.get, required=True)
+        x, y = (own_digit(), None) if page.value.source == "own" else test_digit()
+    with right:
+        page.control("model", st.segmented_control, "Which model", ["standard", "robust"], required=True)
+        page.control("room", st.slider, "ε for this digit", 0.0, 0.5, step=0.01)
+    if x is None:
+        right.info("Write a 0 or a 1: what the model makes of it appears here.", icon=":material/draw:")
+        return
+    place = st.container()
+    yield
+    settings = page.value
+    models = {"standard": trained(settings.seed), "robust": trained(settings.seed, settings.against)}
+    model, eps, box = models[settings.model], settings.room, settings.box
+    if y is None:  # nobody told what it is meant to be: the attack leads away from what the model says
+        y = (model.score(x) > 0).long()
+    delta = worst_case(model.theta, y, eps, x if box else None).view_as(x)
+    before, after = float(model.probability(x)), float(model.probability(x + delta))
+    says = "1" if after > 0.5 else "0"
+    with right:
+        st.metric(
+            "p(1) under δ\\*",
+            percent(after),
+            f"from {percent(before)}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+        )
+        flips = {name: float(flips_at(each, x, y, box=box)) for name, each in models.items()}
+        st.markdown(
+            f"The {settings.model} model says **{says}**. It takes ε = **{flips['standard']:.3f}** to turn the "
+            f"standard model, **{flips['robust']:.3f}** to turn the robust one."
+        )
+        st.caption(
+            "Found by bisection on ε, inside the box." if box else "Without the box, that ε is exactly |h(x)| / ‖θ‖₁."
+        )
+    with place:
+        show_panels(x, delta, eps, says)
+        show_falling(models, x, y, after)
+
+
+def show_panels(x: Tensor, delta: Tensor, eps: float, says: str) -> None:
+    """The digit, δ, and their sum."""
+    panels = (
+        (square(x), "x", "The digit, untouched"),
+        (0.5 + square(delta), f"+ δ\\*, ε = {eps:g}", "The worst perturbation for this digit, around grey"),
+        (square(x + delta), f"= “{says}”", f"The perturbed digit, classified as {says}"),
+    )
+    with st.container(key="stage", width=640):
+        for column, (pixels, caption, alt) in zip(st.columns(3), panels, strict=True):
+            column.image(picture_uri(ink(pixels, 8)), width="stretch", alt=alt)
+            column.markdown(caption)
+
+
+def show_falling(models: dict[str, LinearClassifier], x: Tensor, y: Tensor, after: float) -> None:
+    """What both models say under δ*, for every ε."""
+    eps, box = page.value.room, page.value.box
+    grid = [k / 100 for k in range(51)]
+    lines = []
+    for (name, each), colour in zip(models.items(), (STANDARD, ROBUST), strict=True):
+        margins = [float(worst_margin(each.theta, each.bias, x, y, e, box=box)) for e in grid]
+        p = torch.sigmoid(signs(y) * torch.tensor(margins))
+        lines.append((name, grid, p.tolist(), colour))
+    chart(
+        curve(lines, x_title="ε", y_title="p(1) under δ*", y_range=(-0.02, 1.02), mark=eps),
+        "p_curve",
+        f"p(1) against ε; at {eps:g} the {page.value.model} model gives {percent(after)}",
+    )
+
+
+def test_digit() -> tuple[Tensor, Tensor]:
+    data = digits("test")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        page.control("digit", st.number_input, f"Test digit number (0 to {TESTED - 1})", 0, TESTED - 1, width=220)
+        following = {"digit": (page.value.digit + 1) % TESTED}
+        st.button("Next one", on_click=page.set, kwargs=following, key="next_digit")
+    place = page.value.digit
+    st.caption(f"It is a {int(data.labels[place])}: number {int(data.places[place])} of MNIST's 10000 test pictures.")
+    return data[place].images[None], data.labels[place, None]
+
+
+def own_digit() -> Tensor | None:
+    drawing = canvas("own_digit", width=28, height=28, label="Write a 0 or a 1", brush=2.6)
+    if drawing is None:
+        return None
+    st.caption("Moved so that its centre of mass is in the middle, as MNIST's digits are.")
+    return centred(torch.from_numpy(drawing))[None, None]
