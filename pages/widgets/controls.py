@@ -56,6 +56,9 @@ class Controls(Generic[S]):
             state[f"{self.name} arrived"] = to_query(settings)
             for f in fields(self.kind):  # type: ignore[arg-type]
                 state.pop(self.key(f.name), None)
+        # What a widget was set to counts from the beginning of the run on, also above the place where it is drawn.
+        moved = {f.name: state.get(self.key(f.name)) for f in fields(self.kind)}  # type: ignore[arg-type]
+        state[self.name] = replace(self.value, **{name: value for name, value in moved.items() if value is not None})  # type: ignore[type-var]
         return came
 
     def key(self, setting: str) -> str:

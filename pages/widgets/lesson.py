@@ -101,9 +101,8 @@ class Lesson(Generic[R]):
             questions = st.container()
             if not self.questions_last:
                 self._ask(questions)
-            script = self.texts.script if isinstance(self.texts.script, str) else self.texts.script()
-            for_the_lecturer(self.page, script, self.texts.pitfalls)
-            closing(self.page, self.texts.references)
+            for_the_lecturer(self.page, self.texts)
+            read_on(self.page, self.texts.references)
             self.page.into_address()
             while waiting:
                 waiting = [story for story in waiting if _goes_on(story)]
@@ -174,17 +173,18 @@ def pictures(*shown: tuple[np.ndarray, str, str], width: int = 150) -> None:
                 st.caption(caption)
 
 
-def for_the_lecturer(page: Controls[Any], script: str, pitfalls: str, **settings: object) -> None:
-    """The two-minute script, the link to open, and what usually goes wrong, in markdown."""
+def for_the_lecturer(page: Controls[Any], texts: Texts) -> None:
+    """The two-minute script, the link to open, and what usually goes wrong."""
+    script = texts.script if isinstance(texts.script, str) else texts.script()
     with st.expander("For the lecturer", icon=":material/co_present:"):
         st.markdown(f"**The two-minute script**\n\n{script}")
         st.markdown("**The link to open**")
         defaults = {name: value for name, value in vars(page.kind()).items() if name != "done"}
-        st.code(page.link(**{**defaults, **settings, "present": True, "done": ""}), language=None, wrap_lines=True)
-        st.markdown(f"**What usually goes wrong**\n\n{pitfalls}")
+        st.code(page.link(**{**defaults, "present": True, "done": ""}), language=None, wrap_lines=True)
+        st.markdown(f"**What usually goes wrong**\n\n{texts.pitfalls}")
 
 
-def closing(page: Controls[Any], references: Sequence[tuple[str, str]]) -> None:
+def read_on(page: Controls[Any], references: Sequence[tuple[str, str]]) -> None:
     """References (text, address), the link to the present state, and where to go on."""
     st.subheader("Read on", anchor=False)
     st.markdown("\n".join(f"- [{text}]({address})" for text, address in references))

@@ -46,19 +46,23 @@ def chosen(page: Controls[Any], side: int) -> np.ndarray:
     return np.asarray(fit(photograph(page.value.image), side, side))
 
 
-def choose_photograph(page: Controls[Any], default: str, choose: Callable[..., None] | None = None) -> None:
-    """The part of a lesson's sidebar about the photograph: samples, the present one, upload and camera.
+def photograph_sidebar(page: Controls[Any], seed: str = "", choose: Callable[..., None] | None = None) -> None:
+    """The sidebar of a lesson on a photograph: samples, upload and camera, and the seed of what is random.
 
     Args:
-        default: the sample that is shown instead of a picture that a link cannot carry.
+        seed: the label of the page's setting ``seed``; nothing is asked for if empty.
         choose: see `gallery`.
     """
+    default = page.kind().image
     needs_own(page, default)
     st.header("Photograph", divider="gray")
     gallery(page, choose)
     shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
     st.caption(f"Now: **{shown}**.")
     own_picture(page, default)
+    if seed:
+        st.header("Chance", divider="gray")
+        page.control("seed", st.number_input, seed, 0, 999, step=1)
 
 
 def needs_own(page: Controls[Any], default: str) -> None:

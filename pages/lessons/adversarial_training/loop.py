@@ -1,6 +1,6 @@
 """One step of the min-max loop, walked through slowly."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import streamlit as st
@@ -8,10 +8,7 @@ import streamlit as st
 from adv_core.training import Recipe
 from pages.lessons.adversarial_training.charts import ascent_chart
 from pages.lessons.adversarial_training.settings import INNER, STAGES, page
-from pages.lessons.adversarial_training.tasks import (
-    Update,
-    Walk,
-)
+from pages.lessons.adversarial_training.tasks import Update, Walk
 from pages.widgets.digits import sheet, signed
 from pages.widgets.lesson import table
 from pages.widgets.live import computed
@@ -38,21 +35,16 @@ def formula(stage: int, parts: Sequence[tuple[str, int | None]]) -> str:
     return "".join(rf"{{\color{{#D55E00}}{text}}}" if place == stage else text for text, place in parts)
 
 
-def show_loop() -> None:
+def one_step_slowly(_: object) -> Iterator[None]:
     st.subheader("2 · One step of the loop, slowly", anchor=False)
     st.markdown(
         "Training makes the loss small. Robust training makes the *worst* loss small: inside the minimum stands the "
         "attack. Here is one minibatch of eight digits on its way through the loop, starting from the standard network."
     )
     settings = page.value
-    recipe = Recipe(settings.inner, settings.ball, seed=settings.seed)  # type: ignore[arg-type]
-    walked: Update = computed("walk", Walk("standard", 8 * settings.batch, recipe))
     stages = (_images, _search, _adversarial, _gradient, _update)
     st.latex(formula(settings.stage - 1, _PROBLEM))
-    for place, draw in enumerate(stages[: settings.stage]):
-        with st.container(border=True):
-            st.markdown(f"**{place + 1}. {STAGES[place]}**")
-            draw(walked, recipe)
+    place = st.container()
     if settings.stage >= 4:
         st.latex(formula(settings.stage - 1, _STEP))
     with st.container(horizontal=True):
@@ -64,6 +56,13 @@ def show_loop() -> None:
             st.button("Begin anew", on_click=page.set, kwargs={"stage": 0}, key="first_stage")
             another = {"batch": (settings.batch + 1) % 7500}
             st.button("Another minibatch", on_click=page.set, kwargs=another, icon=":material/refresh:")
+    yield
+    recipe = Recipe(page.value.inner, page.value.ball, seed=page.value.seed)  # type: ignore[arg-type]
+    walked: Update = computed("walk", Walk("standard", 8 * settings.batch, recipe))
+    for number, draw in enumerate(stages[: settings.stage]):
+        with place, st.container(border=True):
+            st.markdown(f"**{number + 1}. {STAGES[number]}**")
+            draw(walked, recipe)
 
 
 def _row(images: np.ndarray, wrong: Sequence[bool], alt: str) -> None:

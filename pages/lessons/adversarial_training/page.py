@@ -1,6 +1,7 @@
 """Lesson: train against the worst case. The same small network trained twice, and what that buys and costs."""
 
-from typing import TypeVar
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -12,30 +13,44 @@ from adv_core.datasets import as_digit, centred
 from adv_core.decoding import ImageError, open_image
 from adv_core.networks.digit_network import checkpoint
 from adv_core.serving.engine.digits import CurvePoint, Digit, ErrorCurve, Model, digits
-from adv_core.serving.engine.work import Record
 from adv_core.training import Recipe
 from pages.lessons.adversarial_training.charts import surface
-from pages.lessons.adversarial_training.loop import show_loop
+from pages.lessons.adversarial_training.loop import one_step_slowly
 from pages.lessons.adversarial_training.settings import CURVE, EPS, INNER, SHIPPED, SOURCES, judged, page, says, share
 from pages.lessons.adversarial_training.tasks import HELD_OUT, Attacked, Explore, SolvedCase, Sweep, TwoWays
-from pages.lessons.adversarial_training.texts import questions
-from pages.lessons.adversarial_training.training import complete, courses, follow_training, own_network, show_training
+from pages.lessons.adversarial_training.texts import TEXTS
+from pages.lessons.adversarial_training.training import complete, courses, own_network, train_both
 from pages.widgets.canvas import canvas
 from pages.widgets.digits import OWN, ROBUST, STANDARD, STRONGER, error_curves, ink, signed
-from pages.widgets.lesson import closing, for_the_lecturer, opening, presenting, table
-from pages.widgets.live import computed, follow, job_for
-from pages.widgets.quiz import quiz
+from pages.widgets.lesson import Lesson, table
+from pages.widgets.live import computed, follow, follow_each, job_for
 from pages.widgets.stage import picture_uri
 
-R = TypeVar("R", bound=Record)
-state = st.session_state
+
+@dataclass
+class Run:
+    """The digit of section 1, where there is one."""
+
+    digit: Digit | None = None
+
+    @property
+    def model(self) -> Model:
+        """The network that is compared with the standard one."""
+        chosen = page.value.against
+        return (own_network() or "robust_01") if chosen == "own" else chosen
 
 
-# ------------------------------------------------------------------------------------------------------------ the story
+def prepare() -> Run:
+    if page.value.against == "own" and not own_network():
+        page.set(against="robust_01")
+        page.tell(
+            "The link compares with a network that somebody else trained, which a link cannot carry: train your own."
+        )
+    return Run()
 
 
-def show_pair() -> tuple[Digit | None, Model]:
-    """1. One digit, two networks, one ε."""
+def show_judged() -> None:
+    """The figures that were printed when the two networks were trained."""
     standard, robust = judged("standard"), judged("robust_01")
     for column, (name, figures, kind) in zip(
         st.columns(2),
@@ -56,31 +71,29 @@ def show_pair() -> tuple[Digit | None, Model]:
         "The same network twice: 166 406 weights, the same data. These figures were printed by the script of this "
         "project that trained the two; everything below is computed now."
     )
+
+
+def same_digit(run: Run) -> Iterator[None]:
+    show_judged()
     st.subheader("1 · The same digit, attacked in both", anchor=False)
     left, right = st.columns([2, 3], gap="medium")
     with left:
         page.control(
             "source", st.segmented_control, "Which digit", list(SOURCES), format_func=SOURCES.get, required=True
         )
-        digit = chosen_digit()
+        run.digit = chosen_digit()
     with right:
         others = ["robust_01", "robust_03", *(["own"] if own_network() else [])]
         names = {**SHIPPED, "own": "the one you trained"}
         page.control("against", st.segmented_control, "Compare with", others, format_func=names.get, required=True)
         page.control("eps", st.slider, "ε: how far each pixel may move (black is 0, white is 1)", 0.0, 0.4, step=0.02)
-        page.into_address()
-        model = robust_model()
-        if digit is None:
+        if run.digit is None:
             st.info("What both networks make of your digit appears here.", icon=":material/draw:")
-            return None, model
-        show_attacked(digit, model)
-    return digit, model
-
-
-def robust_model() -> Model:
-    """The network that is compared with the standard one."""
-    chosen = page.value.against
-    return (own_network() or "robust_01") if chosen == "own" else chosen
+            return
+        place = st.container(key="attacked")
+    yield
+    with place:
+        show_attacked(run.digit, run.model)
 
 
 def show_attacked(digit: Digit, model: Model) -> None:
@@ -177,7 +190,13 @@ def photographed() -> Tensor | None:
         return None
 
 
-# ------------------------------------------------------------------------------------------------------ what came of it
+def error_against_epsilon(_: Run) -> Iterator[None]:
+    st.subheader("4 · Error against ε", anchor=False)
+    with st.container(key="error_curves"):
+        slot, note = st.empty(), st.empty()
+    yield
+    yield  # section 3 and what is quick come first
+    follow_curves(slot, note)
 
 
 def models() -> list[tuple[str, str, Model]]:
@@ -191,11 +210,11 @@ def models() -> list[tuple[str, str, Model]]:
 
 
 def follow_curves(slot: DeltaGenerator, note: DeltaGenerator) -> None:
-    found: dict[str, list[tuple[float, float]]] = {}
-    shown = models()
+    shown = {name: (colour, model) for name, colour, model in models()}
 
-    def draw() -> None:
-        lines = [(name, colour, found.get(name, [])) for name, colour, _ in shown]
+    def draw(found: dict[str, list[CurvePoint]], _: str) -> None:
+        points = {name: [(point.eps, point.error) for point in curve] for name, curve in found.items()}
+        lines = [(name, colour, points.get(name, [])) for name, (colour, _) in shown.items()]
         here = [f"{name} {dict(points).get(0.1, 0):.0%}" for name, _, points in lines if points]
         slot.vega_lite_chart(
             error_curves(lines, mark=page.value.eps, longest=0.4, title="ε, radius of the L∞ ball"),
@@ -204,14 +223,9 @@ def follow_curves(slot: DeltaGenerator, note: DeltaGenerator) -> None:
             alt=f"Error against ε. At 0.1: {', '.join(here)}",
         )
 
-    for name, _, model in shown:
-
-        def show(points: list[CurvePoint], name: str = name) -> None:
-            found[name] = [(point.eps, point.error) for point in points]
-            draw()
-
-        if follow(job_for(f"curve {name}", ErrorCurve(model, CURVE)), show, note.info, interval=0.3) is None:
-            return
+    works = {name: ErrorCurve(model, CURVE) for name, (_, model) in shown.items()}
+    if follow_each("curve", works, draw, note.info) is None:
+        return
     note.caption(
         f"The first {ErrorCurve.images} test digits, PGD with {ErrorCurve.steps} steps from x itself, computed now. An "
         "attack gives a lower bound of the true worst case; the next lesson asks how far one may trust it. The dotted "
@@ -219,11 +233,19 @@ def follow_curves(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     )
 
 
-def show_insides(digit: Digit | None, model: Model) -> None:
+def insides(run: Run) -> Iterator[None]:
     st.subheader("5 · What they look at", anchor=False)
+    place = st.container(key="insides")
+    yield
+    digit = run.digit
     if digit is None:
         shown = digits("test")[page.value.digit]
         digit = Digit.of(shown.images, int(shown.labels))
+    with place:
+        show_insides(digit, run.model)
+
+
+def show_insides(digit: Digit, model: Model) -> None:
     standard = computed("explore standard", Explore("standard", digit, 0.3))
     robust = computed("explore robust", Explore(model, digit, 0.3))
     st.markdown(
@@ -265,7 +287,7 @@ def show_insides(digit: Digit | None, model: Model) -> None:
 _texture = {"standard": "speckles all over the picture", "robust": "smooth patches along the strokes of the digit"}
 
 
-def show_price() -> None:
+def the_price(_: Run) -> None:
     st.subheader("6 · The price", anchor=False)
     rows = []
     for name in SHIPPED:
@@ -293,17 +315,18 @@ def show_price() -> None:
     )
 
 
-def show_solved() -> tuple[DeltaGenerator, DeltaGenerator, Recipe]:
+def solved_case(_: Run) -> Iterator[None]:
     st.subheader("7 · The case that can be solved", anchor=False)
     st.markdown(
         "PGD is a search: does it matter that it does not find the true maximum? There is one case to check it by. For "
         "0 against 1 and a linear model the maximum is a formula (the lesson before this one). The same loop, twice: "
         "with the formula inside, and with PGD inside."
     )
-    return st.empty(), st.empty(), Recipe("pgd", page.value.ball, epochs=2, rate=0.01, ramp=0, seed=page.value.seed)
+    slot, note = st.empty(), st.empty()
+    yield
+    yield  # section 3 comes first
+    recipe = Recipe("pgd", page.value.ball, epochs=2, rate=0.01, ramp=0, seed=page.value.seed)
 
-
-def follow_solved(slot: DeltaGenerator, note: DeltaGenerator, recipe: Recipe) -> None:
     def draw(records: list[TwoWays]) -> None:
         last = records[-1]
         errors = [f"{error:.4f}" for error in last.errors] if last.errors else ["…", "…"]
@@ -321,73 +344,5 @@ def follow_solved(slot: DeltaGenerator, note: DeltaGenerator, recipe: Recipe) ->
     follow(job_for("solved", SolvedCase(recipe)), draw, note.info)
 
 
-# -------------------------------------------------------------------------------------------------------------- the end
-
-
-def main() -> None:
-    page.start()
-    if page.value.against == "own" and not own_network():
-        page.set(against="robust_01")
-        page.tell(
-            "The link compares with a network that somebody else trained, which a link cannot carry: train your own."
-        )
-    opening(
-        page,
-        "Train against the worst case",
-        "Attacks find the worst δ. Put that search inside the training loop, and the network learns to withstand it.",
-    )
-    with st.sidebar:
-        presenting(page)
-    page.into_address()
-    digit, model = show_pair()
-    show_loop()
-    page.into_address()
-    training = show_training()
-    page.into_address()
-    st.subheader("4 · Error against ε", anchor=False)
-    with st.container(key="error_curves"):
-        curves = st.empty(), st.empty()
-    show_insides(digit, model)
-    show_price()
-    solved_case = show_solved()
-    quiz(page, questions())
-    for_the_lecturer(
-        page,
-        "1. Open the link and move ε: the standard network falls first, the robust one holds on.\n"
-        "2. Section 2, with *Next*: let the room say which term of the formula comes next.\n"
-        "3. Press *Train both* while you talk about the price: the whole training takes less than a minute.\n"
-        "4. Section 5: ask which of the two gradients belongs to which network.",
-        "- On a busy host a training waits for its turn. The shipped networks answer everything without one.\n"
-        "- Trained for one or two epochs only, the robust network may be worse than the shipped one by far: that is "
-        "training time, not the method.\n"
-        "- At ε = 0.3 a network may learn nothing for some epochs: ε grows over the first fifth of the training to "
-        "prevent that.",
-        stage=0,
-    )
-    closing(
-        page,
-        (
-            (
-                "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 4: adversarial training",
-                "https://adversarial-ml-tutorial.org/adversarial_training/",
-            ),
-            (
-                "Madry, Makelov, Schmidt, Tsipras & Vladu, *Towards deep learning models resistant to adversarial "
-                "attacks*, ICLR 2018",
-                "https://arxiv.org/abs/1706.06083",
-            ),
-            ("Wong, Rice & Kolter, *Fast is better than free*, ICLR 2020", "https://arxiv.org/abs/2001.03994"),
-            (
-                "Tsipras, Santurkar, Engstrom, Turner & Madry, *Robustness may be at odds with accuracy*, ICLR 2019",
-                "https://arxiv.org/abs/1805.12152",
-            ),
-            ("Danskin, *The theory of max–min*, 1967", "https://doi.org/10.1007/978-3-642-46092-0"),
-        ),
-    )
-    # What takes longer comes last: everything else is on the page by then.
-    follow_training(training)
-    follow_curves(*curves)
-    follow_solved(*solved_case)
-
-
-main()
+SECTIONS = (same_digit, one_step_slowly, train_both, error_against_epsilon, insides, the_price, solved_case)
+Lesson(page, TEXTS, SECTIONS, prepare).show()

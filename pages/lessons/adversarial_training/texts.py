@@ -1,7 +1,8 @@
-"""The questions of the lesson."""
+"""Everything that the lesson says around its sections."""
 
 from pages.lessons.adversarial_training.settings import INNER
 from pages.lessons.adversarial_training.training import recipes
+from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number
 
 
@@ -98,3 +99,40 @@ def questions() -> list[Choice | Number]:
             1,
         ),
     ]
+
+
+TEXTS = Texts(
+    title="Train against the worst case",
+    lead="Attacks find the worst δ. Put that search inside the training loop, and the network learns to withstand it.",
+    questions=questions,
+    script=(
+        "1. Open the link and move ε: the standard network falls first, the robust one holds on.\n"
+        "2. Section 2, with *Next*: let the room say which term of the formula comes next.\n"
+        "3. Press *Train both* while you talk about the price: the whole training takes less than a minute.\n"
+        "4. Section 5: ask which of the two gradients belongs to which network."
+    ),
+    pitfalls=(
+        "- On a busy host a training waits for its turn. The shipped networks answer everything without one.\n"
+        "- Trained for one or two epochs only, the robust network may be worse than the shipped one by far: that is "
+        "training time, not the method.\n"
+        "- At ε = 0.3 a network may learn nothing for some epochs: ε grows over the first fifth of the training to "
+        "prevent that."
+    ),
+    references=(
+        (
+            "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 4: adversarial training",
+            "https://adversarial-ml-tutorial.org/adversarial_training/",
+        ),
+        (
+            "Madry, Makelov, Schmidt, Tsipras & Vladu, *Towards deep learning models resistant to adversarial "
+            "attacks*, ICLR 2018",
+            "https://arxiv.org/abs/1706.06083",
+        ),
+        ("Wong, Rice & Kolter, *Fast is better than free*, ICLR 2020", "https://arxiv.org/abs/2001.03994"),
+        (
+            "Tsipras, Santurkar, Engstrom, Turner & Madry, *Robustness may be at odds with accuracy*, ICLR 2019",
+            "https://arxiv.org/abs/1805.12152",
+        ),
+        ("Danskin, *The theory of max–min*, 1967", "https://doi.org/10.1007/978-3-642-46092-0"),
+    ),
+)

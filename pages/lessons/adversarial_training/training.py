@@ -1,7 +1,7 @@
 """Training live: start, stop, resume, and what it shows meanwhile."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -10,11 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from adv_core.training import Recipe
 from pages.lessons.adversarial_training.charts import course_chart, judged_chart
 from pages.lessons.adversarial_training.settings import IMAGES, INNER, page, share
-from pages.lessons.adversarial_training.tasks import (
-    HELD_OUT,
-    Train,
-    TrainRecord,
-)
+from pages.lessons.adversarial_training.tasks import HELD_OUT, Train, TrainRecord
 from pages.widgets.digits import ROBUST, STANDARD
 from pages.widgets.live import drop_jobs, follow, job_for
 
@@ -76,8 +72,7 @@ def work_start(recipe: Recipe, work: Train) -> int:
     return next((r.step for r in reversed(courses().get(recipe, [])) if r.state == work.resume), 0)
 
 
-def show_training() -> tuple[DeltaGenerator, ...]:
-    """3. The controls, and places for what streams; `follow_training` fills them after everything quick is drawn."""
+def train_both(_: object) -> Iterator[None]:
     st.subheader("3 · Train both, now", anchor=False)
     st.markdown("10 000 digits, a fresh network, the same seed: once as usual, once against δ\\* in every minibatch.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -91,8 +86,10 @@ def show_training() -> tuple[DeltaGenerator, ...]:
             st.caption("Stopped. It goes on from where its state was last put aside, to the same weights.")
     bar = st.empty()
     with st.container(key="courses"):
-        left, right = st.columns(2, gap="medium")
-    return bar, left.empty(), right.empty()
+        left, right = (column.empty() for column in st.columns(2, gap="medium"))
+    yield
+    yield  # what is quick comes first
+    follow_training(bar, left, right)
 
 
 def stopped() -> bool:
@@ -114,8 +111,7 @@ def offer() -> None:
         st.button(label, on_click=page.set, kwargs=start, icon=":material/play_arrow:", key=key)
 
 
-def follow_training(places: tuple[DeltaGenerator, ...]) -> None:
-    bar, left, right = places
+def follow_training(bar: DeltaGenerator, left: DeltaGenerator, right: DeltaGenerator) -> None:
     standard, robust = recipes()
     names = {standard: ("standard", STANDARD), robust: (f"robust, ε = {robust.eps:g}", ROBUST)}
     began, first = time.monotonic(), 0.0

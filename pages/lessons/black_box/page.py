@@ -12,12 +12,12 @@ from adv_core.images import amplify
 from adv_core.serving.engine.attack import Frame, Request
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.black_box.charts import matrix_chart, query_chart, theft_chart
-from pages.lessons.black_box.settings import COMMON, METHODS, MOST, ROUNDS, SIZE, TITLES, VICTIMS, Settings, page
+from pages.lessons.black_box.settings import COMMON, METHODS, MOST, ROUNDS, SIZE, TITLES, VICTIMS, page
 from pages.lessons.black_box.tasks import JUDGED, Extraction, Passed, Steal, Transfer, passed
 from pages.lessons.black_box.texts import TEXTS
 from pages.widgets.lesson import Lesson, pictures
 from pages.widgets.live import follow, follow_each, job_for
-from pages.widgets.photograph import PHOTOS, choose_photograph, chosen, samples
+from pages.widgets.photograph import PHOTOS, chosen, photograph_sidebar, samples
 from pages.widgets.stage import PictureRow, percent
 
 STYLE = """<style>
@@ -41,12 +41,7 @@ def prepare() -> Request:
 
 
 def sidebar() -> None:
-    choose_photograph(page, Settings.image)
-    st.header("Chance", divider="gray")
-    page.control("seed", st.number_input, "Seed of the squares and of the theft", 0, 999, step=1)
-
-
-# -------------------------------------------------------------------------------------------------- 1. by questions
+    photograph_sidebar(page, "Seed of the squares and of the theft")
 
 
 def by_questions(base: Request) -> Iterator[None]:
@@ -127,9 +122,6 @@ def follow_questions(base: Request, row: PictureRow, verdict: DeltaGenerator, sl
             "more.",
             icon=":material/shield:",
         )
-
-
-# --------------------------------------------------------------------------------------------------- 2. by transfer
 
 
 def here() -> dict[str, str]:
@@ -248,9 +240,6 @@ def follow_transfer(
     ensemble[2].markdown("\n".join(lines))
 
 
-# ------------------------------------------------------------------------------------------------- 4. a stolen copy
-
-
 def a_stolen_copy(_: Request) -> Iterator[None]:
     st.subheader("4 · A stolen copy", anchor=False)
     st.markdown(
@@ -312,9 +301,6 @@ def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerat
         f"the digits, and what was made on the copy changes the victim's answer on **{percent(last.transferred)}**; "
         f"noise of the same size on {percent(last.noise)}."
     )
-
-
-# ------------------------------------------------------------------------------------------------------ 5. formulas
 
 
 def formulas(_: Request) -> None:

@@ -75,14 +75,8 @@ TEXTS = Texts(
             "Papernot et al., *Practical black-box attacks against machine learning*, ASIA CCS 2017",
             "https://arxiv.org/abs/1602.02697",
         ),
-        (
-            "Andriushchenko, Croce, Flammarion & Hein, *Square Attack*, ECCV 2020",
-            "https://arxiv.org/abs/1912.00049",
-        ),
-        (
-            "Dong et al., *Boosting adversarial attacks with momentum*, CVPR 2018",
-            "https://arxiv.org/abs/1710.06081",
-        ),
+        ("Andriushchenko, Croce, Flammarion & Hein, *Square Attack*, ECCV 2020", "https://arxiv.org/abs/1912.00049"),
+        ("Dong et al., *Boosting adversarial attacks with momentum*, CVPR 2018", "https://arxiv.org/abs/1710.06081"),
         (
             "Liu, Chen, Liu & Song, *Delving into transferable adversarial examples*, ICLR 2017",
             "https://arxiv.org/abs/1611.02770",

@@ -17,7 +17,7 @@ from pages.lessons.defences.tasks import AttackedPictures, Aware, Contest, Defen
 from pages.lessons.defences.texts import TEXTS
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, follow_each, job_for
-from pages.widgets.photograph import choose_photograph, chosen, samples
+from pages.widgets.photograph import chosen, photograph_sidebar, samples
 from pages.widgets.stage import PictureRow, percent
 
 STYLE = """<style>
@@ -39,12 +39,7 @@ def prepare() -> Request:
 
 
 def sidebar() -> None:
-    choose_photograph(page, Settings.image)
-    st.header("Chance", divider="gray")
-    page.control("seed", st.number_input, "Seed of the random crops", 0, 999, step=1)
-
-
-# ----------------------------------------------------------------------------------------------------- 1. one picture
+    photograph_sidebar(page, "Seed of the random crops")
 
 
 def one_picture(base: Request) -> Iterator[None]:
@@ -149,9 +144,6 @@ def show_verdict(
         )
 
 
-# -------------------------------------------------------------------------------------------------- 2. many pictures
-
-
 def sixteen_photographs(_: Request) -> Iterator[None]:
     st.subheader("2 · Sixteen photographs", anchor=False)
     st.markdown(
@@ -241,9 +233,6 @@ def summary(settings: Settings, kept: dict[tuple[Kind, str], int], pictures: int
         else "- At these strengths no answer changes without an attack: the price is small here."
     )
     return "\n".join(lines)
-
-
-# ------------------------------------------------------------------------------------------------------- the formula
 
 
 def formula(_: Request) -> None:

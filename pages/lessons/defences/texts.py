@@ -88,10 +88,7 @@ TEXTS = Texts(
             "Dziugaite, Ghahramani & Roy, *A study of the effect of JPG compression on adversarial images*, 2016",
             "https://arxiv.org/abs/1608.00853",
         ),
-        (
-            "Xu, Evans & Qi, *Feature squeezing*, NDSS 2018",
-            "https://arxiv.org/abs/1704.01155",
-        ),
+        ("Xu, Evans & Qi, *Feature squeezing*, NDSS 2018", "https://arxiv.org/abs/1704.01155"),
         (
             "Xie et al., *Mitigating adversarial effects through randomization*, ICLR 2018",
             "https://arxiv.org/abs/1711.01991",
@@ -100,9 +97,6 @@ TEXTS = Texts(
             "Athalye, Carlini & Wagner, *Obfuscated gradients give a false sense of security*, ICML 2018",
             "https://arxiv.org/abs/1802.00420",
         ),
-        (
-            "Kolter & Madry, *Adversarial robustness: theory and practice*",
-            "https://adversarial-ml-tutorial.org",
-        ),
+        ("Kolter & Madry, *Adversarial robustness: theory and practice*", "https://adversarial-ml-tutorial.org"),
     ),
 )

@@ -48,9 +48,6 @@ def share(part: float) -> str:
     return f"{100 * part:.0f}\u00a0%"
 
 
-# --------------------------------------------------------------------------------------------- 1. the series of attacks
-
-
 def series() -> Series:
     settings = page.value
     trained = {"robust": "robust_01", "fgsm": "fgsm_03"}.get(settings.defence)
@@ -172,9 +169,6 @@ def show_diagnosis(ended: dict[str, Judged]) -> None:
         )
 
 
-# ---------------------------------------------------------------------------------------------- 2. another threat model
-
-
 def other_threat_models(_: None) -> Iterator[None]:
     st.subheader("2 · Another threat model", anchor=False)
     st.markdown(
@@ -236,9 +230,6 @@ def follow_balls(slot: DeltaGenerator, note: DeltaGenerator) -> None:
 def _ends(what: str, lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]]]) -> str:
     ends = [f"{name} {share(max(points)[1])} at {max(points)[0]:g}" for name, _, points in lines if points]
     return f"{what}: {', '.join(ends)}"
-
-
-# ------------------------------------------------------------------------------------------------------ 3. certificates
 
 
 def smoothing(_: None) -> Iterator[None]:
@@ -379,9 +370,6 @@ def intervals(_: None) -> Iterator[None]:
         f"PGD or wrong anyway, {share(unknown)} unknown. A proof counts from below, an attack from above; the truth "
         "lies in the grey. What the computer rounds is counted in."
     )
-
-
-# --------------------------------------------------------------------------------------------- 5. how to judge one
 
 
 def how_to_judge(_: None) -> None:

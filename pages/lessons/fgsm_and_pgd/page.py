@@ -56,8 +56,6 @@ from pages.widgets.charts import PALETTE
 from pages.widgets.lesson import Lesson, chart, pictures, table
 from pages.widgets.stage import percent
 
-# ---------------------------------------------------------------------------------------------------------- 1. the hill
-
 
 def put(x1: float, x2: float) -> None:
     """Somebody has put x there."""
@@ -181,9 +179,6 @@ def show_ends(now: Scene) -> None:
     )
 
 
-# ------------------------------------------------------------------------------------------------------ 2. step by step
-
-
 def step_by_step(run: Run) -> Iterator[None]:
     st.subheader("2 · Step by step", anchor=False)
     st.markdown(
@@ -291,9 +286,6 @@ def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
             else "comes out as high here. Try a larger α, or more steps."
         )
     )
-
-
-# -------------------------------------------------------------------------------------------------- 4. the raw gradient
 
 
 def raw_gradient(run: Run) -> Iterator[None]:

@@ -62,9 +62,6 @@ class Run:
     fooling: np.ndarray | None = None
 
 
-# ------------------------------------------------------------------------------------------------ 1. climb from nothing
-
-
 def climb() -> Climb:
     settings = page.value
     return Climb((settings.target,), settings.start, settings.seed, settings.steps, settings.alpha)
@@ -175,9 +172,6 @@ def show_formula() -> None:
     )
 
 
-# ---------------------------------------------------------------------------------------------------- 2. eight at once
-
-
 def wall() -> Climb:
     settings = page.value
     names = (FIRST, SECOND) if settings.both else (FIRST,)
@@ -278,9 +272,6 @@ def _sees(agree: dict[str, int]) -> str:
     return "the other network sees the same class in" if len(agree) == 1 else "the others see the same class in"
 
 
-# -------------------------------------------------------------------------------------------- 3. will a threshold help?
-
-
 def accept_when_sure(run: Run) -> Iterator[None]:
     st.subheader("3 · “Then believe it only when it is sure”", anchor=False)
     st.markdown(
@@ -326,9 +317,6 @@ def follow_accept(fooling: np.ndarray, chart: DeltaGenerator, note: DeltaGenerat
             f"{false.logits.max(1).max():.1f}. One could refuse logits that are too *large*; an attacker who knows of "
             "it stops climbing earlier."
         )
-
-
-# -------------------------------------------------------------------------------------------------------------- 5. why
 
 
 def why(_: Run) -> None:

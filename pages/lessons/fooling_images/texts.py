@@ -95,22 +95,13 @@ TEXTS = Texts(
             "Nguyen, Yosinski & Clune, *Deep neural networks are easily fooled*, CVPR 2015",
             "https://arxiv.org/abs/1412.1897",
         ),
-        (
-            "Mouret & Clune, *Illuminating search spaces by mapping elites*, 2015",
-            "https://arxiv.org/abs/1504.04909",
-        ),
-        (
-            "Stanley, *Compositional pattern producing networks*, 2007",
-            "https://doi.org/10.1007/s10710-007-9028-8",
-        ),
+        ("Mouret & Clune, *Illuminating search spaces by mapping elites*, 2015", "https://arxiv.org/abs/1504.04909"),
+        ("Stanley, *Compositional pattern producing networks*, 2007", "https://doi.org/10.1007/s10710-007-9028-8"),
         (
             "Hein, Andriushchenko & Bitterwolf, *Why ReLU networks yield high-confidence predictions far away from "
             "the training data*, CVPR 2019",
             "https://arxiv.org/abs/1812.05720",
         ),
-        (
-            "Kolter & Madry, *Adversarial robustness: theory and practice*",
-            "https://adversarial-ml-tutorial.org",
-        ),
+        ("Kolter & Madry, *Adversarial robustness: theory and practice*", "https://adversarial-ml-tutorial.org"),
     ),
 )

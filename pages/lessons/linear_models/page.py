@@ -69,9 +69,6 @@ def share(part: float) -> str:
     return f"{part:.4f} ({round(part * TESTED)} of {TESTED})"
 
 
-# ---------------------------------------------------------------------------------------------------------- 1. training
-
-
 def train_it(_: None) -> Iterator[None]:
     st.subheader("1 · Train it, now", anchor=False)
     st.markdown(
@@ -104,9 +101,6 @@ def train_it(_: None) -> Iterator[None]:
             )
         )
     note.caption(f"Seed {seed}. Error {clean:.4f}: ten passes over the data, batches of 100, step size 1.")
-
-
-# ------------------------------------------------------------------------------------------------------- 2. the worst δ
 
 
 def worst_delta(_: None) -> Iterator[None]:
@@ -187,9 +181,6 @@ def show_digits(settings: Settings) -> None:
         st.caption("What lies below 0 or above 1 is drawn black or white: such pixels exist on paper only.")
 
 
-# --------------------------------------------------------------------------------------------------- 4. robust training
-
-
 def train_against_it(_: None) -> Iterator[None]:
     st.subheader("4 · Train against it", anchor=False)
     st.markdown(
@@ -259,9 +250,6 @@ def show_price(settings: Settings) -> None:
     )
 
 
-# ----------------------------------------------------------------------------------------------------------- 5. numbers
-
-
 def the_lectures_numbers(_: None) -> Iterator[None]:
     st.subheader("5 · The lecture's numbers, and ours", anchor=False)
     place = st.container()
@@ -312,9 +300,6 @@ def show_boxes(seed: int) -> None:
         "pessimistic for pictures, and a model trained against the δ that pictures allow gives up less on clean "
         "digits. The inner maximum is still exact: the box, like the ball, binds each pixel by itself."
     )
-
-
-# ------------------------------------------------------------------------------------------------------ 7. other models
 
 
 def other_models(_: None) -> Iterator[None]:

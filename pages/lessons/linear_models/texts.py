@@ -132,10 +132,7 @@ TEXTS = Texts(
             "Xu, Caramanis & Mannor, *Robustness and regularization of support vector machines*, JMLR 2009",
             "https://www.jmlr.org/papers/v10/xu09b.html",
         ),
-        (
-            "Andriushchenko, Croce, Flammarion & Hein, *Square Attack*, ECCV 2020",
-            "https://arxiv.org/abs/1912.00049",
-        ),
+        ("Andriushchenko, Croce, Flammarion & Hein, *Square Attack*, ECCV 2020", "https://arxiv.org/abs/1912.00049"),
         (
             "LeCun, Cortes & Burges, *The MNIST database of handwritten digits* (CC BY-SA 3.0)",
             "http://yann.lecun.com/exdb/mnist/",

@@ -12,7 +12,7 @@ from adv_core.images import to_png
 from adv_core.patches import Place as Spot
 from adv_core.serving.engine.look import Look, Pictures
 from pages.lessons.patches.charts import click_chart, rates_chart, training_chart
-from pages.lessons.patches.settings import MIDDLE, PLACES, POINTS, SIZE, STEPS, THINGS, TITLES, Settings, page
+from pages.lessons.patches.settings import MIDDLE, PLACES, POINTS, SIZE, STEPS, THINGS, TITLES, page
 from pages.lessons.patches.tasks import (
     LONG,
     SIDE,
@@ -32,7 +32,7 @@ from pages.lessons.patches.tasks import (
 from pages.lessons.patches.texts import TEXTS
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, follow_each, job_for
-from pages.widgets.photograph import choose_photograph, chosen
+from pages.widgets.photograph import chosen, photograph_sidebar
 from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, top
 
 STYLE = """<style>
@@ -62,12 +62,7 @@ def prepare() -> Run:
 
 
 def sidebar() -> None:
-    choose_photograph(page, Settings.image, choose_image)
-    st.header("Chance", divider="gray")
-    page.control("seed", st.number_input, "Seed of the patch", 0, 999, step=1)
-
-
-# ----------------------------------------------------------------------------------------------------------- 1. to wear
+    photograph_sidebar(page, "Seed of the patch", choose_image)
 
 
 def to_wear(run: Run) -> Iterator[None]:
@@ -205,9 +200,6 @@ def show_verdict(
         )
 
 
-# ----------------------------------------------------------------------------------------------------------- 2. a patch
-
-
 @st.cache_data(show_spinner=False)
 def samples(half: int) -> Pictures:
     """Every second sample photograph: those that the patch is trained on (0), those that it has never seen (1)."""
@@ -284,9 +276,6 @@ def train_patch(picture: DeltaGenerator, note: DeltaGenerator, chart: DeltaGener
     return None if steps is None else steps[-1].patch
 
 
-# ----------------------------------------------------------------------------------------------------------- 3. paste
-
-
 def paste(run: Run) -> Iterator[None]:
     st.subheader("3 · Paste it", anchor=False)
     st.markdown(
@@ -359,9 +348,6 @@ def follow_rates(patch: np.ndarray, slot: DeltaGenerator, note: DeltaGenerator) 
             f"Diameter {settings.large} % of the picture, turned by up to {TURNED:g}°; trained with {SIZES[0]:.0%} to "
             f"{SIZES[1]:.0%}."
         )
-
-
-# -------------------------------------------------------------------------------------------------------- 4. formulas
 
 
 def formulas(_: Run) -> None:

@@ -82,10 +82,7 @@ TEXTS = Texts(
             "Sharif, Bhagavatula, Bauer & Reiter, *Accessorize to a crime*, CCS 2016",
             "https://doi.org/10.1145/2976749.2978392",
         ),
-        (
-            "Brown, Mané, Roy, Abadi & Gilmer, *Adversarial patch*, 2017",
-            "https://arxiv.org/abs/1712.09665",
-        ),
+        ("Brown, Mané, Roy, Abadi & Gilmer, *Adversarial patch*, 2017", "https://arxiv.org/abs/1712.09665"),
         (
             "Eykholt et al., *Robust physical-world attacks on deep learning visual classification*, CVPR 2018",
             "https://arxiv.org/abs/1707.08945",

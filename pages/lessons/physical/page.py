@@ -14,13 +14,13 @@ from adv_core.images import fit
 from adv_core.serving.engine.attack import Frame, Request
 from adv_core.serving.engine.look import Look, Pictures
 from pages.lessons.physical.charts import enlarged, for_printing, view_chart
-from pages.lessons.physical.settings import AXES, NAMES, NEW_VIEWS, PRESETS, SIZE, STEPS, Settings, page
+from pages.lessons.physical.settings import AXES, NAMES, NEW_VIEWS, PRESETS, SIZE, STEPS, page
 from pages.lessons.physical.tasks import NOT_JPEG, AlongKnob, Turn
 from pages.lessons.physical.texts import TEXTS
 from pages.widgets.charts import ORDINARY, ROBUST
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import choose_photograph, chosen
+from pages.widgets.photograph import chosen, photograph_sidebar
 from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, top
 
 STYLE = """<style>
@@ -48,12 +48,7 @@ def prepare() -> Run:
 
 
 def sidebar() -> None:
-    choose_photograph(page, Settings.image)
-    st.header("Chance", divider="gray")
-    page.control("seed", st.number_input, "Seed of the random views", 0, 999, step=1)
-
-
-# ----------------------------------------------------------------------------------------------------- 1. two pictures
+    photograph_sidebar(page, "Seed of the random views")
 
 
 def two_pictures(run: Run) -> Iterator[None]:
@@ -187,9 +182,6 @@ def follow_untouched(base: Request, slot: DeltaGenerator) -> None:
         )
 
 
-# ------------------------------------------------------------------------------------------------- 2. along every angle
-
-
 def from_every_side(run: Run) -> Iterator[None]:
     st.subheader("2 · From every side", anchor=False)
     page.control(
@@ -285,9 +277,6 @@ def formula(_: Run) -> None:
         f"90 %, up to ±{lit[1]:g} in brightness, a little blur, and saved as JPEG of quality {saved[0]:g} to "
         f"{saved[1]:g}; all at once. {STEPS} steps, new views in each."
     )
-
-
-# ------------------------------------------------------------------------------------------------------- 4. on paper
 
 
 def on_paper(run: Run) -> Iterator[None]:

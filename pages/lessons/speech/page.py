@@ -113,9 +113,6 @@ def prepare() -> Run:
     return Run(state["audio own"] if page.value.clip == OWN else sample_clip(page.value.clip))
 
 
-# ------------------------------------------------------------------------------------------------------ 1. three sounds
-
-
 @dataclass
 class Place:
     """One of the three columns."""
@@ -237,9 +234,6 @@ def follow_attack(
     return best.found
 
 
-# ----------------------------------------------------------------------------------------------------------- 2. letters
-
-
 def letters(run: Run) -> Iterator[None]:
     st.subheader("2 · Which letter, and when", anchor=False)
     st.markdown(
@@ -270,9 +264,6 @@ def show_letters(clip: Clip, heard: Heard, changed: Heard | None, slot: DeltaGen
         height=150,
         alt=f"Which letter is heard when. Original: {heard.text or NOTHING}. {told}",
     )
-
-
-# ------------------------------------------------------------------------------------------------------------- 3. noise
 
 
 def noise(run: Run) -> Iterator[None]:
@@ -323,9 +314,6 @@ def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, to
         f"Still written down so in new noise ({', '.join(names)}): {lines}."
         + (f" At {example.snr:.0f} dB one draw was written down as “{example.example or NOTHING}”." if example else "")
     )
-
-
-# ----------------------------------------------------------------------------------------------------------- 4. formula
 
 
 def formula(_: Run) -> None:

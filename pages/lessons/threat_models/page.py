@@ -14,13 +14,13 @@ from adv_core.serving.engine.attack import Frame, Request
 from pages.lessons.threat_models.balls import Filled, Run, says, three_balls
 from pages.lessons.threat_models.charts import decision_map, draws_chart
 from pages.lessons.threat_models.seeing import own_eyes
-from pages.lessons.threat_models.settings import BALLS, DASHES, DRAWS, PLACES, SIDE, SIZE, VALUES, Settings, page
+from pages.lessons.threat_models.settings import BALLS, DASHES, DRAWS, PLACES, SIDE, SIZE, VALUES, page
 from pages.lessons.threat_models.texts import TEXTS
 from pages.widgets.canvas import canvas
 from pages.widgets.charts import PALETTE
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import choose_photograph, chosen
+from pages.widgets.photograph import chosen, photograph_sidebar
 from pages.widgets.quiz import guess
 from pages.widgets.stage import percent, picture_uri
 
@@ -43,10 +43,7 @@ def prepare() -> Run:
 
 
 def sidebar() -> None:
-    choose_photograph(page, Settings.image)
-
-
-# --------------------------------------------------------------------------------------------------------- 2. the mask
+    photograph_sidebar(page)
 
 
 def allowed(place: str, drawn: np.ndarray | None = None) -> np.ndarray:
@@ -119,9 +116,6 @@ def show_masked(before: np.ndarray, last: Frame, mask: np.ndarray) -> None:
         "mask."
     )
     st.latex(r"\Delta(x) = \{\delta : \|\delta\|_\infty \le \varepsilon,\ \delta_{\notin M(x)} = 0\}")
-
-
-# ------------------------------------------------------------------------------------------------------ 3. random draws
 
 
 def random_draws(run: Run) -> Iterator[None]:
@@ -206,9 +200,6 @@ def _ask_anew() -> None:
 
 def _fooled(frames: Sequence[Frame], label: int) -> int:
     return sum(int(frame.logits[0].argmax()) != label for frame in frames[1:])
-
-
-# ---------------------------------------------------------------------------------------------------------- 5. the map
 
 
 def neighbourhood(run: Run) -> Iterator[None]:

@@ -117,10 +117,7 @@ TEXTS = Texts(
             "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 1",
             "https://adversarial-ml-tutorial.org/introduction/",
         ),
-        (
-            "Szegedy et al., *Intriguing properties of neural networks*, ICLR 2014",
-            "https://arxiv.org/abs/1312.6199",
-        ),
+        ("Szegedy et al., *Intriguing properties of neural networks*, ICLR 2014", "https://arxiv.org/abs/1312.6199"),
         (
             "Goodfellow, Shlens & Szegedy, *Explaining and harnessing adversarial examples*, ICLR 2015",
             "https://arxiv.org/abs/1412.6572",
@@ -130,10 +127,7 @@ TEXTS = Texts(
             "NeurIPS 2016",
             "https://arxiv.org/abs/1608.08967",
         ),
-        (
-            "Sharif et al., *Accessorize to a crime* (the glasses), CCS 2016",
-            "https://doi.org/10.1145/2976749.2978392",
-        ),
+        ("Sharif et al., *Accessorize to a crime* (the glasses), CCS 2016", "https://doi.org/10.1145/2976749.2978392"),
         (
             "Levitt, *Transformed up-down methods in psychoacoustics* (the staircase), JASA 1971",
             "https://doi.org/10.1121/1.1912375",

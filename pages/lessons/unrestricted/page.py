@@ -22,14 +22,13 @@ from pages.lessons.unrestricted.settings import (
     STORY,
     TITLES,
     TRIALS,
-    Settings,
     page,
 )
 from pages.lessons.unrestricted.tasks import Landscape, Rung, Smallest, Strip, Together, Trial, Trials, fallen
 from pages.lessons.unrestricted.texts import TEXTS
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, follow_each, job_for
-from pages.widgets.photograph import choose_photograph, chosen, samples
+from pages.widgets.photograph import chosen, photograph_sidebar, samples
 from pages.widgets.stage import PictureRow, percent
 
 STYLE = """<style>
@@ -59,12 +58,7 @@ def prepare() -> Run:
 
 
 def sidebar() -> None:
-    choose_photograph(page, Settings.image)
-    st.header("Chance", divider="gray")
-    page.control("seed", st.number_input, "Seed of the searches", 0, 999, step=1)
-
-
-# ----------------------------------------------------------------------------------------------------- 1. one picture
+    photograph_sidebar(page, "Seed of the searches")
 
 
 def one_picture(run: Run) -> Iterator[None]:
@@ -268,9 +262,6 @@ def follow_together(
     )
 
 
-# -------------------------------------------------------------------------------------------------- 2. a landscape
-
-
 def landscape(run: Run) -> Iterator[None]:
     st.subheader("2 · A landscape without slopes to climb", anchor=False)
     st.markdown(
@@ -307,9 +298,6 @@ def follow_landscape(original: np.ndarray, label: int, slot: DeltaGenerator, not
     if strips is not None:
         changed = sum(answer != label for strip in strips for answer in strip.answers)
         note.caption(f"{changed} of {len(ANGLES) * len(CUTS)} poses have another answer.")
-
-
-# -------------------------------------------------------------------------------------------------- 3. many pictures
 
 
 def sixteen_photographs(_: Run) -> Iterator[None]:
@@ -359,9 +347,6 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
         f"- All at once: **{fallen(known['all'], 1)}** by one random pose, **{fallen(known['all'], AT_ONCE)}** by the "
         f"worst of {AT_ONCE}, **{fallen(known['all'], TRIALS)}** by the search."
     )
-
-
-# --------------------------------------------------------------------------------------------------------- 4. formula
 
 
 def formula(_: Run) -> None:
