@@ -23,7 +23,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from pages.contents import CLASSROOM, LESSONS
-from pages.widgets import photograph
+from pages.widgets import live, photograph
 from tests.paths import ROOT
 
 # Seconds for one run of a page. A page that hangs ends there; how long a page takes is no test's business.
@@ -77,6 +77,16 @@ def smaller(
         st.cache_data.clear()
         yield
     st.cache_data.clear()
+
+
+@contextlib.contextmanager
+def nothing_computed() -> Iterator[None]:
+    """The pages as they are while everything that they ask for waits: their controls, their texts, their address."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in [live, *(each for name, each in sys.modules.items() if name.startswith("pages."))]:
+            if hasattr(module, "follow"):
+                patch.setattr(module, "follow", lambda *_, **__: None)
+        yield
 
 
 def with_constants(settings: ModuleType, constants: dict[str, object]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The page's logic, driven through Streamlit's AppTest, from the entry script."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -14,7 +15,10 @@ from adv_core import classifiers as classifiers_module
 from adv_core.attacks.catalogue import ATTACKS
 from adv_core.images import to_pixels, to_png
 from adv_core.norms import NORMS
-from tests.pages.visit import button, link, picture, pictures, smaller, visit
+from adv_core.serving import limits
+from pages.lab import controls
+from pages.lab.settings import PRESETS
+from tests.pages.visit import button, link, nothing_computed, picture, pictures, smaller, visit
 from tests.paths import ROOT
 
 FAST = {"image": "pig", "target": "106", "eps": "2", "steps": "4"}
@@ -22,19 +26,29 @@ FAST = {"image": "pig", "target": "106", "eps": "2", "steps": "4"}
 
 @pytest.fixture(scope="module", autouse=True)
 def few() -> Iterator[None]:
-    """Two values of ε in a curve, and few random views."""
-    with smaller("lab/page.py", VIEWS=4, SEEN=8), pytest.MonkeyPatch.context() as patch:
+    """No other ε in a curve than the visitor's, few random views, and few steps of the examples."""
+    with smaller("lab/page.py", VIEWS=2, SEEN=4), pytest.MonkeyPatch.context() as patch:
         for key, norm in NORMS.items():
-            patch.setitem(NORMS, key, replace(norm, sweep=norm.sweep[3:4]))
+            patch.setitem(NORMS, key, replace(norm, sweep=()))
+        for preset in PRESETS.values():
+            patch.setitem(preset, "steps", min(10, preset["steps"]))
         yield
+
+
+@pytest.fixture(scope="module")
+def opened() -> AppTest:
+    """A page that tests look at, and leave as it is."""
+    return lab()
 
 
 def lab(**query: str) -> AppTest:
     return visit(**query or FAST)
 
 
-def test_opens_with_a_result_that_is_true(classifier: Classifier, photo: Callable[[str], Tensor]) -> None:
-    at = lab()
+def test_opens_with_a_result_that_is_true(
+    opened: AppTest, classifier: Classifier, photo: Callable[[str], Tensor]
+) -> None:
+    at = opened
     assert "wombat" in at.success[0].value
     (_, original), (_, _), (alt, fooled), (noisy_alt, noisy) = pictures(at).items()
     assert np.array_equal(original, to_pixels(photo("pig")))
@@ -47,12 +61,14 @@ def test_opens_with_a_result_that_is_true(classifier: Classifier, photo: Callabl
 
 def test_controls_go_into_the_link_and_back() -> None:
     at = lab()
+    before = picture(at, "Perturbed")
     at.slider(key="lab_eps").set_value(3).run()
-    assert link(at)["eps"] == "3"
+    assert link(at)["eps"] == "3" and not np.array_equal(picture(at, "Perturbed"), before)
     at.segmented_control(key="lab_attack").set_value("fgsm").run()
     again = lab(**link(at))
     assert again.slider(key="lab_eps").value == 3
     assert again.segmented_control(key="lab_attack").value == "fgsm"
+    assert np.array_equal(picture(again, "Perturbed"), picture(at, "Perturbed"))
 
 
 def test_a_mad_link_is_repaired_with_a_word() -> None:
@@ -72,7 +88,8 @@ def test_surprise_and_reset() -> None:
     at = lab()
     assert pictures(button(at, "surprise me"))
     at.slider(key="lab_steps").set_value(2).run()
-    at = button(at, "Reset everything")
+    with nothing_computed():
+        at = button(at, "Reset everything")
     assert at.slider(key="lab_steps").value == 40 and not link(at)
 
 
@@ -130,6 +147,14 @@ def test_presentation_mode() -> None:
     assert "present" not in link(at)
 
 
+def test_the_curve_has_the_visitors_epsilon_and_those_of_the_norm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NORMS, "linf", replace(NORMS["linf"], sweep=(1.0,)))
+    (drawn,) = lab(**FAST).get("plotly_chart")
+    hog, wombat = json.loads(drawn.proto.spec)["data"]
+    assert hog["name"] == "hog" and wombat["name"] == "wombat" and hog["x"] == wombat["x"] == [0, 1, 2]
+    assert hog["y"][0] > 0.5 > hog["y"][2] and wombat["y"][0] < wombat["y"][1] < wombat["y"][2]
+
+
 @pytest.mark.parametrize("query", [{"norm": "l2", "eps2": "1.5"}, {"loss": "difference"}, {"rule": "gradient"}])
 def test_the_other_ways(query: dict[str, str]) -> None:
     at = lab(**FAST | query)
@@ -177,7 +202,7 @@ def test_every_norm(norm: str) -> None:
 
 
 def test_the_smallest_epsilon_and_on_with_it() -> None:
-    at = lab(**FAST | {"attack": "pgd", "steps": "20"})
+    at = lab(**FAST | {"attack": "pgd", "steps": "8"})
     at.button(key="find_smallest").click().run()
     assert not at.exception and menu(at, "lab_attack").value == "smallest"
     assert "the smallest that was found" in at.success[0].value and at.slider(key="lab_eps").disabled
@@ -196,14 +221,17 @@ def test_the_photograph_at_its_own_size_fools_when_it_is_opened_anew(classifier:
     assert classifier.predict(network, 1)[0][0] != 387  # through another resizing as well
 
 
-def test_a_large_photograph_is_made_smaller_and_that_is_said() -> None:
+def test_a_large_photograph_is_made_smaller_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (limits, controls):  # so that a small one is large
+        monkeypatch.setattr(module, "LIMITS", replace(limits.LIMITS, max_pixels=200_000))
+    monkeypatch.setitem(NORMS, "linf", replace(NORMS["linf"], sweep=(1.0,)))
     at = lab(**FAST | {"whole": "1", "attack": "fgsm", "eps": "4"})
-    noise = np.random.default_rng(0).integers(0, 256, (150, 200, 3), np.uint8)
-    big = Image.fromarray(noise).resize((2400, 1800))
+    noise = np.random.default_rng(0).integers(0, 256, (50, 200, 3), np.uint8)
+    big = Image.fromarray(noise).resize((1200, 300))
     at.file_uploader(key="upload").upload("big.png", to_png(np.asarray(big))).run()
-    assert not at.exception and any("made smaller from 2400 × 1800" in c.value for c in at.caption)
+    assert not at.exception and any("made smaller from 1200 × 300" in c.value for c in at.caption)
     assert any("too large for a curve" in c.value for c in at.caption)
-    assert all(max(p.shape) <= 512 for p in pictures(at).values())  # what the browser gets; the saved file has it all
+    assert max(max(p.shape) for p in pictures(at).values()) == 512  # what the browser gets; the saved file has it all
 
 
 @pytest.mark.parametrize(("attack", "norm"), [("carlini_wagner", "linf"), ("square", "l1")])
@@ -214,10 +242,10 @@ def test_a_norm_that_an_attack_does_not_know(attack: str, norm: str) -> None:
 
 def test_surviving_the_camera() -> None:
     at = lab(image="pig", target="106", eps="4", steps="3", views="1")
-    said = next(c.value for c in at.caption if c.value.startswith("In 8 new random views"))
+    said = next(c.value for c in at.caption if c.value.startswith("In 4 new random views"))
     assert "the network says wombat in **" in said
     assert any("E}_t" in e.value for e in at.latex)
     assert any("a whole curve would take too long" in c.value for c in at.caption)
     assert not any(
-        c.value.startswith("In 8 new") for c in lab(image="pig", steps="2", views="1", attack="fgsm").caption
+        c.value.startswith("In 4 new") for c in lab(image="pig", steps="2", views="1", attack="fgsm").caption
     )

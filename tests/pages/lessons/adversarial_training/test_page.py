@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from adv_core.networks.digit_network import checkpoint
 from adv_core.serving.engine.digits import ErrorCurve, digits
+from pages.lessons.adversarial_training import tasks, training
 from tests.pages.visit import button, link, picture, pictures, row, smaller, visit, words
 
 PAGE = "lessons/adversarial_training/page.py"
@@ -18,7 +19,11 @@ PAGE = "lessons/adversarial_training/page.py"
 @pytest.fixture(scope="module", autouse=True)
 def few() -> Iterator[None]:
     """Few digits to learn from and to be judged on, and three points of each curve."""
-    with smaller(PAGE, (), {ErrorCurve: {"images": 40}}, IMAGES=2000, CURVE=(0.0, 0.1, 0.3)):
+    three = (0.0, 0.1, 0.3)
+    less = smaller(PAGE, (), {ErrorCurve: {"images": 40}}, IMAGES=500, CURVE=three, EPS=three)
+    with less, pytest.MonkeyPatch.context() as patch:
+        for module in (tasks, training):
+            patch.setattr(module, "HELD_OUT", 100)
         yield
 
 

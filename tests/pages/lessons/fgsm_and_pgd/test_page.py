@@ -4,20 +4,30 @@ from functools import partial
 
 import pytest
 import torch
+from streamlit.testing.v1 import AppTest
 
 from adv_core import Linf, Untargeted, fgsm, pgd, run
 from adv_core.attacks.step import input_gradient
 from pages.lessons.fgsm_and_pgd.charts import short
-from pages.lessons.fgsm_and_pgd.world import ball, tally, train, two_moons
+from pages.lessons.fgsm_and_pgd.world import PlaneClassifier, ball, tally, train, two_moons
 from tests.pages.visit import button, link, row, sent, visit, words
 
 lesson = partial(visit, "lessons/fgsm_and_pgd/page.py")
 X = torch.tensor([[0.38, 0.73]], dtype=torch.float64)
 
 
-def test_opens_with_a_result_that_is_true() -> None:
-    at = lesson()
-    model = train(two_moons())
+@pytest.fixture(scope="module")
+def opened() -> AppTest:
+    return lesson()
+
+
+@pytest.fixture(scope="module")
+def model() -> PlaneClassifier:
+    return train(two_moons())
+
+
+def test_opens_with_a_result_that_is_true(opened: AppTest, model: PlaneClassifier) -> None:
+    at = opened
     one = run(fgsm(model, X, Linf(0.15), Untargeted(0), quantize=False))
     many = run(pgd(model, X, Linf(0.15), Untargeted(0), steps=40, step_size=0.15 / 8, quantize=False))
     assert "One step misses, many steps hit" in at.info[0].value
@@ -41,9 +51,8 @@ def test_the_controls_are_in_the_link() -> None:
     assert words(again) == words(at) and "L2" in words(again)
 
 
-def test_both_runs_are_shown_step_by_step() -> None:
+def test_both_runs_are_shown_step_by_step(model: PlaneClassifier) -> None:
     at = lesson(steps="6", alpha="0.06", raw="1e4")
-    model = train(two_moons())
     shown = sent(at, "panels")
     assert shown["steps"] == 6 and [panel["title"] for panel in shown["panels"]] == [
         "Raw: α·∇L, α = 10⁴",
@@ -76,11 +85,14 @@ def test_alpha_to_infinity_lands_on_fgsm() -> None:
     assert next(m for m in lesson(limit="inf", ball="l2").metric if m.label == label).value == "0"
 
 
-@pytest.mark.parametrize("view", ["contour", "surface"])
-def test_views(view: str) -> None:
-    at = lesson(view=view)
-    assert len(at.get("plotly_chart")) == (view == "surface")
-    assert ("Drag to turn it" in words(at)) == (view == "surface")
+def test_views(opened: AppTest) -> None:
+    for at, surface in ((opened, False), (lesson(view="surface"), True)):
+        assert len(at.get("plotly_chart")) == surface and ("Drag to turn it" in words(at)) == surface
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> AppTest:
+    return lesson(x1="0.1", x2="0.1")
 
 
 @pytest.mark.parametrize(
@@ -92,9 +104,8 @@ def test_views(view: str) -> None:
         ("A straight hill", "One step is enough"),
     ],
 )
-def test_presets_show_what_they_promise(preset: str, says: str) -> None:
-    at = button(lesson(x1="0.1", x2="0.1"), preset)
-    assert says in at.info[0].value
+def test_presets_show_what_they_promise(preset: str, says: str, elsewhere: AppTest) -> None:
+    assert says in button(elsewhere, preset).info[0].value
 
 
 def test_what_nobody_finds_is_not_called_missed() -> None:
@@ -102,9 +113,9 @@ def test_what_nobody_finds_is_not_called_missed() -> None:
     assert "Nothing to find" in at.info[0].value and "**class" not in "".join(row(at, "the worst there is"))
 
 
-def test_predict_then_run() -> None:
+def test_predict_then_run(model: PlaneClassifier) -> None:
     at = lesson()
-    counts = tally(train(two_moons()), two_moons(), ball("linf", 0.15))
+    counts = tally(model, two_moons(), ball("linf", 0.15))
     assert f"**{counts.one_step}**" in words(at) and f"**{counts.many_steps}**" not in words(at)
     at = button(at, "That is my guess")
     assert row(at, "**PGD, 40 steps**")[1] == f"**{counts.many_steps}**"
@@ -126,9 +137,9 @@ def test_every_answer_of_the_quiz_is_explained(letter: str) -> None:
     assert letter in link(at)["done"]
 
 
-def test_the_number_that_is_asked_for_is_computed() -> None:
+def test_the_number_that_is_asked_for_is_computed(model: PlaneClassifier) -> None:
     at = lesson(x1="0.6", eps="0.1")  # it is about a fixed case, whatever the controls say
-    gradient = input_gradient(train(two_moons()), X, Untargeted(0)).gradient[0].abs()
+    gradient = input_gradient(model, X, Untargeted(0)).gradient[0].abs()
     for alpha, hint in (
         (0.15 / float(gradient.max()), "only *reaches the edge*"),
         (0.15 / float(gradient.norm()), "right for an L2 ball"),

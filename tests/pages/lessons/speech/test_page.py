@@ -67,11 +67,11 @@ def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
 
 
 def test_an_upload_is_used_and_rubbish_is_refused() -> None:
-    at = lesson(steps="60", text="yes")
+    at = lesson(steps="40", text="yes")
     at.file_uploader(key="speech_upload").upload("noise.wav", struct.pack("<64I", *range(64))).run()
     assert not at.exception and "not a sound that can be opened" in at.error[0].value
     assert at.radio(key="speech_clip").value == "weather" and "Heard as “yes”" in at.success[0].value
-    at.file_uploader(key="speech_upload").upload("tune.wav", to_wav(melody(2.0))).run()
+    at.file_uploader(key="speech_upload").upload("tune.wav", to_wav(melody(1.0))).run()
     assert not at.exception and not at.error and link(at)["clip"] == "own"
     assert at.radio(key="speech_clip").value == "own" and "Heard as “yes”" in at.success[0].value
 
