@@ -69,7 +69,8 @@ class Lesson(Generic[R]):
             a section finds and a later one needs, it writes there; a section that misses something returns.
         sidebar: draws the lesson's own controls there.
         style: CSS in a style element.
-        questions_last: for questions that need what the sections compute: they are drawn after it, at their place.
+        questions_late: for questions that need what the sections compute: they are drawn, at their place, as soon as
+            each section has gone on once.
     """
 
     page: Controls[Any]
@@ -78,7 +79,7 @@ class Lesson(Generic[R]):
     prepare: Callable[[], R] = lambda: None  # type: ignore[assignment, return-value]
     sidebar: Callable[[], None] = lambda: None
     style: str = ""
-    questions_last: bool = False
+    questions_late: bool = False
 
     def show(self) -> None:
         """Run the page once."""
@@ -99,15 +100,16 @@ class Lesson(Generic[R]):
                     if _goes_on(story):
                         waiting.append(story)
             questions = st.container()
-            if not self.questions_last:
+            if not self.questions_late:
                 self._ask(questions)
             for_the_lecturer(self.page, self.texts)
             read_on(self.page, self.texts.references)
             self.page.into_address()
+            waiting = [story for story in waiting if _goes_on(story)]
+            if self.questions_late:
+                self._ask(questions)
             while waiting:
                 waiting = [story for story in waiting if _goes_on(story)]
-            if self.questions_last:
-                self._ask(questions)
 
     def _ask(self, place: DeltaGenerator) -> None:
         with place:

@@ -254,6 +254,7 @@ def the_lectures_numbers(_: None) -> Iterator[None]:
     st.subheader("5 · The lecture's numbers, and ours", anchor=False)
     place = st.container()
     yield
+    yield  # many trainings: the rest of the page comes first
     with place:
         show_seeds(page.value)
         show_boxes(page.value.seed)
@@ -315,6 +316,7 @@ def other_models(_: None) -> Iterator[None]:
         return
     slot, status, told = st.empty(), st.empty(), st.empty()
     yield
+    yield
     final: dict[str, Standing] = {}
     course = standings(settings.seed, settings.eps)
     known = course.ended
@@ -361,4 +363,4 @@ def show_standings(slot: DeltaGenerator, found: dict[str, Standing]) -> None:
 
 
 SECTIONS = (train_it, worst_delta, why_no_search, train_against_it, the_lectures_numbers, one_digit, other_models)
-Lesson(page, TEXTS, SECTIONS, questions_last=True).show()
+Lesson(page, TEXTS, SECTIONS, questions_late=True).show()

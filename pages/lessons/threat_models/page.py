@@ -27,8 +27,9 @@ from pages.widgets.stage import percent, picture_uri
 # Room for what comes later, where the page is wide enough to tell how much.
 STYLE = """<style>
 @media (min-width: 1100px) {
-.st-key-balls {min-height: 67rem}
-.st-key-mask {min-height: 32rem}
+.st-key-balls {min-height: 61rem}
+.st-key-mask {min-height: 41rem}
+.st-key-trial {min-height: 31rem}
 }
 .st-key-map {min-height: 40rem}
 </style>"""

@@ -16,7 +16,7 @@ from pages.widgets.stage import picture_uri
 
 def own_eyes(run: Run) -> Iterator[None]:
     st.subheader("4 · Can you see it?", anchor=False)
-    place = st.container()
+    place = st.container(key="trial")
     yield
     if run.clean is not None:
         with place:

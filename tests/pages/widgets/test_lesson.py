@@ -85,7 +85,7 @@ def lesson(ending: str) -> None:
         return [Choice("a", "Is it?", (("yes", "It is."), ("no", "It is.")), 0)]
 
     texts = Texts("A trial", "It leads on.", questions, "1. Open it.", "- Nothing.", [("A paper", "https://a.example")])
-    Lesson(page, texts, (first, second, third), prepare, questions_last=ending == "last").show()
+    Lesson(page, texts, (first, second, third), prepare, questions_late=ending == "late").show()
 
 
 STANDS = ["first stands", "second stands", "third stands", "questions"]
@@ -113,8 +113,8 @@ def test_the_results_stand_in_their_sections() -> None:
 
 
 def test_questions_may_wait_for_the_results() -> None:
-    at = opened("last")
-    assert at.session_state.log[-1] == "questions"
+    at = opened("late")
+    assert at.session_state.log[-3:] == ["second computes", "second ends", "questions"]
     at.radio[0].set_value(0).run()
     assert link(at) == {"done": "a"}
 
