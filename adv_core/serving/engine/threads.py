@@ -1,0 +1,36 @@
+"""How many threads a batch gets that is computed alone: all of them, or a single one, whichever is quicker just now."""
+
+import math
+from collections.abc import Hashable
+
+EVERY = 24  # steps, after which the other number is tried for a step
+WEIGHT = 0.5  # of a new comparison
+
+
+class ThreadTrial:
+    """Compare a step on all threads with the next one on a single thread, now and then.
+
+    All threads wait for each other after every layer of a network. On an idle machine they are quicker. Beside another
+    program that computes, one of them is often kept waiting for a core while the others wait for it, and a single
+    thread is quicker. Not thread-safe: the engine calls it from one worker at a time.
+    """
+
+    def __init__(self) -> None:
+        self._log_ratio = math.log(0.8)  # of the times on all threads and on one
+        self._last: tuple[Hashable, int, float] | None = None  # a batch, its threads, the seconds of a step
+        self._steps = 0
+
+    def choose(self, batch: Hashable, most: int) -> int:
+        """Return 1 or ``most``: how many threads the next step of that batch is computed on."""
+        usual, other = (most, 1) if self._log_ratio <= 0 else (1, most)
+        self._steps += 1
+        due = self._steps % EVERY == 0 and self._last is not None and self._last[:2] == (batch, usual)
+        return other if due else usual
+
+    def took(self, batch: Hashable, threads: int, seconds: float) -> None:
+        """Tell how long a step took. It is compared with the one before, if that was of the same batch."""
+        if self._last is not None and self._last[0] == batch and self._last[1] != threads:
+            many, one = (seconds, self._last[2]) if threads > 1 else (self._last[2], seconds)
+            ratio = min(max(math.log(many / one), -1.0), 1.0)
+            self._log_ratio += WEIGHT * (ratio - self._log_ratio)
+        self._last = batch, threads, seconds
