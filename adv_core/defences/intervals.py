@@ -102,16 +102,6 @@ def verified(network: nn.Sequential, x: Tensor, labels: Tensor, eps: float | Ten
     return worst.scatter(1, labels[:, None], -torch.inf).amax(1) < 0
 
 
-def verified_radius(network: nn.Sequential, x: Tensor, labels: Tensor, most: float = 0.5) -> Tensor:
-    """The largest ε that `verified` grants each row, (N,), from below, to 1/4096 of ``most``; 0 where it is wrong."""
-    low, high = torch.zeros(len(x)).to(x), torch.full((len(x),), most).to(x)
-    for _ in range(12):
-        middle = (low + high) / 2
-        holds = verified(network, x, labels, middle)
-        low, high = torch.where(holds, middle, low), torch.where(holds, high, middle)
-    return low
-
-
 def _with_sizes(layer: nn.Linear | nn.Conv2d, radius: Tensor, bias: Tensor | None = None) -> Tensor:
     """|W|·radius + |bias|: the layer, with the sizes of its weights."""
     bias = None if bias is None else bias.abs()

@@ -15,12 +15,12 @@ Noisy copies are not cut to [0, 1]: the theorem is about noise that is Gaussian 
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
 
-import numpy as np
 import torch
+from scipy.stats import beta, binomtest
 from torch import Tensor, nn
 
 from adv_core.attacks.step import Logits
@@ -59,29 +59,7 @@ def lower_bound(successes: int, samples: int, alpha: float = ALPHA) -> float:
     """
     if not 0 <= successes <= samples or not samples or not 0 < alpha < 1:
         raise ValueError("so many successes out of so many samples cannot be")
-    if successes == 0:
-        return 0.0
-    log_tail = _log_tail(successes, samples)  # it rises with p; the bound is where it passes log α
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        p = (low + high) / 2
-        low, high = (p, high) if log_tail(p) < math.log(alpha) else (low, p)
-    return low
-
-
-def _log_tail(successes: int, samples: int) -> Callable[[float], float]:
-    """p -> log P(so many successes, or more). In logarithms: 10 000 out of 20 000 would overflow."""
-    counts = np.arange(successes, samples + 1)
-    log_choices = np.array(
-        [math.lgamma(samples + 1) - math.lgamma(k + 1) - math.lgamma(samples - k + 1) for k in counts]
-    )
-
-    def log_tail(p: float) -> float:
-        terms = log_choices + counts * math.log(p) + (samples - counts) * math.log1p(-p)
-        top = terms.max()
-        return float(top + math.log(np.exp(terms - top).sum()))
-
-    return log_tail
+    return float(beta.ppf(alpha, successes, samples - successes + 1)) if successes else 0.0
 
 
 @dataclass(frozen=True)
@@ -125,8 +103,7 @@ def prediction(counts: Tensor, alpha: float = ALPHA) -> int | None:
         counts: votes of noisy copies, (K,), their number fixed beforehand.
     """
     (first, second), (winner, _) = (part.tolist() for part in counts.topk(2))
-    surprise = math.log(2) + _log_tail(first, first + second)(0.5)  # both ends of the coin
-    return winner if surprise <= math.log(alpha) else None
+    return winner if first > second and binomtest(first, first + second).pvalue <= alpha else None
 
 
 class SoftVote(nn.Module):

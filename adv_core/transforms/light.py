@@ -40,26 +40,6 @@ class Brightness(Transform):
 
 
 @dataclass(frozen=True)
-class Contrast(Transform):
-    """More or less contrast: the distance to mid-grey times a factor in ``low`` ... ``high``, 0 or more."""
-
-    low: float = 0.8
-    high: float = 1.25
-
-    def __post_init__(self) -> None:
-        check_range("the factor", self.low, self.high, 0, math.inf)
-
-    def sample(self, n: int, generator: torch.Generator) -> Draws:
-        return (uniform(n, self.low, self.high, generator),)
-
-    def at(self, x: Tensor, factor: Parameter) -> Tensor:
-        """½ + ``factor``·(x - ½); 0 leaves grey, 1 leaves x."""
-        x, factor = broadcast_rows(x, as_parameter("the factor", factor, 0))
-        factor = pixelwise(factor, x)
-        return (factor * x + (1 - factor) / 2).clamp(0, 1)  # in this order a factor of 1 gives x to the bit
-
-
-@dataclass(frozen=True)
 class Hue(Transform):
     """Every colour turned on the colour wheel by an angle in ±``degrees``, 0 ... 180; brightness stays, nothing moves.
 
@@ -111,30 +91,6 @@ class Blur(Transform):
             return kernel_weights(places, lambda distance: (-(distance / sigma[:, None, None]).square() / 2).exp())
 
         return separable(x, weights(x.shape[-2]), weights(x.shape[-1]))
-
-
-@dataclass(frozen=True)
-class GaussianNoise(Transform):
-    """A sensor's noise, another one for every view; its standard deviation is in ``low`` ... ``high``, 0 or more."""
-
-    low: float = 0.0
-    high: float = 0.1
-
-    def __post_init__(self) -> None:
-        check_range("the standard deviation", self.low, self.high, 0, math.inf)
-
-    def sample(self, n: int, generator: torch.Generator) -> Draws:
-        # The noise itself is as large as the picture; a seed a row stands for it.
-        return uniform(n, self.low, self.high, generator), torch.randint(2**31, (n,), generator=generator)
-
-    def at(self, x: Tensor, std: Parameter, seed: Parameter = 0) -> Tensor:
-        """x plus normal noise of that standard deviation, in units of [0, 1]. Rows with the same whole number as
-        ``seed``, 0 ... 2³¹ - 1, get the same pattern."""
-        x, std, seed = broadcast_rows(
-            x, as_parameter("the standard deviation", std, 0), as_parameter("a seed", seed, 0, 2**31 - 1)
-        )
-        noise = [torch.randn(x.shape[1:], generator=torch.Generator().manual_seed(int(s))) for s in seed]
-        return (x + pixelwise(std, x) * torch.stack(noise).to(x)).clamp(0, 1)
 
 
 @dataclass(frozen=True)

@@ -54,10 +54,6 @@ class Transform(ABC):
         return self.at(x, *self.sample(len(x), generator))
 
 
-def _pick(values: Tensor, labels: Tensor) -> Tensor:
-    return values.gather(1, labels[:, None]).squeeze(1)
-
-
 # ---------------------------------------------------------------------------------------------- numbers and their rows
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from adv_core.classifiers import REGISTRY, categories, info_of
-from adv_core.decoding import ImageError, read_png
+from adv_core.decoding import ImageError
+from adv_core.exact_png import read_png
 from adv_core.images import Pixels
 from adv_core.serving.classroom import Refused
 from adv_core.serving.engine.attack import Frame, Request

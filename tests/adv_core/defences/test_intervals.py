@@ -8,7 +8,7 @@ from torch import nn
 
 from adv_core import Linf, Margin, pgd, run
 from adv_core.datasets import Digits, mnist
-from adv_core.defences.intervals import bounds, verified, verified_radius, worst_logits
+from adv_core.defences.intervals import bounds, verified, worst_logits
 from adv_core.linear import LinearClassifier, worst_margin
 from adv_core.networks.digit_network import DigitNetwork, checkpoint
 
@@ -68,21 +68,6 @@ def test_training_with_bounds_makes_them_tight(test: Digits) -> None:
         for name in ("interval_01", "robust_01")
     }
     assert share["interval_01"] > 0.85 and share["robust_01"] < 0.05
-
-
-def test_the_radius_is_where_verification_ends(test: Digits) -> None:
-    network, x, labels = checkpoint("interval_01").network, test.images[:50], test.labels[:50]
-    radius = verified_radius(network, x, labels)
-    some = radius > 0
-    assert bool(verified(network, x, labels, radius)[some].all())
-    assert not bool(verified(network, x, labels, radius + 0.5 / 2048).any())
-    one = verified_radius(network, x[:1], labels[:1])
-    assert float(one) == float(radius[0])
-
-
-def test_what_is_wrong_already_has_no_radius(test: Digits) -> None:
-    network, x = checkpoint("standard").network, test.images[:5]
-    assert verified_radius(network, x, (test.labels[:5] + 1) % 10).tolist() == [0] * 5
 
 
 def test_another_layer_is_refused() -> None:

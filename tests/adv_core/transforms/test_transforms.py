@@ -17,7 +17,7 @@ from adv_core.objectives import ExpectedTargeted, ExpectedUntargeted
 from adv_core.transforms.expectation import Transformed
 from adv_core.transforms.geometry import Crop, Resize, Rotation, Scale, Translation
 from adv_core.transforms.jpeg import Jpeg, quantization_tables
-from adv_core.transforms.light import BitDepth, Blur, Brightness, Contrast, GaussianNoise, Hue
+from adv_core.transforms.light import BitDepth, Blur, Brightness, Hue
 from adv_core.transforms.transform import Transform
 
 Photo = Callable[[str], Tensor]
@@ -29,10 +29,8 @@ EVERY: list[Transform] = [
     Translation(0.3),
     Resize(0.3),
     Brightness(0.4),
-    Contrast(0.5, 2),
     Hue(180),
     Blur(0, 2),
-    GaussianNoise(0, 0.2),
     BitDepth(4),
     Jpeg(20, 95),
     Jpeg(20, 95, "4:4:4"),
@@ -46,10 +44,8 @@ SMOOTH: list[tuple[Transform, tuple[float, ...], tuple[float, ...]]] = [
     (Translation(), (0.0, 0.0), (0.13, -0.07)),
     (Resize(), (1.0,), (0.6,)),
     (Brightness(), (0.0,), (0.1,)),
-    (Contrast(), (1.0,), (1.5,)),
     (Hue(), (0.0,), (40.0,)),
     (Blur(), (0.0,), (0.9,)),
-    (GaussianNoise(), (0.0, 5), (0.02, 5)),
 ]
 
 
@@ -86,7 +82,7 @@ class Network(nn.Module):
         return F.adaptive_avg_pool2d(features, 1).flatten(1) @ self.second.T * 10
 
 
-SOME = [Rotation(40), Brightness(0.2), GaussianNoise(0, 0.1)]
+SOME = [Rotation(40), Brightness(0.2), Blur(0, 1)]
 
 
 # -------------------------------------------------------------------------------------------------- every transform
@@ -177,9 +173,7 @@ def test_draws_keep_to_their_ranges() -> None:
     assert ends(Translation(0.3), 0) == pytest.approx((-0.3, 0.3), abs=0.01)
     assert ends(Translation(0.3), 1) == pytest.approx((-0.3, 0.3), abs=0.01)
     assert ends(Brightness(0.2)) == pytest.approx((-0.2, 0.2), abs=0.01)
-    assert ends(Contrast(0.5, 3)) == pytest.approx((0.5, 3), abs=0.01)
     assert ends(Blur(1, 3)) == pytest.approx((1, 3), abs=0.01)
-    assert ends(GaussianNoise(0.1, 0.2)) == pytest.approx((0.1, 0.2), abs=0.01)
     assert ends(Jpeg(40, 43)) == (40, 43)
     assert ends(BitDepth(5)) == (5, 5)
 
@@ -210,9 +204,7 @@ def test_transforms_are_values() -> None:
         lambda: Crop(1.1),
         lambda: Translation(1.5),
         lambda: Brightness(-0.1),
-        lambda: Contrast(-1, 1),
         lambda: Blur(0, math.inf),
-        lambda: GaussianNoise(0.2, 0.1),
         lambda: BitDepth(0),
         lambda: Jpeg(0, 50),
         lambda: Jpeg(50, 101),
@@ -225,9 +217,7 @@ def test_transforms_are_values() -> None:
         lambda: Crop().at(pictures(), 0.5, 1.1),
         lambda: Translation().at(pictures(), 2.0),
         lambda: Brightness().at(pictures(), 2.0),
-        lambda: Contrast().at(pictures(), -1.0),
         lambda: Blur().at(pictures(), torch.tensor([0.5, -0.5])),
-        lambda: GaussianNoise().at(pictures(), -1.0),
         lambda: BitDepth().at(pictures(), 17),
         lambda: Jpeg().at(pictures(), 0),
         lambda: Jpeg().at(pictures()[:, :1], 50),
@@ -303,8 +293,6 @@ def test_light() -> None:
     x = torch.tensor([0.0, 0.3, 0.5, 1.0]).view(1, 1, 1, 4)
     torch.testing.assert_close(Brightness().at(x, 0.2).flatten(), torch.tensor([0.2, 0.5, 0.7, 1.0]))
     torch.testing.assert_close(Brightness().at(x, -0.4).flatten(), torch.tensor([0.0, 0.0, 0.1, 0.6]))
-    torch.testing.assert_close(Contrast().at(x, 2).flatten(), torch.tensor([0.0, 0.1, 0.5, 1.0]))
-    torch.testing.assert_close(Contrast().at(x, 0).flatten(), torch.full((4,), 0.5))
 
 
 def test_blur_as_torchvision_does_it() -> None:
@@ -325,15 +313,6 @@ def test_a_white_page_stays_white_and_keeps_its_gradient(transform: Transform) -
     # Rounding to a hair above 1 must not clip the gradient away: every pixel shown passes all of it on.
     (gradient,) = torch.autograd.grad(seen.sum(), x)
     torch.testing.assert_close(gradient.sum(), torch.tensor(float(x.numel())))
-
-
-def test_noise() -> None:
-    x = torch.full((1, 3, 100, 100), 0.5)
-    noise = GaussianNoise().at(x, torch.tensor([0.05, 0.1, 0.1]), torch.tensor([1, 1, 2])) - x
-    assert noise.std((1, 2, 3)).tolist() == pytest.approx([0.05, 0.1, 0.1], rel=0.02)
-    assert noise.mean((1, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=0.003)
-    torch.testing.assert_close(2 * noise[0], noise[1], rtol=0, atol=1e-6)  # the same pattern
-    assert not torch.allclose(noise[1], noise[2], atol=0.1)
 
 
 # --------------------------------------------------------------------------------------------- what saving a file does
@@ -414,8 +393,8 @@ def test_without_a_change_it_is_the_classifier() -> None:
     network, x = Network(), pictures(3, dtype=torch.float64)
     expected = network(x).log_softmax(1)
     torch.testing.assert_close(Transformed(network, [])(x), expected)
-    still = [Rotation(0), Scale(1, 1), Crop(1), Translation(0), Brightness(0), Contrast(1, 1), Blur(0, 0)]
-    torch.testing.assert_close(Transformed(network, [*still, GaussianNoise(0, 0)])(x), expected)
+    still = [Rotation(0), Scale(1, 1), Crop(1), Translation(0), Brightness(0), Blur(0, 0)]
+    torch.testing.assert_close(Transformed(network, still)(x), expected)
     torch.testing.assert_close(Transformed(network, still).expected_probabilities(x), expected.exp())
 
 
@@ -431,11 +410,9 @@ def test_it_is_the_mean_of_the_views_log_probabilities() -> None:
 
 
 def test_transforms_act_in_their_order() -> None:
-    x = mild(1, 8, 8)
-    views = Transformed(Network(), [Contrast(0, 0), Brightness(0.3)], samples=3).views(x)
-    assert views.std((2, 3, 4)).max() < 1e-12 and not torch.allclose(
-        views, torch.tensor(0.5).double()
-    )  # grey, then lit
+    views = Transformed(Network(), [BitDepth(1), Brightness(0.3)], samples=3).views(mild(1, 8, 8))
+    for view in views:  # black and white first, and then lit: the other way round, only 0 and 1 would be left
+        assert len(view.unique()) <= 2 and not {0.0, 1.0} >= set(view.unique().tolist())
 
 
 def test_draws_are_fresh_and_reproducible() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adv_core.decoding import read_png
+from adv_core.exact_png import read_png
 from adv_core.images import to_png
 from adv_core.serving.classroom.challenges import Challenge, Judgement, Prediction
 from adv_core.serving.classroom.database import database_url

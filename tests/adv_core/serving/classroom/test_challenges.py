@@ -13,7 +13,7 @@ from torch import Tensor
 
 from adv_core import Classifier, Linf, Targeted, Untargeted, load_classifier, pgd, run
 from adv_core.classifiers import DEFAULT
-from adv_core.decoding import read_png
+from adv_core.exact_png import read_png
 from adv_core.images import from_pixels, to_pixels, to_png
 from adv_core.serving.classroom import Refused
 from adv_core.serving.classroom.challenges import Challenge, as_jpeg, judge, look

@@ -15,7 +15,7 @@ def steps_on(trial: ThreadTrial, seconds: dict[int, float], steps: int, batch: s
 
 def test_the_quicker_number_is_used_and_the_other_one_is_tried_now_and_then() -> None:
     idle = steps_on(ThreadTrial(), {1: 0.04, 2: 0.03}, 10 * EVERY)
-    assert idle.count(1) == 10 and [step for step, threads in enumerate(idle, 1) if threads == 1][0] == EVERY
+    assert idle.count(1) == 10 and next(step for step, threads in enumerate(idle, 1) if threads == 1) == EVERY
     beside_others = steps_on(ThreadTrial(), {1: 0.06, 2: 0.09}, 10 * EVERY)
     assert set(beside_others[: EVERY - 1]) == {2} and beside_others[2 * EVERY :].count(2) == 8
 
