@@ -34,6 +34,7 @@ from adv_core import (
     smallest_epsilon,
 )
 from adv_core.images import is_8bit
+from adv_core.serving.memory import give_back_freed_memory
 from tests.conftest import PHOTOS
 
 Photo = Callable[[str], Tensor]
@@ -201,31 +202,26 @@ def test_fgsm_is_one_steepest_step_of_length_epsilon(classifier: Classifier, pho
     assert torch.equal(result.delta, run(one_step).delta)
 
 
-@pytest.mark.parametrize("ball", [Linf(2 / 255), L2(1.0)], ids=str)
-def test_photographs(classifier: Classifier, photo: Photo, ball: Linf | L2) -> None:
-    """8-bit, both constraints, never below the loss at δ = 0; and untargeted PGD-10 fools nearly all of them."""
+@pytest.mark.parametrize(("ball", "steps", "names"), [(Linf(2 / 255), 7, PHOTOS[1::2]), (L2(1.0), 4, PHOTOS[::4])])
+def test_photographs(classifier: Classifier, photo: Photo, ball: Linf | L2, steps: int, names: list[str]) -> None:
+    """8-bit, both constraints, never below the loss at δ = 0; and untargeted PGD-7 in L∞ fools all of them."""
     fooled = []
-    for part in (PHOTOS[::2], PHOTOS[1::2]):  # a whole batch of sixteen takes a gigabyte
-        fooled += photographs(classifier, torch.cat([photo(name) for name in part]), ball)
-    assert isinstance(ball, L2) or sum(fooled) / len(fooled) >= 0.95
-
-
-def photographs(classifier: Classifier, x: Tensor, ball: Linf | L2) -> list[bool]:
-    """Which of them PGD-10 fools."""
-    with torch.no_grad():
-        y = classifier(x).argmax(1)
-    result = run(pgd(classifier, x, ball, Untargeted(y), steps=10))
-    assert is_8bit(result.adversarial) and torch.equal(x + result.delta, result.adversarial)
-    assert bool((result.loss >= result.steps[0].loss).all())
-    for step in result.steps[:-1]:
-        assert bool((ball.norm(step.delta) <= ball.eps).all())
-        assert float(step.adversarial.min()) >= 0 and float(step.adversarial.max()) <= 1
-    if isinstance(ball, Linf):
-        assert int((result.delta * 255).round().abs().max()) <= 2
-    else:
-        assert bool((result.delta.double().flatten(1).norm(dim=1) <= 1.0).all())
-    fooled: list[bool] = (result.logits.argmax(1) != y).tolist()
-    return fooled
+    for part in (names[::2], names[1::2]):  # a batch of eight takes half a gigabyte
+        x = torch.cat([photo(name) for name in part])
+        with torch.no_grad():
+            y = classifier(x).argmax(1)
+        result = run(pgd(classifier, x, ball, Untargeted(y), steps=steps))
+        assert is_8bit(result.adversarial) and torch.equal(x + result.delta, result.adversarial)
+        assert bool((result.loss >= result.steps[0].loss).all())
+        for step in result.steps[:-1]:
+            assert bool((ball.norm(step.delta) <= ball.eps).all())
+            assert float(step.adversarial.min()) >= 0 and float(step.adversarial.max()) <= 1
+        if isinstance(ball, Linf):
+            assert int((result.delta * 255).round().abs().max()) <= 2
+        else:
+            assert bool((result.delta.double().flatten(1).norm(dim=1) <= 1.0).all())
+        fooled += (result.logits.argmax(1) != y).tolist()
+    assert isinstance(ball, L2) or all(fooled)
 
 
 def test_noise_of_the_same_size_fools_nearly_none(classifier: Classifier, photo: Photo) -> None:
@@ -253,10 +249,14 @@ def test_demos_to_be_remembered(
 def test_memory_stays_flat() -> None:
     model, x = Linear(), points()
     alive = []
-    for _ in range(20):
-        run(pgd(model, x, L2(0.1), Untargeted(0), steps=5))
-        gc.collect()
-        alive.append(sum(isinstance(o, Tensor) for o in gc.get_objects()))
+    gc.freeze()  # what other tests hold need not be looked through twenty times
+    try:
+        for _ in range(20):
+            run(pgd(model, x, L2(0.1), Untargeted(0), steps=5))
+            gc.collect()
+            alive.append(sum(isinstance(o, Tensor) for o in gc.get_objects()))
+    finally:
+        gc.unfreeze()
     assert alive[-1] <= alive[2]
 
 
@@ -516,18 +516,19 @@ def test_errors_are_sentences(call: Callable[..., Iterator[Step]], words: str) -
             pass
 
 
-def test_a_thousand_runs_leave_no_memory_behind() -> None:
+def test_many_runs_leave_no_memory_behind() -> None:
     def resident() -> int:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * 4096
 
-    model, x = Curved(torch.float32), pictures(8, torch.float32)
-    for _ in range(200):
+    model, x = Curved(torch.float32), pictures(128, torch.float32)
+    give_back_freed_memory()  # a leak into what other tests have freed would not show
+    for _ in range(20):
         run(pgd(model, x, L2(1.0), Untargeted(0), steps=3))
     before = resident()
-    for _ in range(1000):
+    for _ in range(100):
         run(pgd(model, x, L2(1.0), Untargeted(0), steps=3))
-    assert resident() - before < 8 * 2**20  # keeping one δ a run would be 6 MB, one graph a run far more
+    assert resident() - before < 4 * 2**20  # keeping one δ a run would be 9.4 MB, one graph a run far more
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

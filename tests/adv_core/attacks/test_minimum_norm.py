@@ -79,11 +79,11 @@ def test_the_distance_to_a_linear_boundary(
     assert bool((size >= least * (1 - 1e-6)).all()) and bool((size <= least * (1 + more) + 1e-4).all())
 
 
-@pytest.mark.parametrize("kind", [Linf, L2, L1, L0])
-def test_on_a_photograph(classifier: Classifier, photo: Photo, kind: type[PerturbationSet]) -> None:
+@pytest.mark.parametrize(("kind", "steps"), [(Linf, 10), (L2, 10), (L1, 10), (L0, 25)])
+def test_on_a_photograph(classifier: Classifier, photo: Photo, kind: type[PerturbationSet], steps: int) -> None:
     x = photo("pig")
     y = classifier.predict(x, top=1)[0][0]
-    result = run(smallest_epsilon(classifier, x, kind(math.inf), Untargeted(y), steps=25))  # type: ignore[call-arg]
+    result = run(smallest_epsilon(classifier, x, kind(math.inf), Untargeted(y), steps=steps))  # type: ignore[call-arg]
     assert int(result.logits.argmax(1)) != y and is_8bit(result.adversarial)
     limits = {Linf: 1.01 / 255, L2: 1.5, L1: 120.0, L0: 2000.0}
     assert float(kind(math.inf).norm(result.delta)) <= limits[kind]  # type: ignore[call-arg]
@@ -92,19 +92,19 @@ def test_on_a_photograph(classifier: Classifier, photo: Photo, kind: type[Pertur
 def test_the_trajectory_tells_its_epsilon(classifier: Classifier, photo: Photo) -> None:
     x = photo("pig")
     y = classifier.predict(x, top=1)[0][0]
-    steps = list(smallest_epsilon(classifier, x, L2(math.inf), Untargeted(y), steps=25))
+    steps = list(smallest_epsilon(classifier, x, L2(math.inf), Untargeted(y), steps=12))
     sizes = [float(L2(1).norm(step.delta)) for step in steps]
-    assert [step.index for step in steps] == list(range(26)) and steps[-1].final
+    assert [step.index for step in steps] == list(range(13)) and steps[-1].final
     assert sizes[0] == 0 and all((step.loss > 0) == (step.logits.argmax(1) != y) for step in steps)
     fooled = [size for step, size in zip(steps[:-1], sizes, strict=False) if bool(step.loss > 0)]
     assert fooled and min(fooled) <= sizes[-1] <= 3 * min(fooled)  # δ of a fraction of a level has to grow
 
 
-def test_smaller_than_a_fixed_ball_that_just_fools(classifier: Classifier, photo: Photo) -> None:
-    """Carlini-Wagner, DeepFool and the search agree on the order of magnitude; the search is not beaten by much."""
+def test_the_search_is_not_beaten_by_much(classifier: Classifier, photo: Photo) -> None:
+    """DeepFool does not get there on a way that is shorter by much."""
     x = photo("macaw")
     y = classifier.predict(x, top=1)[0][0]
-    search = run(smallest_epsilon(classifier, x, L2(math.inf), Untargeted(y), steps=25))
+    search = run(smallest_epsilon(classifier, x, L2(math.inf), Untargeted(y), steps=10))
     walk = run(deepfool(classifier, x, L2(math.inf), y))
     assert int(walk.logits.argmax(1)) != y
     assert float(L2(1).norm(search.delta)) <= 1.05 * float(L2(1).norm(walk.delta))
