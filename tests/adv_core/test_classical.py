@@ -14,13 +14,13 @@ Pair = tuple[Tensor, Tensor]
 @pytest.fixture(scope="module")
 def seen() -> Pair:
     data = mnist("train")
-    return data.images[:600], data.labels[:600]
+    return data[:600].images, data.labels[:600]
 
 
 @pytest.fixture(scope="module")
 def asked() -> Pair:
     data = mnist("test")
-    return data.images[:40], data.labels[:40]
+    return data[:40].images, data.labels[:40]
 
 
 def test_the_wrapped_models_say_what_the_models_say(seen: Pair, asked: Pair) -> None:

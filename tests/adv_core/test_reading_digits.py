@@ -51,7 +51,7 @@ def test_mnist_itself_is_read_as_before() -> None:
     data = mnist("test", range(10))
     network = checkpoint("robust_01").network
     right = 0
-    for image, label in zip(data.images[:50, 0], data.labels[:50], strict=True):
+    for image, label in zip(data[:50].images[:, 0], data.labels[:50], strict=True):
         photo = Image.fromarray((255 - 200 * image.numpy()).astype(np.uint8)).resize((280, 280))
         right += int(network(as_digit(photo)[None, None]).argmax()) == int(label)
     assert right >= 47

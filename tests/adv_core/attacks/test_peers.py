@@ -54,7 +54,7 @@ def network() -> nn.Module:
 
 @pytest.fixture(scope="module")
 def x() -> Tensor:
-    return mnist("test", range(10)).images[:DIGITS].double()
+    return mnist("test", range(10))[:DIGITS].images.double()
 
 
 @pytest.fixture(scope="module")

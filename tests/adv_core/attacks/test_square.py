@@ -77,14 +77,14 @@ def test_asking_ahead_is_the_same_search(ball: PerturbationSet, rows: int) -> No
     model, x = Linear(), pictures(rows).double()
     model.weight = model.weight.double()
     y = model(x).argmax(1)
-    alone = run(square_attack(model, x, ball, Margin(y), queries=300))
+    alone = run(square_attack(model, x, ball, Margin(y), queries=200))
     sizes: list[int] = []
 
     def watched(batch: Tensor) -> Tensor:
         sizes.append(len(batch))
         return model(batch)
 
-    ahead = run(square_attack(watched, x, ball, Margin(y), queries=300, ahead=8))
+    ahead = run(square_attack(watched, x, ball, Margin(y), queries=200, ahead=8))
     assert len(alone.steps) == len(ahead.steps) > 30
     for one, other in zip(alone.steps, ahead.steps, strict=True):
         assert one.index == other.index and torch.equal(one.delta, other.delta)

@@ -36,7 +36,7 @@ def test_every_question_is_asked_once_is_a_picture_and_is_counted() -> None:
 def test_more_questions_make_a_better_copy() -> None:
     test = mnist("test", range(10))
     victim = checkpoint("standard").network
-    judged = test.images[:200]
+    judged = test[:200].images
 
     def ask(x: Tensor) -> Tensor:
         with torch.no_grad():
@@ -44,7 +44,7 @@ def test_more_questions_make_a_better_copy() -> None:
 
     agreement = []
     copy = Substitute()
-    for each in steal(ask, copy, test.images[5000:5100], rounds=4):
+    for each in steal(ask, copy, test[5000:5100].images, rounds=4):
         if each.final:
             agreement.append(float((copy(judged).argmax(1) == ask(judged)).float().mean()))
     assert agreement[-1] > agreement[0] and agreement[-1] > 0.6

@@ -53,7 +53,7 @@ def test_one_linear_layer_is_exact(eps: float) -> None:
 
 @pytest.mark.parametrize("name", ["interval_01", "robust_01", "standard"])
 def test_no_attack_beats_a_verified_digit(name: str, test: Digits) -> None:
-    network, x, labels = checkpoint(name).network, test.images[:200], test.labels[:200]
+    network, x, labels = checkpoint(name).network, test[:200].images, test.labels[:200]
     for eps in (0.01, 0.1):
         holds = verified(network, x, labels, eps)
         attack = pgd(network, x, Linf(eps), Margin(labels), steps=20, step_size=eps / 8, quantize=False)
@@ -62,7 +62,7 @@ def test_no_attack_beats_a_verified_digit(name: str, test: Digits) -> None:
 
 
 def test_training_with_bounds_makes_them_tight(test: Digits) -> None:
-    x, labels = test.images[:500], test.labels[:500]
+    x, labels = test[:500].images, test.labels[:500]
     share = {
         name: float(verified(checkpoint(name).network, x, labels, 0.1).float().mean())
         for name in ("interval_01", "robust_01")
@@ -126,7 +126,7 @@ def test_what_the_last_layer_rounds_is_no_promise() -> None:
 
 
 def test_counting_rounding_in_costs_next_to_nothing(test: Digits) -> None:
-    network, x, labels = checkpoint("interval_01").network, test.images[:500], test.labels[:500]
+    network, x, labels = checkpoint("interval_01").network, test[:500].images, test.labels[:500]
     plain, wide = (worst_logits(network, x, labels, 0.1, rounding=rounding) for rounding in (False, True))
     other = torch.ones_like(plain, dtype=torch.bool).scatter(1, labels[:, None], False)
     assert bool((wide > plain)[other].all()) and float((wide - plain).max()) < 0.1

@@ -34,7 +34,7 @@ def network() -> DigitNetwork:
 
 def error_of(name: str, defence: Defence, test: Digits, eps: float = 0.1, images: int = 40) -> float:
     launch = next(each.launch for each in SERIES if each.key == name)
-    x, y = test.images[:images], test.labels[:images]
+    x, y = test[:images].images, test.labels[:images]
     found = run(launch(defence, checkpoint("noise_025").network, x, y, Linf(eps), 0), keep_steps=False)
     assert float(found.delta.abs().max()) <= eps * (1 + 1e-6)
     assert float(found.adversarial.min()) >= 0 and float(found.adversarial.max()) <= 1
@@ -42,7 +42,7 @@ def error_of(name: str, defence: Defence, test: Digits, eps: float = 0.1, images
 
 
 def test_saturation_changes_no_answer_and_hides_the_slope(network: DigitNetwork, test: Digits) -> None:
-    x, y = test.images[:200], test.labels[:200]
+    x, y = test[:200].images, test.labels[:200]
     defended = Saturated(network)
     assert torch.equal(answers(defended, x), answers(network, x))
     assert without_slope(network, x, y) < 0.05 < 0.9 < without_slope(defended, x, y)
@@ -51,7 +51,7 @@ def test_saturation_changes_no_answer_and_hides_the_slope(network: DigitNetwork,
 
 
 def test_rounding_has_no_slope_unless_it_is_let_through(network: DigitNetwork, test: Digits) -> None:
-    x, y = test.images[:20], test.labels[:20]
+    x, y = test[:20].images, test.labels[:20]
     hidden, open_ = Quantized(network, 8), Quantized(network, 8, straight_through=True)
     assert torch.equal(hidden(x), open_(x))
     assert without_slope(hidden, x, y) == 1
@@ -99,7 +99,7 @@ def test_an_honest_network_falls_most_to_what_sees_most(network: DigitNetwork, t
 
 
 def test_an_attack_of_the_series_is_the_one_it_says(network: DigitNetwork, test: Digits) -> None:
-    x, y = test.images[:10], test.labels[:10]
+    x, y = test[:10].images, test.labels[:10]
     by = {each.key: each.launch for each in SERIES}
     bare, ball = undefended(network), Linf(0.1)
     one = run(by["fgsm"](bare, network, x, y, ball, 0))
@@ -130,7 +130,7 @@ def test_symptoms(errors: dict[str, float], at_any: float | None, told: int) -> 
 
 
 def test_turned_by_nothing_nothing_changes(network: DigitNetwork, test: Digits) -> None:
-    x, y = test.images[:200], test.labels[:200]
+    x, y = test[:200].images, test.labels[:200]
     none, half = errors_when_turned(network, x, y, [0, 180])
     assert torch.equal(none, answers(network, x) != y)
     assert float(half.float().mean()) > 0.3

@@ -154,7 +154,7 @@ def test_no_attack_inside_the_radius_changes_the_vote(test: Digits) -> None:
     network, sigma = checkpoint("noise_025").network, 0.25
     certified = 0
     for place in range(12):
-        x = test.images[place, None]
+        x = test[place].images[None]
         promise = certificate(
             last(votes(network, x, sigma, 100, seed=1)), last(votes(network, x, sigma, 1000, seed=2)), sigma
         )
@@ -171,7 +171,7 @@ def test_no_attack_inside_the_radius_changes_the_vote(test: Digits) -> None:
 
 
 def test_the_soft_vote_is_the_mean_of_the_probabilities(test: Digits) -> None:
-    network, x = checkpoint("noise_025").network, test.images[:3]
+    network, x = checkpoint("noise_025").network, test[:3].images
     soft = SoftVote(network, 0.25, 16, seed=5)
     noise = torch.randn(16, 1, 28, 28, generator=torch.Generator().manual_seed(5))
     expected = torch.stack([network(each + 0.25 * noise).softmax(1).mean(0) for each in x])
@@ -180,7 +180,7 @@ def test_the_soft_vote_is_the_mean_of_the_probabilities(test: Digits) -> None:
 
 
 def test_an_attack_on_the_vote_lowers_it_as_far_as_it_goes(test: Digits) -> None:
-    network, x = checkpoint("noise_025").network, test.images[17, None]
+    network, x = checkpoint("noise_025").network, test[17].images[None]
     soft = SoftVote(network, 0.25, 32)
     found = run(pgd(soft, x, L2(3.0), ExpectedUntargeted([7]), steps=15, quantize=False), keep_steps=False)
     assert float(soft(found.adversarial)[0, 7].exp()) < 0.5 < float(soft(x)[0, 7].exp())
