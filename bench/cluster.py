@@ -29,20 +29,21 @@ import numpy as np
 import ray
 from ray import serve
 
-from adv_core.serving.engine.attack import Frame, Request
+from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.cluster import APP, Cluster, RayServeEngine, deploy
 from adv_core.serving.engine.local import LocalEngine
+from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.queue import Engine, Job
 from adv_core.serving.limits import Limits
 
 LIMITS = Limits(remembered_mib=1)  # nothing is to be answered from memory
-BASE = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), steps=10)
 _rng = np.random.default_rng(0)
 
 
-def requests(count: int) -> list[Request]:
+def requests(count: int) -> list[Attack]:
     """Pictures that nobody has asked about yet."""
-    return [BASE.with_pixels(_rng.integers(0, 256, (224, 224, 3), np.uint8)) for _ in range(count)]
+    pictures = [Pictures.of(_rng.integers(0, 256, (224, 224, 3), np.uint8)) for _ in range(count)]
+    return [Attack(picture, "efficientnet_lite0", eps=(2 / 255,), steps=10) for picture in pictures]
 
 
 def crowd(engine: Engine, learners: int) -> tuple[float, float]:
@@ -66,7 +67,7 @@ def _first_frames(jobs: list[Job[Frame]], start: float) -> list[float]:
 
 
 def replicas() -> int:
-    return serve.status().applications[APP].deployments["Attacks"].replica_states.get("RUNNING", 0)
+    return serve.status().applications[APP].deployments["Replica"].replica_states.get("RUNNING", 0)
 
 
 def cluster_of(count: int, cpus: int) -> RayServeEngine:

@@ -15,13 +15,13 @@ from adv_core.attacks.pgd import pgd
 from adv_core.attacks.spatial import KINDS, Room
 from adv_core.attacks.square import square_attack
 from adv_core.attacks.step import run
-from adv_core.classifiers import Classifier, load_classifier
 from adv_core.decoding import open_image
 from adv_core.defences.filters import Defence
 from adv_core.images import fit, from_pixels
 from adv_core.objectives import ExpectedTargeted, Margin, Targeted
 from adv_core.perturbation_sets import Linf
-from adv_core.serving.engine.look import Look, Pictures, SecondOpinion
+from adv_core.serving.engine.look import Look, Pictures
+from adv_core.serving.engine.networks import DeviceNetworks
 from adv_core.transforms.expectation import CAMERA, Transformed
 from adv_core.transforms.transform import seen_through
 from pages.lessons.black_box.tasks import Steal, Transfer, passed
@@ -34,29 +34,15 @@ from pages.lessons.unrestricted.tasks import Smallest, Together, Trials, fallen
 LITE0, LITE1, LITE2 = (f"efficientnet_lite{level}" for level in range(3))
 
 
-class Here:
-    """What a task finds where it is computed: networks on the CPU, loaded once."""
-
-    device = torch.device("cpu")
-
-    def __init__(self) -> None:
-        self._loaded: dict[str, Classifier] = {}
-
-    def classifier(self, name: str) -> Classifier:
-        if name not in self._loaded:
-            self._loaded[name] = load_classifier(name, "cpu")
-        return self._loaded[name]
-
-
 def fooling() -> None:
     """How many of 100 random classes gradient ascent reaches, who agrees, and how far breeding gets."""
-    here, classes = Here(), some_classes(100)
+    here, classes = DeviceNetworks("cpu"), some_classes(100)
     fooling_ascent(here, classes)
     fooling_together(here, classes[:40])
     fooling_breeding(here, classes[:10])
 
 
-def fooling_ascent(here: Here, classes: tuple[int, ...]) -> None:
+def fooling_ascent(here: DeviceNetworks, classes: tuple[int, ...]) -> None:
     """40 steps for all, more for those that need them; the other networks look at what 40 steps have made."""
     print("\n| start | ≥ 99 % within 40 steps | within 200 | median | most | Lite1 agrees | Lite2 | seconds a class |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
@@ -79,7 +65,7 @@ def fooling_ascent(here: Here, classes: tuple[int, ...]) -> None:
         )
 
 
-def fooling_together(here: Here, classes: tuple[int, ...]) -> None:
+def fooling_together(here: DeviceNetworks, classes: tuple[int, ...]) -> None:
     """Lite0 and Lite1 climbed together, 40 steps, and what Lite2 says of it."""
     print("\n| start | both ≥ 99 % | Lite0 and Lite1 both say so | Lite2 agrees |\n|---|---|---|---|", flush=True)
     for start in ("noise", "grey"):
@@ -92,7 +78,7 @@ def fooling_together(here: Here, classes: tuple[int, ...]) -> None:
         print(f"| {start} | {sure} of {len(classes)} | {said} | {agree} |", flush=True)
 
 
-def fooling_breeding(here: Here, classes: tuple[int, ...]) -> None:
+def fooling_breeding(here: DeviceNetworks, classes: tuple[int, ...]) -> None:
     print("\n| genome | questions | median p | ≥ 50 % | ≥ 99 % | by-catch > 50 % | of it, Lite1 agrees |")
     print("|---|---|---|---|---|---|---|")
     for encoding, queries in (("pattern", 1000), ("pattern", 2000), ("tiles", 2000)):
@@ -123,9 +109,9 @@ def _first_sure(records: Sequence[Wall]) -> np.ndarray:
     return np.where(sure.any(0), sure.argmax(0), -1)
 
 
-def _agreeing(here: Here, pixels: np.ndarray, classes: Sequence[int], name: str) -> int:
+def _agreeing(here: DeviceNetworks, pixels: np.ndarray, classes: Sequence[int], name: str) -> int:
     """Of how many pictures that network sees the class."""
-    (opinion,) = SecondOpinion(pixels.tobytes(), pixels.shape[1], name).records(here)
+    (opinion,) = Look(Pictures.of(pixels), name).records(here)
     return int((opinion.logits.argmax(1) == np.array(classes)).sum())
 
 
@@ -134,7 +120,7 @@ def _agreeing(here: Here, pixels: np.ndarray, classes: Sequence[int], name: str)
 
 def patches() -> None:
     """How many photographs glasses fool, and how often the shipped patch succeeds where nobody has trained it."""
-    here = Here()
+    here = DeviceNetworks("cpu")
     print("\n| glasses, 130 % | any other class | macaw | espresso | lemon |\n|---|---|---|---|---|", flush=True)
     for smooth in (False, True):
         wins = []
@@ -171,7 +157,7 @@ def patches() -> None:
 
 def camera() -> None:
     """Pig to wombat, panda to gibbon, at 4/255: turned pictures and new views, for both attacks."""
-    here, angles = Here(), tuple(float(angle) for angle in range(-45, 46, 3))
+    here, angles = DeviceNetworks("cpu"), tuple(float(angle) for angle in range(-45, 46, 3))
     print("\n| attack | views a step | angles of 31 | new views of 32 |\n|---|---|---|---|", flush=True)
     for image, target in (("pig", 106), ("giant_panda", 368)):
         x = from_pixels(photograph(image)[None])
@@ -191,7 +177,7 @@ def camera() -> None:
 
 def defences() -> None:
     """Sixteen photographs behind every defence, at ε = 1, 2 and 4: untouched, plain attack, attack that knows."""
-    here, pictures = Here(), everything(224)
+    here, pictures = DeviceNetworks("cpu"), everything(224)
     every = (
         Defence(),
         Defence("jpeg", 50),
@@ -219,7 +205,7 @@ def defences() -> None:
 
 def blackbox() -> None:
     """Square Attack on all photographs, the transfer matrix with its ensembles, and the stolen copy."""
-    here = Here()
+    here = DeviceNetworks("cpu")
     network, asked = here.classifier(LITE0), []
     for pixels in everything(224).pixels:
         x = from_pixels(pixels[None])
@@ -254,7 +240,7 @@ def blackbox() -> None:
 
 def unrestricted() -> None:
     """The smallest change of each kind, photograph by photograph; then how many photographs random poses fool."""
-    here = Here()
+    here = DeviceNetworks("cpu")
     print(
         "\n| photograph | turn | shift | colour | crop | all at once, of the budget |\n|---|---|---|---|---|---|",
         flush=True,

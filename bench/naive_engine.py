@@ -4,20 +4,14 @@ python -m bench.naive_engine run app.py --server.port 8601      # the app on it,
 """
 
 from collections.abc import Iterator
-from typing import TypeVar
 
 import torch
 
-from adv_core.attacks.step import Step
 from adv_core.networks.device import pick_device
-from adv_core.serving.engine.attack import Request
-from adv_core.serving.engine.local import frames_for
 from adv_core.serving.engine.networks import DeviceNetworks
 from adv_core.serving.engine.queue import Job, Run
-from adv_core.serving.engine.work import Record, Work
+from adv_core.serving.engine.work import BatchStep, R, Task
 from adv_core.serving.limits import LIMITS, Limits
-
-R = TypeVar("R", bound=Record)
 
 
 class NaiveEngine:
@@ -36,30 +30,28 @@ class NaiveEngine:
     def threads(self) -> int:
         return torch.get_num_threads()
 
-    def submit(self, request: Work[R], session: str = "") -> Job[R]:
+    def submit(self, request: Task[R], session: str = "") -> Job[R]:
         request.check(self._limits)
         run = Run(request, session)
         run.started = True
         job: _NaiveJob[R] = _NaiveJob(request, run, lambda _: (0, 0.0))
         run.jobs.append(job)
-        if isinstance(request, Request):
-            self._models.classifier(request.classifier)
-        job.steps = self._models.begin([request])
+        job.steps = type(request).together([request], self._models)
         return job
 
-    def compute(self, request: Work[R], timeout: float = 120.0) -> list[R]:
+    def compute(self, request: Task[R], timeout: float = 120.0) -> list[R]:
         return self.submit(request).result(timeout)
 
 
 class _NaiveJob(Job[R]):
-    steps: Iterator[Step | Record]
+    steps: Iterator[BatchStep[R]]
 
     def wait(self, seen: int, timeout: float) -> bool:
         step = next(self.steps, None)
         if step is None:
             self._run.end()
         else:
-            self._run.add(frames_for(step, [self._run])[0] if isinstance(step, Step) else step)
+            self._run.add(*step.records())
         return True
 
 

@@ -33,7 +33,8 @@ from adv_core.serving.classroom import Refused
 from adv_core.serving.classroom.challenges import Challenge, Judgement, Prediction, judge, look
 from adv_core.serving.classroom.database import database_url
 from adv_core.serving.classroom.store import Store
-from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.attack import Attack
+from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.process import default_engine
 from adv_core.serving.limits import LIMITS
 from bench.classroom import Server
@@ -53,8 +54,7 @@ def pictures(first: int) -> tuple[Challenge, list[bytes]]:
     photo = Path(__file__).parents[1] / "assets" / "photos" / "koala.jpg"
     pixels = np.asarray(fit(open_image(photo.read_bytes()), 224, 224))
     said = look(DEFAULT, pixels)
-    base = Request(b"", 0, 0, DEFAULT).with_pixels(pixels)
-    attack = replace(base, attack="pgd", eps=(3 / 255,), steps=10, label=said.label)
+    attack = Attack(Pictures.of(pixels), DEFAULT, eps=(3 / 255,), label=said.label, steps=10)
     fooling = default_engine().compute(attack)[-1].pixels
     assert fooling is not None
     made = []

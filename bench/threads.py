@@ -36,18 +36,19 @@ def steps_a_second(learners: int) -> float:
     """What this process computes for so many learners, each with a picture of their own."""
     import numpy as np
 
-    from adv_core.serving.engine.attack import Request
+    from adv_core.serving.engine.attack import Attack
     from adv_core.serving.engine.local import LocalEngine
+    from adv_core.serving.engine.look import Pictures
     from adv_core.serving.limits import Limits
 
     steps, turns = 10, 8 if learners == 1 else 1
-    base = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), steps=steps)
     rng = np.random.default_rng(0)
     engine = LocalEngine("cpu", Limits(remembered_mib=1))  # nothing is to be answered from memory
 
     def ask() -> None:
-        pictures = [rng.integers(0, 256, (224, 224, 3), np.uint8) for _ in range(learners)]
-        jobs = [engine.submit(base.with_pixels(pixels), f"s{i}") for i, pixels in enumerate(pictures)]
+        pictures = [Pictures.of(rng.integers(0, 256, (224, 224, 3), np.uint8)) for _ in range(learners)]
+        tasks = [Attack(picture, "efficientnet_lite0", eps=(2 / 255,), steps=steps) for picture in pictures]
+        jobs = [engine.submit(task, f"s{i}") for i, task in enumerate(tasks)]
         for job in jobs:
             job.result(300)
 

@@ -62,6 +62,17 @@ def test_an_attack_needs_a_callable_and_no_registry() -> None:
     assert arrows(("adv_core.attacks",), ("adv_core.classifiers",)) == []
 
 
+def test_the_engine_knows_no_attack() -> None:
+    """A task brings its own solver."""
+    engine = tuple(
+        f"adv_core.serving.engine.{part}"
+        for part in ("queue", "local", "cluster", "replica", "process", "networks", "work")
+    )
+    assert set(engine) <= set(imports())
+    attacks = ("adv_core.attacks", "adv_core.objectives", "adv_core.serving.engine.attack")
+    assert arrows(engine, attacks) == []
+
+
 def test_nothing_needs_a_benchmark() -> None:
     assert arrows(("app", "adv_core", "pages"), ("bench",)) == []
 

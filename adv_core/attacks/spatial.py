@@ -159,10 +159,6 @@ class SearchStep:
     answer: int
     certainty: float
 
-    @property
-    def nbytes(self) -> int:
-        return 200 + self.pixels.nbytes
-
 
 def search(
     classifier: nn.Module,

@@ -13,7 +13,8 @@ from adv_core.serving.classroom.challenges import RULES, Challenge, Prediction, 
 from adv_core.serving.classroom.questions import what_will_it_say, which_is_perturbed
 from adv_core.serving.classroom.records import Draft, Room
 from adv_core.serving.classroom.store import CODE_LENGTH, LETTERS, MAX_MINUTES, Store
-from adv_core.serving.engine.attack import Frame, Request
+from adv_core.serving.engine.attack import Attack
+from adv_core.serving.engine.look import Pictures, Seen
 from adv_core.serving.limits import LIMITS
 from pages.classroom.charts import board_csv, board_picture
 from pages.classroom.cookie import remember, remembered
@@ -30,6 +31,7 @@ from pages.classroom.rooms import (
     left,
     the_store,
 )
+from pages.widgets.ask import look
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import opening, presenting
 from pages.widgets.live import follow, job_for
@@ -73,13 +75,13 @@ def here() -> list[str]:
     return [info.name for info in list_classifiers() if info.is_here]
 
 
-def opinion(slot: str, classifier: str, pixels: Pixels) -> tuple[Prediction, Frame] | None:
+def opinion(slot: str, classifier: str, pixels: Pixels) -> tuple[Prediction, Seen] | None:
     """What a network says of a picture; None with the reason on the page."""
-    looked = follow(job_for(slot, Request(b"", 0, 0, classifier).with_pixels(pixels)), end=False)
+    looked = look(slot, pixels, classifier)
     if looked is None:
         return None
-    said = looked[-1].probabilities[0]
-    return Prediction(int(said.argmax()), float(said.max())), looked[-1]
+    said = looked.probabilities[0]
+    return Prediction(int(said.argmax()), float(said.max())), looked
 
 
 def set_up(store: Store) -> None:
@@ -333,11 +335,10 @@ def drafted(classifier: str, kind: str, name: str, eps: int) -> Draft | None:
     looked = opinion("poll look", classifier, original)
     if looked is None:
         return None
-    untouched, frame = looked
+    untouched, seen = looked
     said, shown = untouched, original
     if eps > 0:
-        base_request = Request(b"", 0, 0, classifier).with_pixels(original)
-        attack = replace(base_request, attack="pgd", eps=(eps / 255,), steps=10, label=untouched.label)
+        attack = Attack(Pictures.of(original), classifier, eps=(eps / 255,), label=untouched.label, steps=10)
         frames = follow(job_for("poll attack", attack), end=False)
         if frames is None or frames[-1].pixels is None:
             return None
@@ -345,7 +346,7 @@ def drafted(classifier: str, kind: str, name: str, eps: int) -> Draft | None:
         said = Prediction(int(p.argmax()), float(p.max()))
     if kind == "which":
         return which_is_perturbed(original, shown, said)
-    likely = [int(label) for label in np.argsort(-frame.probabilities[0])[:6]]
+    likely = [int(label) for label in np.argsort(-seen.probabilities[0])[:6]]
     return what_will_it_say(shown, said, untouched, likely)
 
 

@@ -5,14 +5,13 @@ import streamlit as st
 from adv_core.attacks.ascent import default_step_size
 from adv_core.classifiers import categories
 from adv_core.perturbation_sets import L0
-from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.attack import Attack
 from pages.lab.settings import Settings, uses_pgd
 
 
-def show_formula(settings: Settings, request: Request, label: int) -> None:
+def show_formula(settings: Settings, request: Attack, label: int) -> None:
     st.subheader("The formula that just ran")
     info = request.info
-    assert info is not None
     y, t = rf"\text{{{categories()[label]}}}", rf"\text{{{categories()[settings.target]}}}"
     ball = settings.ball
     norm, eps = ball.latex, ball.formula(settings.shown_eps)

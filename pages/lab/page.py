@@ -11,7 +11,9 @@ from PIL import Image
 from adv_core.classifiers import categories, info_of
 from adv_core.images import amplify, fit, shrink, to_png
 from adv_core.perturbation_sets import L2, Linf
-from adv_core.serving.engine.attack import SHOWN_SIDE, Frame, LossKey, Request, thin
+from adv_core.serving.engine.attack import SHOWN_SIDE, Attack, Frame, LossKey, thin
+from adv_core.serving.engine.look import Pictures, Views
+from adv_core.serving.engine.noise import Noise
 from adv_core.serving.engine.process import default_engine
 from adv_core.serving.limits import LIMITS
 from pages.lab.controls import apply, ensure_weights, knobs, preset, sidebar, surprise, use_found
@@ -19,6 +21,7 @@ from pages.lab.formula import show_formula
 from pages.lab.settings import PRESETS, SEEN, VIEWS, Settings, page
 from pages.lab.snippet import snippet
 from pages.lab.verdict import judge
+from pages.widgets.ask import look
 from pages.widgets.charts import curve, loss_chart, side_by_side
 from pages.widgets.live import drop_jobs, follow, job_for, request_of
 from pages.widgets.photograph import OWN, needs_own, photograph
@@ -43,7 +46,7 @@ def display(pixels: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------------------------------------------- computations
 
 
-def attack_request(settings: Settings, base: Request, label: int) -> Request:
+def attack_request(settings: Settings, base: Attack, label: int) -> Attack:
     """The settings as the engine's request. What the attack does not know stays at its default: equal runs, one job."""
     info = settings.info
     objective: LossKey = settings.loss
@@ -79,9 +82,9 @@ def attack_request(settings: Settings, base: Request, label: int) -> Request:
 # ------------------------------------------------------------------------------------------------- what is below them
 
 
-def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: int) -> None:
+def show_sweep(settings: Settings, request: Attack, clean: np.ndarray, label: int) -> None:
     st.subheader("How much ε does it take?")
-    if request.info is None or "queries" in request.info.options:
+    if "queries" in request.info.options:
         st.caption("A black-box attack asks too many questions for a whole curve: move ε by hand.")
         return
     if request.views:
@@ -89,7 +92,7 @@ def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: i
         return
     ball = settings.ball
     values = sorted({*ball.sweep, settings.shown_eps} - {0.0})
-    if len(values) * request.height * request.width > LIMITS.max_pixels:
+    if len(values) * request.row_pixels > LIMITS.max_pixels:
         st.caption("This photograph is too large for a curve over ε: switch to the network's size.")
         return
     sweep = replace(request, eps=tuple(map(ball.radius, values)), pictures=False)
@@ -125,11 +128,11 @@ def show_sweep(settings: Settings, request: Request, clean: np.ndarray, label: i
         )
 
 
-def show_views(base: Request, last: Frame, label: int) -> None:
+def show_views(classifier: str, last: Frame, label: int) -> None:
     """How often the network is fooled when the picture is turned, scaled, blurred and compressed."""
     assert last.pixels is not None
-    look = replace(base, attack="views", draws=SEEN, label=label, seed=page.value.seed + 1, pictures=False)
-    found = follow(job_for("views", look.with_pixels(last.pixels[0])))
+    views = Views(Pictures.of(last.pixels[0]), classifier, SEEN, page.value.seed + 1)
+    found = follow(job_for("views", views))
     if found is None:
         return
     classes = found[-1].logits.argmax(1)
@@ -142,7 +145,7 @@ def show_views(base: Request, last: Frame, label: int) -> None:
 
 
 def show_saving(
-    settings: Settings, request: Request, frames: list[Frame], original: np.ndarray, label: int, p_label: float
+    settings: Settings, request: Attack, frames: list[Frame], original: np.ndarray, label: int, p_label: float
 ) -> None:
     st.subheader("Keep it, share it")
     final = frames[-1].pixels
@@ -152,7 +155,7 @@ def show_saving(
     k = settings.amp
     delta = (thin(final[0]).astype(np.float32) - thin(original).astype(np.float32)) / 255
     linf, l2 = map(float, frames[-1].norms[0])
-    size = settings.ball.text(float(frames[-1].size[0]) if request.info and request.info.minimal else settings.radius)
+    size = settings.ball.text(float(frames[-1].size[0]) if request.info.minimal else settings.radius)
     left, right = st.columns(2)
     left.download_button(
         "Adversarial picture (PNG)",
@@ -226,16 +229,16 @@ def main() -> None:
     side = info_of(settings.model).input_size
     photo = photograph(settings.image)
     original = np.asarray(shrink(photo, LIMITS.max_pixels) if settings.whole else fit(photo, side, side))
-    base = Request(b"", 0, 0, settings.model).with_pixels(original)
+    base = Attack(Pictures.of(original), settings.model)
 
     with messages:
-        looked = follow(job_for("look", base))
+        looked = look("look", original, settings.model)
     if looked is None:
         st.stop()
-    clean = looked[-1].probabilities[0]
+    clean = looked.probabilities[0]
     label = int(clean.argmax())
-    if (base.image, base.classifier) != state.get("on_stage"):
-        state.on_stage = (base.image, base.classifier)
+    if (base.picture, base.classifier) != state.get("on_stage"):
+        state.on_stage = (base.picture, base.classifier)
         stage.wait(display(original))  # the old run's result must not stand beside another picture
     stage.original(display(original), label, float(clean[label]))
 
@@ -319,9 +322,9 @@ def main() -> None:
         show(frame, frame.probabilities[0], f"At step {frame.index}, before rounding to 8 bits")
     else:
         # A frame on the way was judged before rounding; what is shown is judged as it is shown.
-        judged = follow(job_for("judge", base.with_pixels(frame.pixels[0])))
+        judged = look("judge", frame.pixels[0], settings.model)
         if judged is not None:
-            show(frame, judged[-1].probabilities[0], f"At step {frame.index}")
+            show(frame, judged.probabilities[0], f"At step {frame.index}")
     loss_curve(frames, frame.index)
     if info.minimal:
         st.caption("The last point is the picture rounded to 8 bits: below half a level, nothing can be saved.")
@@ -341,10 +344,10 @@ def main() -> None:
         )
 
     if request.views:
-        show_views(base, last, label)
+        show_views(base.classifier, last, label)
     st.subheader("Is it just noise?")
     room = float(last.size[0]) if info.minimal else settings.radius
-    noise = replace(base, attack="noise", norm=settings.ball.key, eps=(room,), label=label, seed=settings.seed, steps=1)
+    noise = Noise(base.picture, base.classifier, settings.ball.key, (room,), label, settings.seed)
     noisy = follow(job_for("noise", noise))
     if noisy is not None:
         pixels, probabilities = noisy[-1].pixels, noisy[-1].probabilities[0]

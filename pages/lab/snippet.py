@@ -3,11 +3,11 @@
 import inspect
 
 from adv_core.norms import NORMS, Norm
-from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.attack import Attack
 from pages.widgets.photograph import OWN
 
 
-def snippet(request: Request, photo: str, *, whole: bool = False, device: str = "cpu", threads: int = 2) -> str:
+def snippet(request: Attack, photo: str, *, whole: bool = False, device: str = "cpu", threads: int = 2) -> str:
     """Return a runnable program.
 
     On the same processor, with the same number of threads, it reproduces δ bit for bit, if the engine computed the
@@ -19,7 +19,6 @@ def snippet(request: Request, photo: str, *, whole: bool = False, device: str = 
         whole: the photograph is attacked at its own size.
     """
     info = request.info
-    assert info is not None
     file = "my_photo.png" if photo == OWN else f"assets/photos/{photo}.jpg"
     objective, norm = _objective(request), NORMS[request.norm]
     ball = norm.ball.__name__
@@ -54,7 +53,7 @@ Path("adversarial.png").write_bytes(to_png(to_pixels(result.adversarial)))
 '''
 
 
-def _objective(request: Request) -> str:
+def _objective(request: Attack) -> str:
     target = request.target
     if request.objective == "margin":
         return "Margin(y)" if target is None else f"Margin(target={target})"

@@ -1,11 +1,20 @@
 """Ask what a network says of some pictures, from a page."""
 
-from adv_core.classifiers import DEFAULT, info_of
-from adv_core.serving.engine.look import Opinion, SecondOpinion
+from dataclasses import replace
+
+import numpy as np
+
+from adv_core.classifiers import DEFAULT
+from adv_core.serving.engine.look import Look, Pictures, Seen
+from adv_core.transforms.transform import Chain
 from pages.widgets.live import follow, job_for
 
 
-def opinions(slot: str, pixels: bytes, name: str) -> Opinion | None:
-    """What that network says of those pictures of the default's size."""
-    found = follow(job_for(slot, SecondOpinion(pixels, info_of(DEFAULT).input_size, name)), end=False)
-    return None if found is None else found[0]
+def look(slot: str, pixels: np.ndarray, name: str = DEFAULT, chain: Chain = ()) -> Seen | None:
+    """What that network says of pictures (N, H, W, 3), or of one (H, W, 3), seen through the transforms; None with the
+    reason on the page. Its pixels are always there, also where nothing was changed."""
+    task = Look(Pictures.of(pixels), name, chain)
+    found = follow(job_for(slot, task), end=False)
+    if found is None:
+        return None
+    return found[0] if found[0].pixels.size else replace(found[0], pixels=task.pictures.pixels)

@@ -19,14 +19,13 @@ import streamlit as st
 
 from adv_core.serving.engine.process import default_engine
 from adv_core.serving.engine.queue import EngineBusy, EngineUnavailable, Job
-from adv_core.serving.engine.work import Record, Work
+from adv_core.serving.engine.work import R, Task
 
 state = st.session_state
 K = TypeVar("K")
-R = TypeVar("R", bound=Record)
 
 
-def job_for(slot: str, request: Work[R]) -> Job[R]:
+def job_for(slot: str, request: Task[R]) -> Job[R]:
     """The job of that slot: the present one if it is for the same request; otherwise it stops and a new one starts.
 
     Where the engine takes no more, the page says so and ends here.
@@ -53,7 +52,7 @@ def drop_jobs(*slots: str) -> None:
             jobs.pop(slot).cancel()
 
 
-def request_of(slot: str) -> Work[Any] | None:
+def request_of(slot: str) -> Task[Any] | None:
     """What the slot's job was asked."""
     job: Job[Any] | None = state.setdefault("jobs", {}).get(slot)
     return None if job is None else job.request
@@ -85,7 +84,7 @@ def follow(
 
 def follow_each(
     slot: str,
-    works: Mapping[K, Work[R]],
+    works: Mapping[K, Task[R]],
     draw: Callable[[dict[K, list[R]], K], None],
     waiting: Callable[[str], object] = lambda text: None,
     interval: float = 0.3,
@@ -190,7 +189,7 @@ def _sorry(text: str) -> None:
     st.button("Try again", key=f"retry_{secrets.token_hex(4)}")
 
 
-def computed(slot: str, work: Work[R]) -> R:
+def computed(slot: str, work: Task[R]) -> R:
     """The one record of a short task; ends the page where the engine cannot."""
     records = follow(job_for(slot, work))
     if records is None:

@@ -18,7 +18,7 @@ from adv_core.decoding import ImageError
 from adv_core.exact_png import read_png
 from adv_core.images import Pixels
 from adv_core.serving.classroom import Refused
-from adv_core.serving.engine.attack import Frame, Request
+from adv_core.serving.engine.look import Look, Pictures, Seen
 from adv_core.serving.engine.process import default_engine
 from adv_core.serving.engine.queue import Engine, Job
 
@@ -237,11 +237,11 @@ def look(classifier: str, pixels: Pixels, engine: Engine | None = None, session:
     return _opinion(_look(classifier, pixels, engine or default_engine(), session))
 
 
-def _look(classifier: str, pixels: Pixels, engine: Engine, session: str) -> Job[Frame]:
-    return engine.submit(Request(b"", 0, 0, classifier, pictures=False).with_pixels(pixels), session)
+def _look(classifier: str, pixels: Pixels, engine: Engine, session: str) -> Job[Seen]:
+    return engine.submit(Look(Pictures.of(pixels), classifier), session)
 
 
-def _opinion(job: Job[Frame]) -> Prediction:
+def _opinion(job: Job[Seen]) -> Prediction:
     said = job.result(PATIENCE)[-1].probabilities[0]
     return Prediction(int(said.argmax()), float(said.max()))
 

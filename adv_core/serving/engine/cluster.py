@@ -1,4 +1,4 @@
-"""The engine on a cluster: Ray Serve keeps replicas of `Attacks`, each with a local engine and its networks.
+"""The engine on a cluster: Ray Serve keeps replicas of `ServedReplica`, each with a local engine and its networks.
 
     ray start --head                                  # on one machine; `ray start --address=...` on the others
     python -m adv_core.serving.engine.cluster deploy              # or let the first app do it
@@ -54,7 +54,7 @@ from ray.serve.handle import DeploymentHandle
 from adv_core.serving import metrics
 from adv_core.serving.engine.queue import BUSY, STOPPED, EngineUnavailable, Run, SharedQueue
 from adv_core.serving.engine.replica import HEARTBEAT, News, Replica, unpack
-from adv_core.serving.engine.work import Work
+from adv_core.serving.engine.work import Task
 from adv_core.serving.limits import LIMITS, Limits
 
 APP = "adversarial-lab"
@@ -114,7 +114,7 @@ class Cluster:
         return cluster
 
 
-class Attacks(Replica):
+class ServedReplica(Replica):
     """A replica, as Serve calls it."""
 
     # A look or one step of FGSM comes as one answer and not as a stream. What arrives within two milliseconds is handed
@@ -122,7 +122,7 @@ class Attacks(Replica):
     # (bench/RESULTS.md). Long runs meet in the engine's own batches, which others may join between two steps: a batch
     # of Serve would hold them until the last of them is done.
     @serve.batch(max_batch_size=16, batch_wait_timeout_s=0.002, max_concurrent_batches=4)
-    async def short(self, works: list[Work[Any]]) -> list[bytes]:
+    async def short(self, works: list[Task[Any]]) -> list[bytes]:
         return await self.all_of(works)
 
 
@@ -179,8 +179,8 @@ def deploy(cluster: Cluster, limits: Limits = LIMITS, wait: bool = True) -> None
     """Start the replicas, or replace them if the program or its settings have changed. No port is opened."""
     serve.start(proxy_location="Disabled", logging_config=_QUIET)
     deployment = serve.deployment(
-        Attacks,
-        name="Attacks",
+        ServedReplica,
+        name="Replica",
         ray_actor_options={
             "num_cpus": cluster.cpus,
             "num_gpus": cluster.gpus,
@@ -212,7 +212,7 @@ class RayServeEngine(SharedQueue):
     Results that are known, and the line of those who wait, are this process's; a batch is a replica's.
 
     Args:
-        handle: of the deployment `Attacks`; `RayServeEngine.connected` finds it.
+        handle: of the deployment of `ServedReplica`; `RayServeEngine.connected` finds it.
     """
 
     def __init__(self, handle: DeploymentHandle, limits: Limits = LIMITS) -> None:
@@ -438,7 +438,7 @@ def main(arguments: list[str] | None = None) -> None:
     if application is None:
         print(f"{APP}: not there")
         return
-    states = application.deployments["Attacks"].replica_states
+    states = application.deployments["Replica"].replica_states
     print(f"{APP}: {application.status.value}; replicas: {dict(states)}")
 
 

@@ -45,7 +45,6 @@ class CurvePoint:
 
     eps: float
     error: float
-    nbytes: int = 16
 
 
 @dataclass(frozen=True)
@@ -73,9 +72,7 @@ class ErrorCurve(Task[CurvePoint]):
     def length(self) -> int:
         return len(self.eps)
 
-    @property
-    def background(self) -> bool:
-        return True
+    background = True
 
     def check(self, limits: Limits = LIMITS) -> None:
         check_model(self.model)

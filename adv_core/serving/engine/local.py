@@ -1,12 +1,13 @@
-"""Where attacks are computed: requests as data in, frames out, for everybody who uses this process.
+"""Where tasks are computed, for everybody who uses this process: plain values in, records out.
 
 Worker threads own the device and do all torch work; pages only submit and look. On a CPU there are two of them: a
 batch leaves cores idle wherever its threads wait for each other or for Python, and two batches fill these gaps (1.3
 times the steps, on two cores). While one batch is alone it has all of torch's threads that it can use; two share them.
 
 - Equal requests are one `Run`, whoever asks; results are kept and given away again.
-- Requests that differ only in picture, classes, ε and seed are computed together, as rows of one batch.
-- Short work (a look at a picture, FGSM, noise) starts at once. Of the long runs, a few batches advance side by side,
+- Tasks that agree in their ``batch_key`` (attacks that differ only in picture, classes, ε and seed, say) are computed
+  together, as rows of one batch.
+- Short work (a look at a picture, one gradient) starts at once. Of the long runs, a few batches advance side by side,
   one step at a time; the others wait in line. Most steps go to the batch that is nearest to its end, so that somebody
   gets a result soon; every fourth goes round, so that nobody is kept waiting for ever. A batch that has had its share
   of steps keeps nobody out any more. Runs without pictures (curves below the page's first screen) have a place of their
@@ -28,19 +29,17 @@ import os
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 
-from adv_core.attacks.step import Step
 from adv_core.classifiers import ClassifierError
 from adv_core.networks.device import pick_device
 from adv_core.serving import metrics
-from adv_core.serving.engine.attack import Frame, Request, frames_of
 from adv_core.serving.engine.networks import DeviceNetworks
 from adv_core.serving.engine.queue import STOPPED, Run, SharedQueue
-from adv_core.serving.engine.work import Record
+from adv_core.serving.engine.work import BatchStep
 from adv_core.serving.limits import LIMITS, Limits
 
 MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every tenth
@@ -53,7 +52,7 @@ _NO_MEMORY = "There is not enough memory for this just now. Please try again, or
 class _Batch:
     """Runs that advance together, one step at a time."""
 
-    def __init__(self, runs: list[Run], steps: Iterator[Step | Record]) -> None:
+    def __init__(self, runs: list[Run], steps: Iterator[BatchStep[Any]]) -> None:
         self.runs, self.steps = runs, steps
         self.left = runs[0].request.length + 1
         self.age = 0
@@ -68,11 +67,9 @@ class _Batch:
     def rows(self) -> int:
         return sum(run.request.rows for run in self.runs)
 
-    def shown(self, step: Step | Record | None) -> list[Any]:
+    def shown(self, step: BatchStep[Any] | None) -> Sequence[Any]:
         """What of this step goes to the runs, one each; nothing for a step between two that are shown."""
-        if isinstance(step, Step):
-            return frames_for(step, self.runs) if step.final or step.index % self.stride == 0 else []
-        return [] if step is None else [step]
+        return step.records() if step and (step.final or step.index % self.stride == 0) else []
 
 
 class LocalEngine(SharedQueue):
@@ -230,7 +227,8 @@ class LocalEngine(SharedQueue):
             run.started = True
             metrics.waited.observe(now - run.submitted)
         metrics.batch_rows.observe(sum(run.request.rows for run in runs))
-        self._batches.append(_Batch(runs, self._models.begin([run.request for run in runs])))
+        tasks = [run.request for run in runs]
+        self._batches.append(_Batch(runs, type(tasks[0]).together(tasks, self._models)))
 
     def _next(self) -> _Batch | None:
         free = [batch for batch in self._batches if not batch.busy]
@@ -293,7 +291,3 @@ class LocalEngine(SharedQueue):
             else:  # the text of an error may name paths, its type does not
                 text = f"The computation failed ({type(error).__name__}). Please try again."
             self._finish(batch.runs[0], text)
-
-
-def frames_for(step: Step, runs: list[Run]) -> list[Frame]:
-    return frames_of(step, [run.request for run in runs if isinstance(run.request, Request)])

@@ -1,23 +1,26 @@
-"""What a network says of some pictures, as a task."""
+"""What a network says of some pictures: the one task in which everybody asks."""
 
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from adv_core.classifiers import info_of
-from adv_core.images import Pixels, from_pixels
-from adv_core.serving.engine.work import Networks, Task
+from adv_core.classifiers import Classifier
+from adv_core.images import from_pixels
+from adv_core.serving.engine.work import BatchStep, BatchTask, Networks, Task
+from adv_core.serving.fields import SEEDS, Checked, number, several
 from adv_core.serving.limits import LIMITS, Limits
-from adv_core.transforms.transform import Chain, opinions, seen_through
+from adv_core.transforms.expectation import CAMERA, Transformed
+from adv_core.transforms.transform import Chain, seen_through
 
 MAX_PICTURES = 32
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Pictures(Checked):
     """Pictures of one size, as bytes: equal pictures are equal values.
 
     Attributes:
@@ -25,13 +28,13 @@ class Pictures:
     """
 
     data: bytes = field(repr=False)
-    height: int
-    width: int
+    height: int = number(..., 1, "max_pixels")
+    width: int = number(..., 1, "max_pixels")
 
     @classmethod
     def of(cls, pixels: np.ndarray) -> "Pictures":
-        """Of an array (N, H, W, 3) uint8."""
-        return cls(pixels.tobytes(), pixels.shape[1], pixels.shape[2])
+        """Of an array (N, H, W, 3) uint8, or of one picture (H, W, 3)."""
+        return cls(pixels.tobytes(), *pixels.shape[-3:-1])
 
     @property
     def count(self) -> int:
@@ -42,65 +45,23 @@ class Pictures:
         """(N, H, W, 3) uint8."""
         return np.frombuffer(self.data, np.uint8).reshape(-1, self.height, self.width, 3)
 
-    @property
-    def digest(self) -> "Pictures":
-        """A short value that stands for these pictures."""
-        return replace(self, data=hashlib.sha256(self.data).digest())
-
     def check(self, limits: Limits = LIMITS) -> None:
         """Refuse nothing at all, too much, and bytes that are no pictures."""
-        if not self.data or self.height < 1 or self.width < 1 or len(self.data) % (self.height * self.width * 3):
-            raise ValueError("the pictures' bytes do not fit their size")
-        if self.count > MAX_PICTURES or len(self.data) // 3 > limits.max_pixels:
-            raise ValueError("so many pictures cannot be looked at together")
+        super().check(limits)
+        size = self.height * self.width * 3
+        if not self.data or len(self.data) % size:
+            raise ValueError(f"data has to hold {size} bytes for each picture, not {len(self.data)}")
+        if self.count > MAX_PICTURES:
+            raise ValueError(f"data has to hold 1 ... {MAX_PICTURES} pictures, not {self.count}")
+        if len(self.data) // 3 > limits.max_pixels:
+            raise ValueError(
+                f"pictures of more than {limits.max_pixels / 1e6:g} megapixels in all have to be made smaller first"
+            )
 
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """Pictures from one view, and what the network says of them.
-
-    Attributes:
-        pixels: exactly what was judged, (N, H, W, 3) uint8.
-        probabilities: (N, K) float32.
-    """
-
-    pixels: np.ndarray
-    probabilities: np.ndarray
-
-    @property
-    def nbytes(self) -> int:
-        return self.pixels.nbytes + self.probabilities.nbytes
-
-
-@dataclass(frozen=True)
-class Look(Task[Seen]):
-    """Look at up to eight pictures through a chain of transforms: one record, at once."""
-
-    pictures: Pictures
-    classifier: str
-    chain: Chain = ()
-
-    @property
-    def length(self) -> int:
-        return 0
-
-    @property
-    def rows(self) -> int:
-        return self.pictures.count
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, pictures=self.pictures.digest),)
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        self.pictures.check(limits)
-        if self.pictures.count > 8 or len(self.chain) > 8:
-            raise ValueError("eight pictures and eight transforms at most at a look")
-
-    def records(self, networks: Networks) -> Iterator[Seen]:
-        classifier = networks.classifier(self.classifier)
-        x = from_pixels(self.pictures.pixels).to(networks.device)
-        pixels = seen_through(self.chain, x)
-        yield Seen(pixels, opinions(classifier, pixels))
+    def check_single(self) -> None:
+        """Refuse several pictures where one is wanted."""
+        if self.count != 1:
+            raise ValueError(f"picture has to hold one picture, not {self.count}")
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -110,59 +71,98 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Opinion:
-    """What one network says about some pictures: logits (N, 1000), float32."""
+class Seen:
+    """What the network says of some pictures.
+
+    Attributes:
+        logits: (N, K) float32.
+        pixels: exactly what was judged, (N, H, W, 3) uint8; empty where no transform has changed the task's pictures.
+    """
 
     logits: np.ndarray
-
-    @property
-    def nbytes(self) -> int:
-        return self.logits.nbytes
+    pixels: np.ndarray
 
     @property
     def probabilities(self) -> np.ndarray:
-        """softmax of the logits, (N, 1000)."""
+        """softmax of the logits, (N, K)."""
         return softmax(self.logits)
 
 
 @dataclass(frozen=True)
-class SecondOpinion(Task[Opinion]):
-    """A network looks at some pictures of one size; where it wants another size, it resizes them itself.
+class Look(BatchTask[Seen]):
+    """Look at some pictures, through a chain of transforms if one is given: one record, at once.
 
     Attributes:
-        images: (N, side, side, 3) uint8, row by row.
+        pictures: where the network wants another size, it resizes them itself.
+        classifier: a name from the registry.
     """
 
-    images: bytes = field(repr=False)
-    side: int
+    pictures: Pictures
     classifier: str
-
-    @classmethod
-    def at(cls, pixels: Pixels, classifier: str) -> "SecondOpinion":
-        """From pixels (N, side, side, 3) uint8."""
-        return cls(pixels.tobytes(), pixels.shape[1], classifier)
-
-    @property
-    def length(self) -> int:
-        return 0
+    chain: Chain = several((), 0, 8)
 
     @property
     def rows(self) -> int:
-        return len(self.images) // (self.side * self.side * 3)
+        return self.pictures.count
 
-    def key(self) -> tuple[object, ...]:
-        return (type(self), hashlib.sha256(self.images).hexdigest(), self.side, self.classifier)
+    @property
+    def row_pixels(self) -> int:
+        return self.pictures.height * self.pictures.width
+
+    @property
+    def batch_key(self) -> Hashable:
+        return Look, self.classifier, self.pictures.height, self.pictures.width
+
+    @classmethod
+    def together(cls, tasks: Sequence[Self], networks: Networks) -> Iterator[BatchStep[Seen]]:
+        classifier, unchanged = networks.classifier(tasks[0].classifier), np.empty(0, np.uint8)
+        changed = [
+            seen_through(task.chain, from_pixels(task.pictures.pixels).to(networks.device)) if task.chain else unchanged
+            for task in tasks
+        ]
+        judged = [seen if seen.size else task.pictures.pixels for task, seen in zip(tasks, changed, strict=True)]
+        logits = logits_of(classifier, from_pixels(np.concatenate(judged)).to(networks.device))
+        rows = np.split(logits, np.cumsum([task.rows for task in tasks])[:-1])
+        # Copies: a part of a batch would keep the whole batch alive.
+        records = [Seen(own.copy(), seen) for own, seen in zip(rows, changed, strict=True)]
+        yield BatchStep(0, True, lambda: records)
+
+
+@dataclass(frozen=True)
+class Views(Task[Seen]):
+    """Look at one picture from random views (`CAMERA`): one record, at once, a row for each view.
+
+    Attributes:
+        draws: views.
+        seed: of the views.
+    """
+
+    picture: Pictures
+    classifier: str
+    draws: int = number(..., 1, "max_steps")
+    seed: int = number(0, 0, SEEDS)
+
+    background = True
+
+    @property
+    def rows(self) -> int:
+        return self.draws
 
     def check(self, limits: Limits = LIMITS) -> None:
-        info_of(self.classifier)
-        if not 8 <= self.side <= 512 or not self.images or len(self.images) % (self.side * self.side * 3):
-            raise ValueError("the pictures' bytes do not fit their size")
-        if self.rows > MAX_PICTURES or self.rows * self.side**2 > limits.max_pixels:
-            raise ValueError(f"{MAX_PICTURES} pictures at a time")
+        super().check(limits)
+        self.picture.check_single()
+        most = limits.max_pixels // (self.picture.height * self.picture.width)
+        if self.draws > most:
+            raise ValueError(f"draws has to lie in 1 ... {most} for a picture of this size, not {self.draws}")
 
-    def records(self, networks: Networks) -> Iterator[Opinion]:
+    def records(self, networks: Networks) -> Iterator[Seen]:
         classifier = networks.classifier(self.classifier)
-        pixels = np.frombuffer(self.images, np.uint8).reshape(-1, self.side, self.side, 3)
-        with torch.no_grad():
-            logits = classifier(from_pixels(pixels).to(networks.device))
-        yield Opinion(logits.float().cpu().numpy())
+        x = from_pixels(self.picture.pixels).to(networks.device)
+        views = Transformed(classifier, CAMERA).views(x, self.draws, self.seed)[:, 0]
+        yield Seen(logits_of(classifier, views), np.empty(0, np.uint8))
+
+
+def logits_of(classifier: Classifier, x: Tensor) -> np.ndarray:
+    """What the classifier says of pictures (N, 3, H, W): (N, K) float32."""
+    with torch.no_grad():
+        return np.asarray(classifier(x).float().cpu().numpy())

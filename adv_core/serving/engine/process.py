@@ -9,8 +9,8 @@ from functools import cache
 
 from adv_core.classifiers import DEFAULT, info_of
 from adv_core.serving import metrics
-from adv_core.serving.engine.attack import Request
 from adv_core.serving.engine.local import LocalEngine
+from adv_core.serving.engine.look import Look, Pictures
 from adv_core.serving.engine.queue import Engine, EngineUnavailable, SharedQueue
 
 _AGAIN = 15.0  # seconds, after which a cluster that could not be reached is looked for again
@@ -111,8 +111,7 @@ def answers(engine: Engine, timeout: float = 5.0) -> bool:
     side = info_of(DEFAULT).input_size
     grey = bytearray([128]) * (side * side * 3)
     grey[:4] = next(_probes).to_bytes(4, "little")
-    request = Request(bytes(grey), side, side, DEFAULT, pictures=False)
     try:
-        return bool(engine.submit(request).result(timeout))
+        return bool(engine.submit(Look(Pictures(bytes(grey), side, side), DEFAULT)).result(timeout))
     except (RuntimeError, TimeoutError, ValueError):
         return False

@@ -3,12 +3,12 @@
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol
 
 from adv_core.serving import metrics
-from adv_core.serving.engine.work import Record, Work
+from adv_core.serving.engine.work import R, Task, size_of
 from adv_core.serving.limits import Allowances, Limits
 
 SMALL_RESULT = 2**20  # bytes; figures and charts are smaller, and take longer to compute than pictures do
@@ -16,9 +16,6 @@ STOPPED = "The computation was stopped."
 BUSY = "Too many people are computing on this machine just now. Please try again in a moment."
 TOO_MANY = "You have started very many computations within a minute. Please wait a moment, then try again."
 RESTARTING = "This machine is being restarted. Please try again in a minute."
-
-
-R = TypeVar("R", bound=Record)
 
 
 class EngineBusy(RuntimeError):
@@ -32,7 +29,7 @@ class EngineUnavailable(RuntimeError):
 class Run:
     """One computation, and all the jobs that wait for it."""
 
-    def __init__(self, request: Work[Any], session: str = "") -> None:
+    def __init__(self, request: Task[Any], session: str = "") -> None:
         self.request = request
         self.session = session
         self.key = request.key()
@@ -63,7 +60,7 @@ class Run:
         now = time.monotonic()
         return {job.session for job in self.jobs if not job.cancelled and now - job.seen <= lease}
 
-    def add(self, frame: Record) -> None:
+    def add(self, frame: Any) -> None:
         with self.news:
             self.frames.append(frame)
             self.news.notify_all()
@@ -84,7 +81,7 @@ class Job(Generic[R]):
     """What a submitted request gives back: a look at its run. Frames appear while it runs; `wait` sleeps meanwhile."""
 
     def __init__(
-        self, request: Work[R], run: Run, position: Callable[[Run], tuple[int, float]], session: str = ""
+        self, request: Task[R], run: Run, position: Callable[[Run], tuple[int, float]], session: str = ""
     ) -> None:
         self.request, self.session = request, session
         self.cancelled = False
@@ -161,7 +158,7 @@ class Engine(Protocol):
     def threads(self) -> int:
         """How many threads torch uses for one operation."""
 
-    def submit(self, request: Work[R], session: str = "") -> Job[R]:
+    def submit(self, request: Task[R], session: str = "") -> Job[R]:
         """Queue a request; returns at once. A result that is known already is there at once, too.
 
         Raises:
@@ -169,7 +166,7 @@ class Engine(Protocol):
             EngineBusy: the queue is full, the session has started too many runs, or the instance drains.
         """
 
-    def compute(self, request: Work[R], timeout: float = 120.0) -> list[R]:
+    def compute(self, request: Task[R], timeout: float = 120.0) -> list[R]:
         """Submit and wait for the end."""
 
 
@@ -192,8 +189,8 @@ class SharedQueue:
         self._starts = Allowances(limits.max_runs_per_minute)
         self._work = threading.Condition(threading.RLock())
         self._waiting: deque[Run] = deque()
-        self._runs: dict[tuple[object, ...], Run] = {}
-        self._results: OrderedDict[tuple[object, ...], _Kept] = OrderedDict()
+        self._runs: dict[Hashable, Run] = {}
+        self._results: OrderedDict[Hashable, _Kept] = OrderedDict()
 
     def _arrived(self) -> None:
         """Something waits. The lock is held."""
@@ -211,7 +208,7 @@ class SharedQueue:
             self._finish(run, error=STOPPED)
         metrics.queued.set(len(self._waiting))
 
-    def submit(self, request: Work[R], session: str = "") -> Job[R]:
+    def submit(self, request: Task[R], session: str = "") -> Job[R]:
         request.check(self._limits)
         key = request.key()
         with self._work:
@@ -241,7 +238,7 @@ class SharedQueue:
             self._arrived()
         return job
 
-    def compute(self, request: Work[R], timeout: float = 120.0) -> list[R]:
+    def compute(self, request: Task[R], timeout: float = 120.0) -> list[R]:
         return self.submit(request).result(timeout)
 
     def drain(self, seconds: float) -> bool:
@@ -283,7 +280,7 @@ class SharedQueue:
     def close(self) -> None:
         """Give back what the engine holds outside of this process. Nothing can be computed any more."""
 
-    def _job(self, request: Work[R], run: Run, session: str) -> Job[R]:
+    def _job(self, request: Task[R], run: Run, session: str) -> Job[R]:
         job = Job(request, run, self._place, session)
         if not run.done:
             run.jobs.append(job)
@@ -308,7 +305,7 @@ class SharedQueue:
     def _finish(self, run: Run, error: str | None = None) -> None:
         self._runs.pop(run.key, None)
         room = self._limits.remembered_mib * 2**20
-        size = _size(run.frames)
+        size = size_of(run.frames)
         if error is None and size <= room / 2:  # one large result must not drive out everybody's
             self._results[run.key] = _Kept(run.frames, size, time.monotonic())
             size = sum(kept.size for kept in self._results.values())
@@ -321,7 +318,3 @@ class SharedQueue:
 def _busy(reason: str, text: str) -> EngineBusy:
     metrics.refused.labels(reason).inc()
     return EngineBusy(text)
-
-
-def _size(records: list[Record]) -> int:
-    return sum(record.nbytes for record in records)

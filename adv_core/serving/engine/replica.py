@@ -17,7 +17,7 @@ import torch
 
 from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.engine.queue import EngineBusy, Job
-from adv_core.serving.engine.work import Work
+from adv_core.serving.engine.work import Task
 from adv_core.serving.limits import Limits
 
 PACE = 0.05  # seconds between two parcels of one run: a page draws more rarely
@@ -78,7 +78,7 @@ class Replica:
         now = time.monotonic()
         self._renewed = {name: at for name, at in self._renewed.items() if now - at < FORGET} | {app: now}
 
-    async def stream(self, work: Work[Any], app: str, lease: float) -> AsyncIterator[bytes]:
+    async def stream(self, work: Task[Any], app: str, lease: float) -> AsyncIterator[bytes]:
         """The run, as packed `News`. It stops when the caller closes the stream, and when the app has not been heard of
         for ``lease`` seconds: an app that was killed closes nothing."""
         job = self._submitted(work)
@@ -102,7 +102,7 @@ class Replica:
         finally:
             job.cancel()
 
-    async def all_of(self, works: list[Work[Any]]) -> list[bytes]:
+    async def all_of(self, works: list[Task[Any]]) -> list[bytes]:
         """Short works, each as one packed `News`: they are asked for together, and so computed together."""
         jobs = [self._submitted(work) for work in works]
         return [await self._whole(job) for job in jobs]
@@ -114,7 +114,7 @@ class Replica:
             await self._wait(job, -1, 0.5)
         return pack(self._news(job, True, job.frames, None))
 
-    def _submitted(self, work: Work[Any]) -> Job[Any] | str:
+    def _submitted(self, work: Task[Any]) -> Job[Any] | str:
         """The job, or why there is none. It belongs to no session: whose turn it is, each app decides for its own."""
         try:
             return self._engine.submit(work)

@@ -51,10 +51,6 @@ class TrainRecord:
     weights: bytes = field(default=b"", repr=False)
     state: bytes = field(default=b"", repr=False)
 
-    @property
-    def nbytes(self) -> int:
-        return 100 + len(self.weights) + len(self.state)
-
 
 @dataclass(frozen=True)
 class Train(Task[TrainRecord]):
@@ -132,10 +128,6 @@ class Attacked:
     probabilities: np.ndarray
     smallest: float | None
 
-    @property
-    def nbytes(self) -> int:
-        return self.pixels.nbytes + self.probabilities.nbytes
-
 
 @dataclass(frozen=True)
 class Sweep(Task[Attacked]):
@@ -148,10 +140,6 @@ class Sweep(Task[Attacked]):
     digit: Digit
     eps: tuple[float, ...]
     steps: int = 40
-
-    @property
-    def length(self) -> int:
-        return 0
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.digit.check()
@@ -188,10 +176,6 @@ class Neighbourhood:
     loss: np.ndarray
     places: np.ndarray
 
-    @property
-    def nbytes(self) -> int:
-        return self.gradient.nbytes + self.loss.nbytes
-
 
 @dataclass(frozen=True)
 class Explore(Task[Neighbourhood]):
@@ -202,10 +186,6 @@ class Explore(Task[Neighbourhood]):
     reach: float
     side: int = 25
     seed: int = 0
-
-    @property
-    def length(self) -> int:
-        return 0
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.digit.check()
@@ -254,10 +234,6 @@ class Update:
     moved: float
     remaximised: float
 
-    @property
-    def nbytes(self) -> int:
-        return self.deltas.nbytes + self.images.nbytes
-
 
 @dataclass(frozen=True)
 class Walk(Task[Update]):
@@ -275,10 +251,6 @@ class Walk(Task[Update]):
     recipe: Recipe
     count: int = 8
     rate: float = 0.05
-
-    @property
-    def length(self) -> int:
-        return 0
 
     def check(self, limits: Limits = LIMITS) -> None:
         check_model(self.model)
@@ -339,7 +311,6 @@ class TwoWays:
     apart: float
     seconds: tuple[float, float]
     errors: tuple[float, float] | None = None
-    nbytes: int = 100
 
 
 @dataclass(frozen=True)
@@ -352,9 +323,7 @@ class SolvedCase(Task[TwoWays]):
     def length(self) -> int:
         return -(-self.recipe.epochs * (len(pair("train")) // self.recipe.batch) // 10)
 
-    @property
-    def background(self) -> bool:
-        return True
+    background = True
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.recipe.check()

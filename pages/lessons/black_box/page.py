@@ -9,12 +9,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories, list_classifiers
 from adv_core.images import amplify
-from adv_core.serving.engine.attack import Frame, Request
+from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.black_box.charts import matrix_chart, query_chart, theft_chart
 from pages.lessons.black_box.settings import COMMON, METHODS, MOST, ROUNDS, SIZE, TITLES, VICTIMS, page
 from pages.lessons.black_box.tasks import JUDGED, Extraction, Passed, Steal, Transfer, passed
 from pages.lessons.black_box.texts import TEXTS
+from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson, pictures
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import PHOTOS, chosen, photograph_sidebar, samples
@@ -35,16 +36,16 @@ STYLE = """<style>
 </style>"""
 
 
-def prepare() -> Request:
+def prepare() -> Attack:
     """What the attack by questions starts from."""
-    return Request(b"", 0, 0, DEFAULT).with_pixels(chosen(page, SIZE))
+    return Attack(Pictures.of(chosen(page, SIZE)), DEFAULT)
 
 
 def sidebar() -> None:
     photograph_sidebar(page, "Seed of the squares and of the theft")
 
 
-def by_questions(base: Request) -> Iterator[None]:
+def by_questions(base: Attack) -> Iterator[None]:
     row = PictureRow("black_box_row", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
     with st.container(key="black_box_verdict"):
         verdict = st.empty()
@@ -56,16 +57,16 @@ def by_questions(base: Request) -> Iterator[None]:
     with st.container(key="black_box_chart"):
         slot = st.empty()
     yield
-    looked = follow(job_for("look", base))
+    looked = look("look", base.pixels)
     if looked is None:
         return
-    clean = looked[-1].probabilities[0]
+    clean = looked.probabilities[0]
     label = int(clean.argmax())
     row.show("x", base.pixels, f"{categories()[label]}, {percent(float(clean[label]))}")
     follow_questions(replace(base, label=label), row, verdict, slot)
 
 
-def follow_questions(base: Request, row: PictureRow, verdict: DeltaGenerator, slot: DeltaGenerator) -> None:
+def follow_questions(base: Attack, row: PictureRow, verdict: DeltaGenerator, slot: DeltaGenerator) -> None:
     """Square Attack on the photograph."""
     settings, label, name = page.value, base.label, categories()[base.label]
     request = replace(
@@ -130,7 +131,7 @@ def here() -> dict[str, str]:
     return {info.name: info.title.replace("EfficientNet-", "") for info in present}
 
 
-def by_transfer(_: Request) -> Iterator[None]:
+def by_transfer(_: Attack) -> Iterator[None]:
     """Both matrices: the second one compares with the first."""
     matrix = show_matrix()
     ensemble = show_ensemble()
@@ -240,7 +241,7 @@ def follow_transfer(
     ensemble[2].markdown("\n".join(lines))
 
 
-def a_stolen_copy(_: Request) -> Iterator[None]:
+def a_stolen_copy(_: Attack) -> Iterator[None]:
     st.subheader("4 · A stolen copy", anchor=False)
     st.markdown(
         "No network to practise on? Then train one, on the victim's own answers. The victim reads digits and says "
@@ -303,7 +304,7 @@ def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerat
     )
 
 
-def formulas(_: Request) -> None:
+def formulas(_: Attack) -> None:
     st.subheader("5 · The formulas that just ran", anchor=False)
     eps = page.value.eps
     st.latex(

@@ -1,7 +1,7 @@
 """What the lesson on closed boxes asks of the engine: who is fooled by pictures that were made on somebody else."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -43,10 +43,6 @@ class Passed:
     done: float
     fooled: tuple[tuple[bool, ...], ...] = ()
 
-    @property
-    def nbytes(self) -> int:
-        return 100 + 50 * len(self.fooled)
-
 
 @dataclass(frozen=True)
 class Transfer(Task[Passed]):
@@ -77,12 +73,7 @@ class Transfer(Task[Passed]):
     def rows(self) -> int:
         return GROUP * len(self.made_on)
 
-    @property
-    def background(self) -> bool:
-        return True
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, pictures=self.pictures.digest),)
+    background = True
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.pictures.check(limits)
@@ -159,10 +150,6 @@ class Extraction:
     shown: np.ndarray
     answers: tuple[int, ...]
 
-    @property
-    def nbytes(self) -> int:
-        return 200 + self.shown.nbytes
-
 
 @dataclass(frozen=True)
 class Steal(Task[Extraction]):
@@ -186,10 +173,6 @@ class Steal(Task[Extraction]):
     @property
     def length(self) -> int:
         return self.rounds * self.epochs - 1
-
-    @property
-    def rows(self) -> int:
-        return 1
 
     def check(self, limits: Limits = LIMITS) -> None:
         network_of(self.victim)

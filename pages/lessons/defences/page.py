@@ -9,12 +9,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories
 from adv_core.defences.filters import VIEWS, Kind
-from adv_core.serving.engine.attack import Request
-from adv_core.serving.engine.look import Look, Pictures
+from adv_core.serving.engine.attack import Attack
+from adv_core.serving.engine.look import Pictures
 from pages.lessons.defences.charts import ATTACKS, contest_chart
 from pages.lessons.defences.settings import KINDS, SIZE, STORY, TITLES, Settings, page
 from pages.lessons.defences.tasks import AttackedPictures, Aware, Contest, DefenceStep, Plain, Tried
 from pages.lessons.defences.texts import TEXTS
+from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
@@ -33,25 +34,25 @@ STYLE = """<style>
 </style>"""
 
 
-def prepare() -> Request:
+def prepare() -> Attack:
     """What every attack of this page starts from."""
-    return Request(b"", 0, 0, DEFAULT).with_pixels(chosen(page, SIZE))
+    return Attack(Pictures.of(chosen(page, SIZE)), DEFAULT)
 
 
 def sidebar() -> None:
     photograph_sidebar(page, "Seed of the random crops")
 
 
-def one_picture(base: Request) -> Iterator[None]:
+def one_picture(base: Attack) -> Iterator[None]:
     row = PictureRow("defences_row", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
     with st.container(key="defences_verdict"):
         verdict = st.empty()
     show_controls()
     yield
-    looked = follow(job_for("look", base))
+    looked = look("look", base.pixels)
     if looked is None:
         return
-    clean = looked[-1].probabilities[0]
+    clean = looked.probabilities[0]
     follow_row(replace(base, label=int(clean.argmax())), clean, row, verdict)
 
 
@@ -90,7 +91,7 @@ def said(probabilities: np.ndarray, label: int) -> tuple[str, str]:
     return headline, "" if now == label else f"{categories()[label]}: {percent(float(probabilities[label]))}"
 
 
-def follow_row(base: Request, clean: np.ndarray, row: PictureRow, verdict: DeltaGenerator) -> None:
+def follow_row(base: Attack, clean: np.ndarray, row: PictureRow, verdict: DeltaGenerator) -> None:
     settings, label = page.value, base.label
     defence = settings.defended(settings.defence)
     row.show("x", base.pixels, *said(clean, label))
@@ -100,12 +101,12 @@ def follow_row(base: Request, clean: np.ndarray, row: PictureRow, verdict: Delta
         return
     attacked = frames[-1].pixels[0]
     row.show("plain", attacked, *said(frames[-1].probabilities[0], label))
-    both = Pictures.of(np.stack([attacked, base.pixels]))
-    seen = follow(job_for("defended", Look(both, DEFAULT, defence.chain(settings.seed))))
+    both = np.stack([attacked, base.pixels])
+    seen = look("defended", both, DEFAULT, defence.chain(settings.seed))
     if seen is None:
         return
-    behind, price = seen[-1].probabilities
-    row.show("defended", seen[-1].pixels[0], *said(behind, label))
+    behind, price = seen.probabilities
+    row.show("defended", seen.pixels[0], *said(behind, label))
 
     def draw(bouts: list[DefenceStep]) -> None:
         last = bouts[-1]
@@ -144,7 +145,7 @@ def show_verdict(
         )
 
 
-def sixteen_photographs(_: Request) -> Iterator[None]:
+def sixteen_photographs(_: Attack) -> Iterator[None]:
     st.subheader("2 · Sixteen photographs", anchor=False)
     st.markdown(
         "One photograph may be luck. Here are all sixteen samples, behind every defence, with the strengths that you "
@@ -235,7 +236,7 @@ def summary(settings: Settings, kept: dict[tuple[Kind, str], int], pictures: int
     return "\n".join(lines)
 
 
-def formula(_: Request) -> None:
+def formula(_: Attack) -> None:
     st.subheader("3 · The formula that just ran", anchor=False)
     settings = page.value
     ball = rf"\|\delta\|_\infty \le \tfrac{{{settings.eps}}}{{255}}"

@@ -1,7 +1,7 @@
 """What the lesson on defences computes: one picture under the attack that knows the defence, and a table of sixteen."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -37,10 +37,6 @@ class DefenceStep:
     probabilities: np.ndarray
     size: int
 
-    @property
-    def nbytes(self) -> int:
-        return 2 * self.attacked.nbytes + self.probabilities.nbytes
-
 
 @dataclass(frozen=True)
 class Aware(Task[DefenceStep]):
@@ -66,9 +62,6 @@ class Aware(Task[DefenceStep]):
     @property
     def rows(self) -> int:
         return VIEWS if self.defence.random else 1
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, picture=self.picture.digest),)
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.picture.check(limits)
@@ -106,10 +99,6 @@ class AttackedPictures:
     pixels: np.ndarray
     labels: np.ndarray
 
-    @property
-    def nbytes(self) -> int:
-        return 64 + self.pixels.nbytes
-
 
 @dataclass(frozen=True)
 class Plain(Task[AttackedPictures]):
@@ -127,9 +116,6 @@ class Plain(Task[AttackedPictures]):
     @property
     def rows(self) -> int:
         return GROUP
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, pictures=self.pictures.digest),)
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.pictures.check(limits)
@@ -163,10 +149,6 @@ class Tried:
     done: float
     right: tuple[bool, ...] = ()
 
-    @property
-    def nbytes(self) -> int:
-        return 96
-
 
 @dataclass(frozen=True)
 class Contest(Task[Tried]):
@@ -196,12 +178,7 @@ class Contest(Task[Tried]):
     def rows(self) -> int:
         return GROUP * (VIEWS if self.defence.random else 1)
 
-    @property
-    def background(self) -> bool:
-        return True
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, pictures=self.pictures.digest, attacked=self.attacked.digest),)
+    background = True
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.pictures.check(limits)

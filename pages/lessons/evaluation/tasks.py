@@ -63,10 +63,6 @@ class Judged:
     pixels: np.ndarray
     wrong: np.ndarray
 
-    @property
-    def nbytes(self) -> int:
-        return 64 + self.pixels.nbytes
-
 
 @dataclass(frozen=True)
 class Series(Task[Judged]):
@@ -147,7 +143,6 @@ class Turned:
     angle: float
     error: float
     worst: float
-    nbytes: int = 24
 
 
 @dataclass(frozen=True)
@@ -162,9 +157,7 @@ class Rotations(Task[Turned]):
     def length(self) -> int:
         return len(self.angles)
 
-    @property
-    def background(self) -> bool:
-        return True
+    background = True
 
     def check(self, limits: Limits = LIMITS) -> None:
         check_model(self.model)
@@ -208,7 +201,6 @@ class Vote:
     attacked: tuple[int, ...] | None = None
     length: float = 0.0
     single: float | None = None
-    nbytes: int = 300
 
     @property
     def held(self) -> bool:
@@ -269,7 +261,6 @@ class Promised:
 
     place: int
     radius: float
-    nbytes: int = 16
 
 
 @dataclass(frozen=True)
@@ -286,9 +277,7 @@ class CertifiedDigits(Task[Promised]):
     def length(self) -> int:
         return self.images
 
-    @property
-    def background(self) -> bool:
-        return True
+    background = True
 
     def check(self, limits: Limits = LIMITS) -> None:
         check_model(self.model)
@@ -313,7 +302,6 @@ class Between:
     eps: float
     safe: float
     fallen: float
-    nbytes: int = 24
 
 
 @dataclass(frozen=True)
@@ -328,9 +316,7 @@ class ProofAndAttack(Task[Between]):
     def length(self) -> int:
         return len(self.eps)
 
-    @property
-    def background(self) -> bool:
-        return True
+    background = True
 
     def check(self, limits: Limits = LIMITS) -> None:
         check_model(self.model)

@@ -9,7 +9,7 @@ from adv_core.images import to_png
 from pages.lessons.fooling_images.charts import breed_chart
 from pages.lessons.fooling_images.settings import ENCODED, MOST_QUERIES, SECOND, SURE, latest, named, page
 from pages.lessons.fooling_images.tasks import GALLERY, Bred, Evolution
-from pages.widgets.ask import opinions
+from pages.widgets.ask import look
 from pages.widgets.live import drop_jobs, follow, job_for
 from pages.widgets.stage import NOTHING, PictureRow, percent
 
@@ -111,8 +111,8 @@ def show_gallery(others: PictureRow, record: Bred, seconds: Sequence[str] = ("",
 
 def show_bred(last: Bred, work: Evolution, others: PictureRow) -> None:
     target = named(work.target)
-    second = opinions("bred second", last.pictures.tobytes(), SECOND)
-    own = opinions("bred own", last.picture.tobytes(), SECOND)
+    second = look("bred second", last.pictures, SECOND)
+    own = look("bred own", last.picture, SECOND)
     if second is None or own is None:
         return
     said = second.probabilities

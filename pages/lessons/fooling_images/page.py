@@ -28,7 +28,7 @@ from pages.lessons.fooling_images.settings import (
 )
 from pages.lessons.fooling_images.tasks import STARTS, Climb, Wall, some_classes, start_picture
 from pages.lessons.fooling_images.texts import TEXTS
-from pages.widgets.ask import opinions
+from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import PHOTOS, samples
@@ -235,13 +235,13 @@ def _own(last: Wall, number: int, work: Climb) -> list[str]:
 
 def show_opinions(row: PictureRow, note: DeltaGenerator, last: Wall, work: Climb) -> None:
     """The networks that took no part, asked about the finished pictures: in every caption, and in a sentence."""
-    pixels, targets = last.pixels.tobytes(), np.array(work.targets)
+    targets = np.array(work.targets)
     lines = [_own(last, number, work) for number in range(len(targets))]
     agree: dict[str, int] = {}
     for name in (SECOND, THIRD):
         if name in work.classifiers:
             continue
-        opinion = opinions(f"wall {name}", pixels, name)
+        opinion = look(f"wall {name}", last.pixels, name)
         if opinion is None:
             return
         said = opinion.probabilities
@@ -291,7 +291,7 @@ def accept_when_sure(run: Run) -> Iterator[None]:
 
 
 def follow_accept(fooling: np.ndarray, chart: DeltaGenerator, note: DeltaGenerator) -> None:
-    real, false = opinions("photographs", samples(SIZE).tobytes(), FIRST), opinions("fooling", fooling.tobytes(), FIRST)
+    real, false = look("photographs", samples(SIZE), FIRST), look("fooling", fooling, FIRST)
     if real is None or false is None:
         return
     threshold = page.value.accept / 100

@@ -91,10 +91,6 @@ class Wall:
     seen: np.ndarray
     sure: np.ndarray
 
-    @property
-    def nbytes(self) -> int:
-        return self.pixels.nbytes + 3 * self.wanted.nbytes
-
 
 @dataclass(frozen=True)
 class Climb(Task[Wall]):
@@ -196,10 +192,6 @@ class Bred:
     others: tuple[int, ...] = ()
     certainty: tuple[float, ...] = ()
     pictures: Pixels = field(default_factory=lambda: np.empty(0, np.uint8))
-
-    @property
-    def nbytes(self) -> int:
-        return 200 + self.picture.nbytes + self.pictures.nbytes
 
 
 @dataclass(frozen=True)

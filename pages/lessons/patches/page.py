@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from adv_core.classifiers import DEFAULT, categories
 from adv_core.images import to_png
 from adv_core.patches import Place as Spot
-from adv_core.serving.engine.look import Look, Pictures
+from adv_core.serving.engine.look import Pictures
 from pages.lessons.patches.charts import click_chart, rates_chart, training_chart
 from pages.lessons.patches.settings import MIDDLE, PLACES, POINTS, SIZE, STEPS, THINGS, TITLES, page
 from pages.lessons.patches.tasks import (
@@ -30,6 +30,7 @@ from pages.lessons.patches.tasks import (
     photographs,
 )
 from pages.lessons.patches.texts import TEXTS
+from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar
@@ -134,10 +135,10 @@ def show_controls(original: np.ndarray) -> None:
 def follow_wear(original: np.ndarray, row: PictureRow, verdict: DeltaGenerator, chart: DeltaGenerator) -> None:
     """The attack on the photograph."""
     settings, picture = page.value, Pictures.of(original[None])
-    seen = follow(job_for("look", Look(picture, DEFAULT)))
+    seen = look("look", original)
     if seen is None:
         return
-    clean = seen[-1].probabilities[0]
+    clean = seen.probabilities[0]
     label = int(clean.argmax())
     target = None if settings.anything else settings.target
     row.show("x", original, f"{categories()[label]}, {percent(float(clean[label]))}")

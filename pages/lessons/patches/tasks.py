@@ -4,7 +4,7 @@ python -m pages.lessons.patches.tasks      # trains the patch in assets/patches 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,13 +14,14 @@ from torch import Tensor
 
 from adv_core.attacks.mi_fgsm import mi_fgsm
 from adv_core.attacks.pgd import pgd
-from adv_core.classifiers import DEFAULT, Classifier, info_of, load_classifier
+from adv_core.classifiers import DEFAULT, Classifier, info_of
 from adv_core.decoding import open_image
 from adv_core.images import Pixels, fit, from_pixels, to_png
 from adv_core.objectives import ExpectedTargeted, Targeted, Untargeted
 from adv_core.patches import Costly, Pasted, Place, Point, Priced, glasses, paste, random_places, stickers
 from adv_core.perturbation_sets import Box, Masked
 from adv_core.serving.engine.look import Pictures
+from adv_core.serving.engine.networks import DeviceNetworks
 from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.transform import opinions, seen_through
@@ -55,10 +56,6 @@ class Worn:
     roughness: float
     unprintable: float
 
-    @property
-    def nbytes(self) -> int:
-        return self.pixels.nbytes + self.probabilities.nbytes
-
 
 @dataclass(frozen=True)
 class Wear(Task[Worn]):
@@ -88,9 +85,6 @@ class Wear(Task[Worn]):
     @property
     def length(self) -> int:
         return max(self.steps, 2)
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, picture=self.picture.digest),)
 
     @property
     def mask(self) -> np.ndarray:
@@ -146,10 +140,6 @@ class Trained:
     patch: Pixels
     wanted: float
 
-    @property
-    def nbytes(self) -> int:
-        return self.patch.nbytes
-
 
 @dataclass(frozen=True)
 class TrainPatch(Task[Trained]):
@@ -177,9 +167,6 @@ class TrainPatch(Task[Trained]):
     @property
     def rows(self) -> int:
         return min(VIEWS, self.photographs.count)
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, photographs=self.photographs.digest),)
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.photographs.check(limits)
@@ -223,10 +210,6 @@ class Tried:
     changed: tuple[bool, ...]
     blank: tuple[bool, ...]
 
-    @property
-    def nbytes(self) -> int:
-        return 100 + 3 * len(self.wanted)
-
 
 @dataclass(frozen=True)
 class TryPatch(Task[Tried]):
@@ -255,12 +238,7 @@ class TryPatch(Task[Tried]):
     def rows(self) -> int:
         return max(self.places, 1)
 
-    @property
-    def background(self) -> bool:
-        return True
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, photographs=self.photographs.digest),)
+    background = True
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.photographs.check(limits)
@@ -301,10 +279,6 @@ class Shown:
     pixels: Pixels
     probabilities: np.ndarray
 
-    @property
-    def nbytes(self) -> int:
-        return self.pixels.nbytes + self.probabilities.nbytes
-
 
 @dataclass(frozen=True)
 class Paste(Task[Shown]):
@@ -315,13 +289,6 @@ class Paste(Task[Shown]):
     patch: bytes = field(repr=False)
     side: int
     place: Place
-
-    @property
-    def length(self) -> int:
-        return 0
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, picture=self.picture.digest),)
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.picture.check(limits)
@@ -353,16 +320,7 @@ def patch_beforehand() -> Pixels:
 
 
 def main() -> None:
-    class Here:
-        device = torch.device("cpu")
-
-        def __init__(self) -> None:
-            self.one = load_classifier(DEFAULT, "cpu")
-
-        def classifier(self, name: str) -> Classifier:
-            return self.one
-
-    here = Here()
+    here = DeviceNetworks("cpu")
     *_, last = TrainPatch(photographs(0), DEFAULT, BEFOREHAND, steps=LONG, alpha=8).records(here)
     (ASSETS / "patches").mkdir(exist_ok=True)
     (ASSETS / "patches" / "monarch.png").write_bytes(to_png(last.patch))

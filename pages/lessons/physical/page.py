@@ -11,12 +11,13 @@ from streamlit.delta_generator import DeltaGenerator
 from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.decoding import ImageError, open_image
 from adv_core.images import fit
-from adv_core.serving.engine.attack import Frame, Request
-from adv_core.serving.engine.look import Look, Pictures
+from adv_core.serving.engine.attack import Attack, Frame
+from adv_core.serving.engine.look import Pictures, Views
 from pages.lessons.physical.charts import enlarged, for_printing, view_chart
 from pages.lessons.physical.settings import AXES, NAMES, NEW_VIEWS, PRESETS, SIZE, STEPS, page
 from pages.lessons.physical.tasks import NOT_JPEG, AlongKnob, Turn
 from pages.lessons.physical.texts import TEXTS
+from pages.widgets.ask import look
 from pages.widgets.charts import ORDINARY, ROBUST
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, job_for
@@ -38,13 +39,13 @@ class Run:
     the two attacked pictures."""
 
     original: np.ndarray
-    base: Request
+    base: Attack
     pictures: tuple[np.ndarray, ...] = ()
 
 
 def prepare() -> Run:
     original = chosen(page, SIZE)
-    return Run(original, Request(b"", 0, 0, DEFAULT).with_pixels(original))
+    return Run(original, Attack(Pictures.of(original), DEFAULT))
 
 
 def sidebar() -> None:
@@ -69,10 +70,10 @@ def two_pictures(run: Run) -> Iterator[None]:
     st.markdown("**The attack**")
     show_attack()
     yield
-    looked = follow(job_for("look", run.base))
+    looked = look("look", run.base.pixels)
     if looked is None:
         return
-    run.base = replace(run.base, label=int(looked[-1].probabilities[0].argmax()))
+    run.base = replace(run.base, label=int(looked.probabilities[0].argmax()))
     if run.base.label == page.value.target:
         status.warning(f"The network sees “{categories()[run.base.label]}” already: choose another target class.")
         return
@@ -114,7 +115,7 @@ def show_attack() -> None:
         page.control("views", st.select_slider, "Views in each step", list(range(1, 17)))
 
 
-def attacked(base: Request, views: int) -> Request:
+def attacked(base: Attack, views: int) -> Attack:
     """The targeted attack, on the picture itself or on the average over random views."""
     settings = page.value
     return replace(
@@ -131,22 +132,22 @@ def attacked(base: Request, views: int) -> Request:
 def in_view(row: PictureRow, name: str, pixels: np.ndarray, straight: float) -> None:
     """Both the picture and the answer of the present view: they belong to the same 8-bit pixels."""
     settings = page.value
-    seen = follow(job_for(f"seen {name}", Look(Pictures.of(pixels[None]), DEFAULT, settings.view.chain)))
+    seen = look(f"seen {name}", pixels, DEFAULT, settings.view.chain)
     if seen is None:
         return
-    probabilities = seen[-1].probabilities[0]
+    probabilities = seen.probabilities[0]
     now, wanted = int(probabilities.argmax()), float(probabilities[settings.target])
     target = categories()[settings.target]
     row.show(
         name,
-        seen[-1].pixels[0],
+        seen.pixels[0],
         f"{categories()[now]}, {percent(float(probabilities[now]))}",
         f"{target}: {percent(wanted)} in this view,\n{percent(straight)} straight on",
         f"The {name} in this view: the network sees {categories()[now]}; {target} {percent(wanted)}",
     )
 
 
-def follow_attacks(base: Request, row: PictureRow, status: DeltaGenerator) -> tuple[np.ndarray, ...]:
+def follow_attacks(base: Attack, row: PictureRow, status: DeltaGenerator) -> tuple[np.ndarray, ...]:
     """The ordinary attack first, which takes a moment; then the other one, shown straight on while it runs. Both
     pictures, or nothing."""
     target, found = page.value.target, []
@@ -170,11 +171,11 @@ def follow_attacks(base: Request, row: PictureRow, status: DeltaGenerator) -> tu
     return tuple(found)
 
 
-def follow_untouched(base: Request, slot: DeltaGenerator) -> None:
+def follow_untouched(base: Attack, slot: DeltaGenerator) -> None:
     """Whether the view alone would confuse the network."""
-    seen = follow(job_for("seen untouched", Look(Pictures.of(base.pixels[None]), DEFAULT, page.value.view.chain)))
+    seen = look("seen untouched", base.pixels, DEFAULT, page.value.view.chain)
     if seen is not None:
-        probabilities = seen[-1].probabilities[0]
+        probabilities = seen.probabilities[0]
         now = int(probabilities.argmax())
         slot.caption(
             f"The untouched photograph, in the very same view: **{categories()[now]}** "
@@ -236,12 +237,12 @@ def follow_curves(pictures: tuple[np.ndarray, ...], slot: DeltaGenerator, note: 
     )
 
 
-def follow_counts(base: Request, pictures: tuple[np.ndarray, ...], slot: DeltaGenerator) -> None:
+def follow_counts(base: Attack, pictures: tuple[np.ndarray, ...], slot: DeltaGenerator) -> None:
     """New random views, all knobs at once: how many of them the target wins."""
     counts = []
     for name, pixels in zip(NAMES, pictures, strict=True):
-        look = replace(base, attack="views", draws=NEW_VIEWS, seed=page.value.seed + 1, pictures=False)
-        frames = follow(job_for(f"new views {name}", look.with_pixels(pixels)))
+        views = Views(Pictures.of(pixels), DEFAULT, NEW_VIEWS, page.value.seed + 1)
+        frames = follow(job_for(f"new views {name}", views))
         if frames is None:
             return
         counts.append(int((frames[-1].logits.argmax(1) == page.value.target).sum()))
@@ -362,10 +363,10 @@ def middle(image: Image.Image, part: float) -> np.ndarray:
 
 def follow_upload(slot: DeltaGenerator) -> None:
     pixels = middle(state.print_photo, page.value.part / 100)
-    seen = follow(job_for("print", Look(Pictures.of(pixels[None]), DEFAULT)))
+    seen = look("print", pixels)
     if seen is None:
         return
-    probabilities, target = seen[-1].probabilities[0], page.value.target
+    probabilities, target = seen.probabilities[0], page.value.target
     now = int(probabilities.argmax())
     with slot.container():
         st.image(picture_uri(pixels), width=200, alt=f"Your photograph; the network sees {categories()[now]}")

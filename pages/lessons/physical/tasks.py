@@ -61,10 +61,6 @@ class Turn:
     probabilities: tuple[float, ...]
     answered: tuple[bool, ...]
 
-    @property
-    def nbytes(self) -> int:
-        return 32 + 16 * len(self.probabilities)
-
 
 @dataclass(frozen=True)
 class AlongKnob(Task[Turn]):
@@ -89,12 +85,7 @@ class AlongKnob(Task[Turn]):
     def rows(self) -> int:
         return self.pictures.count
 
-    @property
-    def background(self) -> bool:
-        return True
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, pictures=self.pictures.digest),)
+    background = True
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.pictures.check(limits)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -73,23 +73,12 @@ class Heard:
     text: str
     moments: tuple[Moment, ...]
 
-    @property
-    def nbytes(self) -> int:
-        return 100 + 100 * len(self.moments)
-
 
 @dataclass(frozen=True)
 class Listen(Task[Heard]):
     """Write a clip down."""
 
     clip: Clip
-
-    @property
-    def length(self) -> int:
-        return 0
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, clip=self.clip.digest),)
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.clip.check()
@@ -116,10 +105,6 @@ class SpeechStep:
     loss: float
     level: int
     found: Clip | None = None
-
-    @property
-    def nbytes(self) -> int:
-        return 200 + (len(self.found.data) if self.found else 0)
 
 
 @dataclass(frozen=True)
@@ -149,9 +134,6 @@ class Hide(Task[SpeechStep]):
         """To wake a second one for each layer takes longer than the layer of so short a clip: one is twice as fast as
         two, and as fast with four noisy views."""
         return 1
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, clip=self.clip.digest),)
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.clip.check()
@@ -191,10 +173,6 @@ class Disturbed:
     of: int
     example: str
 
-    @property
-    def nbytes(self) -> int:
-        return 200
-
 
 @dataclass(frozen=True)
 class Disturb(Task[Disturbed]):
@@ -215,9 +193,6 @@ class Disturb(Task[Disturbed]):
     @property
     def length(self) -> int:
         return len(self.clips) * len(self.snrs)
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, clips=tuple(clip.digest for clip in self.clips)),)
 
     def check(self, limits: Limits = LIMITS) -> None:
         for clip in self.clips:

@@ -11,9 +11,10 @@ from streamlit.delta_generator import DeltaGenerator
 from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.images import amplify
 from adv_core.norms import NORMS, NormKey
-from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.attack import Attack
 from pages.lessons.threat_models.eye import visibility
 from pages.lessons.threat_models.settings import STEPS, VALUES, page
+from pages.widgets.ask import look
 from pages.widgets.lesson import table
 from pages.widgets.live import follow, job_for
 from pages.widgets.stage import percent, picture_uri
@@ -63,12 +64,12 @@ class Filled:
 class Run:
     """The photograph; and, as soon as they are known, what the network says of it and the worst δ of each ball."""
 
-    base: Request
+    base: Attack
     clean: np.ndarray | None = None
     found: list[Filled] = field(default_factory=list)
 
 
-def fill(base: Request, norm: NormKey, radius: float) -> Filled:
+def fill(base: Attack, norm: NormKey, radius: float) -> Filled:
     """The worst δ that PGD finds in a ball; ends the page where the engine cannot."""
     job = job_for(f"ball {norm}", replace(base, attack="pgd", norm=norm, eps=(radius,), steps=STEPS))
     frames = follow(job)
@@ -77,7 +78,7 @@ def fill(base: Request, norm: NormKey, radius: float) -> Filled:
     return Filled(norm, radius, base.pixels, frames[-1].pixels[0], frames[-1].probabilities[0])
 
 
-def matched(base: Request, eps: float) -> Iterator[Filled]:
+def matched(base: Attack, eps: float) -> Iterator[Filled]:
     """The L∞ ball of that ε, and the L2 and L1 balls in which the worst δ is as visible as in it."""
     first = fill(base, "linf", eps)
     yield first
@@ -119,10 +120,10 @@ def three_balls(run: Run) -> Iterator[None]:
             columns = st.columns(3)
         sizes = st.container()
     yield
-    looked = follow(job_for("look", run.base))
+    looked = look("look", run.base.pixels)
     if looked is None:
         return
-    clean = looked[-1].probabilities[0]
+    clean = looked.probabilities[0]
     run.base = replace(run.base, label=int(clean.argmax()))
     untouched.markdown(f"Untouched, {info_of(DEFAULT).title} sees this photograph as {says(clean)}.")
     for column, each in zip(columns, matched(run.base, page.value.eps / 255), strict=True):

@@ -10,11 +10,14 @@ from streamlit.delta_generator import DeltaGenerator
 from adv_core.classifiers import DEFAULT, categories
 from adv_core.landscape import line_order, outline
 from adv_core.norms import NORMS
-from adv_core.serving.engine.attack import Frame, Request
+from adv_core.serving.engine.attack import Attack, Frame
+from adv_core.serving.engine.look import Pictures
+from adv_core.serving.engine.noise import Noise
 from pages.lessons.threat_models.balls import Filled, Run, says, three_balls
 from pages.lessons.threat_models.charts import decision_map, draws_chart
 from pages.lessons.threat_models.seeing import own_eyes
 from pages.lessons.threat_models.settings import BALLS, DASHES, DRAWS, PLACES, SIDE, SIZE, VALUES, page
+from pages.lessons.threat_models.tasks import Line, Slice
 from pages.lessons.threat_models.texts import TEXTS
 from pages.widgets.canvas import canvas
 from pages.widgets.charts import PALETTE
@@ -40,7 +43,7 @@ def prepare() -> Run:
     if state.setdefault("threat_models_shown", page.value.image) != page.value.image:
         state.threat_models_shown = page.value.image
         page.set(guess=-1, answers="")  # they were about another photograph
-    return Run(Request(b"", 0, 0, DEFAULT).with_pixels(chosen(page, SIZE)))
+    return Run(Attack(Pictures.of(chosen(page, SIZE)), DEFAULT))
 
 
 def sidebar() -> None:
@@ -148,13 +151,14 @@ def random_draws(run: Run) -> Iterator[None]:
             follow_draws(run.base, run.clean, ball, told)
 
 
-def follow_draws(base: Request, clean: np.ndarray, ball: Filled, told: int) -> None:
+def follow_draws(base: Attack, clean: np.ndarray, ball: Filled, told: int) -> None:
     label = base.label
-    request = replace(
-        base,
-        attack="noise",
-        norm=ball.norm,
-        eps=(ball.radius,),
+    request = Noise(
+        base.picture,
+        DEFAULT,
+        ball.norm,
+        (ball.radius,),
+        label,
         seed=page.value.seed,
         draws=DRAWS,
         pictures=False,
@@ -217,35 +221,28 @@ def neighbourhood(run: Run) -> Iterator[None]:
         follow_map(run.base, run.found, slot, note)
 
 
-def follow_map(base: Request, found: Sequence[Filled], slot: DeltaGenerator, note: DeltaGenerator) -> None:
+def follow_map(base: Attack, found: Sequence[Filled], slot: DeltaGenerator, note: DeltaGenerator) -> None:
     label, eps = base.label, page.value.eps
     reach = max(2 * eps, 8)
     places = np.linspace(-reach, reach, SIDE).tolist()
     order = line_order(SIDE)
-    request = replace(
-        base,
-        attack="slice",
-        eps=(reach / 255,),
-        seed=page.value.seed,
-        side=SIDE,
-        pictures=False,
-    )
+    work = Slice(base.picture, DEFAULT, label, reach / 255, SIDE, page.value.seed)
     balls = []
     for each in found:
         a, b = outline(each.norm, each.radius, VALUES)  # type: ignore[arg-type]
         balls.append((NORMS[each.norm].title, (255 * a).tolist(), (255 * b).tolist(), DASHES[each.norm]))
 
-    def draw(frames: list[Frame]) -> None:
-        classes = np.concatenate([frame.logits.argmax(1) for frame in frames])
+    def draw(known: list[Line]) -> None:
+        classes = np.concatenate([line.logits.argmax(1) for line in known])
         common = [int(c) for c in np.argsort(-np.bincount(classes, minlength=1000))[:7] if (classes == c).any()]
         shades = {categories()[label]: PALETTE[0]}
         others = (categories()[c] for c in common if c != label)
         shades |= dict(zip(others, ("#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"), strict=False))
         lines = []
-        for frame in frames:
-            names = [categories()[int(c)] for c in frame.logits.argmax(1)]
+        for line in known:
+            names = [categories()[int(c)] for c in line.logits.argmax(1)]
             shown = [name if name in shades else "another class" for name in names]
-            lines.append((places[order[frame.index]], shown, frame.probabilities.max(1).tolist()))
+            lines.append((places[order[line.index]], shown, line.probabilities.max(1).tolist()))
         if any("another class" in names for _, names, _ in lines):
             shades["another class"] = "#8C6D31"
         share = float((classes == label).mean())
@@ -255,9 +252,9 @@ def follow_map(base: Request, found: Sequence[Filled], slot: DeltaGenerator, not
             height=600,
             alt=f"Map of a plane through the photograph: {percent(share)} of it is {categories()[label]}",
         )
-        note.caption(f"{len(frames)} of {SIDE} lines …")
+        note.caption(f"{len(known)} of {SIDE} lines …")
 
-    if follow(job_for("map", request), draw, note.info, interval=0.4):
+    if follow(job_for("map", work), draw, note.info, interval=0.4):
         note.caption(
             f"{SIDE} × {SIDE} pictures x + a·u + b·v, each asked for its class: u is the sign of the gradient, v has "
             f"random signs (seed {page.value.seed}), so one step of either moves every value by 1/255 up or down. The "

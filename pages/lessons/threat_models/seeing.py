@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.attack import Attack
 from pages.lessons.threat_models.balls import Run
 from pages.lessons.threat_models.charts import staircase_chart
 from pages.lessons.threat_models.eye import LEVELS, LONGEST, Staircase
@@ -23,7 +23,7 @@ def own_eyes(run: Run) -> Iterator[None]:
             show_test(run.base)
 
 
-def show_test(base: Request) -> None:
+def show_test(base: Attack) -> None:
     settings = page.value
     test = Staircase(settings.answers)
     if test.done:
@@ -60,7 +60,7 @@ def show_test(base: Request) -> None:
         st.button("Start over", on_click=page.set, kwargs={"answers": ""}, type="tertiary", key="restart_test")
 
 
-def show_threshold(base: Request, test: Staircase) -> None:
+def show_threshold(base: Attack, test: Staircase) -> None:
     request = replace(base, attack="smallest", eps=(0.0,), steps=30)
     frames = follow(job_for("trial", request))
     if frames is None:

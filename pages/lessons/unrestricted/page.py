@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.attacks.spatial import AT_ONCE, FARTHEST, KINDS, Pose, Room, SearchStep
 from adv_core.classifiers import DEFAULT, categories
-from adv_core.serving.engine.look import Look, Pictures, Seen
+from adv_core.serving.engine.look import Pictures
 from pages.lessons.unrestricted.charts import ladder_chart, landscape_chart, search_chart, trials_chart
 from pages.lessons.unrestricted.settings import (
     ANGLES,
@@ -26,6 +26,7 @@ from pages.lessons.unrestricted.settings import (
 )
 from pages.lessons.unrestricted.tasks import Landscape, Rung, Smallest, Strip, Together, Trial, Trials, fallen
 from pages.lessons.unrestricted.texts import TEXTS
+from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
@@ -133,11 +134,11 @@ def follow_hand(original: np.ndarray, row: PictureRow) -> int | None:
     chain = page.value.hand.chain
     looks = []
     for slot, each in (("as it is", ()), ("hand", chain)):
-        seen: list[Seen] | None = follow(job_for(slot, Look(Pictures.of(original[None]), DEFAULT, each)))
+        seen = look(slot, original, DEFAULT, each)
         if seen is None:
             return None
-        looks.append(seen[-1])
-    first, hand = (int(look.probabilities[0].argmax()) for look in looks)
+        looks.append(seen)
+    first, hand = (int(seen.probabilities[0].argmax()) for seen in looks)
     row.show("x", original, said(first, float(looks[0].probabilities[0, first])))
     words = in_words(page.value.hand)
     row.show("hand", looks[1].pixels[0], said(hand, float(looks[1].probabilities[0, hand])), words)

@@ -63,10 +63,6 @@ class Rung:
     certainty: float
     halved: bool = False
 
-    @property
-    def nbytes(self) -> int:
-        return 200 + 16 * len(self.kept) + self.pixels.nbytes
-
 
 @dataclass(frozen=True)
 class Smallest(Task[Rung]):
@@ -93,9 +89,6 @@ class Smallest(Task[Rung]):
     @property
     def rows(self) -> int:
         return 4
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, picture=self.picture.digest),)
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.picture.check(limits)
@@ -169,9 +162,6 @@ class Together(Task[SearchStep]):
     def rows(self) -> int:
         return AT_ONCE // 2
 
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, picture=self.picture.digest),)
-
     def check(self, limits: Limits = LIMITS) -> None:
         self.picture.check(limits)
         self.budget.check()
@@ -204,10 +194,6 @@ class Strip:
     kept: tuple[float, ...]
     answers: tuple[int, ...]
 
-    @property
-    def nbytes(self) -> int:
-        return 100 + 16 * len(self.kept)
-
 
 @dataclass(frozen=True)
 class Landscape(Task[Strip]):
@@ -232,12 +218,7 @@ class Landscape(Task[Strip]):
     def rows(self) -> int:
         return max(len(self.cuts) // 2, 1)
 
-    @property
-    def background(self) -> bool:
-        return True
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, picture=self.picture.digest),)
+    background = True
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.picture.check(limits)
@@ -269,10 +250,6 @@ class Trial:
     queries: int
     first: int
 
-    @property
-    def nbytes(self) -> int:
-        return 60
-
 
 @dataclass(frozen=True)
 class Trials(Task[Trial]):
@@ -298,12 +275,7 @@ class Trials(Task[Trial]):
     def rows(self) -> int:
         return AT_ONCE // 2
 
-    @property
-    def background(self) -> bool:
-        return True
-
-    def key(self) -> tuple[object, ...]:
-        return (replace(self, pictures=self.pictures.digest),)
+    background = True
 
     def check(self, limits: Limits = LIMITS) -> None:
         self.pictures.check(limits)

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from adv_core.serving import metrics
 from adv_core.serving.engine import networks
-from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.attack import Attack
 from adv_core.serving.engine.local import LocalEngine
+from adv_core.serving.engine.look import Pictures
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -49,7 +50,7 @@ def test_the_engine_tells_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     network.device = torch.device("cpu")  # type: ignore[attr-defined]
     monkeypatch.setattr(networks, "load_classifier", lambda *_, **__: network)
     engine = LocalEngine("cpu")
-    request = Request(b"", 0, 0, "any", "pgd", eps=(0.1,), steps=3).with_pixels(np.zeros((4, 4, 3), np.uint8))
+    request = Attack(Pictures.of(np.zeros((4, 4, 3), np.uint8)), "any", eps=(0.1,), steps=3)
     before = told()
     engine.compute(request)
     engine.compute(request)

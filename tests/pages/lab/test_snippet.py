@@ -13,13 +13,15 @@ from PIL import Image
 
 from adv_core import Classifier, open_image
 from adv_core.images import to_pixels
-from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.attack import Attack
 from adv_core.serving.engine.local import LocalEngine
+from adv_core.serving.engine.look import Pictures
 from pages.lab.snippet import snippet
 from pages.widgets.photograph import OWN
 from tests.paths import ROOT
 
-BASE = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), label=341, steps=2)
+BLACK = Pictures.of(np.zeros((1, 1, 3), np.uint8))
+BASE = Attack(BLACK, "efficientnet_lite0", eps=(2 / 255,), label=341, steps=2)
 
 
 @pytest.mark.parametrize(

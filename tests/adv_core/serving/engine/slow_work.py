@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adv_core.serving.engine.work import Networks, Task
-from adv_core.serving.limits import LIMITS, Limits
+from adv_core.serving.fields import number
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,6 @@ class Count:
 
     index: int
     pid: int
-    nbytes: int = 16
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Slow(Task[Count]):
     """
 
     trace: str
-    count: int = 5
+    count: int = number(5, 0, "max_steps")
     pause: float = 0.01
     gate: str = ""
     turn: float = 0.03
@@ -40,10 +39,6 @@ class Slow(Task[Count]):
     @property
     def length(self) -> int:
         return self.count + (10_000 if self.gate else 0)  # as long as it may take, so that others get their turns
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        if self.count > limits.max_steps:
-            raise ValueError(f"count has to lie in 1 ... {limits.max_steps}")
 
     def records(self, networks: Networks) -> Iterator[Count]:
         for index in range(self.count):

@@ -17,8 +17,9 @@ from torch import Tensor
 from adv_core import Classifier, Linf, Targeted, pgd, run
 from adv_core.images import to_pixels
 from adv_core.serving.engine import process
-from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.attack import Attack
 from adv_core.serving.engine.local import LocalEngine
+from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.process import answers, default_engine
 from adv_core.serving.engine.queue import Engine, EngineBusy, EngineUnavailable, Job, SharedQueue
 from adv_core.serving.limits import Limits
@@ -83,7 +84,7 @@ def running() -> dict[str, int]:
 
     from adv_core.serving.engine.cluster import APP
 
-    states = serve.status().applications[APP].deployments["Attacks"].replica_states
+    states = serve.status().applications[APP].deployments["Replica"].replica_states
     return {str(state): count for state, count in states.items()}
 
 
@@ -121,9 +122,9 @@ def many(engine: Engine, folder: Path, learners: int, turn: float = 0.03) -> lis
 
 def test_frames_are_the_solvers(make: Make, classifier: Classifier, photo: Callable[[str], Tensor]) -> None:
     x = photo("pig")
-    request = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), target=106, steps=4)
+    attack = Attack(Pictures.of(to_pixels(x)), "efficientnet_lite0", eps=(2 / 255,), target=106, steps=4)
     engine = make()
-    frames = engine.submit(request.with_pixels(to_pixels(x)), "me").result(SOON)
+    frames = engine.submit(attack, "me").result(SOON)
     expected = run(pgd(classifier, x, Linf(2 / 255), Targeted(106), steps=4))
     assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
     assert np.array_equal(frames[-1].pixels[0], to_pixels(expected.adversarial))  # type: ignore[index]
@@ -230,9 +231,9 @@ def test_a_failure_is_a_sentence(make: Make, tmp_path: Path, count: int) -> None
 
 
 def test_an_unknown_classifier_is_a_sentence(make: Make) -> None:
-    request = Request(b"", 0, 0, "nonsense", "pgd").with_pixels(np.zeros((4, 4, 3), np.uint8))
+    attack = Attack(Pictures.of(np.zeros((4, 4, 3), np.uint8)), "nonsense")
     with pytest.raises(RuntimeError, match="no classifier"):
-        make().submit(request).result(SOON)
+        make().submit(attack).result(SOON)
 
 
 def test_limits_are_enforced(make: Make, tmp_path: Path) -> None:

@@ -12,16 +12,24 @@ import torch
 from torch import Tensor, nn
 
 from adv_core import Classifier, Linf, Targeted, Untargeted, fgsm, pgd, run
+from adv_core.attacks.step import Step
 from adv_core.classifiers import DEFAULT
 from adv_core.images import from_pixels, to_pixels
+from adv_core.serving.engine import attack as attacks
 from adv_core.serving.engine import networks, process, queue
-from adv_core.serving.engine.attack import Request
+from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.local import LocalEngine
+from adv_core.serving.engine.look import Look, Pictures, Views
+from adv_core.serving.engine.noise import Noise
 from adv_core.serving.engine.process import answers, default_engine
 from adv_core.serving.engine.queue import EngineBusy, Job
+from adv_core.serving.engine.work import Store, size_of
 from adv_core.serving.limits import Limits
+from adv_core.transforms.light import Brightness
 from bench.naive_engine import NaiveEngine
 from pages.lessons.speech.tasks import Clip, Hide, Listen, melody
+
+DARKER = ((Brightness(), (-25 / 255,)),)
 
 
 class Slow(nn.Module):
@@ -31,11 +39,12 @@ class Slow(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.passes = 0
+        self.passes = self.gradients = 0
         self.pause = 0.005
 
     def forward(self, x: Tensor) -> Tensor:
         self.passes += 1
+        self.gradients += x.requires_grad
         time.sleep(self.pause)
         return torch.stack([x.mean((1, 2, 3)), -x.mean((1, 2, 3))], 1)
 
@@ -54,15 +63,28 @@ def until(happened: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def request_for(level: int = 128, **changes: object) -> Request:
-    request = Request(b"", 0, 0, "slow", "pgd", eps=(0.1,), steps=20)
-    return replace(request.with_pixels(np.full((4, 4, 3), level, np.uint8)), **changes)  # type: ignore[arg-type]
+def flat(level: int, side: int = 4) -> Pictures:
+    """A picture of one grey."""
+    return Pictures.of(np.full((side, side, 3), level, np.uint8))
+
+
+def request_for(level: int = 128, **changes: object) -> Attack:
+    request = Attack(flat(level), "slow", eps=(0.1,), steps=20)
+    return replace(request, **changes)  # type: ignore[arg-type]
+
+
+def flat_tensor() -> Tensor:
+    return torch.full((1, 3, 4, 4), 128 / 255)
+
+
+def look_at(level: int) -> Look:
+    return Look(flat(level), "slow")
 
 
 def test_frames_are_the_solvers_steps(classifier: Classifier, photo: Callable[[str], Tensor]) -> None:
     x = photo("pig")
-    request = Request(b"", 0, 0, "efficientnet_lite0", "pgd", eps=(2 / 255,), target=106, steps=4)
-    frames = LocalEngine("cpu").compute(request.with_pixels(to_pixels(x)))
+    request = Attack(Pictures.of(to_pixels(x)), "efficientnet_lite0", eps=(2 / 255,), target=106, steps=4)
+    frames = LocalEngine("cpu").compute(request)
     result = run(pgd(classifier, x, Linf(2 / 255), Targeted(106), steps=4))
     assert [f.index for f in frames] == [0, 1, 2, 3, 4]
     assert np.array_equal(frames[-1].pixels[0], to_pixels(result.adversarial))  # type: ignore[index]
@@ -72,13 +94,68 @@ def test_frames_are_the_solvers_steps(classifier: Classifier, photo: Callable[[s
 
 def test_another_epsilon_costs_fgsm_one_forward_pass(slow: Slow) -> None:
     engine = LocalEngine("cpu")
-    engine.compute(request_for(attack="fgsm", steps=1))
+    engine.compute(request_for(attack="fgsm"))
     before = slow.passes
-    frames = engine.compute(request_for(attack="fgsm", steps=1, eps=(0.2,)))
-    assert slow.passes == before + 1
+    frames = engine.compute(request_for(attack="fgsm", eps=(0.2,)))
+    assert slow.passes == before + 1 and slow.gradients == 1
     x = torch.full((1, 3, 4, 4), 128 / 255)
     expected = run(fgsm(slow, x, Linf(0.2), Untargeted(0)))
     assert np.array_equal(frames[-1].pixels[0], to_pixels(expected.adversarial))  # type: ignore[index]
+
+
+def test_the_kept_gradient_is_the_picture_s_and_the_objective_s_own(slow: Slow) -> None:
+    engine = LocalEngine("cpu")
+    engine.compute(request_for(attack="fgsm"))
+    for count, other in enumerate(({"label": 1}, {"objective": "margin"}, {"picture": flat(127)}, {"eps": (0.3,)}), 1):
+        engine.compute(request_for(attack="fgsm", **other))
+        assert slow.gradients == 1 + min(count, 3)
+    frames = engine.compute(request_for(attack="fgsm", label=1, eps=(0.3, 0.2)))  # two rows of one picture
+    assert slow.gradients == 4
+    expected = [to_pixels(run(fgsm(slow, flat_tensor(), Linf(eps), Untargeted(1))).adversarial) for eps in (0.3, 0.2)]
+    assert np.array_equal(frames[-1].pixels, expected)  # type: ignore[arg-type]
+
+
+def test_what_is_kept_has_a_bound_and_the_oldest_goes_first() -> None:
+    store, part = Store(3 * size_of(bytes(1000))), bytes(1000)
+    for key in "abc":
+        store.put(key, part)
+    assert store.get("a") == part
+    store.put("d", part)
+    assert [store.get(key) is not None for key in "abcd"] == [True, False, True, True]
+    seen = time.monotonic()
+    assert store.get("c") == part
+    assert store.forget(seen) and not store.forget(seen)
+    assert [store.get(key) is not None for key in "abcd"] == [False, False, True, False]
+    store.put("c", bytes(10**6))
+    assert store.get("c") is None  # too large to be kept
+
+
+def test_frames_that_nobody_sees_are_not_computed(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow.pause, made = 0.0, []
+    frames_of = attacks.frames_of
+
+    def counted(step: Step, *arguments: Any) -> list[Frame]:
+        made.append(step.index)
+        return frames_of(step, *arguments)
+
+    monkeypatch.setattr(attacks, "frames_of", counted)
+    frames = LocalEngine("cpu").compute(request_for(steps=150, restarts=4))
+    assert made == [frame.index for frame in frames]
+    assert len(made) <= 201 and made[1] == 4 and made[-1] == 600
+
+
+def test_looks_are_computed_together_and_each_gets_its_own(gate: "Gate") -> None:
+    engine = LocalEngine("cpu", workers=1)
+    first = engine.submit(look_at(255))
+    until(lambda: first.place is None)
+    two = Look(Pictures.of(np.stack([flat(10).pixels[0], flat(20).pixels[0]])), "slow")
+    jobs = [engine.submit(two), engine.submit(look_at(30)), engine.submit(replace(look_at(40), chain=DARKER))]
+    gate.open.set()
+    for job, levels in zip(jobs, ((10, 20), (30,), (15,)), strict=True):
+        (seen,) = job.result(60)
+        np.testing.assert_allclose(seen.logits[:, 0] * 255, levels, atol=1e-4)
+        assert seen.pixels.size == (48 if levels == (15,) else 0) and seen.logits.base is None
+    assert gate.sizes == [1, 4]
 
 
 def test_nothing_is_computed_twice(slow: Slow) -> None:
@@ -108,8 +185,8 @@ def test_when_the_first_of_equal_requests_stops_the_next_takes_over(slow: Slow) 
 
 def test_pictures_on_the_way_keep_to_the_ball(classifier: Classifier, photo: Callable[[str], Tensor]) -> None:
     original = to_pixels(photo("pig"))
-    request = Request(b"", 0, 0, "efficientnet_lite0", "pgd", norm="l2", eps=(1.0,), label=341, steps=5)
-    for frame in LocalEngine("cpu").compute(request.with_pixels(original)):
+    request = Attack(Pictures.of(original), "efficientnet_lite0", "l2", (1.0,), label=341, steps=5)
+    for frame in LocalEngine("cpu").compute(request):
         assert frame.pixels is not None
         change = (frame.pixels[0].astype(float) - original) / 255
         assert np.sqrt(np.square(change).sum()) <= 1.0
@@ -190,9 +267,11 @@ def test_the_worker_outlives_a_failure(slow: Slow, monkeypatch: pytest.MonkeyPat
         {"objective": "difference"},
         {"step": "sideways"},
         {"attack": "carlini_wagner", "norm": "linf"},
-        {"image": b"x"},
-        {"image": b"", "height": 0, "width": 0},
-        {"image": bytes(3 * 2000 * 2000), "height": 2000, "width": 2000},
+        {"picture": Pictures(b"x", 4, 4)},
+        {"picture": Pictures(b"", 0, 0)},
+        {"picture": Pictures(bytes(2 * 48), 4, 4)},
+        {"picture": Pictures(bytes(3 * 2000 * 2000), 2000, 2000)},
+        {"picture": Pictures(bytes(3 * 1000 * 1000), 1000, 1000), "eps": (0.1,) * 4},
     ],
 )
 def test_requests_are_checked(bad: dict[str, object]) -> None:
@@ -208,7 +287,7 @@ def test_unknown_classifier_is_a_sentence() -> None:
 def test_results_are_forgotten_when_they_grow_too_large(slow: Slow) -> None:
     engine = LocalEngine("cpu", Limits(remembered_mib=1))
     for level in range(5):
-        engine.compute(request_for(level, steps=1).with_pixels(np.full((400, 400, 3), level, np.uint8)))
+        engine.compute(request_for(steps=1, picture=flat(level, 400)))
     assert len(engine._results) < 5
 
 
@@ -226,6 +305,7 @@ def test_a_network_and_gradients_that_nobody_uses_any_more_are_dropped(monkeypat
     engine.compute(ask)
     used = time.monotonic()
     engine.compute(replace(ask, eps=(0.2,)))
+    engine.compute(replace(ask, eps=(0.2,), classifier=DEFAULT))
     assert loaded == [DEFAULT, "slow"]
     assert not engine.forget_unused(used)  # somebody has looked at it since
     engine.compute(replace(ask, eps=(0.3,)))
@@ -240,7 +320,7 @@ def test_a_network_and_gradients_that_nobody_uses_any_more_are_dropped(monkeypat
 def test_a_large_result_that_nobody_asks_for_any_more_is_dropped(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = LocalEngine("cpu")
     small, large, shared = (request_for(steps=steps) for steps in (2, 10, 11))
-    sizes = [sum(frame.nbytes for frame in engine.compute(each)) for each in (small, large, shared)]
+    sizes = [size_of(engine.compute(each)) for each in (small, large, shared)]
     monkeypatch.setattr(queue, "SMALL_RESULT", sizes[0])
     made = time.monotonic()
     engine.compute(shared)
@@ -335,7 +415,7 @@ def test_a_row_of_a_batch_is_attacked_as_well_as_alone(
     sign steps amplify what rounding has begun."""
     network = OtherKernels(classifier)
     monkeypatch.setattr(networks, "load_classifier", lambda *_, **__: network)
-    base = Request(b"", 0, 0, "efficientnet_lite0", "targeted", steps=8, random_start=True)
+    base = Attack(flat(0), "efficientnet_lite0", attack="targeted", steps=8, random_start=True)
     wanted = [("pig", 106, 1), ("giant_panda", 368, 2), ("koala", 5, 0)]
     pictures = [to_pixels(photo(name)) for name, *_ in wanted]
     requests = [
@@ -462,7 +542,7 @@ def test_a_look_does_not_wait_for_the_line(gate: Gate) -> None:
     engine = LocalEngine("cpu", Limits(max_groups=1))
     jobs = crowd(engine, 5, steps=50)
     gate.open.set()
-    engine.compute(request_for(99, attack="none"), 60)
+    engine.compute(look_at(99), 60)
     assert not all(job.done for job in jobs)
     for job in jobs:
         job.cancel()
@@ -478,7 +558,7 @@ def test_looks_do_not_keep_a_long_run_waiting_for_ever(slow: Slow, workers: int)
         for level in levels:
             if long.done:
                 return
-            engine.submit(request_for(level, attack="none")).result(60)
+            engine.submit(look_at(level)).result(60)
 
     visitors = [threading.Thread(target=look) for _ in range(6)]
     for visitor in visitors:
@@ -546,8 +626,7 @@ def test_who_shares_a_run_and_leaves_is_free(gate: Gate) -> None:
 def test_low_limits_leave_what_they_do_not_concern(slow: Slow) -> None:
     limits = Limits(max_steps=3, max_queries=2, max_restarts=1)
     engine = LocalEngine("cpu", limits)
-    for attack in ("none", "noise", "fgsm"):
-        assert engine.compute(request_for(attack=attack, steps=40, queries=500, restarts=5))
+    assert engine.compute(request_for(attack="fgsm", steps=40, queries=500, restarts=5))
     with pytest.raises(ValueError, match="steps"):
         engine.submit(request_for(steps=4))
     assert len(engine.compute(request_for(steps=3))) == 4
@@ -555,8 +634,7 @@ def test_low_limits_leave_what_they_do_not_concern(slow: Slow) -> None:
 
 def test_large_pictures_on_the_way_are_few_and_are_not_remembered(slow: Slow) -> None:
     engine = LocalEngine("cpu", Limits(remembered_mib=20, max_pixels=512 * 512))
-    large = Request(b"", 0, 0, "slow", "pgd", eps=(0.1,), steps=100)
-    large = large.with_pixels(np.full((512, 512, 3), 7, np.uint8))
+    large = request_for(steps=100, picture=flat(7, 512))
     frames = engine.compute(large)
     assert sum(frame.pixels.nbytes for frame in frames if frame.pixels is not None) <= 33 * 2**20
     assert frames[-1].index == 100
@@ -627,7 +705,7 @@ def test_a_thousand_malformed_requests_hurt_nobody(slow: Slow) -> None:
     engine, rng = LocalEngine("cpu"), np.random.default_rng(0)
     good = engine.submit(request_for(9, steps=100))
     values: dict[str, list[object]] = {
-        "attack": ["", "pgd", "none", "é", "square", "targeted"],
+        "attack": ["", "pgd", "fgsm", "é", "square", "targeted"],
         "norm": ["l9", "linf", ""],
         "objective": ["ce", "margin", "dlr"],
         "label": [0, -1, 10**9],
@@ -635,7 +713,7 @@ def test_a_thousand_malformed_requests_hurt_nobody(slow: Slow) -> None:
         "steps": [-1, 3, 10**9],
         "eps": [(), (0.1,), (float("nan"),), (-1.0,)],
         "classifier": ["slow", "../etc", ""],
-        "height": [4, -4, 0, 10**6],
+        "mask": [b"", b"12"],
     }
     refused = failed = 0
     for _ in range(1000):
@@ -678,12 +756,11 @@ def test_an_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_many_draws_of_noise_come_one_by_one(classifier: Classifier, photo: Callable[[str], Tensor]) -> None:
-    request = Request(b"", 0, 0, "efficientnet_lite0", "noise", eps=(8 / 255,), label=341, seed=5, draws=4)
-    request = request.with_pixels(to_pixels(photo("pig")))
-    frames = LocalEngine("cpu").compute(request)
+    noise = Noise(Pictures.of(to_pixels(photo("pig"))), "efficientnet_lite0", "linf", (8 / 255,), 341, 5, draws=4)
+    frames = LocalEngine("cpu").compute(noise)
     assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
     for draw, frame in enumerate(frames[1:]):
-        alone = LocalEngine("cpu").compute(replace(request, seed=5 + draw, draws=1))[-1]
+        alone = LocalEngine("cpu").compute(replace(noise, seed=5 + draw, draws=1))[-1]
         assert np.array_equal(frame.pixels, alone.pixels)  # type: ignore[arg-type]
         assert frame.norms[0, 0] == 8
 
@@ -691,8 +768,9 @@ def test_many_draws_of_noise_come_one_by_one(classifier: Classifier, photo: Call
 def test_a_mask_holds_for_every_kind_of_run(slow: Slow) -> None:
     engine, mask = LocalEngine("cpu"), np.zeros((4, 4), bool)
     mask[1:3, 2] = True
-    for attack in ("pgd", "fgsm", "noise", "smallest"):
-        request = request_for(attack=attack, steps=3).with_mask(mask)
+    attacks = [request_for(attack=attack, steps=3) for attack in ("pgd", "fgsm", "smallest")]
+    for request in (*attacks, Noise(flat(128), "slow", eps=(0.1,))):
+        request = request.with_mask(mask)
         assert np.array_equal(request.allowed, mask)
         pixels = engine.compute(request)[-1].pixels
         assert pixels is not None
@@ -702,23 +780,9 @@ def test_a_mask_holds_for_every_kind_of_run(slow: Slow) -> None:
     assert engine.compute(request_for())[-1].norms[0, 0] > 0  # a mask is part of what makes requests equal
 
 
-def test_a_slice_comes_line_by_line(slow: Slow) -> None:
-    request = request_for(attack="slice", eps=(0.1,), side=5, pictures=False)
-    frames = LocalEngine("cpu").compute(request)
-    assert [frame.index for frame in frames] == [0, 1, 2, 3, 4] and all(
-        frame.logits.shape == (5, 2) for frame in frames
-    )
-    assert frames[0].size[2] == 0 and frames[0].size[0] == pytest.approx(0.1)
-
-
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"attack": "slice"}, "slice"),
-        ({"attack": "slice", "pictures": False, "side": 2}, "slice"),
-        ({"attack": "slice", "pictures": False, "side": 10**6}, "slice"),
-        ({"attack": "noise", "draws": 0}, "draws"),
-        ({"attack": "noise", "draws": 10**6}, "draws"),
         ({"mask": b"\1"}, "mask"),
         ({"seed": -1}, "seed"),
         ({"seed": 10**30}, "seed"),
@@ -732,8 +796,8 @@ def test_what_makes_no_sense_is_refused(slow: Slow, changes: dict[str, object], 
 def test_a_run_that_averages_over_views_tells_of_the_picture_itself(
     classifier: Classifier, photo: Callable[[str], Tensor]
 ) -> None:
-    request = Request(b"", 0, 0, "efficientnet_lite0", "targeted", eps=(4 / 255,), target=106, steps=4, views=2)
-    request = request.with_pixels(to_pixels(photo("pig")))
+    picture = Pictures.of(to_pixels(photo("pig")))
+    request = Attack(picture, "efficientnet_lite0", eps=(4 / 255,), attack="targeted", target=106, steps=4, views=2)
     engine = LocalEngine("cpu")
     frames = engine.compute(request)
     pixels = frames[-1].pixels
@@ -741,7 +805,7 @@ def test_a_run_that_averages_over_views_tells_of_the_picture_itself(
     np.testing.assert_allclose(frames[-1].logits, classifier(from_pixels(pixels[0])), atol=1e-3)
     plain = engine.compute(replace(request, views=0))[-1].pixels
     assert plain is not None and not np.array_equal(pixels, plain)
-    look = Request(b"", 0, 0, "efficientnet_lite0", "views", draws=6, seed=1, pictures=False).with_pixels(pixels[0])
+    look = Views(Pictures.of(pixels[0]), "efficientnet_lite0", draws=6, seed=1)
     seen = engine.compute(look)[-1].logits
     assert seen.shape == (6, 1000) and np.ptp(seen[:, 106]) > 0.1
     np.testing.assert_allclose(LocalEngine("cpu").compute(look)[-1].logits, seen, atol=1e-3)

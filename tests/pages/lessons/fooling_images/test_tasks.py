@@ -9,7 +9,7 @@ import torch
 from adv_core.classifiers import Classifier, ClassifierError, load_classifier
 from adv_core.images import from_pixels
 from adv_core.objectives import Targeted
-from adv_core.serving.engine.look import SecondOpinion
+from adv_core.serving.engine.look import Look, Pictures
 from adv_core.serving.engine.work import Task
 from pages.lessons.fooling_images.tasks import (
     CHILDREN,
@@ -119,15 +119,15 @@ def test_evolution_shows_its_by_catch_now_and_then() -> None:
 def test_a_look_is_what_the_network_says() -> None:
     pixels = np.stack([start_picture(start, 224) for start in STARTS])
     for name in (LITE0, LITE1):
-        (opinion,) = records(SecondOpinion(pixels.tobytes(), 224, name))
+        (opinion,) = records(Look(Pictures.of(pixels), name))
         np.testing.assert_allclose(opinion.probabilities, says(pixels, name), atol=1e-5)
 
 
 def test_looks_are_equal_by_content() -> None:
-    grey, noise = (start_picture(start, 32).tobytes() for start in ("grey", "noise"))
-    assert SecondOpinion(grey, 32, LITE0).key() == SecondOpinion(bytes(bytearray(grey)), 32, LITE0).key()
-    assert SecondOpinion(grey, 32, LITE0).key() != SecondOpinion(noise, 32, LITE0).key()
-    assert SecondOpinion(grey, 32, LITE0).key() != SecondOpinion(grey, 32, LITE1).key()
+    grey, noise = (Pictures.of(start_picture(start, 32)) for start in ("grey", "noise"))
+    assert Look(grey, LITE0).key() == Look(Pictures.of(grey.pixels), LITE0).key()
+    assert Look(grey, LITE0).key() != Look(noise, LITE0).key()
+    assert Look(grey, LITE0).key() != Look(grey, LITE1).key()
 
 
 def test_starts_show_nothing() -> None:
@@ -166,10 +166,8 @@ def test_classes_are_different() -> None:
         Evolution(1, "dreams"),
         Evolution(1, queries=2001),
         Evolution(1, queries=1),
-        SecondOpinion(b"", 224, LITE0),
-        SecondOpinion(b"12345", 224, LITE0),
-        SecondOpinion(bytes(33 * 8 * 8 * 3), 8, LITE0),
-        SecondOpinion(bytes(3), 1, LITE0),
+        Look(Pictures(bytes(33 * 8 * 8 * 3), 8, 8), LITE0),
+        Look(Pictures(b"12345", 224, 224), LITE0),
     ],
 )
 def test_mad_tasks_are_refused(task: Task) -> None:
@@ -178,6 +176,6 @@ def test_mad_tasks_are_refused(task: Task) -> None:
 
 
 def test_unknown_networks_are_refused() -> None:
-    for task in (Climb((1,), classifiers=("x",)), Evolution(1, classifier="x"), SecondOpinion(bytes(192), 8, "x")):
+    for task in (Climb((1,), classifiers=("x",)), Evolution(1, classifier="x")):
         with pytest.raises(ClassifierError):
             task.check()

@@ -1,0 +1,75 @@
+"""What the lesson on threat models asks of the engine: what a network says in a plane through a picture."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from adv_core.images import from_pixels
+from adv_core.landscape import decision_slice
+from adv_core.objectives import Untargeted
+from adv_core.serving.engine.look import Pictures, softmax
+from adv_core.serving.engine.work import Networks, Task
+from adv_core.serving.fields import LABELS, SEEDS, number
+from adv_core.serving.limits import LIMITS, Limits
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One line of the plane.
+
+    Attributes:
+        index: its place in `landscape.line_order`.
+        logits: at each of its points, (side, K) float32.
+    """
+
+    index: int
+    logits: np.ndarray
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """softmax of the logits, (side, K)."""
+        return softmax(self.logits)
+
+
+@dataclass(frozen=True)
+class Slice(Task[Line]):
+    """Look at a plane through a picture, a line a record (`adv_core.landscape`).
+
+    Attributes:
+        label: the present class: one axis is the way in which its loss grows fastest.
+        reach: of the plane to each side, in pixel units.
+        side: points along each side.
+        seed: of the other axis.
+    """
+
+    picture: Pictures
+    classifier: str
+    label: int = number(..., 0, LABELS)
+    reach: float = number(..., 0, 1)
+    side: int = number(25, 3, 41)
+    seed: int = number(0, 0, SEEDS)
+
+    background = True
+
+    @property
+    def length(self) -> int:
+        return self.side - 1
+
+    @property
+    def rows(self) -> int:
+        return self.side
+
+    def check(self, limits: Limits = LIMITS) -> None:
+        super().check(limits)
+        self.picture.check_single()
+        most = limits.max_pixels // (self.picture.height * self.picture.width)
+        if self.side > most:
+            raise ValueError(f"side has to lie in 3 ... {most} for a picture of this size, not {self.side}")
+
+    def records(self, networks: Networks) -> Iterator[Line]:
+        classifier = networks.classifier(self.classifier)
+        x = from_pixels(self.picture.pixels).expand(self.side, -1, -1, -1).to(networks.device)
+        objective = Untargeted([self.label] * self.side)
+        for step in decision_slice(classifier, x, objective, reach=self.reach, seed=self.seed):
+            yield Line(step.index, step.logits.float().cpu().numpy())
