@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from adv_core.bounds import check_bounds
 from adv_core.objectives import Objective
 from adv_core.transforms.interpolation import bilinear
 
@@ -165,10 +166,7 @@ class Place:
 
     def check(self) -> None:
         """Refuse what does not touch the picture."""
-        if not (-0.5 <= self.across <= 1.5 and -0.5 <= self.down <= 1.5 and 0.02 <= self.size <= 2):
-            raise ValueError("the patch has to touch the picture")
-        if not -360 <= self.angle <= 360:
-            raise ValueError("an angle lies in ±360 degrees")
+        check_bounds(self, across=(-0.5, 1.5), down=(-0.5, 1.5), size=(0.02, 2), angle=(-360, 360))
 
 
 def random_places(count: int, low: float, high: float, degrees: float, generator: torch.Generator) -> list[Place]:

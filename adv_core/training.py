@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from adv_core.attacks.fgsm import fgsm
 from adv_core.attacks.pgd import pgd
 from adv_core.attacks.step import Step, run
+from adv_core.bounds import check_bounds
 from adv_core.datasets import Digits, mnist
 from adv_core.defences.intervals import worst_logits
 from adv_core.linear import LinearClassifier, worst_case
@@ -85,11 +86,9 @@ class Recipe:
             ValueError: an unknown inner maximum, or a number out of its range.
         """
         if self.inner not in get_args(Inner):
-            raise ValueError(f"there is no inner maximum {self.inner!r}")
-        if not (0 <= self.eps <= 1 and 0 <= self.ramp <= 1 and 0 < self.rate <= 1):
-            raise ValueError("ε, the ramp and the rate lie between 0 and 1")
-        if not (1 <= self.steps <= 100 and 1 <= self.epochs <= 1000 and 1 <= self.batch <= 10_000 and self.seed >= 0):
-            raise ValueError("steps, epochs, batch or seed out of range")
+            raise ValueError(f"inner has to be one of {', '.join(get_args(Inner))}, not {self.inner!r}")
+        check_bounds(self, eps=(0, 1), ramp=(0, 1), rate=(1e-9, 1), steps=(1, 100), epochs=(1, 1000))
+        check_bounds(self, batch=(1, 10_000), seed=(0, 2**62))
 
     def size_at(self, share: float) -> float:
         """ε when that share of the training is done."""

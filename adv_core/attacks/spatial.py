@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from torch import Tensor, nn
 
+from adv_core.bounds import check_bounds
 from adv_core.transforms.geometry import Crop, Rotation, Scale, Translation
 from adv_core.transforms.light import Hue
 from adv_core.transforms.transform import Chain, opinions, seen_through
@@ -59,10 +60,8 @@ class Pose:
 
     def check(self) -> None:
         """Refuse what no hand can do."""
-        turned = -180 <= self.angle <= 180 and -180 <= self.hue <= 180
-        placed = -1 <= self.down <= 1 and -1 <= self.right <= 1 and 0 <= self.top <= 1 and 0 <= self.left <= 1
-        if not turned or not placed or not 0 <= self.cut <= 0.9:
-            raise ValueError("nobody can hold a picture like that")
+        check_bounds(self, angle=(-180, 180), hue=(-180, 180), down=(-1, 1), right=(-1, 1))
+        check_bounds(self, cut=(0, 0.9), top=(0, 1), left=(0, 1))
 
 
 def room_for(angle: float) -> float:
@@ -114,8 +113,7 @@ class Budget:
 
     def check(self) -> None:
         """Refuse what is farther than a search goes."""
-        if not all(0 <= getattr(self, kind) <= FARTHEST[kind] for kind in KINDS):
-            raise ValueError("a budget goes no farther than a search")
+        check_bounds(self, **{kind: (0, FARTHEST[kind]) for kind in KINDS})
 
     def pose(self, point: np.ndarray, frameless: bool = False) -> Pose:
         """The pose of a point (7,)."""

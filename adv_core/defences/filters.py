@@ -21,6 +21,7 @@ from torch import Tensor
 
 from adv_core.attacks.pgd import pgd
 from adv_core.attacks.step import Step
+from adv_core.bounds import check_bounds
 from adv_core.classifiers import Classifier
 from adv_core.objectives import ExpectedUntargeted, Untargeted
 from adv_core.perturbation_sets import Linf
@@ -61,9 +62,9 @@ class Defence:
 
     def check(self) -> None:
         """Refuse unknown kinds and strengths out of range."""
-        low, high = STRENGTHS.get(self.kind, (1, 0))
-        if not low <= self.strength <= high:
-            raise ValueError("there is no such defence")
+        if self.kind not in STRENGTHS:
+            raise ValueError(f"the kind of a defence has to be one of {', '.join(STRENGTHS)}, not {self.kind!r}")
+        check_bounds(self, strength=STRENGTHS[self.kind])
 
     @property
     def random(self) -> bool:

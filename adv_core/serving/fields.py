@@ -6,9 +6,9 @@
         start: Literal["noise", "grey"] = "noise"
         steps: int = number(40, 1, "max_steps")
 
-The annotation says what kind of value a field holds, and `number`, `word` and `several` say which of them are allowed.
-An Ellipsis in the place of the default makes a field that has none. A bound is a number, the name of one of the host's
-`Limits`, or a function that finds it when it is needed.
+The annotation says what kind of value a field holds, and `number`, `word`, `several` and `checked` say which of them
+are allowed. An Ellipsis in the place of the default makes a field that has none. A bound is a number, the name of one
+of the host's `Limits`, or a function that finds it when it is needed.
 """
 
 import math
@@ -27,6 +27,11 @@ Choices = Container[str] | Callable[[], Container[str]]
 SEEDS = 2**31 - 1  # the largest seed
 LABELS = 999  # the last class of ImageNet
 _LONGEST = 60  # characters of a refused value that are repeated
+
+
+def required(repr: bool = True) -> Any:
+    """A field without a default, of which its annotation, and the value's own check, say enough."""
+    return _declared(..., {}, repr)
 
 
 def number(
@@ -50,6 +55,11 @@ def word(default: Any, choices: Choices, count: Count | None = None) -> Any:
 def several(default: Any, least: int, most: int | str) -> Any:
     """A field that holds a tuple of so many values."""
     return _declared(default, {"count": (least, most)})
+
+
+def checked(default: Any, check: Callable[[Any], object], repr: bool = True) -> Any:
+    """A field whose value has to pass a function that raises a ValueError, beside its own check."""
+    return _declared(default, {"check": check}, repr)
 
 
 def limits(kind: type[Any], name: str, host: Limits = LIMITS) -> tuple[float, float]:
@@ -94,8 +104,8 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _declared(default: Any, metadata: dict[str, Any]) -> Any:
-    return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
+def _declared(default: Any, metadata: dict[str, Any], repr: bool = True) -> Any:
+    return field(metadata=metadata, repr=repr, **({} if default is ... else {"default": default}))
 
 
 def _bound(bound: Bound, host: Limits) -> float:
@@ -129,6 +139,8 @@ def _check(name: str, given: Any, hint: Any, rules: Mapping[str, Any], host: Lim
         given.check(host)
     elif hasattr(given, "check"):  # of a library that knows no host
         given.check()
+    if "check" in rules:
+        rules["check"](given)
 
 
 def _is_a(given: Any, hint: Any) -> bool:

@@ -115,7 +115,7 @@ def test_random_places_lie_within_the_picture() -> None:
         assert 0.3 <= place.size <= 0.6 and abs(place.angle) <= 20
         for middle in (place.across, place.down):
             assert place.size / 2 - 1e-9 <= middle <= 1 - place.size / 2 + 1e-9
-    with pytest.raises(ValueError, match="touch"):
+    with pytest.raises(ValueError, match="across has to lie in"):
         Place(3).check()
 
 

@@ -20,7 +20,7 @@ from adv_core.objectives import LogitsRatio, Margin, Objective, Targeted, Target
 from adv_core.perturbation_sets import Masked, PerturbationSet, per_row
 from adv_core.serving.engine.look import Pictures, softmax
 from adv_core.serving.engine.work import BatchStep, BatchTask, Networks, Store, digest_of
-from adv_core.serving.fields import LABELS, check_fields, number, word
+from adv_core.serving.fields import LABELS, check_fields, checked, number, required, word
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.expectation import CAMERA, Transformed
 
@@ -74,8 +74,8 @@ class InBall(BatchTask[Frame]):
         pictures: whether the frames carry pictures, or only what the classifier says.
     """
 
-    picture: Pictures
-    classifier: str
+    picture: Pictures = checked(..., Pictures.check_single)
+    classifier: str = required()
     norm: NormKey = "linf"
     eps: tuple[float, ...] = number((0.0,), 0, 1e7, count=(1, "max_rows"))
     label: int = number(0, 0, LABELS)
@@ -133,7 +133,6 @@ class InBall(BatchTask[Frame]):
 
     def check_relations(self, views: int, limits: Limits) -> None:
         """Refuse a picture that is too large with all its rows, and a mask that does not fit it."""
-        self.picture.check_single()
         pixels = self.rows * views * self.row_pixels
         if pixels > limits.max_pixels:
             raise ValueError(

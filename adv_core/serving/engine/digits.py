@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,9 +13,10 @@ from adv_core.attacks.pgd import pgd
 from adv_core.attacks.step import run
 from adv_core.datasets import Digits, Split, mnist
 from adv_core.networks.digit_network import DigitNetwork, checkpoint, names, unpack
-from adv_core.norms import NORMS, NormKey
+from adv_core.norms import NORMS
 from adv_core.objectives import Untargeted
 from adv_core.serving.engine.work import Networks, Task
+from adv_core.serving.fields import Checked, checked, number
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.training import wrong_at
 
@@ -37,6 +39,19 @@ def network_of(model: Model, device: str = "cpu") -> DigitNetwork:
         ValueError: no such checkpoint, or no weights of such a network.
     """
     return unpack(model, device) if isinstance(model, bytes) else checkpoint(model, device).network
+
+
+def check_model(model: Model) -> None:
+    """Refuse what is no network.
+
+    Raises:
+        ValueError: an unknown checkpoint, or bytes that are no weights.
+    """
+    if isinstance(model, str):
+        if model not in names():
+            raise ValueError(f"model has to be one of {', '.join(names())}, not {model!r}")
+    else:
+        unpack(model)
 
 
 @dataclass(frozen=True)
@@ -62,26 +77,22 @@ class ErrorCurve(Task[CurvePoint]):
         images: the first so many digits of MNIST's test data.
     """
 
-    model: Model = field(repr=False)
-    eps: tuple[float, ...]
-    norm: NormKey = "linf"
-    steps: int = 20
-    images: int = 200
+    model: Model = checked(..., check_model, repr=False)
+    eps: tuple[float, ...] = number(..., 0, 1000, count=(1, 40))
+    norm: Literal["linf", "l2"] = "linf"
+    steps: int = number(20, 0, "max_steps")
+    images: int = number(200, 1, MAX_CURVE)
+
+    background = True
 
     @property
     def length(self) -> int:
         return len(self.eps)
 
-    background = True
-
     def check(self, limits: Limits = LIMITS) -> None:
-        check_model(self.model)
-        if self.norm not in ("linf", "l2"):
-            raise ValueError(f"no curve for the norm {self.norm!r}")
-        if not 1 <= self.images <= MAX_CURVE or not 0 <= self.steps <= limits.max_steps or len(self.eps) > 40:
-            raise ValueError("that curve is too long")
-        if any(not 0 <= eps < 1e3 for eps in self.eps) or list(self.eps) != sorted(self.eps):
-            raise ValueError("a curve goes from a small ε to a large one")
+        super().check(limits)
+        if list(self.eps) != sorted(self.eps):
+            raise ValueError(f"eps has to rise from a small ε to a large one, not {self.eps}")
 
     def records(self, networks: Networks) -> Iterator[CurvePoint]:
         network = network_of(self.model, str(networks.device))
@@ -101,7 +112,7 @@ class ErrorCurve(Task[CurvePoint]):
 
 
 @dataclass(frozen=True)
-class Digit:
+class Digit(Checked):
     """A digit as data: what a request can carry.
 
     Attributes:
@@ -110,21 +121,17 @@ class Digit:
     """
 
     pixels: bytes = field(repr=False)
-    label: int
+    label: int = number(..., 0, 9)
 
     @classmethod
     def of(cls, image: Tensor, label: int) -> "Digit":
         """From an image (..., 28, 28) in [0, 1]."""
         return cls(bytes((image.flatten() * 255).round().to(torch.uint8).tolist()), label)
 
-    def check(self) -> None:
-        """Refuse what is no digit.
-
-        Raises:
-            ValueError: not as many bytes as pixels, or another label than 0 ... 9.
-        """
-        if len(self.pixels) != 28 * 28 or not 0 <= self.label <= 9:
-            raise ValueError("this is no picture of a digit")
+    def check(self, limits: Limits = LIMITS) -> None:
+        super().check(limits)
+        if len(self.pixels) != 28 * 28:
+            raise ValueError(f"pixels has to hold {28 * 28} bytes, one for each pixel, not {len(self.pixels)}")
 
     @property
     def levels(self) -> np.ndarray:
@@ -144,16 +151,3 @@ def pair(split: Split) -> Digits:
 
 def stacked(data: Digits) -> tuple[Tensor, Tensor]:
     return data.images, data.labels
-
-
-def check_model(model: Model) -> None:
-    """Refuse what is no network.
-
-    Raises:
-        ValueError: an unknown checkpoint, or bytes that are no weights.
-    """
-    if isinstance(model, str):
-        if model not in names():
-            raise ValueError(f"there is no network {model!r}")
-    else:
-        unpack(model)

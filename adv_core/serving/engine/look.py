@@ -11,7 +11,7 @@ from torch import Tensor
 from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels
 from adv_core.serving.engine.work import BatchStep, BatchTask, Networks, Task
-from adv_core.serving.fields import SEEDS, Checked, number, several
+from adv_core.serving.fields import SEEDS, Checked, checked, number, required, several
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.expectation import CAMERA, Transformed
 from adv_core.transforms.transform import Chain, seen_through
@@ -137,8 +137,8 @@ class Views(Task[Seen]):
         seed: of the views.
     """
 
-    picture: Pictures
-    classifier: str
+    picture: Pictures = checked(..., Pictures.check_single)
+    classifier: str = required()
     draws: int = number(..., 1, "max_steps")
     seed: int = number(0, 0, SEEDS)
 
@@ -150,7 +150,6 @@ class Views(Task[Seen]):
 
     def check(self, limits: Limits = LIMITS) -> None:
         super().check(limits)
-        self.picture.check_single()
         most = limits.max_pixels // (self.picture.height * self.picture.width)
         if self.draws > most:
             raise ValueError(f"draws has to lie in 1 ... {most} for a picture of this size, not {self.draws}")

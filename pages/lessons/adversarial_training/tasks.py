@@ -18,11 +18,17 @@ from adv_core.objectives import Margin, Untargeted
 from adv_core.perturbation_sets import Linf
 from adv_core.serving.engine.digits import Digit, Model, check_model, digits, network_of, pair, stacked
 from adv_core.serving.engine.work import Networks, Task
+from adv_core.serving.fields import SEEDS, checked, number, required
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.training import Judge, LogisticRegression, Recipe, State, exact_worst, solver, train
 
 CHUNK = 4  # minibatches of one record
 HELD_OUT = 300  # test digits that are looked at after every epoch
+
+
+def training_digits() -> int:
+    """How many digits there are to train on."""
+    return len(digits("train"))
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Train(Task[TrainRecord]):
     """
 
     recipe: Recipe
-    images: int = 10_000
+    images: int = number(10_000, 1, training_digits)
     resume: bytes = field(default=b"", repr=False)
 
     @property
@@ -76,12 +82,16 @@ class Train(Task[TrainRecord]):
         return 2
 
     def check(self, limits: Limits = LIMITS) -> None:
+        super().check(limits)
         recipe = self.recipe
-        recipe.check()
-        if not recipe.batch <= self.images <= len(digits("train")):
-            raise ValueError("there are no such images to train on")
-        if self.images * recipe.epochs * (recipe.gradients + 1) > limits.max_training:
-            raise ValueError("That training takes too long for this machine: fewer epochs, or fewer steps.")
+        if self.images < recipe.batch:
+            raise ValueError(f"images has to be at least one batch of {recipe.batch}, not {self.images}")
+        gradients = self.images * recipe.epochs * (recipe.gradients + 1)
+        if gradients > limits.max_training:
+            raise ValueError(
+                f"That training takes {gradients} gradients, and this machine allows {limits.max_training}: choose "
+                "fewer epochs, or fewer steps."
+            )
         if self.resume:
             State.from_bytes(self.resume)
 
@@ -136,16 +146,10 @@ class Sweep(Task[Attacked]):
     All pictures are rounded to 8 bits before they are judged: they are what the page shows.
     """
 
-    model: Model = field(repr=False)
-    digit: Digit
-    eps: tuple[float, ...]
-    steps: int = 40
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        self.digit.check()
-        check_model(self.model)
-        if not 1 <= len(self.eps) <= 64 or not all(0 <= eps <= 1 for eps in self.eps) or not 0 < self.steps <= 50:
-            raise ValueError("that sweep is too long")
+    model: Model = checked(..., check_model, repr=False)
+    digit: Digit = required()
+    eps: tuple[float, ...] = number(..., 0, 1, count=(1, 64))
+    steps: int = number(40, 1, 50)
 
     def records(self, networks: Networks) -> Iterator[Attacked]:
         network = network_of(self.model, str(networks.device))
@@ -181,17 +185,11 @@ class Neighbourhood:
 class Explore(Task[Neighbourhood]):
     """The gradient in the input, and the loss on a plane through it."""
 
-    model: Model = field(repr=False)
-    digit: Digit
-    reach: float
-    side: int = 25
-    seed: int = 0
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        self.digit.check()
-        check_model(self.model)
-        if not 3 <= self.side <= 41 or not 0 < self.reach <= 1:
-            raise ValueError("that neighbourhood is too large")
+    model: Model = checked(..., check_model, repr=False)
+    digit: Digit = required()
+    reach: float = number(..., 0.001, 1)
+    side: int = number(25, 3, 41)
+    seed: int = number(0, 0, SEEDS)
 
     def records(self, networks: Networks) -> Iterator[Neighbourhood]:
         network = network_of(self.model, str(networks.device))
@@ -246,19 +244,20 @@ class Walk(Task[Update]):
         rate: the step size in θ.
     """
 
-    model: Model = field(repr=False)
-    first: int
-    recipe: Recipe
-    count: int = 8
-    rate: float = 0.05
+    model: Model = checked(..., check_model, repr=False)
+    first: int = number(..., 0, lambda: training_digits() - 1)
+    recipe: Recipe = required()
+    count: int = number(8, 1, 16)
+    rate: float = number(0.05, 1e-6, 1)
 
     def check(self, limits: Limits = LIMITS) -> None:
-        check_model(self.model)
-        self.recipe.check()
-        if self.recipe.inner not in ("fgsm", "pgd") or self.recipe.steps > 40 or not 1 <= self.count <= 16:
-            raise ValueError("that minibatch cannot be walked through")
-        if not 0 <= self.first <= len(digits("train")) - self.count or not 0 < self.rate <= 1:
-            raise ValueError("there are no such digits")
+        super().check(limits)
+        if self.recipe.inner not in ("fgsm", "pgd"):
+            raise ValueError(f"inner has to be one of fgsm, pgd, not {self.recipe.inner!r}")
+        if self.recipe.steps > 40:
+            raise ValueError(f"steps has to lie in 1 ... 40, not {self.recipe.steps}")
+        if self.first + self.count > training_digits():
+            raise ValueError(f"first + count has to be at most {training_digits()}, not {self.first + self.count}")
 
     def records(self, networks: Networks) -> Iterator[Update]:
         network = copy.deepcopy(network_of(self.model, str(networks.device)))
@@ -319,16 +318,19 @@ class SolvedCase(Task[TwoWays]):
 
     recipe: Recipe
 
+    background = True
+
     @property
     def length(self) -> int:
         return -(-self.recipe.epochs * (len(pair("train")) // self.recipe.batch) // 10)
 
-    background = True
-
     def check(self, limits: Limits = LIMITS) -> None:
-        self.recipe.check()
-        if self.recipe.inner != "pgd" or len(pair("train")) * self.recipe.epochs * self.recipe.steps > 1_000_000:
-            raise ValueError("that training takes too long")
+        super().check(limits)
+        if self.recipe.inner != "pgd":
+            raise ValueError(f"inner has to be pgd, not {self.recipe.inner!r}")
+        gradients = len(pair("train")) * self.recipe.epochs * self.recipe.steps
+        if gradients > 1_000_000:
+            raise ValueError(f"epochs and steps have to make at most 1000000 gradients, not {gradients}")
 
     def records(self, networks: Networks) -> Iterator[TwoWays]:
         data, test, recipe = pair("train"), pair("test"), self.recipe

@@ -12,14 +12,15 @@ from adv_core.attacks.mi_fgsm import mi_fgsm
 from adv_core.attacks.pgd import pgd
 from adv_core.attacks.step import Step, run
 from adv_core.attacks.substitute import Substitute, steal
-from adv_core.classifiers import Classifier, info_of
+from adv_core.classifiers import REGISTRY, Classifier
 from adv_core.images import from_pixels
 from adv_core.networks.ensemble import Ensemble
 from adv_core.objectives import ExpectedUntargeted, Untargeted
 from adv_core.perturbation_sets import Linf
-from adv_core.serving.engine.digits import digits, network_of
+from adv_core.serving.engine.digits import check_model, digits, network_of
 from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.work import Networks, Task
+from adv_core.serving.fields import SEEDS, checked, number, word
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.transform import opinions, seen_through
 
@@ -59,11 +60,13 @@ class Transfer(Task[Passed]):
     """
 
     pictures: Pictures
-    made_on: tuple[str, ...]
-    asked: tuple[str, ...]
-    eps: float
-    steps: int = 10
+    made_on: tuple[str, ...] = word(..., REGISTRY, count=(1, 6))
+    asked: tuple[str, ...] = word(..., REGISTRY, count=(1, 6))
+    eps: float = number(..., 0, 1)
+    steps: int = number(10, 1, "max_steps")
     method: Method = "momentum"
+
+    background = True
 
     @property
     def length(self) -> int:
@@ -72,17 +75,6 @@ class Transfer(Task[Passed]):
     @property
     def rows(self) -> int:
         return GROUP * len(self.made_on)
-
-    background = True
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        self.pictures.check(limits)
-        for name in (*self.made_on, *self.asked):
-            info_of(name)
-        if not 1 <= len(self.made_on) <= 6 or not 1 <= len(self.asked) <= 6:
-            raise ValueError("1 ... 6 networks")
-        if self.method not in ("pgd", "momentum") or not 1 <= self.steps <= limits.max_steps or not 0 <= self.eps <= 1:
-            raise ValueError("there is no such attack")
 
     def records(self, networks: Networks) -> Iterator[Passed]:
         sources = [networks.classifier(name) for name in self.made_on]
@@ -162,11 +154,11 @@ class Steal(Task[Extraction]):
         eps: of the attack, PGD-20 in L∞.
     """
 
-    victim: str = "standard"
-    seeds: int = 10
-    rounds: int = 6
-    eps: float = 0.3
-    seed: int = 0
+    victim: str = checked("standard", check_model)
+    seeds: int = number(10, 1, 50)
+    rounds: int = number(6, 1, 7)
+    eps: float = number(0.3, 0, 1)
+    seed: int = number(0, 0, SEEDS)
 
     epochs = 10
 
@@ -175,11 +167,10 @@ class Steal(Task[Extraction]):
         return self.rounds * self.epochs - 1
 
     def check(self, limits: Limits = LIMITS) -> None:
-        network_of(self.victim)
-        if not 1 <= self.seeds <= 50 or not 1 <= self.rounds <= 7 or not 0 <= self.eps <= 1:
-            raise ValueError("1 ... 50 seeds of each digit, 1 ... 7 rounds")
-        if not 0 <= self.seed < 2**31 or 10 * self.seeds * 2 ** (self.rounds - 1) > 10_000:
-            raise ValueError("a victim does not answer so many questions")
+        super().check(limits)
+        asked = 10 * self.seeds * 2 ** (self.rounds - 1)
+        if asked > 10_000:
+            raise ValueError(f"seeds and rounds have to make 10·seeds·2^(rounds - 1) ≤ 10000 queries, not {asked}")
 
     def records(self, networks: Networks) -> Iterator[Extraction]:
         device = networks.device

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from adv_core.defences.filters import VIEWS, Defence, answers, aware
 from adv_core.images import from_pixels
-from adv_core.serving.engine.look import Pictures
+from adv_core.serving.engine.look import MAX_PICTURES, Pictures
 from adv_core.serving.engine.work import Networks, Task
+from adv_core.serving.fields import LABELS, SEEDS, checked, number, required
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.transform import opinions, seen_through
 
@@ -47,13 +48,13 @@ class Aware(Task[DefenceStep]):
         seed: of the draws that judge; the attack's own are others.
     """
 
-    picture: Pictures
-    classifier: str
-    defence: Defence
-    eps: float
-    label: int
-    steps: int = 10
-    seed: int = 0
+    picture: Pictures = checked(..., Pictures.check_single)
+    classifier: str = required()
+    defence: Defence = required()
+    eps: float = number(..., 0, 1)
+    label: int = number(..., 0, LABELS)
+    steps: int = number(10, 1, "max_steps")
+    seed: int = number(0, 0, SEEDS)
 
     @property
     def length(self) -> int:
@@ -62,13 +63,6 @@ class Aware(Task[DefenceStep]):
     @property
     def rows(self) -> int:
         return VIEWS if self.defence.random else 1
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        self.picture.check(limits)
-        self.defence.check()
-        _check_attack(self.eps, self.steps, self.seed, limits)
-        if self.picture.count != 1 or not 0 <= self.label < 1000:
-            raise ValueError("one picture, and a class to leave")
 
     def records(self, networks: Networks) -> Iterator[DefenceStep]:
         classifier = networks.classifier(self.classifier)
@@ -105,9 +99,9 @@ class Plain(Task[AttackedPictures]):
     """The attack that knows of no defence, on many pictures: away from what the network says of each."""
 
     pictures: Pictures
-    classifier: str
-    eps: float
-    steps: int = 10
+    classifier: str = required()
+    eps: float = number(..., 0, 1)
+    steps: int = number(10, 1, "max_steps")
 
     @property
     def length(self) -> int:
@@ -116,10 +110,6 @@ class Plain(Task[AttackedPictures]):
     @property
     def rows(self) -> int:
         return GROUP
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        self.pictures.check(limits)
-        _check_attack(self.eps, self.steps, 0, limits)
 
     def records(self, networks: Networks) -> Iterator[AttackedPictures]:
         classifier, none = networks.classifier(self.classifier), np.empty(0, np.uint8)
@@ -162,12 +152,14 @@ class Contest(Task[Tried]):
 
     pictures: Pictures
     attacked: Pictures
-    labels: tuple[int, ...]
-    classifier: str
-    defence: Defence
-    eps: float
-    steps: int = 10
-    seed: int = 0
+    labels: tuple[int, ...] = number(..., 0, LABELS, count=(1, MAX_PICTURES))
+    classifier: str = required()
+    defence: Defence = required()
+    eps: float = number(..., 0, 1)
+    steps: int = number(10, 1, "max_steps")
+    seed: int = number(0, 0, SEEDS)
+
+    background = True
 
     @property
     def length(self) -> int:
@@ -178,17 +170,11 @@ class Contest(Task[Tried]):
     def rows(self) -> int:
         return GROUP * (VIEWS if self.defence.random else 1)
 
-    background = True
-
     def check(self, limits: Limits = LIMITS) -> None:
-        self.pictures.check(limits)
-        self.attacked.check(limits)
-        self.defence.check()
-        _check_attack(self.eps, self.steps, self.seed, limits)
-        if not self.pictures.count == self.attacked.count == len(self.labels):
-            raise ValueError("each picture needs one attacked picture and one class")
-        if not all(0 <= label < 1000 for label in self.labels):
-            raise ValueError("there is no such class")
+        super().check(limits)
+        counts = self.pictures.count, self.attacked.count, len(self.labels)
+        if len(set(counts)) > 1:
+            raise ValueError(f"pictures, attacked and labels have to be equally many, not {counts}")
 
     def records(self, networks: Networks) -> Iterator[Tried]:
         classifier = networks.classifier(self.classifier)
@@ -213,8 +199,3 @@ class Contest(Task[Tried]):
                 if not step.final:
                     yield Tried("aware", first, step.index / self.steps)
             yield Tried("aware", first, 1, right(step.adversarial, first))
-
-
-def _check_attack(eps: float, steps: int, seed: int, limits: Limits) -> None:
-    if not 0 <= eps <= 1 or not 1 <= steps <= limits.max_steps or not 0 <= seed < 2**31:
-        raise ValueError("such an attack cannot be run")

@@ -1,7 +1,7 @@
 """What the lesson on judging defences asks of the engine: a series of attacks, other threat models, certificates."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,10 +29,9 @@ from adv_core.objectives import ExpectedUntargeted, Margin, Untargeted
 from adv_core.perturbation_sets import L2, Linf
 from adv_core.serving.engine.digits import Digit, Model, check_model, digits, network_of
 from adv_core.serving.engine.work import Networks, Task
-from adv_core.serving.limits import LIMITS, Limits
+from adv_core.serving.fields import SEEDS, checked, number, required, word
 
 MAX_IMAGES = 300
-_KINDS = ("none", "saturated", "quantized")
 
 
 def defence_of(kind: str, network: DigitNetwork, levels: int) -> Defence:
@@ -76,13 +75,13 @@ class Series(Task[Judged]):
         seed: of noise, random starts and squares.
     """
 
-    model: Model = field(repr=False)
-    defence: str
-    eps: float
-    levels: int = 8
-    other: str = "noise_025"
-    images: int = 100
-    seed: int = 0
+    model: Model = checked(..., check_model, repr=False)
+    defence: str = word(..., ("none", "saturated", "quantized"))
+    eps: float = number(..., 0, 1)
+    levels: int = number(8, 2, 256)
+    other: str = checked("noise_025", check_model)
+    images: int = number(100, 1, MAX_IMAGES)
+    seed: int = number(0, 0, SEEDS)
 
     @property
     def length(self) -> int:
@@ -92,14 +91,6 @@ class Series(Task[Judged]):
     @property
     def rows(self) -> int:
         return 2
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        check_model(self.model)
-        check_model(self.other)
-        if self.defence not in _KINDS or not 2 <= self.levels <= 256:
-            raise ValueError("there is no such defence")
-        if not 1 <= self.images <= MAX_IMAGES or not 0 <= self.eps <= 1 or not 0 <= self.seed < 2**31:
-            raise ValueError("that series cannot be run")
 
     def records(self, networks: Networks) -> Iterator[Judged]:
         device = str(networks.device)
@@ -149,22 +140,15 @@ class Turned:
 class Rotations(Task[Turned]):
     """A threat model without any ε: test digits, turned. Angles in degrees, from the middle outwards."""
 
-    model: Model = field(repr=False)
-    angles: tuple[float, ...]
-    images: int = 300
+    model: Model = checked(..., check_model, repr=False)
+    angles: tuple[float, ...] = number(..., -180, 180, count=(1, 61))
+    images: int = number(300, 1, MAX_IMAGES)
+
+    background = True
 
     @property
     def length(self) -> int:
         return len(self.angles)
-
-    background = True
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        check_model(self.model)
-        if not 1 <= len(self.angles) <= 61 or not all(-180 <= angle <= 180 for angle in self.angles):
-            raise ValueError("those angles cannot be tried")
-        if not 1 <= self.images <= MAX_IMAGES:
-            raise ValueError("so many digits cannot be turned")
 
     def records(self, networks: Networks) -> Iterator[Turned]:
         network, held = network_of(self.model, str(networks.device)), digits("test")[: self.images]
@@ -219,21 +203,15 @@ class Certify(Task[Vote]):
         seed: of the noise.
     """
 
-    model: Model = field(repr=False)
-    digit: Digit
-    sigma: float = 0.25
-    samples: int = 10_000
-    seed: int = 0
+    model: Model = checked(..., check_model, repr=False)
+    digit: Digit = required()
+    sigma: float = number(0.25, 0.01, 2)
+    samples: int = number(10_000, 100, 20_000)
+    seed: int = number(0, 0, SEEDS)
 
     @property
     def length(self) -> int:
         return self.samples // 500 + 1
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        check_model(self.model)
-        self.digit.check()
-        if not 0.01 <= self.sigma <= 2 or not 100 <= self.samples <= 20_000 or not 0 <= self.seed < 2**31:
-            raise ValueError("that vote cannot be taken")
 
     def records(self, networks: Networks) -> Iterator[Vote]:
         network, x = network_of(self.model, str(networks.device)), self.digit.tensor(networks.device)
@@ -267,22 +245,17 @@ class Promised:
 class CertifiedDigits(Task[Promised]):
     """Certify the first test digits, one after the other."""
 
-    model: Model = field(repr=False)
-    sigma: float = 0.25
-    images: int = 60
-    samples: int = 1000
-    seed: int = 0
+    model: Model = checked(..., check_model, repr=False)
+    sigma: float = number(0.25, 0.01, 2)
+    images: int = number(60, 1, MAX_IMAGES)
+    samples: int = number(1000, 100, 2000)
+    seed: int = number(0, 0, SEEDS)
+
+    background = True
 
     @property
     def length(self) -> int:
         return self.images
-
-    background = True
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        check_model(self.model)
-        if not 0.01 <= self.sigma <= 2 or not 1 <= self.images <= MAX_IMAGES or not 100 <= self.samples <= 2000:
-            raise ValueError("that many votes cannot be taken")
 
     def records(self, networks: Networks) -> Iterator[Promised]:
         network, held = network_of(self.model, str(networks.device)), digits("test")
@@ -308,20 +281,15 @@ class Between:
 class ProofAndAttack(Task[Between]):
     """What intervals prove and what PGD finds, at the same ε, of the same test digits."""
 
-    model: Model = field(repr=False)
-    eps: tuple[float, ...]
-    images: int = 200
+    model: Model = checked(..., check_model, repr=False)
+    eps: tuple[float, ...] = number(..., 0, 1, count=(1, 40))
+    images: int = number(200, 1, MAX_IMAGES)
+
+    background = True
 
     @property
     def length(self) -> int:
         return len(self.eps)
-
-    background = True
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        check_model(self.model)
-        if not 1 <= len(self.eps) <= 40 or not all(0 <= eps <= 1 for eps in self.eps) or not 1 <= self.images <= 300:
-            raise ValueError("that curve is too long")
 
     def records(self, networks: Networks) -> Iterator[Between]:
         network, held = network_of(self.model, str(networks.device)), digits("test")[: self.images]

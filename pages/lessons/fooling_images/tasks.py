@@ -1,7 +1,7 @@
 """What the lesson on fooling images asks of the engine: pictures that show nothing, and of which a network is sure."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,17 +12,17 @@ from torch import Tensor
 
 from adv_core.attacks.evolution import Cppn, Generation, Tiles, evolve, grown
 from adv_core.attacks.pgd import pgd
-from adv_core.classifiers import DEFAULT, Classifier, info_of
+from adv_core.classifiers import DEFAULT, REGISTRY, Classifier, info_of
 from adv_core.images import Pixels, from_pixels
 from adv_core.objectives import Custom
 from adv_core.perturbation_sets import Box
 from adv_core.serving.engine.work import Networks, Task
+from adv_core.serving.fields import LABELS, SEEDS, number, word
 from adv_core.serving.limits import LIMITS, Limits
 
 Start = Literal["noise", "grey", "colour", "stripes", "shade"]
 STARTS: tuple[Start, ...] = ("noise", "grey", "colour", "stripes", "shade")
-CLASSES = 1000
-MAX_PICTURES = 32  # of one look
+CLASSES = LABELS + 1
 CHILDREN = 8  # of one generation
 GALLERY = 8  # classes whose champions are shown
 _SMALL = 2  # patterns on the way are grown on half the side
@@ -106,12 +106,12 @@ class Climb(Task[Wall]):
         classifiers: one or more of the registry. The pictures have the size that the first one sees; others resize.
     """
 
-    targets: tuple[int, ...]
+    targets: tuple[int, ...] = number(..., 0, LABELS, count=(1, "max_rows"))
     start: Start = "noise"
-    seed: int = 0
-    steps: int = 40
-    alpha: int = 1
-    classifiers: tuple[str, ...] = (DEFAULT,)
+    seed: int = number(0, 0, SEEDS)
+    steps: int = number(40, 1, "max_steps")
+    alpha: int = number(1, 1, 255)
+    classifiers: tuple[str, ...] = word((DEFAULT,), REGISTRY, count=(1, "max_rows"))
 
     @property
     def length(self) -> int:
@@ -126,17 +126,14 @@ class Climb(Task[Wall]):
         return info_of(self.classifiers[0]).input_size ** 2
 
     def check(self, limits: Limits = LIMITS) -> None:
-        check_classes(self.targets)
-        for name in self.classifiers:
-            info_of(name)
-        if self.start not in STARTS or not 0 <= self.seed < 2**31:
-            raise ValueError("there is no such start")
-        if not self.targets or not self.classifiers or self.rows > limits.max_rows:
-            raise ValueError(f"1 ... {limits.max_rows} classes at a time, with several networks fewer")
+        super().check(limits)
+        if self.rows > limits.max_rows:
+            raise ValueError(f"targets times classifiers have to be at most {limits.max_rows}, not {self.rows}")
         if self.rows * self.row_pixels > limits.max_pixels:
-            raise ValueError("those are too many pixels for one computation")
-        if not 1 <= self.steps <= limits.max_steps or not 1 <= self.alpha <= 255:
-            raise ValueError(f"steps have to lie in 1 ... {limits.max_steps}, their size in 1 ... 255 levels")
+            raise ValueError(
+                f"targets times classifiers have to be at most {limits.max_pixels // self.row_pixels} for pictures of "
+                f"this size, not {self.rows}"
+            )
 
     def records(self, networks: Networks) -> Iterator[Wall]:
         classifiers = [networks.classifier(name) for name in self.classifiers]
@@ -206,11 +203,11 @@ class Evolution(Task[Bred]):
         queries: questions.
     """
 
-    target: int
-    encoding: str = "pattern"
-    queries: int = 1000
-    seed: int = 0
-    classifier: str = DEFAULT
+    target: int = number(..., 0, LABELS)
+    encoding: str = word("pattern", ENCODINGS)
+    queries: int = number(1000, CHILDREN, "max_queries")
+    seed: int = number(0, 0, SEEDS)
+    classifier: str = word(DEFAULT, REGISTRY)
 
     @property
     def length(self) -> int:
@@ -223,14 +220,6 @@ class Evolution(Task[Bred]):
     @property
     def row_pixels(self) -> int:
         return info_of(self.classifier).input_size ** 2
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        check_classes([self.target])
-        info_of(self.classifier)
-        if self.encoding not in ENCODINGS or not 0 <= self.seed < 2**31:
-            raise ValueError("there is no such encoding")
-        if not CHILDREN <= self.queries <= limits.max_queries:
-            raise ValueError(f"queries have to lie in {CHILDREN} ... {limits.max_queries}")
 
     def records(self, networks: Networks) -> Iterator[Bred]:
         classifier = networks.classifier(self.classifier)
@@ -274,16 +263,3 @@ class Evolution(Task[Bred]):
         """The classes whose champions are the surest, without the wanted one."""
         order = generation.scores.argsort(descending=True).tolist()
         return tuple(label for label in order if label != self.target)[:GALLERY]
-
-
-# ------------------------------------------------------------------------------------------------------ second opinion
-
-
-def check_classes(classes: Sequence[int]) -> None:
-    """Refuse what is no ImageNet class.
-
-    Raises:
-        ValueError: a number outside 0 ... 999.
-    """
-    if not all(0 <= each < CLASSES for each in classes):
-        raise ValueError(f"classes have numbers from 0 to {CLASSES - 1}")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from adv_core.attacks.mi_fgsm import mi_fgsm
 from adv_core.attacks.pgd import pgd
-from adv_core.classifiers import DEFAULT, Classifier, info_of
+from adv_core.classifiers import DEFAULT, REGISTRY, Classifier, info_of
 from adv_core.decoding import open_image
 from adv_core.images import Pixels, fit, from_pixels, to_png
 from adv_core.objectives import ExpectedTargeted, Targeted, Untargeted
@@ -23,6 +23,7 @@ from adv_core.perturbation_sets import Box, Masked
 from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.networks import DeviceNetworks
 from adv_core.serving.engine.work import Networks, Task
+from adv_core.serving.fields import LABELS, SEEDS, checked, number, required, word
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.transform import opinions, seen_through
 
@@ -36,6 +37,7 @@ ASSETS = Path(__file__).parents[3] / "assets"
 BEFOREHAND = 323  # the class of the patch that is shipped: monarch
 LONG = 400  # steps of its training
 SIDE = 112  # of every patch, in pixels
+SIDES = (8, 256)
 
 
 # --------------------------------------------------------------------------------------------------------- what is worn
@@ -69,18 +71,18 @@ class Wear(Task[Worn]):
         alpha: levels of a step.
     """
 
-    picture: Pictures
-    classifier: str
-    thing: Thing
-    left: Point
-    right: Point
-    size: float
-    label: int
-    target: int | None = None
+    picture: Pictures = checked(..., Pictures.check_single)
+    classifier: str = word(..., REGISTRY)
+    thing: Thing = required()
+    left: Point = number(..., 0, 1)
+    right: Point = number(..., 0, 1)
+    size: float = number(..., 0.2, 3)
+    label: int = number(..., 0, LABELS)
+    target: int | None = number(None, 0, LABELS)
     smooth: bool = False
     printable: bool = False
-    steps: int = 100
-    alpha: int = 4
+    steps: int = number(100, 1, "max_steps")
+    alpha: int = number(4, 1, 255)
 
     @property
     def length(self) -> int:
@@ -90,19 +92,6 @@ class Wear(Task[Worn]):
     def mask(self) -> np.ndarray:
         """Where it is worn, (H, W) bool."""
         return THINGS[self.thing](self.left, self.right, self.picture.height, self.picture.width, self.size)
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        self.picture.check(limits)
-        info_of(self.classifier)
-        if self.thing not in THINGS or not 0.2 <= self.size <= 3:
-            raise ValueError("there is no such thing to wear")
-        if not all(0 <= part <= 1 for part in (*self.left, *self.right)):
-            raise ValueError("both points have to lie within the picture")
-        classes = (self.label,) if self.target is None else (self.label, self.target)
-        if self.picture.count != 1 or not all(0 <= each < 1000 for each in classes):
-            raise ValueError("one picture, and classes in 0 ... 999")
-        if not 1 <= self.steps <= limits.max_steps or not 1 <= self.alpha <= 255:
-            raise ValueError(f"steps have to lie in 1 ... {limits.max_steps}, their size in 1 ... 255 levels")
 
     def records(self, networks: Networks) -> Iterator[Worn]:
         classifier = networks.classifier(self.classifier)
@@ -152,12 +141,12 @@ class TrainPatch(Task[Trained]):
     """
 
     photographs: Pictures
-    classifier: str
-    target: int
-    steps: int = 60
-    side: int = SIDE
-    alpha: int = 12
-    seed: int = 0
+    classifier: str = word(..., REGISTRY)
+    target: int = number(..., 0, LABELS)
+    steps: int = number(60, 1, "max_steps")
+    side: int = number(SIDE, *SIDES)
+    alpha: int = number(12, 1, 255)
+    seed: int = number(0, 0, SEEDS)
     start: bytes = field(default=b"", repr=False)
 
     @property
@@ -169,14 +158,9 @@ class TrainPatch(Task[Trained]):
         return min(VIEWS, self.photographs.count)
 
     def check(self, limits: Limits = LIMITS) -> None:
-        self.photographs.check(limits)
-        info_of(self.classifier)
-        if not 0 <= self.target < 1000 or not 8 <= self.side <= 256 or not 0 <= self.seed < 2**31:
-            raise ValueError("there is no such patch")
-        if self.start and len(self.start) != self.side**2 * 3:
-            raise ValueError("the patch's bytes do not fit its size")
-        if not 1 <= self.steps <= limits.max_steps or not 1 <= self.alpha <= 255:
-            raise ValueError(f"steps have to lie in 1 ... {limits.max_steps}, their size in 1 ... 255 levels")
+        super().check(limits)
+        if self.start:
+            check_patch(self.start, self.side)
 
     def records(self, networks: Networks) -> Iterator[Trained]:
         classifier = networks.classifier(self.classifier)
@@ -222,13 +206,15 @@ class TryPatch(Task[Tried]):
     """
 
     photographs: Pictures
-    classifier: str
-    patch: bytes = field(repr=False)
-    side: int
-    target: int
-    size: float = 0.4
-    places: int = 4
-    seed: int = 1
+    classifier: str = word(..., REGISTRY)
+    patch: bytes = required(repr=False)
+    side: int = number(..., *SIDES)
+    target: int = number(..., 0, LABELS)
+    size: float = number(0.4, 0.05, 1)
+    places: int = number(4, 1, 8)
+    seed: int = number(1, 0, SEEDS)
+
+    background = True
 
     @property
     def length(self) -> int:
@@ -236,30 +222,30 @@ class TryPatch(Task[Tried]):
 
     @property
     def rows(self) -> int:
-        return max(self.places, 1)
-
-    background = True
+        return self.places
 
     def check(self, limits: Limits = LIMITS) -> None:
-        self.photographs.check(limits)
-        info_of(self.classifier)
-        if len(self.patch) != self.side**2 * 3 or not self.patch or not 0 <= self.target < 1000:
-            raise ValueError("the patch's bytes do not fit its size")
-        if not 1 <= self.places <= 8 or not 0.05 <= self.size <= 1 or not 0 <= self.seed < 2**31:
-            raise ValueError("1 ... 8 places for each photograph")
+        super().check(limits)
+        check_patch(self.patch, self.side)
 
     def records(self, networks: Networks) -> Iterator[Tried]:
         classifier = networks.classifier(self.classifier)
         patch = as_patch(self.patch, self.side).to(networks.device)
         grey = torch.full_like(patch, 128 / 255)
-        for number, pixels in enumerate(self.photographs.pixels):
+        for place, pixels in enumerate(self.photographs.pixels):
             x = from_pixels(pixels[None]).to(networks.device)
-            generator = torch.Generator().manual_seed(self.seed * 1000 + number)
+            generator = torch.Generator().manual_seed(self.seed * 1000 + place)
             places = random_places(self.places, self.size, self.size, TURNED, generator)
             clean = int(opinions(classifier, pixels[None])[0].argmax())
             answers, blank = (answers_with(classifier, each, x, places) for each in (patch, grey))
             wanted, changed, covered = answers == self.target, answers != clean, blank != clean
-            yield Tried(number, tuple(wanted.tolist()), tuple(changed.tolist()), tuple(covered.tolist()))
+            yield Tried(place, tuple(wanted.tolist()), tuple(changed.tolist()), tuple(covered.tolist()))
+
+
+def check_patch(patch: bytes, side: int) -> None:
+    """Refuse bytes that are no patch of that side."""
+    if len(patch) != side**2 * 3:
+        raise ValueError(f"a patch of side {side} has {side**2 * 3} bytes, not {len(patch)}")
 
 
 def as_patch(patch: bytes, side: int) -> Tensor:
@@ -284,18 +270,15 @@ class Shown:
 class Paste(Task[Shown]):
     """One photograph, one patch, one place: one record, at once."""
 
-    picture: Pictures
-    classifier: str
-    patch: bytes = field(repr=False)
-    side: int
-    place: Place
+    picture: Pictures = checked(..., Pictures.check_single)
+    classifier: str = word(..., REGISTRY)
+    patch: bytes = required(repr=False)
+    side: int = number(..., *SIDES)
+    place: Place = required()
 
     def check(self, limits: Limits = LIMITS) -> None:
-        self.picture.check(limits)
-        info_of(self.classifier)
-        self.place.check()
-        if self.picture.count != 1 or len(self.patch) != self.side**2 * 3 or not self.patch:
-            raise ValueError("one picture, and a patch whose bytes fit its size")
+        super().check(limits)
+        check_patch(self.patch, self.side)
 
     def records(self, networks: Networks) -> Iterator[Shown]:
         classifier = networks.classifier(self.classifier)

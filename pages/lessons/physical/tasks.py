@@ -10,6 +10,7 @@ from typing import Literal
 from adv_core.images import from_pixels
 from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.work import Networks, Task
+from adv_core.serving.fields import LABELS, Checked, number, required
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.geometry import Rotation, Scale
 from adv_core.transforms.jpeg import Jpeg
@@ -21,7 +22,7 @@ NOT_JPEG = 101  # the quality of a picture that is saved without any loss
 
 
 @dataclass(frozen=True)
-class View:
+class View(Checked):
     """How a picture is looked at.
 
     Attributes:
@@ -31,10 +32,10 @@ class View:
         quality: of the JPEG that it is saved as, 1 ... 100, or `NOT_JPEG`.
     """
 
-    angle: float = 0.0
-    scale: float = 1.0
-    brightness: float = 0.0
-    quality: int = NOT_JPEG
+    angle: float = number(0.0, -180, 180)
+    scale: float = number(1.0, 0.1, 10)
+    brightness: float = number(0.0, -1, 1)
+    quality: float = number(NOT_JPEG, 1, NOT_JPEG)
 
     @property
     def chain(self) -> Chain:
@@ -46,11 +47,6 @@ class View:
             (Jpeg(), self.quality, NOT_JPEG),
         )
         return tuple((transform, (value,)) for transform, value, neutral in every if value != neutral)
-
-    def check(self) -> None:
-        inside = -180 <= self.angle <= 180 and 0.1 <= self.scale <= 10 and -1 <= self.brightness <= 1
-        if not inside or not 1 <= self.quality <= NOT_JPEG:
-            raise ValueError("nobody can look at a picture like that")
 
 
 @dataclass(frozen=True)
@@ -72,10 +68,12 @@ class AlongKnob(Task[Turn]):
     """
 
     pictures: Pictures
-    classifier: str
-    knob: Knob
-    values: tuple[float, ...]
-    target: int
+    classifier: str = required()
+    knob: Knob = required()
+    values: tuple[float, ...] = number(..., -180, 180, count=(1, 121))
+    target: int = number(..., 0, LABELS)
+
+    background = True
 
     @property
     def length(self) -> int:
@@ -85,20 +83,16 @@ class AlongKnob(Task[Turn]):
     def rows(self) -> int:
         return self.pictures.count
 
-    background = True
-
     def check(self, limits: Limits = LIMITS) -> None:
-        self.pictures.check(limits)
-        if self.knob not in ("angle", "scale", "brightness", "quality"):
-            raise ValueError(f"there is no knob {self.knob!r}")
-        if self.pictures.count > 8 or not 1 <= len(self.values) <= 121 or not 0 <= self.target < 1000:
-            raise ValueError("such a curve would take too long")
+        super().check(limits)
+        if self.pictures.count > 8:
+            raise ValueError(f"pictures has to hold 1 ... 8 pictures, not {self.pictures.count}")
         for value in self.values:
-            self.view(value).check()
+            self.view(value).check(limits)
 
     def view(self, value: float) -> View:
         """The view at that setting."""
-        return replace(View(), **{self.knob: value})  # type: ignore[arg-type]
+        return replace(View(), **{self.knob: value})
 
     def records(self, networks: Networks) -> Iterator[Turn]:
         classifier = networks.classifier(self.classifier)

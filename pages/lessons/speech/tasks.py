@@ -1,6 +1,5 @@
 """What the lesson on speech asks of the engine: to write a clip down, to hide a phrase in it, to disturb it."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 
 from adv_core.serving.engine.work import Networks, Task
+from adv_core.serving.fields import SEEDS, Checked, number, several
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.speech.attack import GRAIN, STEPS, Listener, Spoken, as_input, as_samples, heard_as, hide, with_noise
 from adv_core.speech.recogniser import HOP, STRIDE, Moment, alignment, needed_frames, recogniser, spell, transcripts
@@ -18,7 +18,7 @@ MAX_VIEWS = 4
 
 
 @dataclass(frozen=True)
-class Clip:
+class Clip(Checked):
     """16-bit samples at `sound.RATE`, as bytes: equal clips are equal values."""
 
     data: bytes = field(repr=False)
@@ -34,19 +34,16 @@ class Clip:
         return np.frombuffer(self.data, "<i2").astype(np.int16)
 
     @property
-    def digest(self) -> "Clip":
-        """A short value that stands for this clip."""
-        return Clip(hashlib.sha256(self.data).digest())
-
-    @property
     def frames(self) -> int:
         """Votes of the recogniser while the clip lasts, one every 20 ms."""
         return len(self.data) // 2 // (HOP * STRIDE)
 
-    def check(self) -> None:
+    def check(self, limits: Limits = LIMITS) -> None:
         """Refuse what is no clip, or too long a one."""
+        super().check(limits)
         if not self.data or len(self.data) % 2 or len(self.data) > 2 * RATE * MAX_SECONDS:
-            raise ValueError(f"A clip has to last {MAX_SECONDS} seconds at most.")
+            seconds = len(self.data) / 2 / RATE
+            raise ValueError(f"A clip has to last more than 0 and at most {MAX_SECONDS} seconds, not {seconds:g}.")
 
 
 def refused(clip: Clip, text: str) -> str | None:
@@ -79,9 +76,6 @@ class Listen(Task[Heard]):
     """Write a clip down."""
 
     clip: Clip
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        self.clip.check()
 
     def records(self, networks: Networks) -> Iterator[Heard]:
         network = recogniser(str(networks.device)).network
@@ -117,9 +111,9 @@ class Hide(Task[SpeechStep]):
 
     clip: Clip
     text: str
-    steps: int = STEPS
-    views: int = 0
-    seed: int = 0
+    steps: int = number(STEPS, 1, "max_sound_steps")
+    views: int = number(0, 0, MAX_VIEWS)
+    seed: int = number(0, 0, SEEDS)
 
     @property
     def length(self) -> int:
@@ -136,13 +130,9 @@ class Hide(Task[SpeechStep]):
         return 1
 
     def check(self, limits: Limits = LIMITS) -> None:
-        self.clip.check()
+        super().check(limits)
         if why := refused(self.clip, self.text):
             raise ValueError(why)
-        if not 1 <= self.steps <= limits.max_sound_steps:
-            raise ValueError(f"steps have to lie in 1 ... {limits.max_sound_steps}")
-        if not 0 <= self.views <= MAX_VIEWS or not 0 <= self.seed < 2**31:
-            raise ValueError("such an attack cannot be run")
 
     def records(self, networks: Networks) -> Iterator[SpeechStep]:
         network = recogniser(str(networks.device)).network
@@ -184,22 +174,20 @@ class Disturb(Task[Disturbed]):
         draws: of the noise, for each clip and each level.
     """
 
-    clips: tuple[Clip, ...]
-    texts: tuple[str, ...]
-    snrs: tuple[float, ...] = (40.0, 30.0, 20.0)
-    draws: int = 10
-    seed: int = 0
+    clips: tuple[Clip, ...] = several(..., 1, 4)
+    texts: tuple[str, ...] = several(..., 1, 4)
+    snrs: tuple[float, ...] = number((40.0, 30.0, 20.0), -20, 100, count=(1, 8))
+    draws: int = number(10, 1, 20)
+    seed: int = number(0, 0, SEEDS)
 
     @property
     def length(self) -> int:
         return len(self.clips) * len(self.snrs)
 
     def check(self, limits: Limits = LIMITS) -> None:
-        for clip in self.clips:
-            clip.check()
-        few = len(self.clips) <= 4 and len(self.snrs) <= 8 and 1 <= self.draws <= 20
-        if not few or len(self.clips) != len(self.texts) or not all(-20 <= snr <= 100 for snr in self.snrs):
-            raise ValueError("so much noise takes too long")
+        super().check(limits)
+        if len(self.clips) != len(self.texts):
+            raise ValueError(f"texts has to hold {len(self.clips)} values, one for each clip, not {len(self.texts)}")
 
     def records(self, networks: Networks) -> Iterator[Disturbed]:
         network = recogniser(str(networks.device)).network

@@ -10,7 +10,7 @@ from adv_core.landscape import decision_slice
 from adv_core.objectives import Untargeted
 from adv_core.serving.engine.look import Pictures, softmax
 from adv_core.serving.engine.work import Networks, Task
-from adv_core.serving.fields import LABELS, SEEDS, number
+from adv_core.serving.fields import LABELS, SEEDS, checked, number, required
 from adv_core.serving.limits import LIMITS, Limits
 
 
@@ -43,8 +43,8 @@ class Slice(Task[Line]):
         seed: of the other axis.
     """
 
-    picture: Pictures
-    classifier: str
+    picture: Pictures = checked(..., Pictures.check_single)
+    classifier: str = required()
     label: int = number(..., 0, LABELS)
     reach: float = number(..., 0, 1)
     side: int = number(25, 3, 41)
@@ -62,7 +62,6 @@ class Slice(Task[Line]):
 
     def check(self, limits: Limits = LIMITS) -> None:
         super().check(limits)
-        self.picture.check_single()
         most = limits.max_pixels // (self.picture.height * self.picture.width)
         if self.side > most:
             raise ValueError(f"side has to lie in 3 ... {most} for a picture of this size, not {self.side}")

@@ -15,7 +15,6 @@ from torch import Tensor
 from adv_core.attacks.spatial import (
     AT_ONCE,
     FARTHEST,
-    KINDS,
     Budget,
     Kind,
     Pose,
@@ -29,7 +28,7 @@ from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels
 from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.work import Networks, Task
-from adv_core.serving.limits import LIMITS, Limits
+from adv_core.serving.fields import LABELS, SEEDS, checked, number, required
 from adv_core.transforms.transform import opinions
 
 # The first rungs of the ladder lie so far apart; then the interval with the first success is halved.
@@ -76,10 +75,10 @@ class Smallest(Task[Rung]):
         frameless: see `Pose`.
     """
 
-    picture: Pictures
-    classifier: str
-    kind: Kind
-    label: int
+    picture: Pictures = checked(..., Pictures.check_single)
+    classifier: str = required()
+    kind: Kind = required()
+    label: int = number(..., 0, LABELS)
     frameless: bool = False
 
     @property
@@ -90,21 +89,14 @@ class Smallest(Task[Rung]):
     def rows(self) -> int:
         return 4
 
-    def check(self, limits: Limits = LIMITS) -> None:
-        self.picture.check(limits)
-        if self.kind not in KINDS:
-            raise ValueError(f"there is no change of the kind {self.kind!r}")
-        if self.picture.count != 1 or not 0 <= self.label < 1000:
-            raise ValueError("one picture, and a class to leave")
-
     def records(self, networks: Networks) -> Iterator[Rung]:
         classifier = networks.classifier(self.classifier)
         x = from_pixels(self.picture.pixels).to(networks.device)
         step = FARTHEST[self.kind] / RUNGS[self.kind]
         first: float | None = None
         low = high = 0.0
-        for number in range(1, RUNGS[self.kind] + 1):
-            rung = self.rung(classifier, x, number * step, show=first is None)
+        for rank in range(1, RUNGS[self.kind] + 1):
+            rung = self.rung(classifier, x, rank * step, show=first is None)
             if first is None and rung.best is not None:
                 first = rung.size
             yield rung
@@ -146,12 +138,12 @@ class Together(Task[SearchStep]):
         queries: questions.
     """
 
-    picture: Pictures
-    classifier: str
-    label: int
+    picture: Pictures = checked(..., Pictures.check_single)
+    classifier: str = required()
+    label: int = number(..., 0, LABELS)
     budget: Budget = Budget()
-    queries: int = 320
-    seed: int = 0
+    queries: int = number(320, 1, "max_queries")
+    seed: int = number(0, 0, SEEDS)
     frameless: bool = False
 
     @property
@@ -161,14 +153,6 @@ class Together(Task[SearchStep]):
     @property
     def rows(self) -> int:
         return AT_ONCE // 2
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        self.picture.check(limits)
-        self.budget.check()
-        if self.picture.count != 1 or not 0 <= self.label < 1000 or not 0 <= self.seed < 2**31:
-            raise ValueError("one picture, and a class to leave")
-        if not 1 <= self.queries <= limits.max_queries:
-            raise ValueError(f"queries have to lie in 1 ... {limits.max_queries}")
 
     def records(self, networks: Networks) -> Iterator[SearchStep]:
         x = from_pixels(self.picture.pixels).to(networks.device)
@@ -203,12 +187,14 @@ class Landscape(Task[Strip]):
         angles, cuts: degrees, and parts of the sides that a crop in the middle takes away.
     """
 
-    picture: Pictures
-    classifier: str
-    label: int
-    angles: tuple[float, ...]
-    cuts: tuple[float, ...]
+    picture: Pictures = checked(..., Pictures.check_single)
+    classifier: str = required()
+    label: int = number(..., 0, LABELS)
+    angles: tuple[float, ...] = number(..., -180, 180, count=(1, 61))
+    cuts: tuple[float, ...] = number(..., 0, 0.9, count=(1, 16))
     frameless: bool = False
+
+    background = True
 
     @property
     def length(self) -> int:
@@ -217,18 +203,6 @@ class Landscape(Task[Strip]):
     @property
     def rows(self) -> int:
         return max(len(self.cuts) // 2, 1)
-
-    background = True
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        self.picture.check(limits)
-        if self.picture.count != 1 or not 0 <= self.label < 1000:
-            raise ValueError("one picture, and a class to leave")
-        if not 1 <= len(self.angles) <= 61 or not 1 <= len(self.cuts) <= 16:
-            raise ValueError("such a landscape would take too long")
-        for angle in self.angles:
-            for cut in self.cuts:
-                Pose(angle, cut=cut).check()
 
     def records(self, networks: Networks) -> Iterator[Strip]:
         classifier = networks.classifier(self.classifier)
@@ -261,11 +235,13 @@ class Trials(Task[Trial]):
     """
 
     pictures: Pictures
-    classifier: str
-    room: Room
+    classifier: str = required()
+    room: Room = required()
     budget: Budget = Budget()
-    queries: int = 64
-    seed: int = 0
+    queries: int = number(64, 1, 200)
+    seed: int = number(0, 0, SEEDS)
+
+    background = True
 
     @property
     def length(self) -> int:
@@ -274,14 +250,6 @@ class Trials(Task[Trial]):
     @property
     def rows(self) -> int:
         return AT_ONCE // 2
-
-    background = True
-
-    def check(self, limits: Limits = LIMITS) -> None:
-        self.pictures.check(limits)
-        self.budget.check()
-        if self.room not in (*KINDS, "all") or not 1 <= self.queries <= 200 or not 0 <= self.seed < 2**31:
-            raise ValueError("there is no such trial")
 
     def records(self, networks: Networks) -> Iterator[Trial]:
         classifier = networks.classifier(self.classifier)

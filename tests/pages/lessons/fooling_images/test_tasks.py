@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from adv_core.classifiers import Classifier, ClassifierError, load_classifier
+from adv_core.classifiers import Classifier, load_classifier
 from adv_core.images import from_pixels
 from adv_core.objectives import Targeted
 from adv_core.serving.engine.look import Look, Pictures
@@ -177,5 +177,5 @@ def test_mad_tasks_are_refused(task: Task) -> None:
 
 def test_unknown_networks_are_refused() -> None:
     for task in (Climb((1,), classifiers=("x",)), Evolution(1, classifier="x")):
-        with pytest.raises(ClassifierError):
+        with pytest.raises(ValueError, match="has to be one of efficientnet_lite0"):
             task.check()
