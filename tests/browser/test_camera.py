@@ -19,6 +19,25 @@ def test_the_turned_pictures_and_the_way_to_paper(page: Page, address: str) -> N
     assert page.locator("[data-testid=stException]").count() == 0
 
 
+def test_knobs_that_move_while_the_attack_runs(page: Page, address: str) -> None:
+    """Every move ends a run of the page in the middle; the last one shows its own result, and nothing has jumped."""
+    page.goto(f"{address}/physical?views=2&eps=7")
+    eps = page.get_by_role("slider", name="ε of both, in 1/255")
+    eps.scroll_into_view_if_needed()
+    turn = page.get_by_role("slider", name="Turn, in degrees")
+    turn.focus()
+    scrolled = page.locator("[data-testid=stMain]").evaluate("main => main.scrollTop")
+    for angle in (11, 12, 13):
+        turn.press("ArrowRight")
+        page.wait_for_url(f"**angle={angle}**")
+    eps.press("ArrowRight")
+    page.wait_for_url("**eps=8**")
+    expect(page.get_by_role("img", name=re.compile("The attack over views in this view: the network"))).to_be_visible()
+    expect(page.get_by_text("And everything at once")).to_be_visible()
+    assert page.locator("[data-testid=stMain]").evaluate("main => main.scrollTop") == scrolled
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
 def test_defences_on_a_phone(phone: Page, address: str) -> None:
     phone.goto(f"{address}/defences?steps=4")
     expect(phone.get_by_text("gets through")).to_be_visible()
