@@ -1,4 +1,4 @@
-"""A server and a browser to visit it with, one of each for all tests that a process runs in this folder."""
+"""A server to visit, one for all tests that a process runs in this folder, and a browser for each file."""
 
 import contextlib
 import os
@@ -121,11 +121,14 @@ def until(page: Page, condition: Callable[[], object]) -> None:
 def visiting(browser: Browser, **settings: Any) -> Iterator[BrowserContext]:
     """Somebody with a browser of his own, 1280 × 800. Whatever the test does in it keeps to the policy, on any page.
 
+    Nothing tests how things move, and without a graphics card every frame that moves takes time from all the rest.
+
     Args:
         settings: of the browser, see `Browser.new_context`.
     """
     breaches: list[str] = []
-    with browser.new_context(**{"viewport": DESK, "accept_downloads": True} | settings) as context:
+    usual = {"viewport": DESK, "accept_downloads": True, "reduced_motion": "reduce"}
+    with browser.new_context(**usual | settings) as context:
         context.set_default_timeout(LIMIT)
         context.expose_binding("violated", lambda _, text: breaches.append(text))
         context.add_init_script(WATCH)
@@ -133,16 +136,30 @@ def visiting(browser: Browser, **settings: Any) -> Iterator[BrowserContext]:
     assert [breach for breach in breaches if not HARMLESS.fullmatch(breach)] == []
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page of a fresh browser."""
+@pytest.fixture(scope="module")
+def desk(browser: Browser) -> Iterator[Page]:
+    """One page for all tests of a file: a browser that has been here before knows the app's scripts."""
     with visiting(browser) as context:
         yield context.new_page()
 
 
-@pytest.fixture
-def phone(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page on a phone, dark unless the test's parameter is "light"."""
-    scheme = getattr(request, "param", "dark")
-    with visiting(browser, viewport=PHONE, has_touch=True, color_scheme=scheme) as context:
+@pytest.fixture(scope="module")
+def pocket(browser: Browser) -> Iterator[Page]:
+    """As `desk`, on a phone."""
+    with visiting(browser, viewport=PHONE, has_touch=True) as context:
         yield context.new_page()
+
+
+@pytest.fixture
+def page(desk: Page) -> Iterator[Page]:
+    """A page. It is left at the end, which ends the session."""
+    yield desk
+    desk.goto("about:blank")
+
+
+@pytest.fixture
+def phone(pocket: Page, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page on a phone, dark unless the test's parameter is "light"."""
+    pocket.emulate_media(color_scheme=getattr(request, "param", "dark"), reduced_motion="reduce")
+    yield pocket
+    pocket.goto("about:blank")

@@ -11,9 +11,11 @@ startup.prepare()  # before anything imports torch
 
 import contextlib
 import sys
+from dataclasses import replace
 
 from adv_core.defences import masking
 from adv_core.defences.masking import SERIES
+from adv_core.norms import NORMS
 from adv_core.serving.engine.digits import ErrorCurve
 from pages.lessons.black_box import tasks as black_box
 from pages.lessons.evaluation import tasks as evaluation
@@ -33,6 +35,8 @@ def main() -> None:
         evaluation.CertifiedDigits: {"images": 5},
         evaluation.ProofAndAttack: {"images": 20},
     }
+    for key, norm in NORMS.items():  # a curve of two values
+        NORMS[key] = replace(norm, sweep=norm.sweep[:1])
     masking.SERIES = evaluation.SERIES = tuple(each for each in SERIES if each.key != "more")
     masking.QUERIES = black_box.JUDGED = 100
     three = (0.0, 0.1, 0.3)
@@ -41,10 +45,11 @@ def main() -> None:
             smaller("lessons/adversarial_training/page.py", PHOTOGRAPHS, digits, IMAGES=2000, EPS=three, CURVE=three),
             smaller("lessons/black_box/page.py", ROUNDS=2, MOST=2),
             smaller("lessons/evaluation/page.py", IMAGES=20, L2_CURVE=(0.0, 2.0), ANGLES=ANGLES, PROOF=(0.0, 0.1)),
-            smaller("lessons/fooling_images/page.py", EIGHT=4, WALL_STEPS=30),
-            smaller("lessons/patches/page.py", STEPS=60, PLACES=1),
+            smaller("lessons/fooling_images/page.py", EIGHT=2, WALL_STEPS=30),
+            smaller("lessons/linear_models/page.py", SEEDS=(0,), SAMPLE=20, FITTED=500, QUERIES=50),
+            smaller("lessons/patches/page.py", STEPS=40, PLACES=1),
             smaller("lessons/physical/page.py", STEPS=20, NEW_VIEWS=8),
-            smaller("lessons/threat_models/page.py", SIDE=9, DRAWS=20),
+            smaller("lessons/threat_models/page.py", SIDE=5, DRAWS=20, STEPS=5),
             smaller("lessons/unrestricted/page.py", QUERIES=32, TRIALS=16, ANGLES=ANGLES),
         ):
             lessons.enter_context(smaller_lesson)

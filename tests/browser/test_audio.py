@@ -22,7 +22,7 @@ FETCH = "async player => Array.from(new Uint8Array(await (await fetch(player.src
 
 
 def test_both_clips_play_and_say_different_things(page: Page, address: str) -> None:
-    page.goto(f"{address}/speech?steps=150")
+    page.goto(f"{address}/speech?steps=80")
     expect(page.get_by_text(re.compile("Heard as “open the secret door”"))).to_be_visible()
     players = page.locator("audio")
     expect(players).to_have_count(3)
@@ -39,7 +39,7 @@ def test_both_clips_play_and_say_different_things(page: Page, address: str) -> N
 
 
 def test_it_fits_a_phone(phone: Page, address: str) -> None:
-    phone.goto(f"{address}/speech?steps=150")
+    phone.goto(f"{address}/speech?steps=80")
     expect(phone.get_by_text(re.compile(r"20 dB: \d+ of 10"))).to_be_visible()
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     assert phone.locator("[data-testid=stException]").count() == 0

@@ -3,13 +3,17 @@
 import io
 import re
 import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import LIMIT, process, until, visiting
+from tests.browser.conftest import LIMIT, process, until
 
 # Press the button until there is a photograph: before the component has its camera's picture, it does nothing.
 TAKEN = """() => {
@@ -61,44 +65,65 @@ def test_the_policy_is_there_and_is_kept(page: Page, address: str) -> None:
     assert stolen is False
 
 
-def test_an_upload_stays_in_memory_and_is_not_written_down(browser: Browser, tmp_path: Path) -> None:
-    """On a server that cannot write a file of a megabyte: 9 MB arrive. Of a broken file, no word is in the log."""
+@dataclass(frozen=True)
+class Instance:
+    """A server of this file's own, which nobody has visited before the first test, and which the last one stops."""
+
+    base: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def written(self) -> str:
+        """The log, without the host's own address, which it is told."""
+        return self.log.read_text().replace(self.base, "")
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """It cannot write a file of a megabyte."""
+    state = tmp_path_factory.mktemp("state")
+    limited = ["sh", "-c", 'ulimit -f 1024; exec "$@"', "sh"]  # blocks of 512 bytes, or of 1024 in some shells
+    settings = {"ADV_LOG": "json", "ADV_STATE": str(state), "ADV_DRAIN_SECONDS": "60"}
+    with (state / "log").open("wb") as log, process(*limited, output=log, **settings) as (base, server):
+        yield Instance(base, server, state / "log")
+
+
+def test_a_link_to_any_page_opens_on_a_cold_server(page: Page, instance: Instance) -> None:
+    page.goto(f"{instance.base}/linear-models?seed=1")
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.get_by_text("Link to exactly this state").first).to_be_visible()
+    assert page.get_by_text("Page not found").count() == 0
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+def test_an_upload_stays_in_memory_and_is_not_written_down(page: Page, instance: Instance) -> None:
+    """9 MB arrive where no file of a megabyte can be written. Of a broken file, no word is in the log."""
     noise = np.random.default_rng(0).integers(0, 256, (1740, 1740, 3), np.uint8)
     large = io.BytesIO()
     Image.fromarray(noise).save(large, "PNG")
     assert 9 * 2**20 > len(large.getvalue()) > 8 * 2**20
-    limited = ["sh", "-c", 'ulimit -f 1024; exec "$@"', "sh"]  # blocks of 512 bytes, or of 1024 in some shells
-    with (
-        (tmp_path / "log").open("wb") as log,
-        process(*limited, output=log, ADV_LOG="json", ADV_STATE=str(tmp_path)) as (base, _),
-        visiting(browser) as context,
-    ):
-        page = context.new_page()
-        page.goto(f"{base}/?steps=1&image=pig&secret=MARKER0")
-        expect(page.get_by_alt_text("Original picture, classified as hog")).to_be_visible()
-        upload = page.locator("input[type=file]")
-        with page.expect_response(re.compile("upload_file")) as answer:
-            upload.set_input_files({"name": "MARKER1.png", "mimeType": "image/png", "buffer": large.getvalue()})
-        assert answer.value.status == 204
-        expect(page.get_by_alt_text("Original picture, classified as hog")).to_have_count(0)
-        broken = b"\xff\xd8\xffMARKER2"
-        upload.set_input_files({"name": "MARKER3.jpg", "mimeType": "image/jpeg", "buffer": broken})
-        expect(page.get_by_role("alert").filter(has_text="picture").first).to_be_visible()
-    written = (tmp_path / "log").read_text()
-    assert '"logger": "uvicorn.error"' in written
-    assert "MARKER" not in written and "127.0.0.1:" not in written.replace(
-        base, ""
-    )  # it tells the host its own address
+    page.goto(f"{instance.base}/?steps=1&image=pig&secret=MARKER0")
+    expect(page.get_by_alt_text("Original picture, classified as hog")).to_be_visible()
+    upload = page.locator("input[type=file]")
+    with page.expect_response(re.compile("upload_file")) as answer:
+        upload.set_input_files({"name": "MARKER1.png", "mimeType": "image/png", "buffer": large.getvalue()})
+    assert answer.value.status == 204
+    expect(page.get_by_alt_text("Original picture, classified as hog")).to_have_count(0)
+    broken = b"\xff\xd8\xffMARKER2"
+    upload.set_input_files({"name": "MARKER3.jpg", "mimeType": "image/jpeg", "buffer": broken})
+    expect(page.get_by_role("alert").filter(has_text="picture").first).to_be_visible()
+    assert '"logger": "uvicorn.error"' in instance.written()
+    assert "MARKER" not in instance.written() and "127.0.0.1:" not in instance.written()
 
 
-def test_told_to_stop_it_shows_what_it_has_begun(browser: Browser) -> None:
-    with process(ADV_DRAIN_SECONDS="60") as (base, server), visiting(browser) as context:
-        page, late = context.new_page(), context.new_page()
-        page.goto(f"{base}/?image=koala&target=404&eps=2&steps=60")
-        expect(page.get_by_text("of 60", exact=False).first).to_be_visible()
-        server.send_signal(signal.SIGTERM)
-        answer = late.goto(base)
-        assert answer is not None and answer.status == 503 and answer.headers["retry-after"] == "60"
-        expect(late.get_by_text("This machine is being restarted.")).to_be_visible()
-        expect(page.get_by_text("Fooled.")).to_be_visible()
-        assert server.wait(LIMIT / 1000) == 0
+def test_told_to_stop_it_shows_what_it_has_begun(page: Page, instance: Instance) -> None:
+    page.goto(f"{instance.base}/?image=koala&target=404&eps=2&steps=60")
+    expect(page.get_by_text("of 60", exact=False).first).to_be_visible()
+    instance.process.send_signal(signal.SIGTERM)
+    late = page.context.new_page()
+    answer = late.goto(instance.base)
+    assert answer is not None and answer.status == 503 and answer.headers["retry-after"] == "60"
+    expect(late.get_by_text("This machine is being restarted.")).to_be_visible()
+    expect(page.get_by_text("Fooled.")).to_be_visible()
+    assert instance.process.wait(LIMIT / 1000) == 0
+    assert "MARKER" not in instance.written() and "127.0.0.1:" not in instance.written()
