@@ -55,6 +55,14 @@ def trained(data: Digits, recipe: Recipe, images: int = 400) -> DigitNetwork:
     return network
 
 
+LEARNER = {"epochs": 5, "batch": 50}  # and 1500 digits: enough to learn to read
+
+
+@pytest.fixture(scope="module")
+def plain(data: Digits) -> DigitNetwork:
+    return trained(data, Recipe("none", **LEARNER), 1500)
+
+
 def same(one: nn.Module, other: nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
@@ -62,19 +70,20 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 # ------------------------------------------------------------------------------------------------------- what is learnt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inner", ["fgsm", "pgd"])
-def test_robust_training_lowers_the_robust_error(data: Digits, test: Digits, inner: str) -> None:
-    judge = Judge(0.1, steps=10)
+def test_robust_training_lowers_the_robust_error(data: Digits, test: Digits, plain: DigitNetwork, inner: str) -> None:
+    judge = Judge(0.1, steps=10, restarts=2)
     x, y = test[:200].images, test.labels[:200]
-    plain = judge.error(trained(data, Recipe("none", epochs=8), 1000), x, y)
-    robust = judge.error(trained(data, Recipe(inner, 0.1, steps=3, epochs=8), 1000), x, y)  # type: ignore[arg-type]
-    assert plain[0] < 0.15 and robust[0] < 0.15
-    assert plain[1] > 0.5 and robust[1] < plain[1] - 0.2
+    before = judge.error(plain, x, y)
+    robust = judge.error(trained(data, Recipe(inner, 0.1, steps=3, **LEARNER), 1500), x, y)  # type: ignore[arg-type]
+    assert before[0] < 0.15 and robust[0] < 0.15
+    assert before[1] > 0.5 and robust[1] < before[1] - 0.2
 
 
 def test_interval_training_lowers_its_bound(data: Digits) -> None:
-    recipe = Recipe("interval", 0.02, epochs=8, rate=4e-3, ramp=1)
-    x, y = data[:1000].images, data.labels[:1000]
+    recipe = Recipe("interval", 0.02, epochs=8, batch=50, rate=4e-3, ramp=1)
+    x, y = data[:500].images, data.labels[:500]
     bound = inner_maximum(recipe)
     network = DigitNetwork()
     before = float(bound(network, x, y, 0.02, 0)[0].mean().detach())
@@ -89,12 +98,12 @@ def test_training_against_one_step_learns_to_fool_that_step(test: Digits) -> Non
     assert Judge(0.3, steps=10).error(network, x, y)[1] > 0.8
 
 
-def test_noise_training_withstands_noise(data: Digits, test: Digits) -> None:
+def test_noise_training_withstands_noise(data: Digits, test: Digits, plain: DigitNetwork) -> None:
     x, y = test[:500].images, test.labels[:500]
     noisy = x + 0.7 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1))
-    plain = wrong_at(trained(data, Recipe("none", epochs=6), 2000), noisy, y).float().mean()
-    robust = wrong_at(trained(data, Recipe("noise", 0.7, epochs=6), 2000), noisy, y).float().mean()
-    assert robust < plain - 0.1
+    before = wrong_at(plain, noisy, y).float().mean()
+    robust = wrong_at(trained(data, Recipe("noise", 0.7, **LEARNER), 1500), noisy, y).float().mean()
+    assert robust < before - 0.1
 
 
 # ------------------------------------------------------------------------------------- the same again, stopped, resumed
@@ -119,13 +128,13 @@ def test_the_global_generators_are_left_alone(data: Digits) -> None:
 @pytest.mark.parametrize("inner", ["none", "pgd", "noise"])
 @pytest.mark.parametrize("stop", [1, 3, 4, 6])  # an epoch has four minibatches
 def test_stopped_and_resumed_it_ends_with_the_same_weights(data: Digits, inner: str, stop: int) -> None:
-    recipe = Recipe(inner, steps=2, epochs=2)  # type: ignore[arg-type]
-    x, y = data[:400].images, data.labels[:400]
+    recipe = Recipe(inner, steps=2, epochs=2, batch=25)  # type: ignore[arg-type]
+    x, y = data[:100].images, data.labels[:100]
     whole = DigitNetwork()
     records = list(train(whole, x, y, recipe))
     first = list(islice(train(begun := DigitNetwork(), x, y, recipe), stop))
     state = first[-1].state().to_bytes()
-    trained(data, Recipe("none", epochs=1), 300)  # something else in between
+    trained(data, Recipe("none", epochs=1, batch=25), 75)  # something else in between
     resumed = DigitNetwork(seed=99)
     rest = list(train(resumed, x, y, recipe, resume=State.from_bytes(state)))
     assert same(whole, resumed) and not same(whole, begun)
@@ -274,7 +283,7 @@ def test_the_judge_is_exact_where_there_is_a_formula(pair: Digits) -> None:
 
 
 def test_restarts_only_add_to_what_is_wrong(data: Digits, test: Digits) -> None:
-    network = trained(data, Recipe("pgd", steps=2, epochs=2), 1000)
+    network = trained(data, Recipe("pgd", steps=2, epochs=2, batch=50), 600)
     runs = list(Judge(0.1, steps=5, restarts=4).runs(network, test[:200].images, test.labels[:200]))
     assert len(runs) == 5
     assert all(bool((later | ~earlier).all()) for earlier, later in pairwise(runs))
@@ -309,6 +318,7 @@ def test_the_shipped_checkpoints_keep_what_was_promised() -> None:
     assert clean <= 0.025 and attacked <= 0.12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SHIPPED))
 def test_shipped_checkpoints_reproduce_their_figures(name: str, test: Digits) -> None:
     network, figures = checkpoint(name)

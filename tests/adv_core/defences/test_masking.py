@@ -32,7 +32,7 @@ def network() -> DigitNetwork:
     return checkpoint("standard").network
 
 
-def error_of(name: str, defence: Defence, test: Digits, eps: float = 0.1, images: int = 40) -> float:
+def error_of(name: str, defence: Defence, test: Digits, eps: float = 0.1, images: int = 20) -> float:
     launch = next(each.launch for each in SERIES if each.key == name)
     x, y = test[:images].images, test.labels[:images]
     found = run(launch(defence, checkpoint("noise_025").network, x, y, Linf(eps), 0), keep_steps=False)
@@ -81,6 +81,7 @@ def test_one_level_is_none() -> None:
         Quantized(torch.nn.Identity(), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["saturated", "quantized"])
 def test_it_survives_the_gradient_and_falls_to_what_needs_none(kind: str, network: DigitNetwork, test: Digits) -> None:
     defence = saturated(network) if kind == "saturated" else quantized(network)
@@ -91,6 +92,7 @@ def test_it_survives_the_gradient_and_falls_to_what_needs_none(kind: str, networ
     assert error_of("transfer", defence, test, eps=0.2) >= 0.3
 
 
+@pytest.mark.slow
 def test_an_honest_network_falls_most_to_what_sees_most(network: DigitNetwork, test: Digits) -> None:
     bare = undefended(network)
     errors = {each.key: error_of(each.key, bare, test) for each in SERIES}

@@ -32,13 +32,15 @@ def test_what_is_heard_is_the_rounded_file() -> None:
 
 @pytest.mark.parametrize("file", CLIPS, ids=lambda file: file.stem)
 def test_the_shipped_clips_can_be_made_to_say_something_else(file) -> None:
-    network, clip = recogniser().network, open_sound(file.read_bytes()).samples
-    levels = []
-    for step in hide(network, clip, "open the door", steps=150):
-        levels.append(round(float(step.delta.abs().max()) / GRAIN))
-    changed = as_samples(step.adversarial)
-    assert heard_as(network, [clip, changed])[0] != "open the door" == heard_as(network, [changed])[0]
-    assert np.abs(changed.astype(int) - clip).max() == levels[-1] and distortion(clip, changed) < -25
+    """Within 60 steps, and 25 dB below the clip."""
+    network, clip, aim = recogniser().network, open_sound(file.read_bytes()).samples, Spoken("open the door")
+    assert heard_as(network, [clip])[0] != aim.text
+    for step in hide(network, clip, aim.text, steps=60):
+        changed = as_samples(step.adversarial)
+        if bool(aim.reached(step.logits)) and distortion(clip, changed) < -25:
+            break
+    assert heard_as(network, [changed])[0] == aim.text and distortion(clip, changed) < -25
+    assert np.abs(changed.astype(int) - clip).max() == round(float(step.delta.abs().max()) / GRAIN)
 
 
 def test_the_quietest_success_is_kept() -> None:
@@ -86,12 +88,12 @@ class Here:
 
 
 def test_tasks() -> None:
-    clip = Clip.of(rushing(1.0))
+    clip = Clip.of(rushing(0.4))
     (heard,) = Listen(clip).records(Here())
     assert heard.text == " ".join("".join(m.letter for m in heard.moments).split())
-    tries = list(Hide(clip, "yes", steps=120).records(Here()))
+    tries = list(Hide(clip, "yes", steps=40).records(Here()))
     found = [t for t in tries if t.found]
-    assert len(tries) == 120 and found and all(t.text == "yes" for t in found)
+    assert len(tries) == 40 and found and all(t.text == "yes" for t in found)
     levels = [t.level for t in found]
     assert levels == sorted(levels, reverse=True)
     assert np.abs(found[-1].found.samples.astype(int) - clip.samples).max() == levels[-1]
