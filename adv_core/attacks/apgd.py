@@ -15,9 +15,9 @@ from adv_core.perturbation_sets import PerturbationSet
 class AdaptiveAscent(Rule):
     """The step size of Auto-PGD (Croce & Hein, ICML 2020): halved, row by row, when the loss stops rising.
 
-    At checkpoints that come closer and closer together, a row whose loss rose in fewer than ρ = 75 % of the steps, or
-    whose best did not change with an unchanged step size, halves α and goes back to its best δ. Every step keeps a
-    quarter of the last move.
+    The checkpoints come closer and closer together. At a checkpoint, a row halves α and goes back to its best δ if its
+    loss rose in fewer than ρ = 75 % of the steps, or if neither its best loss nor its step size changed. Every step
+    keeps a quarter of the last move.
     """
 
     def __init__(self, delta_set: PerturbationSet, steps: int, rho: float = 0.75, momentum: float = 0.75) -> None:

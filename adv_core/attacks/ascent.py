@@ -2,9 +2,9 @@
 
 A solver is a generator of `Step`. Iterate to watch, or call `run` for the end. To stop, do not ask for the next step.
 
-An attack is the rule by which it finds the next δ (a `Rule`: `SteepestAscent` here, momentum in `mi_fgsm`, an adaptive
-step size in `apgd`) and the point where it starts. Attacks that look for the smallest δ stand in `deepfool`,
-`carlini_wagner` and `smallest_epsilon`; those that see answers alone in `square`, `spatial` and `evolution`.
+An attack consists of a rule that finds the next δ (a `Rule`: `SteepestAscent` here, momentum in `mi_fgsm`, an adaptive
+step size in `apgd`) and of the point where it starts. Attacks that look for the smallest δ are in `deepfool`,
+`carlini_wagner` and `smallest_epsilon`; attacks that see only the answers are in `square`, `spatial` and `evolution`.
 """
 
 from abc import ABC, abstractmethod
@@ -37,11 +37,12 @@ ProjectionRule = Literal["each", "last"]
 def default_step_size(reach: float | Tensor, steps: int) -> float | Tensor:
     """α = 5·ε/steps, at most ε.
 
-    Twice the 2.5·ε/steps of Madry et al. (2018): a result that is rounded to 8 bits gains nothing from steps of a
-    quarter of a level, and the L2 iterates then reach the sphere. One step takes α = ε, which is FGSM.
+    This is twice the 2.5·ε/steps of Madry et al. (2018), for two reasons: steps of a quarter of a level gain nothing
+    when the result is rounded to 8 bits, and the L2 iterates then reach the sphere. One step takes α = ε, which is
+    FGSM.
 
     Args:
-        reach: ε, or what the set calls its `reach`.
+        reach: ε, or the `reach` of the set.
     """
     return min(5 / max(steps, 1), 1.0) * reach
 
@@ -50,20 +51,20 @@ def default_step_size(reach: float | Tensor, steps: int) -> float | Tensor:
 
 
 class Rule(ABC):
-    """How an attack gets from δ to the next δ. One instance lives for one run, and may remember."""
+    """The rule by which an attack finds the next δ. One instance serves one run, and may keep state."""
 
     @abstractmethod
     def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
-        """The next δ, feasible; ``here`` is what was seen at x + δ."""
+        """The next δ, feasible; ``here`` holds the logits, the loss and the gradient at x + δ."""
 
     def last(self, delta: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
-        """The δ to end with, when ``delta`` would be the next; ``loss`` evaluates one, (N,)."""
+        """The δ to end with, given the next one, ``delta``; ``loss`` evaluates a δ, (N,)."""
         return delta
 
 
 @dataclass
 class SteepestAscent(Rule):
-    """δ ← P(δ + α·step(g)), with the steepest step of the set, or with g itself; P each time, or at the end alone."""
+    """δ ← P(δ + α·step(g)): step(g) is the set's steepest step, or g itself; P acts each time, or only at the end."""
 
     delta_set: PerturbationSet
     step_size: float | Tensor
@@ -100,19 +101,19 @@ def ascend(
     first: InputGradient | None = None,
     quantize: bool,
 ) -> Iterator[Step]:
-    """The one loop, run from every start in turn. No grad mode is held across a yield: it would leak into the caller.
+    """Run the loop from every start in turn. No grad mode is held across a yield: it would leak into the caller.
 
     Args:
         make_rule: a fresh rule for every start.
         starts: each gives the first δ for x; None is δ = 0.
-        first: what is known at the very first point.
+        first: the input gradient at the very first point, if it is known already.
     """
     if steps < 0:
         raise ValueError("the number of steps cannot be negative")
     x = checked(x, snap=quantize)
     if first is not None and first.gradient.shape != x.shape:
         raise ValueError("the given gradient belongs to another picture")
-    if first is not None:  # a rule may overwrite what it is given
+    if first is not None:  # a rule may overwrite the gradient that it gets
         first = InputGradient(first.logits, first.loss, first.gradient.clone())
     best: Tensor | None = None
     best_seen: tuple[Tensor, Tensor] | None = None
@@ -145,7 +146,7 @@ def ascend(
 
 
 def _better(objective: Climbable, new: tuple[Tensor, Tensor], old: tuple[Tensor, Tensor]) -> Tensor:
-    """Which rows of ``new`` beat ``old``: an aim that is reached counts more than any loss. Boolean (N,)."""
+    """Tell which rows of ``new`` beat ``old``: a reached aim counts more than any loss. Boolean (N,)."""
     higher = new[1] > old[1]
     if not isinstance(objective, Objective) or (isinstance(objective, Custom) and objective.aim is None):
         return higher
@@ -154,7 +155,7 @@ def _better(objective: Climbable, new: tuple[Tensor, Tensor], old: tuple[Tensor,
 
 
 def random_starts(perturbation_set: PerturbationSet, seed: Seed) -> Callable[[Tensor], Tensor]:
-    """Draws a point of the set, and another one at the next call."""
+    """Return a function that draws a point of the set, a new one at each call."""
     if isinstance(seed, int):
         generator = torch.Generator().manual_seed(seed)
         return lambda x: perturbation_set.random(x, generator)
@@ -170,7 +171,7 @@ def random_starts(perturbation_set: PerturbationSet, seed: Seed) -> Callable[[Te
 
 
 def draw_rowwise(x: Tensor, seed: Seed, draw: Callable[[Tensor, torch.Generator], Tensor]) -> Tensor:
-    """A draw for the whole batch from one seed, or row by row from a seed each."""
+    """Draw for the whole batch from one seed, or row by row from one seed a row."""
     if isinstance(seed, int):
         return draw(x, torch.Generator().manual_seed(seed))
     _one_seed_a_row(seed, x)

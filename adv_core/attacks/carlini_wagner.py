@@ -36,8 +36,8 @@ def carlini_wagner(
 ) -> Iterator[Step]:
     """The L2 attack of Carlini & Wagner (S&P 2017, arXiv:1608.04644): min ‖δ‖₂² - c·margin(x + δ).
 
-    x + δ = (tanh w + 1) / 2 keeps to the box by itself; Adam finds w; c is searched row by row: smaller where the aim
-    was reached, larger where not.
+    x + δ = (tanh w + 1) / 2 stays in the box for every w. Adam finds w. c is searched row by row: it gets smaller where
+    the aim was reached, larger where not.
 
     Args:
         classifier, x: as for `fgsm`.
@@ -77,7 +77,7 @@ def carlini_wagner(
             delta, logits, gain = delta.detach(), logits.detach(), gain.detach()
             if search == index == 0:
                 warn_of_probabilities(logits)
-                delta = torch.zeros_like(delta)  # the start is x itself; atanh gives it back only nearly
+                delta = torch.zeros_like(delta)  # the start is x itself; tanh(atanh(x)) equals it only nearly
             yield Step(search * steps + index, x, delta, known(logits, gain))
             # With κ > 0 the aim is the confidence κ, not the class alone.
             reached = margin.reached(logits) & (gain >= margin.kappa - 1e-6)

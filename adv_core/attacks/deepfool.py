@@ -37,16 +37,16 @@ def deepfool(
 ) -> Iterator[Step]:
     """DeepFool (Moosavi-Dezfooli, Fawzi & Frossard, CVPR 2016, arXiv:1511.04599).
 
-    Takes the classifier for linear, walks straight to its nearest boundary, and repeats until it has crossed it. For a
+    Linearise the classifier, step straight to its nearest boundary, and repeat until the boundary is crossed. For a
     linear classifier the first step is exact: |z_k - z_y| over the dual norm of the difference of the weights.
 
     Args:
         classifier, x: as for `fgsm`.
-        perturbation_set: the geometry in which "nearest" is meant, and a limit to it: `L2(math.inf)` for none.
+        perturbation_set: the norm that "nearest" refers to, and a limit to it: `L2(math.inf)` for none.
         y: the class to leave.
-        steps: at most so many; rows that have crossed stand still, and the attack ends when all have.
-        candidates: how many of the likeliest other classes are tried; each costs a backward pass a step.
-        overshoot: how far to go beyond the boundary, as a part of δ.
+        steps: the most steps; rows that have crossed stand still, and the attack ends when all have crossed.
+        candidates: the number of likeliest other classes that are tried; each costs a backward pass a step.
+        overshoot: the distance to go beyond the boundary, as a part of δ.
         quantize: end with an 8-bit picture (where x is one).
 
     Yields:
@@ -100,7 +100,7 @@ def _to_nearest_boundary(
             nearer = distance < shortest
             shortest = torch.where(nearer, distance, shortest)
             normal = torch.where(nearer.reshape(-1, *[1] * (point.ndim - 1)), gradient, normal)
-    # a little more than the distance, or the steps would only ever approach a curved boundary
+    # a little more than the distance: otherwise the steps approach a curved boundary and never cross it
     return perturbation_set.steepest(normal, shortest * (1 + 1e-4) + 1e-6)
 
 

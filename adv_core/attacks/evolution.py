@@ -1,8 +1,8 @@
-"""argmax by breeding: a search that only asks, over pictures that grow from genomes.
+"""argmax by evolution: a search over genomes, each of which encodes a picture, by the classifier's answers alone.
 
-A genome is changed a little, the picture that it grows into is shown to the classifier, and whoever does better lives.
-No gradient, no weights: the answers are enough (Nguyen, Yosinski & Clune, "Deep neural networks are easily fooled",
-CVPR 2015, arXiv:1412.1897).
+The search changes a genome a little, shows its picture to the classifier, and keeps the genome if it scores higher. It
+needs no gradient and no weights (Nguyen, Yosinski & Clune, "Deep neural networks are easily fooled", CVPR 2015,
+arXiv:1412.1897).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +18,13 @@ from adv_core.images import round_to_8bit
 
 
 class Genome(Protocol):
-    """What is bred."""
+    """An encoding of a picture that can be mutated."""
 
     def child(self, generator: torch.Generator) -> Self:
         """A copy with some mutations."""
 
     def picture(self, side: int) -> Tensor:
-        """What it grows into, (3, side, side) in [0, 1]."""
+        """The picture that the genome encodes, (3, side, side) in [0, 1]."""
 
 
 G = TypeVar("G", bound=Genome)
@@ -32,7 +32,7 @@ G = TypeVar("G", bound=Genome)
 
 @dataclass(frozen=True, eq=False)
 class Tiles:
-    """The direct encoding: every gene is one colour of one tile, and tiles know nothing of each other.
+    """The direct encoding: every gene is one colour of one tile, independent of all other tiles.
 
     Attributes:
         colours: (3, B, B) in [0, 1], for B × B tiles.
@@ -46,7 +46,7 @@ class Tiles:
         return cls(torch.rand(3, tiles, tiles, generator=generator))
 
     def child(self, generator: torch.Generator) -> "Tiles":
-        """A tenth of the tiles, often far fewer, get colours near their old ones; one of them always does."""
+        """Return a copy in which some tiles, at least one and about a tenth at most, get similar new colours."""
         share = 10 ** (-1 - 2 * float(torch.rand((), generator=generator)))
         lots = torch.rand(self.colours.shape[1:], generator=generator)
         chosen = (lots < share) | (lots == lots.min())
@@ -59,11 +59,11 @@ class Tiles:
 
 
 def _between(low: float, high: float, generator: torch.Generator, *shape: int) -> Tensor:
-    """Drawn such that every order of magnitude is as likely."""
+    """Draw numbers between ``low`` and ``high`` such that every order of magnitude is equally likely."""
     return low * (high / low) ** torch.rand(shape, generator=generator)
 
 
-# What a hidden unit of a CPPN may do to what it gets: repeat it, round it off, step, fold it, pass it on.
+# The activations of a CPPN's hidden units: repeat the input, round it off, step, fold it, pass it on.
 _ACTIVATIONS: tuple[Callable[[Tensor], Tensor], ...] = (
     torch.sin,
     lambda values: (-values.square()).exp(),
@@ -75,15 +75,15 @@ _ACTIVATIONS: tuple[Callable[[Tensor], Tensor], ...] = (
 
 @dataclass(frozen=True, eq=False)
 class Cppn:
-    """A compositional pattern-producing network (Stanley, 2007): a small network, asked for the colour at every place.
+    """A compositional pattern-producing network (Stanley, 2007): a small network that gives the colour at every place.
 
-    It gets x, y and the distance from the middle. Its hidden units are sines, bells, steps and folds, and so its
-    pictures are regular: symmetric, repeated, smooth, at any resolution. Where the paper also lets the network's form
-    evolve (NEAT), this one keeps its form and evolves weights and kinds of units.
+    Its inputs are x, y and the distance from the middle. Its hidden units are sines, bells, steps and folds, so its
+    pictures are regular: symmetric, repeated, smooth, at any resolution. The paper also lets the network's form evolve
+    (NEAT); this one keeps its form and evolves weights and kinds of units.
 
     Attributes:
         layers: weights (out, in + 1) of each layer, the last column being the bias.
-        kinds: for each hidden unit of each layer, which of the activations it has.
+        kinds: the activation of each hidden unit of each layer.
     """
 
     layers: tuple[Tensor, ...]
@@ -91,10 +91,10 @@ class Cppn:
 
     @classmethod
     def newborn(cls, generator: torch.Generator, hidden: int = 12, depth: int = 3) -> "Cppn":
-        """Weights drawn from a normal distribution, kinds uniformly.
+        """Draw weights from a normal distribution, and kinds uniformly.
 
-        Every unit of the first layer sees the picture at a scale of its own; contrast differs from picture to picture,
-        and so does how much colour there is.
+        Every unit of the first layer sees the picture at a scale of its own. Contrast and colourfulness differ from
+        picture to picture.
         """
         sizes = [3, *[hidden] * depth, 3]
         first, *middle, last = (
@@ -109,7 +109,10 @@ class Cppn:
         return cls((first, *middle, last), tuple(kinds))
 
     def child(self, generator: torch.Generator) -> "Cppn":
-        """Some weights move, many or few, by much or by little; now and then a unit becomes one of another kind."""
+        """Return a copy in which some weights have moved, and a few units have another kind.
+
+        The number of moved weights and the size of their moves are drawn anew for every child.
+        """
         share, strength = (float(_between(least, 1, generator)) for least in (0.01, 0.03))
         layers = []
         for layer in self.layers:
@@ -135,12 +138,12 @@ class Cppn:
 
 @dataclass(frozen=True, eq=False)
 class Generation(Generic[G]):
-    """Where the search stands.
+    """The state of the search after a generation.
 
     Attributes:
         queries: pictures shown to the classifier so far.
         scores: the logarithm of the probability that each class's champion got, (K,). It never falls.
-        champions: for every class, the genome of which the classifier was surest.
+        champions: for every class, the genome to which the classifier gave the highest probability.
         gained: the classes that have got a new champion in this generation.
     """
 
@@ -151,7 +154,7 @@ class Generation(Generic[G]):
 
 
 def grown(genomes: Sequence[Genome], side: int) -> Tensor:
-    """The pictures that they grow into, (N, 3, side, side), 8-bit values: what a classifier is asked about."""
+    """The genomes' pictures as they are shown to a classifier: (N, 3, side, side), 8-bit values."""
     return round_to_8bit(torch.stack([genome.picture(side) for genome in genomes]))
 
 
@@ -171,20 +174,21 @@ def evolve(
 ) -> Iterator[Generation[G]]:
     """MAP-Elites (Mouret & Clune, 2015, arXiv:1504.04909), as in the paper: one champion for every class at once.
 
-    A child of any parent becomes the champion of every class of which the classifier is surer than ever before. What is
-    no good as a trombone may be the best burger so far, and a burger's child the best trombone.
+    A child of any parent becomes the champion of every class to which the classifier gives a higher probability than
+    ever before. A picture that scores low as a trombone may be the best burger so far, and a burger's child the best
+    trombone.
 
     Args:
         classifier: pixels (N, 3, side, side) in [0, 1] to logits (N, K). Only its answers are used, and it is asked
             about 8-bit pictures only, all children of a generation in one batch.
-        newborn: makes a genome out of nothing.
+        newborn: draws a genome that has no parent.
         wanted: a class that matters more than the others.
-        focus: the part of the children whose parent is among the best for that class; the others' parents are the
+        focus: the part of the children whose parent is among the best for that class; the parents of the others are
             champions of any class.
-        queries: how many pictures may be shown to the classifier, ≥ 1.
+        queries: the number of pictures that may be shown to the classifier, ≥ 1.
         children: of one generation.
-        elite: how many are the best for the wanted class.
-        strangers: the part of the queries, at the beginning, that goes to newborns instead of children.
+        elite: the number of genomes that count as the best for the wanted class.
+        strangers: the part of the queries, at the beginning, that is spent on newborns instead of children.
         seed: of everything that is drawn.
 
     Yields:

@@ -37,7 +37,7 @@ def hop_skip_jump(
         classifier, x: as for `fgsm`; only the classifier's decision is used.
         perturbation_set: `Linf` or `L2`, the norm that is made small, and a limit to it: ``L2(math.inf)`` for none.
         objective: tells when the aim is reached. A target is rarely met by a random picture: use it untargeted.
-        queries: at most so many a row, ≥ 1, the first one included.
+        queries: the most queries of a row, ≥ 1, the first one included.
         samples: random points of the first round; round t takes √t times as many.
         seed: of the random points; the global generator is not touched.
         quantize: end with an 8-bit picture (where x is one).
@@ -60,7 +60,7 @@ def hop_skip_jump(
     yield Step(0, x, delta, known(logits, loss))
     walk = _Walk(classifier, x, perturbation_set, objective, queries - 1, torch.Generator().manual_seed(seed))
     reserve = len(_LENGTHENING) if quantize else 0
-    arrived = objective.reached(logits)  # such a row needs no change at all
+    arrived = objective.reached(logits)  # these rows need no change at all
     found = arrived | walk.start(reserve)
     round_ = 0
     while walk.left > reserve + 2 and bool(found.any()):
@@ -75,7 +75,7 @@ def hop_skip_jump(
 
 
 class _Walk:
-    """A point of every row on the adversarial side of the boundary, and the queries that are left."""
+    """For every row, a point on the adversarial side of the boundary; and the number of queries that are left."""
 
     def __init__(
         self,
@@ -96,13 +96,13 @@ class _Walk:
         self.spread = math.sqrt(size) * self.precision if self.is_l2 else size * self.precision
 
     def reached(self, points: Tensor) -> Tensor:
-        """Whether each row's point reaches the aim, (N,). One query a row."""
+        """Tell whether each row's point reaches the aim, (N,). One query a row."""
         self.left -= 1
         with torch.no_grad():
             return self.objective.reached(self.classifier(points))
 
     def start(self, reserve: int) -> Tensor:
-        """A random picture for every row, pulled to the boundary; whether one was found, (N,)."""
+        """Start every row at a random picture, pulled to the boundary. Return whether one was found, (N,)."""
         found = torch.zeros(len(self.x), dtype=torch.bool, device=self.x.device)
         for _ in range(_START_TRIES):
             if self.left <= reserve or bool(found.all()):
@@ -155,7 +155,7 @@ class _Walk:
             answers += signs.sum(0)
         self.left -= count
         mean = answers / count
-        # Their mean is taken off, which lowers the variance; where all answers agree, it would leave nothing.
+        # Subtracting their mean lowers the variance. Where all answers agree, subtracting it would leave nothing.
         mean = torch.where(mean.abs() >= 1, torch.zeros_like(mean), mean)
         return total - per_row(mean, self.x) * directions
 

@@ -12,19 +12,19 @@ Group = Literal["lecture", "stronger", "black box"]
 
 @dataclass(frozen=True)
 class AttackInfo:
-    """What is known about an attack.
+    """Attack metadata: names, options and properties.
 
     Attributes:
         name: the key.
         title, idea, formula, paper: for people; the formula is LaTeX.
-        group: where it stands in the menu.
+        group: its group in the menu.
         solver: the function that runs it.
         arguments: its positional arguments after (classifier, x).
         options: the options of the solver that a learner can set.
         norms: the balls that it knows.
-        targeted: whether it goes towards a class: never, always, or if it is asked to.
-        minimal: it looks for the smallest δ, and takes no ε.
-        runs: how many times ``steps`` it takes.
+        targeted: whether it aims at a class: never, always, or on request.
+        minimal: True where it looks for the smallest δ and takes no ε.
+        runs: the number of times that it runs through ``steps``.
         batches: whether rows of different learners may share a batch: no row's result depends on the other rows.
     """
 

@@ -43,7 +43,7 @@ def mi_fgsm(
 ) -> Iterator[Step]:
     """The momentum iterative method, MI-FGSM (Dong et al., CVPR 2018, arXiv:1710.06081).
 
-    Gradients are summed up, so that the direction wobbles less; its examples carry over to other networks better.
+    Gradients are summed up, which steadies the direction. Its examples transfer better to other networks.
 
     Args:
         classifier, x, perturbation_set, objective, quantize: as for `fgsm`.

@@ -1,9 +1,9 @@
-"""The smallest δ that does it: attacks that look for the boundary instead of filling a ball.
+"""The smallest δ that reaches the aim: attacks that look for the boundary instead of filling a ball.
 
-They are generators of `Step`, as in `attacks`. Their last step is the smallest δ that was found to reach the aim *as an
-8-bit picture*: a δ that only just crosses the boundary is lost when it is rounded, so it is then lengthened, as little
-as possible, until the rounded picture has crossed it as well. Rows that never got there end with their best attempt;
-`objective.reached(step.logits)` tells which.
+These attacks are generators of `Step`. Their last step is the smallest δ found that reaches the aim *as an 8-bit
+picture*. Rounding can undo a δ that only just crosses the boundary; such a δ is lengthened, as little as possible,
+until the rounded picture crosses it as well. Rows that never reach the aim end with their best attempt;
+`objective.reached(step.logits)` tells which rows did.
 """
 
 import math
@@ -54,10 +54,10 @@ def settle(
     growth: float = 1.1,
     tries: int = 24,
 ) -> Tensor:
-    """δ rounded to 8 bits, and where that spoils it, the first of ever longer δ that still reaches the aim rounded.
+    """Round δ to 8 bits; where that loses the aim, take the first of ever longer δ that reaches it when rounded.
 
-    Each is 10 % longer than the one before (or one pixel more) and takes a small step uphill with what it gained. Rows
-    that never reach it, and those whose δ did not before rounding either, are rounded as they are.
+    Each δ is 10 % longer than the one before (or one pixel more) and uses the added length for a small step uphill. A
+    row that never reaches the aim is rounded as it is, and so is a row whose δ did not reach it before rounding.
     """
     crossed = objective.reached(evaluate(classifier, x + delta, objective)[0])
     rounded = perturbation_set.quantize(delta, x)

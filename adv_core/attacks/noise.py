@@ -25,14 +25,14 @@ def random_noise(
 ) -> Iterator[Step]:
     """Noise of the same size: FGSM with a random direction in the place of the gradient.
 
-    In L∞ every pixel moves by the full ±ε, in L2 δ lies on the sphere, so noise and attack differ in direction alone.
+    In L∞ every pixel moves by the full ±ε; in L2 δ lies on the sphere. So noise and attack differ in direction alone.
 
     Args:
-        draws: how many δ to try, one after the other; the k-th is the first one of ``seed + k - 1``.
+        draws: the number of δ to try, one after the other; the k-th is the first one of ``seed + k - 1``.
         classifier, x, perturbation_set, objective, quantize: as for `fgsm`.
 
     Yields:
-        Step 0 (x itself), and one step a draw. Each of them is rounded as a last step is.
+        Step 0 (x itself), and one step a draw. Each of them is rounded, like the last step of other attacks.
     """
     logits, loss = evaluate(classifier, x, objective)
     for draw in range(draws):

@@ -26,7 +26,7 @@ def bim(
     Args:
         classifier, x, perturbation_set, objective, quantize: as for `fgsm`.
         steps: number of updates.
-        step_size: α; None is ε/steps, just enough to get to the edge of the ball.
+        step_size: α; None is ε/steps, which just reaches the edge of the ball.
 
     Yields:
         ``steps + 1`` steps.
@@ -63,8 +63,8 @@ def pgd(
         projected: after "each" step, which is PGD; or after the "last" alone, for comparison. All steps before the last
             may then lie outside the set, and x + δ outside [0, 1].
         random_start: begin at a random point of the set instead of δ = 0. Later restarts always do.
-        restarts: how often to run. The last step is, row by row, the best end of all: one that reaches the objective's
-            aim before one that does not, then the one with the higher objective.
+        restarts: the number of runs. The last step is, row by row, the best end of all runs: an end that reaches the
+            objective's aim comes before one that does not, then the higher objective decides.
         seed: of the random points; one for the batch, or one a row. The same seed gives the same points on every
             device; the global generator is not touched.
 

@@ -37,9 +37,9 @@ def smallest_epsilon(
 ) -> Iterator[Step]:
     """The least ε that fools: the fast minimum-norm attack (Pintor et al., NeurIPS 2021, arXiv:2102.12827).
 
-    ε moves with δ. As long as the aim is not reached, ε is set to where a linear classifier would have its boundary;
-    once it is, ε shrinks by the factor 1 - γ wherever it is reached and grows by 1 + γ where it is not, while γ and the
-    step size die down. What remains is a point that sits on the boundary, close to x.
+    ε changes with δ. Until a row first reaches the aim, ε is the distance to the boundary of the linearised classifier.
+    After that, ε shrinks by the factor 1 - γ at each step that reaches the aim and grows by 1 + γ at each that does
+    not, while γ and the step size decay. The search ends at a point on the boundary, close to x.
 
     Args:
         classifier, x: as for `fgsm`.
@@ -51,8 +51,8 @@ def smallest_epsilon(
         quantize: end with an 8-bit picture (where x is one).
 
     Yields:
-        ``steps`` iterates, whose norm is the ε of that moment and whose loss is the margin (above zero: fooled), and
-        the final step; ``perturbation_set.norm(step.delta)`` is the ε that was found.
+        ``steps`` iterates, whose norm is the current ε and whose loss is the margin (above zero: fooled), and the final
+        step; its ``perturbation_set.norm(step.delta)`` is the ε that was found.
 
     Raises:
         ValueError: x outside [0, 1], an objective without a margin.
@@ -80,8 +80,8 @@ def smallest_epsilon(
         linear = length + here.loss.clamp_max(0).abs() / slope
         grown = torch.maximum(eps * (1 + gamma * anneal), eps + perturbation_set.grain)
         shrunk = torch.minimum(eps * (1 - gamma * anneal), eps - perturbation_set.grain)
-        # Never reached so far: a linear guess, but more than before, since guesses fall short; most of all for a count
-        # of pixels, where a single one says little about many.
+        # Never reached so far: take the linear estimate, but more than before, since estimates fall short; most of all
+        # for a count of pixels, where a single pixel says little about many.
         faster = eps * (1 + gamma * anneal * (2 if perturbation_set.grain else 1))
         grown = torch.where(best_length.isfinite(), grown, torch.maximum(linear, faster))
         eps = torch.where(reached, torch.minimum(shrunk, best_length - perturbation_set.grain), grown)

@@ -15,22 +15,22 @@ from adv_core.transforms.transform import Chain, opinions, seen_through
 
 Kind = Literal["turn", "shift", "colour", "crop"]
 KINDS: tuple[Kind, ...] = ("turn", "shift", "colour", "crop")
-# How far a search goes: degrees; the part of the side that leaves the frame; degrees of the colour wheel; the part of
+# The limits of a search: degrees; the part of the side that leaves the frame; degrees of the colour wheel; the part of
 # the side that is cut off.
 FARTHEST: dict[Kind, float] = {"turn": 180, "shift": 0.4, "colour": 180, "crop": 0.6}
 
 
 @dataclass(frozen=True)
 class Pose:
-    """How a picture is held before the network. What is zero is left out: then the picture is the picture.
+    """A rotation, a shift, a hue and a crop of a picture. A value of zero leaves its change out, to the last bit.
 
     Attributes:
         angle: degrees, counter-clockwise, -180 ... 180.
-        down, right: by how much of the height and of the width it is moved, -1 ... 1.
+        down, right: the shift, in parts of the height and of the width, -1 ... 1.
         hue: degrees on the colour wheel, -180 ... 180.
-        cut: how much of its sides is cut off before it is enlarged again, 0 ... 0.9.
-        top, left: where the window lies: 0 at the upper or left edge, 1 at the lower or right one.
-        frameless: enlarge a turned picture just so much that none of what fills its corners is seen.
+        cut: the part of its sides that is cut off before it is enlarged again, 0 ... 0.9.
+        top, left: the place of the window: 0 at the upper or left edge, 1 at the lower or right one.
+        frameless: enlarge a turned picture just enough to hide the filling of its corners.
     """
 
     angle: float = 0.0
@@ -44,7 +44,7 @@ class Pose:
 
     @property
     def chain(self) -> Chain:
-        """As transforms with their parameters. What lies outside the picture is its mirror image."""
+        """The pose as transforms with their parameters. The mirror image fills the space outside the picture."""
         found: Chain = ()
         if self.angle:
             found += ((Rotation(), (self.angle,)),)
@@ -59,19 +59,19 @@ class Pose:
         return found
 
     def check(self) -> None:
-        """Refuse what no hand can do."""
+        """Refuse a value outside its range."""
         check_bounds(self, angle=(-180, 180), hue=(-180, 180), down=(-1, 1), right=(-1, 1))
         check_bounds(self, cut=(0, 0.9), top=(0, 1), left=(0, 1))
 
 
 def room_for(angle: float) -> float:
-    """By how much a square has to be enlarged, so that it still fills its frame when turned by ``angle`` degrees."""
+    """The factor by which a square has to be enlarged to fill its frame when it is turned by ``angle`` degrees."""
     turned = math.radians(angle)
     return abs(math.cos(turned)) + abs(math.sin(turned))
 
 
 def poses(kind: Kind, size: float, frameless: bool = False) -> list[Pose]:
-    """All that changes the picture by that size: both ways round, eight directions of a shift, nine windows."""
+    """All poses that change the picture by that size: two directions of turning, eight of a shift, nine windows."""
     if kind == "turn":
         return [Pose(angle=size, frameless=frameless), Pose(angle=-size, frameless=frameless)]
     if kind == "colour":
@@ -82,7 +82,7 @@ def poses(kind: Kind, size: float, frameless: bool = False) -> list[Pose]:
 
 
 def asked(classifier: nn.Module, x: Tensor, held: Sequence[Pose]) -> tuple[np.ndarray, np.ndarray]:
-    """One picture (1, 3, H, W) in several poses: the 8-bit pixels (N, H, W, 3), and what the network says, (N, K)."""
+    """One picture (1, 3, H, W) in several poses: the 8-bit pixels (N, H, W, 3), and the probabilities, (N, K)."""
     pixels = np.concatenate([seen_through(pose.chain, x) for pose in held])
     return pixels, opinions(classifier, pixels)
 
@@ -101,9 +101,9 @@ _MOVES: dict[Room, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class Budget:
-    """How far each change may go: degrees, part of the side, degrees on the colour wheel, part of the side.
+    """The limit of each change: degrees, part of the side, degrees on the colour wheel, part of the side.
 
-    A point of the cube [-1, 1]⁷ is a pose within it; its size is the largest part of any budget that it uses.
+    A point of the cube [-1, 1]⁷ is a pose within the budget; its size is the largest part of any limit that it uses.
     """
 
     turn: float = 30.0
@@ -112,7 +112,7 @@ class Budget:
     crop: float = 0.2
 
     def check(self) -> None:
-        """Refuse what is farther than a search goes."""
+        """Refuse a limit beyond those of a search."""
         check_bounds(self, **{kind: (0, FARTHEST[kind]) for kind in KINDS})
 
     def pose(self, point: np.ndarray, frameless: bool = False) -> Pose:
@@ -131,21 +131,21 @@ class Budget:
 
 
 def size_of(point: np.ndarray) -> float:
-    """The largest part of a budget that a point (7,) uses; where the window lies costs nothing."""
+    """The largest part of a limit that a point (7,) uses; the place of the window costs nothing."""
     return float(np.abs(point[:_TOP]).max())
 
 
 @dataclass(frozen=True, eq=False)
 class SearchStep:
-    """After some more questions.
+    """The state of a search after some more queries.
 
     Attributes:
-        queries: asked so far.
-        first: the number of the first question whose answer was another; 0 while there is none.
-        pose: the best so far. Before the first success the one that leaves the least to the present answer, then the
-            smallest; size: of it, a part of the budget.
-        pixels: (H, W, 3) uint8, only where the best is new; otherwise empty.
-        kept: the probability of the present answer there; answer, certainty: what the network says.
+        queries: the number of queries so far.
+        first: the number of the first query with another answer; 0 while there is none.
+        pose: the best so far. Before the first success it is the pose with the lowest probability of the present
+            answer, after it the smallest that fools; size: its size, a part of the budget.
+        pixels: (H, W, 3) uint8 where the best is new; otherwise empty.
+        kept: the probability of the present answer there; answer, certainty: the network's answer there.
     """
 
     queries: int
@@ -170,17 +170,17 @@ def search(
     shrink: bool = True,
     frameless: bool = False,
 ) -> Iterator[SearchStep]:
-    """Look for a pose that fools, by the network's answers alone: at random, then around the best one found.
+    """Look for a pose that fools, by the network's answers alone: first at random, then around the best one found.
 
     Args:
         x: one picture, (1, 3, H, W).
-        label: the answer to be left.
-        room: which changes there are.
-        shrink: after a success go on, for a smaller one: the cube shrinks to a little less than what has been found.
-            Otherwise a success ends the search.
+        label: the answer to leave.
+        room: the changes that are allowed.
+        shrink: after a success, go on and look for a smaller pose: the cube shrinks to a little less than the size
+            found. False ends the search at a success.
 
     Yields:
-        A record every `AT_ONCE` questions.
+        A record every `AT_ONCE` queries.
     """
     chance, side = np.random.default_rng(seed), 1.0
     moves = list(_MOVES[room])

@@ -1,4 +1,4 @@
-"""Attacks that see only what the classifier answers: no gradient, no weights, one query after the other."""
+"""Square Attack, which sees only the classifier's answers: no gradient, no weights, one query after the other."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -27,21 +27,21 @@ def square_attack(
     """Square Attack (Andriushchenko, Croce, Flammarion & Hein, ECCV 2020, arXiv:1912.00049).
 
     Random search: paint a square somewhere, keep it if the objective rises. The squares shrink as the queries are used
-    up. In L∞ every value always sits at ±ε, which is where a worst case lies; in L2 the length that a square gets is
-    taken from another square. A row that has reached its aim asks no more.
+    up. In L∞ every value always lies at ±ε, as it does in a worst case; in L2 the length that a square gets is taken
+    from another square. A row that has reached its aim makes no more queries.
 
     Args:
         classifier, x: as for `fgsm`; only its logits are used.
         perturbation_set: `Linf` or `L2`.
-        objective: usually `Margin(y)`, whose slope does not die where a network is sure of itself.
-        queries: at most so many a row, ≥ 1, the first one included.
+        objective: usually `Margin(y)`, whose slope does not vanish where a network is certain.
+        queries: the most queries of a row, ≥ 1, the first one included.
         first_share: the part of the picture that the first squares cover.
         seed: of the search; the global generator is not touched.
-        quantize: ask about 8-bit pictures only (where x is one).
-        ahead: how many queries to ask as one batch, on the guess that the search keeps none of them; a batch costs less
-            than its queries one by one. The answers after the first one that is kept are dropped, and these queries
-            are asked again. The search is the same for every number. Leave it at 1 where a query costs more than time:
-            the dropped ones are not counted.
+        quantize: query 8-bit pictures only (where x is one).
+        ahead: the number of queries to make as one batch, on the guess that the search keeps none of them; a batch
+            costs less than its queries one by one. The answers after the first one that is kept are dropped, and these
+            queries are made again. The search is the same for every number. Leave it at 1 where a query costs more
+            than time: the dropped ones are not counted.
 
     Yields:
         A step for every query: the best δ so far. The attack ends when every row has reached its aim.
@@ -62,7 +62,7 @@ def square_attack(
     generator = torch.Generator().manual_seed(seed)
     squares = _LinfSquares(perturbation_set, x, generator) if isinstance(perturbation_set, Linf) else None
     search = squares or _L2Squares(perturbation_set, x, generator)
-    # The classifier is shown what could be saved: an answer to a picture with finer steps would promise too much.
+    # The classifier sees a picture that can be saved: an answer to a picture with finer steps could not be repeated.
     delta = perturbation_set.quantize(search.start(), x) if quantize else search.start()
     logits, loss = evaluate(classifier, x + delta, objective)
     warn_of_probabilities(logits)
@@ -85,14 +85,14 @@ def square_attack(
         delta = delta.index_copy(0, active, where_rows(better, answer.delta, delta[active]))
         logits = logits.index_copy(0, active, where_rows(better, answer.logits, logits[active]))
         loss = loss.index_copy(0, active, where_rows(better, answer.loss, loss[active]))
-        # The others were asked about squares on a δ that is no longer the best one.
+        # The other answers belong to squares on a δ that is no longer the best one.
         waiting, guess = [], 1
         generator.set_state(answer.drawn)
     yield Step(query, x, delta, known(logits, loss), final=True)
 
 
 class _Answer(NamedTuple):
-    """What the classifier says of a candidate for the active rows, and the generator's state after it was drawn."""
+    """The classifier's answer to a candidate for the active rows, and the generator's state after it was drawn."""
 
     delta: Tensor
     logits: Tensor
@@ -111,7 +111,7 @@ def _ask(
     objective: Objective,
     quantize: bool,
 ) -> list[_Answer]:
-    """One candidate on top of ``delta`` for each of the shares, all of them as one batch."""
+    """Query one candidate on top of ``delta`` for each of the shares, all of them as one batch."""
     candidates, drawn = [], []
     for share in shares:
         candidate = search.paint(delta, active, share)
@@ -185,7 +185,7 @@ class _L2Squares(_LinfSquares):
             covered = torch.zeros_like(picture, dtype=torch.bool)
             covered[:, top : top + side, left : left + side] = True
             covered[:, other_top : other_top + side, other_left : other_left + side] = True
-            # What the ball leaves unused, and what both windows hold now, goes into the first window.
+            # The length that the ball leaves unused, and the length of both windows now, go into the first window.
             unused = (self.eps[row] ** 2 - picture.square().sum()).clamp_min(0)
             held = torch.where(covered, picture, 0).square().sum((1, 2), keepdim=True)
             bumps = self._bumps(side) * self._signs(channels, 1, 1)

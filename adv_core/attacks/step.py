@@ -1,4 +1,4 @@
-"""What a solver yields, and what every solver starts from: Step, the input gradient, checks, run."""
+"""The parts that every solver uses: `Step`, the input gradient, the checks of the input, `run`."""
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -26,10 +26,10 @@ class Step:
         x: the images (N, 3, H, W), by reference.
         delta: the perturbation there, feasible, detached.
         gradient_norm: ‖∂L/∂x‖₂ there, (N,); None where no gradient was needed (the last step, the black box).
-        evaluate: computes (logits, loss) there, when somebody asks. A solver that knows them already gives them away
-            for nothing; the last step of an attack costs a forward pass, and only a caller who reads ``logits`` or
-            ``loss`` pays for it. Read them before you change the classifier.
-        final: this is what the attack ends with, rounded to 8 bits if that was asked for.
+        evaluate: computes (logits, loss) there on demand. It costs nothing where the solver knows them already. For
+            the last step of an attack it costs a forward pass, and only a caller who reads ``logits`` or ``loss`` pays
+            for it. Read them before you change the classifier.
+        final: True for the step that ends the attack, rounded to 8 bits if ``quantize`` asked for that.
     """
 
     index: int
@@ -45,7 +45,7 @@ class Step:
 
     @property
     def logits(self) -> Tensor:
-        """What the classifier says there, (N, K)."""
+        """The classifier's logits there, (N, K)."""
         return self._seen[0]
 
     @property
@@ -61,13 +61,13 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class AttackResult:
-    """The end of a run. ``adversarial`` has 8-bit values where x has, and ``x + delta == adversarial`` to the bit.
+    """The end of a run. ``adversarial`` has 8-bit values where x has them; ``x + delta == adversarial`` to the bit.
 
-    The ball then holds exactly in whole 8-bit levels; k / 255 has no exact float32, so |δ| as a float may pass
+    The ball then holds exactly in whole 8-bit levels. k / 255 has no exact float32, so |δ| as a float may pass
     float32(ε) by about 3e-8. The steps before the last hold both constraints to the last bit.
 
     Attributes:
-        steps: the way there; only the last step where the caller did not keep the others.
+        steps: all steps of the run; only the last one where the caller did not keep the others.
     """
 
     steps: list[Step]
@@ -106,21 +106,21 @@ class InputGradient:
 def input_gradient(
     classifier: Logits, x: Tensor, objective: Climbable, *, delta: Tensor | None = None
 ) -> InputGradient:
-    """One forward and one backward pass at x (or x + δ), to the input alone; no parameter gets a gradient.
+    """Make one forward and one backward pass at x (or x + δ), to the input alone; no parameter gets a gradient.
 
-    Works inside ``no_grad`` and ``inference_mode``. A classifier that ignores its input gives a zero gradient, and
-    what is not a number in a gradient counts as zero.
+    Works inside ``no_grad`` and ``inference_mode``. A classifier that ignores its input gives a zero gradient.
+    A NaN in a gradient counts as zero.
     """
     with torch.inference_mode(False), torch.enable_grad():
         point = (x.detach().clone() if delta is None else x + delta).requires_grad_()
         logits = classifier(point)
         loss = objective(logits)
-        # The rows do not see each other, so the gradient of the sum holds each row's own gradient.
+        # The rows do not depend on each other, so the gradient of the sum holds each row's own gradient.
         (gradient,) = torch.autograd.grad(loss.sum(), point, allow_unused=True) if loss.requires_grad else (None,)
     if gradient is None:
         gradient = torch.zeros_like(point)
     seen = InputGradient(logits.detach(), loss.detach(), gradient.detach())
-    # Asking costs less than mending, except on an accelerator, which would have to wait for the answer.
+    # Checking costs less than replacing, except on an accelerator, which would have to wait for the answer.
     if gradient.is_cpu and bool(seen.norm.isfinite().all()):
         return seen
     return InputGradient(seen.logits, seen.loss, torch.nan_to_num(seen.gradient))
@@ -134,7 +134,7 @@ def evaluate(classifier: Logits, x: Tensor, objective: Climbable) -> tuple[Tenso
 
 
 def run(steps: Iterable[Step], *, keep_steps: bool = True) -> AttackResult:
-    """Exhaust a solver and keep its end; ``keep_steps=False`` keeps only the last step, for large batches."""
+    """Run a solver to its end; ``keep_steps=False`` keeps only the last step, which saves memory for large batches."""
     kept: list[Step] = []
     for step in steps:
         if not keep_steps:
@@ -146,19 +146,19 @@ def run(steps: Iterable[Step], *, keep_steps: bool = True) -> AttackResult:
 
 
 def known(logits: Tensor, loss: Tensor) -> Callable[[], tuple[Tensor, Tensor]]:
-    """For a `Step` whose evaluation has happened already."""
+    """Return the ``evaluate`` of a `Step` whose logits and loss are known already."""
     return lambda: (logits, loss)
 
 
 def where_rows(rows: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """``yes`` in those rows (a boolean (N,)), ``no`` in the others."""
+    """Take ``yes`` in the rows where ``rows`` (N,) is true, ``no`` in the others."""
     return torch.where(rows.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)
 
 
 def checked(x: Tensor, *, snap: bool = True) -> Tensor:
-    """x, detached and surely in [0, 1]; a copy where anything had to be mended.
+    """Return x, detached and in [0, 1]; a copy where a value had to be corrected.
 
-    With ``snap``, a picture that misses 8-bit values by rounding gets them.
+    With ``snap``, a picture that misses 8-bit values by a rounding error gets them.
 
     Raises:
         ValueError: not a float tensor, not finite, or outside [0, 1] by more than 1e-6.

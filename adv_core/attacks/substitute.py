@@ -1,9 +1,9 @@
-"""f stolen by questions: a substitute that is trained on a network's answers, and attacked in its place.
+"""A substitute for f: a network that is trained on the answers of f, and attacked in its place.
 
 Papernot, McDaniel, Goodfellow, Jha, Celik & Swami, "Practical Black-Box Attacks against Machine Learning", ASIA CCS
-2017, arXiv:1602.02697. The victim only ever says which digit it sees. A few pictures are shown to it; a network of
-another design learns its answers; new pictures are made where the substitute is about to change its mind, and are shown
-to it, too. What fools the substitute then often fools the victim.
+2017, arXiv:1602.02697. The victim answers with a class and nothing else. It classifies a few pictures; a network of
+another design learns its answers; new pictures are made near the boundaries of the substitute, and the victim
+classifies them, too. A picture that fools the substitute then often fools the victim.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,12 +20,12 @@ from adv_core.transforms.geometry import Rotation, Scale, Translation
 from adv_core.transforms.transform import Transform
 
 Oracle = Callable[[Tensor], Tensor]
-# How much the same digit differs when it is written again.
+# The differences between two writings of the same digit.
 REWRITTEN: tuple[Transform, ...] = (Rotation(15), Scale(0.87, 1.15), Translation(0.1))
 
 
 class Substitute(nn.Sequential):
-    """Pixels (N, 1, 28, 28) -> logits (N, 10): convolutions, since the victim reads pictures; else nothing is known.
+    """A convolutional network: pixels (N, 1, 28, 28) -> logits (N, 10). It assumes only that the victim reads pictures.
 
     Args:
         seed: of the first weights; the global generator is not touched.
@@ -48,14 +48,14 @@ class Substitute(nn.Sequential):
 
 @dataclass(frozen=True, eq=False)
 class Round:
-    """After an epoch of the substitute's training.
+    """The state after an epoch of the substitute's training.
 
     Attributes:
         number: of the round, from 0; epoch: of that round, from 1.
         queries: pictures that the victim has been shown, each once.
         loss: the substitute's mean cross-entropy against the victim's answers.
         final: whether this is the round's last epoch.
-        shown: the newest pictures that were asked about, and the answers, (N, 1, 28, 28) and (N,).
+        shown: the newest pictures that the victim classified, and its answers, (N, 1, 28, 28) and (N,).
     """
 
     number: int
@@ -79,20 +79,20 @@ def steal(
     rate: float = 1e-3,
     seed: int = 0,
 ) -> Iterator[Round]:
-    """Train ``substitute`` to answer as ``oracle`` does, by questions alone. It is trained in place.
+    """Train ``substitute``, in place, to answer as ``oracle`` does, by queries alone.
 
     Every round but the first doubles the pictures: x' = t(x) ± λ·sign(∂F_a/∂x) at t(x), where a is the victim's answer
-    to x and F the substitute (Jacobian-based augmentation), rounded to 8 bits, since the victim is shown pictures. The
-    paper has no t. Turning, scaling and moving each picture a little, as if it were written once more, makes the same
-    number of questions teach far more.
+    to x and F the substitute (Jacobian-based augmentation), rounded to 8 bits, since the victim takes pictures. The
+    paper has no t. It turns, scales and moves each picture a little, as if the digit were written once more; the same
+    number of queries then teaches far more.
 
     Args:
-        oracle: pictures (N, 1, 28, 28) in [0, 1] to classes (N,): all that is known of the victim.
+        oracle: the victim: pictures (N, 1, 28, 28) in [0, 1] to classes (N,).
         substitute: pictures to logits.
         seeds: the first pictures, 8 bits.
-        rounds: of asking and training; ``seeds`` times 2^(rounds - 1) questions in all.
+        rounds: of queries and training; ``seeds`` times 2^(rounds - 1) queries in all.
         step: λ; its sign changes from round to round.
-        seed: of the order in which it learns.
+        seed: of the order of the training pictures.
 
     Yields:
         A record for each epoch.

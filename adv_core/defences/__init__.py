@@ -1,4 +1,4 @@
-"""Defences, and what they are worth.
+"""Defences, and the attacks that test them.
 
 filters      filters before the network: JPEG, blur, fewer bits, resizing, random crops
 masking      defences that only hide the gradient, and the attacks that expose them

@@ -1,10 +1,10 @@
-"""Defences that a user might put before a network, and two attackers: one who knows of them and one who does not.
+"""Filters that a user might put before a network, and two attackers: one who knows of them and one who does not.
 
-A defence is a transform g of the picture; the network then answers f(g(x)). The attacker who does not know climbs
-L(f(x + δ), y), the one who knows climbs L(f(g(x + δ)), y). That is one more classifier: `Transformed` with one
-transform. Where g rounds, its gradient is that of not rounding (straight-through: Athalye, Carlini & Wagner, ICML
-2018); where g is random, the gradient is averaged over draws (expectation over transformation: Athalye, Engstrom,
-Ilyas & Kwok, ICML 2018).
+A defence is a transform g of the picture; the network then answers f(g(x)). The unaware attacker climbs
+L(f(x + δ), y), the aware one climbs L(f(g(x + δ)), y). The latter is an attack on one more classifier: `Transformed`
+with one transform. Where g rounds, the gradient passes as if it did not (straight-through: Athalye, Carlini & Wagner,
+ICML 2018). Where g is random, the gradient is averaged over draws (expectation over transformation: Athalye,
+Engstrom, Ilyas & Kwok, ICML 2018).
 
 - JPEG: Dziugaite, Ghahramani & Roy 2016, arXiv:1608.00853; Guo et al., ICLR 2018, arXiv:1711.00117
 - fewer bits, smoothing: Xu, Evans & Qi, NDSS 2018, arXiv:1704.01155; Guo et al.
@@ -32,7 +32,7 @@ from adv_core.transforms.light import BitDepth, Blur
 from adv_core.transforms.transform import Chain, Transform, opinions, seen_through
 
 Kind = Literal["none", "jpeg", "blur", "bits", "resize", "crop"]
-# What the strength of each may be.
+# The range of each kind's strength.
 STRENGTHS: dict[Kind, tuple[float, float]] = {
     "none": (0, 0),
     "jpeg": (1, 100),
@@ -48,13 +48,13 @@ VIEWS = 4  # draws of a random defence in each step of the attack that knows of 
 
 @dataclass(frozen=True)
 class Defence:
-    """What is done to a picture before the network looks at it.
+    """A change that is made to a picture before the network sees it.
 
     Attributes:
-        kind: "none"; "jpeg" saved and opened again; "blur" by a Gaussian; "bits" rounded to fewer levels; "resize" made
-            smaller and back; "crop" a random window, another one at each look.
-        strength: the quality; σ in pixels; the number of bits; the fraction that the sides of the small picture have;
-            the least fraction that the sides of the window have.
+        kind: "none"; "jpeg": saved and opened again; "blur": by a Gaussian; "bits": rounded to fewer levels; "resize":
+            made smaller and enlarged again; "crop": a random window, a new one at each pass.
+        strength: for "jpeg" the quality; for "blur" σ in pixels; for "bits" the number of bits; for "resize" the sides
+            of the small picture as a fraction; for "crop" the least sides of the window as a fraction.
     """
 
     kind: Kind = "none"
@@ -68,12 +68,12 @@ class Defence:
 
     @property
     def random(self) -> bool:
-        """Whether it draws anew at each look."""
+        """True where the defence draws its parameters anew at each pass."""
         return self.kind == "crop"
 
     @property
     def transforms(self) -> tuple[Transform, ...]:
-        """As transforms; the last one rounds to the 8 bits of a file, so that what the network sees can be shown."""
+        """The defence as transforms. The last one rounds to the 8 bits of a file, so a page can show what is seen."""
         s = self.strength
         made: dict[Kind, Callable[[], Transform]] = {
             "jpeg": lambda: Jpeg(round(s), round(s)),
@@ -85,18 +85,18 @@ class Defence:
         return *((made[self.kind](),) if self.kind in made else ()), BitDepth(8)
 
     def chain(self, seed: int = 0) -> Chain:
-        """As one look, with its parameters drawn; of a defence without chance the seed does not matter."""
+        """The transforms, with parameters drawn by the seed. The seed has no effect where the defence is not random."""
         generator = torch.Generator().manual_seed(~seed)  # far from every seed that an attack draws with
         return tuple((each, tuple(float(p) for p in each.sample(1, generator))) for each in self.transforms)
 
     def before(self, classifier: Classifier, seed: int = 0) -> Transformed:
-        """The classifier behind this defence, as an attacker who knows of it climbs it: log-probabilities."""
+        """The classifier behind this defence, as the aware attacker climbs it: log-probabilities."""
         views = VIEWS if self.random else 1
         return Transformed(classifier, self.transforms, views, seed, fresh=self.random)
 
 
 def answers(classifier: Classifier, x: Tensor, defence: Defence, seed: int) -> np.ndarray:
-    """What the defended classifier says, (N,). Each picture has a draw of its own."""
+    """The classes that the defended classifier answers, (N,). Each picture has a draw of its own."""
     seen = [seen_through(defence.chain(seed + place), row) for place, row in enumerate(x.split(1))]
     return np.asarray(opinions(classifier, np.concatenate(seen)).argmax(1))
 
@@ -104,7 +104,7 @@ def answers(classifier: Classifier, x: Tensor, defence: Defence, seed: int) -> n
 def aware(
     classifier: Classifier, x: Tensor, labels: list[int], defence: Defence, eps: float, steps: int
 ) -> Iterator[Step]:
-    """PGD in the L∞ ball by someone who knows the defence: it climbs what `Defence.before` makes of the classifier."""
+    """Run PGD in the L∞ ball as the aware attacker: it climbs the classifier of `Defence.before`."""
     if defence.kind == "none":
         return pgd(classifier, x, Linf(eps), Untargeted(labels), steps=steps)
     return pgd(defence.before(classifier), x, Linf(eps), ExpectedUntargeted(labels), steps=steps)

@@ -1,20 +1,20 @@
-"""A promise by arithmetic: intervals that hold whatever a network can say within a box around x.
+"""Interval bound propagation: intervals that contain every output of a network for inputs in a box around x.
 
 Every layer maps an interval of inputs to an interval that contains all its outputs. In the form centre ± radius a
 linear layer is exact for each output by itself,
 
     W(c ± r) + b  =  (Wc + b) ± |W|r
 
-but forgets that outputs depend on each other, so the intervals grow from layer to layer. An attack tells that
-something *can* happen, an interval that it *cannot*; between the two lies what nobody knows (Gowal et al., 2018,
-arXiv:1810.12715; Mirman, Gehr & Vechev, ICML 2018).
+but ignores that outputs depend on each other, so the intervals grow from layer to layer. An attack shows that a
+misclassification *can* happen, an interval that it *cannot*; pictures between the two remain undecided (Gowal et al.,
+2018, arXiv:1810.12715; Mirman, Gehr & Vechev, ICML 2018).
 
-A computer rounds, in the network as in its bounds. `bounds` and `worst_logits` leave that out, as training wants it:
-they hold to about 1e-6 of the logits. `verified` counts it in: a sum of n products is off by at most n·u times the sum
-of their sizes, in whatever order it is taken (u: half a unit in the last place; Higham, "Accuracy and stability of
-numerical algorithms", 2002, chapter 3). What it grants holds for the network as this machine computes it, in the
-precision of x and of the weights. Not covered: fast convolutions that do not sum such products (Winograd, FFT), and
-GPUs that cut the factors themselves (TF32).
+A computer rounds, in the network as in its bounds. `bounds` and `worst_logits` leave that out, which suits training:
+they hold to about 1e-6 of the logits. `verified` includes it: a sum of n products is off by at most n·u times the sum
+of their sizes, in any order of summation (u: half a unit in the last place; Higham, "Accuracy and stability of
+numerical algorithms", 2002, chapter 3). Its guarantee holds for the network as this machine computes it, in the
+precision of x and of the weights. It does not cover fast convolutions that do not sum such products (Winograd, FFT),
+nor GPUs that shorten the factors themselves (TF32).
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ def bounds(layers: Iterable[nn.Module], low: Tensor, high: Tensor, *, rounding: 
     Args:
         layers: a network, or some of its layers: Conv2d (padded with zeros), Linear, ReLU and Flatten.
         low, high: (N, ...), low ≤ high.
-        rounding: widen the intervals by what rounding can do, in the network and here; half as much work again.
+        rounding: widen the intervals by the largest rounding error, in the network and here; half as much work again.
 
     Raises:
         ValueError: another layer; an interval that ends before it begins.
@@ -60,8 +60,8 @@ def worst_logits(
 ) -> Tensor:
     """Upper bounds of zₖ - z_y over ‖δ‖∞ ≤ ε with x + δ in [0, 1], (N, K); 0 at k = y.
 
-    The last layer is merged with the difference, so that what both logits have in common cancels out. As logits they
-    belong to the worst answer that the bounds allow: their cross-entropy bounds the loss of every δ.
+    The last layer is merged with the difference, so that the common part of both logits cancels out. Taken as logits,
+    the bounds are the worst answer that is possible: their cross-entropy bounds the loss of every δ.
 
     Args:
         network: as for `bounds`, the last layer Linear.
@@ -76,7 +76,7 @@ def worst_logits(
         raise ValueError("the last layer has to be linear")
     radius = torch.as_tensor(eps, dtype=x.dtype, device=x.device).reshape(-1, *[1] * (x.ndim - 1))
     low, high = bounds(before, (x - radius).clamp_min(0), (x + radius).clamp_max(1), rounding=rounding)
-    # One matrix of differences for each class that is a label somewhere.
+    # One matrix of differences for each class that occurs as a label.
     worst = low.new_zeros(len(x), last.out_features)
     for label in labels.unique().tolist():
         rows = labels == label
@@ -94,16 +94,16 @@ def worst_logits(
 
 @torch.no_grad()
 def verified(network: nn.Sequential, x: Tensor, labels: Tensor, eps: float | Tensor) -> Tensor:
-    """For which rows no δ with ‖δ‖∞ ≤ ε changes the answer, (N,) bool, rounding included (see this module's head).
+    """Tell for which rows no δ with ‖δ‖∞ ≤ ε changes the answer, (N,) bool, rounding included (see the module).
 
-    False says nothing: the bound may be loose.
+    False means undecided: the bound may be loose.
     """
     worst = worst_logits(network, x, labels, eps, rounding=True)
     return worst.scatter(1, labels[:, None], -torch.inf).amax(1) < 0
 
 
 def _with_sizes(layer: nn.Linear | nn.Conv2d, radius: Tensor, bias: Tensor | None = None) -> Tensor:
-    """|W|·radius + |bias|: the layer, with the sizes of its weights."""
+    """|W|·radius + |bias|: the layer, with the absolute values of its weights."""
     bias = None if bias is None else bias.abs()
     if isinstance(layer, nn.Linear):
         return F.linear(radius, layer.weight.abs(), bias)
@@ -113,6 +113,9 @@ def _with_sizes(layer: nn.Linear | nn.Conv2d, radius: Tensor, bias: Tensor | Non
 
 
 def _unit(layer: nn.Linear | nn.Conv2d) -> float:
-    """What rounding can change of Wv + b, as a part of |W||v| + |b|: n·u each for the network's sum and for that of
-    the interval's middle, which makes 2·n·u = n·eps, and a little for all that is computed around them."""
+    """The largest rounding error of Wv + b, as a part of |W||v| + |b|.
+
+    It is n·u each for the network's sum and for that of the interval's middle, which makes 2·n·u = n·eps, and a little
+    for all that is computed around them.
+    """
     return (layer.weight[0].numel() + 16) * torch.finfo(layer.weight.dtype).eps

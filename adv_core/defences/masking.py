@@ -1,10 +1,9 @@
-"""f with a defence that only looks like one, and the attacks that tell.
+"""Gradient masking: defences that only hide the gradient, and the attacks that expose them.
 
-A gradient attack follows the gradient. Take the gradient away, and it fails; the network is as wrong as before, it is
-only harder to find out. Athalye, Carlini & Wagner ("Obfuscated gradients give a false sense of security", ICML 2018,
-arXiv:1802.00420) found that seven of nine published defences lived on it, and broke six of them entirely and one in
-part. Their advice is the program here: try attacks that need less of the gradient, and watch for results that cannot
-be.
+A gradient attack follows the gradient. Without a gradient it fails; the network is as vulnerable as before, only its
+errors are harder to find. Athalye, Carlini & Wagner ("Obfuscated gradients give a false sense of security", ICML 2018,
+arXiv:1802.00420) found that seven of nine published defences relied on it, and broke six of them entirely and one in
+part. This module follows their advice: try attacks that need less of the gradient, and watch for impossible results.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,11 +26,11 @@ STEPS, QUERIES = 40, 500
 
 
 class Saturated(nn.Module):
-    """Logits that are multiplied by a large number. The answers stay the same, to the last digit.
+    """A classifier whose logits are multiplied by a large number. The answers stay the same, to the last digit.
 
-    Where the gap between the largest logit and the others passes about 100, their probabilities are 0 in float32, and
-    so is the gradient of the cross-entropy: exactly. Defensive distillation hid its gradients like that (Carlini &
-    Wagner, "Defensive distillation is not robust to adversarial examples", 2016, arXiv:1607.04311).
+    Where the gap between the largest logit and the others passes about 100, the probabilities of the others are 0 in
+    float32, and the gradient of the cross-entropy is exactly 0. Defensive distillation hid its gradients in this way
+    (Carlini & Wagner, "Defensive distillation is not robust to adversarial examples", 2016, arXiv:1607.04311).
     """
 
     def __init__(self, classifier: nn.Module, factor: float = 20.0) -> None:
@@ -43,12 +42,12 @@ class Saturated(nn.Module):
 
 
 class Quantized(nn.Module):
-    """Pixels that are rounded to a few levels before the network sees them. A step function has slope 0 everywhere.
+    """A classifier whose pixels are first rounded to a few levels. A step function has slope 0 everywhere.
 
     Args:
         levels: ≥ 2; 0 and 1 are among them.
-        straight_through: the gradient passes as if nothing had been rounded (the attack of Athalye et al., BPDA): on
-            the way forward nothing changes.
+        straight_through: the gradient passes as if nothing had been rounded (the attack of Athalye et al., BPDA). The
+            forward pass stays the same.
     """
 
     def __init__(self, classifier: nn.Module, levels: int = 8, *, straight_through: bool = False) -> None:
@@ -64,11 +63,11 @@ class Quantized(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Defence:
-    """A classifier, and what its attacker knows beside it.
+    """A classifier, and the differentiable twin that an attacker may use in its place.
 
     Attributes:
-        classifier: what is to be fooled.
-        twin: what the attacker puts in its place where it hides its gradient: the same answers, or nearly, and a slope.
+        classifier: the network to fool.
+        twin: a network that gives the same answers, or nearly, and has a slope where the classifier hides its own.
     """
 
     classifier: nn.Module
@@ -76,12 +75,12 @@ class Defence:
 
 
 def saturated(network: nn.Module) -> Defence:
-    """Defended by large logits; the twin leaves the factor out."""
+    """The network, defended by large logits; the twin leaves the factor out."""
     return Defence(Saturated(network), network)
 
 
 def quantized(network: nn.Module, levels: int = 8) -> Defence:
-    """Defended by rounding; the twin rounds, and lets the gradient through."""
+    """The network, defended by rounding; the twin rounds, and lets the gradient through."""
     return Defence(Quantized(network, levels), Quantized(network, levels, straight_through=True))
 
 
@@ -100,8 +99,8 @@ class SeriesAttack:
 
     Attributes:
         key: its name in data; title: for people.
-        sees: what of the defence it needs: "nothing", "gradient", "twin", "other network", "answers".
-        launch: begins it.
+        sees: the part of the defence that it needs: "nothing", "gradient", "twin", "other network", "answers".
+        launch: starts it.
     """
 
     key: str
@@ -134,7 +133,7 @@ def _climb(
     return launch
 
 
-# In the order in which one should lose one's confidence.
+# In this order, each attack needs less of the gradient than the one before.
 SERIES = (
     SeriesAttack(
         "noise",
@@ -181,29 +180,29 @@ SERIES = (
 
 @torch.no_grad()
 def answers(classifier: Logits, x: Tensor) -> Tensor:
-    """The classes that it sees, (N,), on the CPU."""
+    """The classes that the classifier answers, (N,), on the CPU."""
     return classifier(x).argmax(1).cpu()
 
 
 def without_slope(classifier: Logits, x: Tensor, labels: Tensor) -> float:
-    """The share of pictures at which the gradient of the cross-entropy is exactly zero: nowhere to climb."""
+    """The share of pictures at which the gradient of the cross-entropy is exactly zero."""
     gradient = input_gradient(classifier, x, Untargeted(labels)).gradient
     return float((gradient.flatten(1).abs().amax(1) == 0).float().mean())
 
 
 def symptoms(errors: dict[str, float], at_any: float | None = None) -> list[str]:
-    """What cannot be, if the gradient tells the truth (Athalye et al., section 3.1). Sentences, for people.
+    """Signs of gradient masking: results that are impossible if the gradient is right (Athalye et al., section 3.1).
 
-    Which loss is climbed is no sign of theirs; it is the one by which large logits give themselves away.
+    Each sign is a sentence for people. The paper does not compare losses; here their comparison exposes large logits.
 
     Args:
         errors: of the attacks of `SERIES` that have ended, by key.
-        at_any: the error under PGD with ε = 1, where any picture may become any other.
+        at_any: the error under PGD with ε = 1, where every picture can become every other.
     """
     found = []
 
-    # Two attacks on a network that hides nothing differ by a digit or two of a hundred, one way or the other; two
-    # losses by some more.
+    # On a network that hides nothing, two attacks differ by one or two digits of a hundred, in either direction; two
+    # losses differ by some more.
     def more(stronger: str, weaker: str, slack: float = 0.02) -> bool:
         return stronger in errors and weaker in errors and errors[weaker] - errors[stronger] > slack + 1e-9
 
@@ -223,9 +222,9 @@ def symptoms(errors: dict[str, float], at_any: float | None = None) -> list[str]
 
 
 def errors_when_turned(classifier: Logits, x: Tensor, labels: Tensor, angles: Sequence[float]) -> Iterator[Tensor]:
-    """Which rows are wrong at each of those angles (degrees), (N,) bool each.
+    """Yield which rows are wrong at each of those angles (degrees), (N,) bool each.
 
-    Another threat model, without any ε: a grid over all angles is the strongest attack there is for a single parameter
+    This is another threat model, without any ε. For a single parameter, a grid over all angles is the strongest attack
     (Engstrom et al., ICML 2019, arXiv:1712.02779).
     """
     for angle in angles:

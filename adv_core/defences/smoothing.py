@@ -1,17 +1,17 @@
-"""A promise by chance: randomised smoothing (Cohen, Rosenfeld & Kolter, ICML 2019, arXiv:1902.02918).
+"""Randomised smoothing, and its certified L2 radius (Cohen, Rosenfeld & Kolter, ICML 2019, arXiv:1902.02918).
 
-Ask a classifier about many noisy copies of x and take the vote:
+The smoothed classifier g takes a majority vote of f over many noisy copies of x:
 
     g(x) = argmax over k of P(f(x + z) = k),   z ~ N(0, σ²)
 
-If the winner has probability p > 1/2, then g answers the same at every x + δ with
+If the winner has probability p > 1/2, then g gives the same answer at every x + δ with
 
     ‖δ‖₂ < σ · Φ⁻¹(p)
 
-whatever f is, and whoever chose δ. p is not known, but a lower bound of it is, from counting: so the promise itself
-holds with probability 1 - α only, over the noise that was drawn.
+for every f and every such δ. p is not known, but counting gives a lower bound of it. The certificate therefore holds
+with probability 1 - α, over the noise that was drawn.
 
-Noisy copies are not cut to [0, 1]: the theorem is about noise that is Gaussian to the end.
+Noisy copies are not clipped to [0, 1]: the theorem holds for Gaussian noise only.
 """
 
 import math
@@ -32,11 +32,11 @@ ALPHA = 0.001
 def votes(
     classifier: Logits, x: Tensor, sigma: float, samples: int, *, seed: int = 0, chunk: int = 500
 ) -> Iterator[Tensor]:
-    """Counts of the answers to noisy copies of one picture, so far: (K,) long each, the last one of all ``samples``.
+    """Count the answers to noisy copies of one picture. Yield the counts so far, (K,) long, up to all ``samples``.
 
     Args:
         x: (1, ...).
-        seed: of the noise; the same seed draws the same noise, however large the chunks are.
+        seed: of the noise; the same seed draws the same noise for every size of the chunks.
     """
     generator, counts = torch.Generator().manual_seed(seed), None
     for start in range(0, samples, chunk):
@@ -52,7 +52,7 @@ def votes(
 def lower_bound(successes: int, samples: int, alpha: float = ALPHA) -> float:
     """The lower end of the one-sided confidence interval of a probability (Clopper & Pearson, Biometrika 1934).
 
-    Whatever the true p, the bound lies above it in at most a share α of all experiments.
+    For every true p, the bound lies above it in at most a share α of all experiments.
 
     Raises:
         ValueError: not 0 ≤ successes ≤ samples, or α outside (0, 1).
@@ -64,11 +64,11 @@ def lower_bound(successes: int, samples: int, alpha: float = ALPHA) -> float:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What counting allows to promise about one picture.
+    """The certified L2 radius of one picture, and its class.
 
     Attributes:
-        label: the class that g answers within the radius, with probability 1 - α; None is an abstention: no class is
-            surely above one half.
+        label: the class that g answers within the radius, with probability 1 - α; None is an abstention: for no class
+            do the counts prove a probability above one half.
         radius: in L2, in pixel units; 0 with an abstention.
         p: the lower bound of the winner's probability.
     """
@@ -79,12 +79,12 @@ class Certificate:
 
 
 def certificate(first: Tensor, counts: Tensor, sigma: float, alpha: float = ALPHA) -> Certificate:
-    """CERTIFY of the paper.
+    """Certify a radius from counts: CERTIFY of the paper.
 
     Args:
         first: counts of a few noisy copies, (K,), that choose the class.
-        counts: counts of many other copies, that judge it. Both numbers have to be fixed beforehand: whoever looks at
-            the votes, and stops when they please, promises too much.
+        counts: counts of many other copies, that judge it. Both numbers have to be fixed beforehand: a sampler that
+            looks at the votes to decide when to stop breaks the guarantee.
     """
     winner = int(first.argmax())
     p = lower_bound(int(counts[winner]), int(counts.sum()), alpha)
@@ -94,10 +94,10 @@ def certificate(first: Tensor, counts: Tensor, sigma: float, alpha: float = ALPH
 
 
 def prediction(counts: Tensor, alpha: float = ALPHA) -> int | None:
-    """PREDICT of the paper: the class that g answers, or None, an abstention, where two classes are too close.
+    """Return the class that g answers, or None, an abstention, where two classes are too close: PREDICT of the paper.
 
-    Were the first two classes equally likely, their votes would be those of a fair coin (Hung & Fithian, Annals of
-    Statistics 2019). It is wrong with probability α at most.
+    The test compares the votes of the first two classes with those of a fair coin (Hung & Fithian, Annals of Statistics
+    2019). The answer is wrong with probability α at most.
 
     Args:
         counts: votes of noisy copies, (K,), their number fixed beforehand.
@@ -107,10 +107,9 @@ def prediction(counts: Tensor, alpha: float = ALPHA) -> int | None:
 
 
 class SoftVote(nn.Module):
-    """log of the mean probabilities over a fixed set of noisy copies: what an attacker of g climbs (Salman et al.,
-    NeurIPS 2019, arXiv:1906.04584).
+    """The log of the mean probabilities over a fixed set of noisy copies, which an attacker of g climbs.
 
-    Pixels (N, ...) -> (N, K). Every row sees the same noise, drawn once.
+    Salman et al., NeurIPS 2019, arXiv:1906.04584. Pixels (N, ...) -> (N, K). Every row gets the same noise, drawn once.
     """
 
     def __init__(self, classifier: Logits, sigma: float, samples: int = 64, seed: int = 0) -> None:

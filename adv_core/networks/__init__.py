@@ -1,4 +1,4 @@
-"""What is inside a classifier f.
+"""The networks inside a classifier f, and their fast forms.
 
 fast_network         the same logits and input gradients, in less time; `rewriting` folds layers into convolutions
 digit_network        a small network for MNIST's digits, and its shipped checkpoints

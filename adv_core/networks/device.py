@@ -4,7 +4,7 @@ import torch
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """ "auto": CUDA if there is one, else MPS, else the CPU. Anything else is taken by its word."""
+    """Return the device of that name; "auto" is CUDA if there is one, else MPS, else the CPU."""
     if str(device) != "auto":
         return torch.device(device)
     if torch.cuda.is_available():

@@ -1,7 +1,7 @@
 """f: a small convolutional network that reads handwritten digits, and its shipped checkpoints.
 
-It is the network of Wong, Rice & Kolter, "Fast is better than free" (ICLR 2020, arXiv:2001.03994): small enough to be
-trained before one's eyes on a laptop, and large enough to be made robust at ε = 0.3.
+It is the network of Wong, Rice & Kolter, "Fast is better than free" (ICLR 2020, arXiv:2001.03994): small enough to
+train live on a laptop, and large enough to become robust at ε = 0.3.
 
 `assets/digits/` holds checkpoints, each beside the figures that `python -m adv_core.training` printed when it made it.
 """
@@ -52,8 +52,8 @@ class Checkpoint(NamedTuple):
     """A network that was trained beforehand.
 
     Attributes:
-        network: in eval mode, its parameters without gradients; of all who load it the same one: do not train it.
-        figures: what the script printed when it made it: recipe, errors, seconds, the command itself.
+        network: in eval mode, its parameters without gradients. All callers share one object: do not train it.
+        figures: the output of the script that made it: recipe, errors, seconds, the command itself.
     """
 
     network: DigitNetwork
@@ -61,18 +61,18 @@ class Checkpoint(NamedTuple):
 
 
 def names(folder: Path = CHECKPOINTS) -> list[str]:
-    """The checkpoints that are there."""
+    """The names of the checkpoints in the folder."""
     return sorted(file.stem for file in folder.glob("*.npz"))
 
 
 @cache
 def checkpoint(name: str, device: str = "cpu") -> Checkpoint:
-    """A shipped network and its figures, read once; see `read`."""
+    """Return a shipped network and its figures, read once; see `read`."""
     return read(name, device)
 
 
 def read(name: str, device: str = "cpu", folder: Path = CHECKPOINTS) -> Checkpoint:
-    """The network and the figures of a checkpoint.
+    """Read the network and the figures of a checkpoint.
 
     Raises:
         ValueError: no such checkpoint, or one that is damaged.
@@ -93,8 +93,10 @@ def read(name: str, device: str = "cpu", folder: Path = CHECKPOINTS) -> Checkpoi
 
 
 def save(network: DigitNetwork, figures: Mapping[str, Any], name: str, folder: Path = CHECKPOINTS) -> None:
-    """Write a checkpoint, with weights of 16 bits and their checksum: judge it as it is read again, not as it was
-    trained."""
+    """Write a checkpoint, with weights of 16 bits and their checksum.
+
+    Judge the network as it is read again, not as it was trained.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     weights = {key: value.cpu().numpy().astype(np.float16) for key, value in network.state_dict().items()}
     file = folder / f"{name}.npz"
@@ -104,7 +106,7 @@ def save(network: DigitNetwork, figures: Mapping[str, Any], name: str, folder: P
 
 
 def pack(network: nn.Module) -> bytes:
-    """The weights, 16 bits each, one after the other: how a network travels that has no name (0.3 MB)."""
+    """The weights, 16 bits each, one after the other (0.3 MB), to send a network that has no checkpoint."""
     flat = torch.cat([value.detach().flatten() for value in network.state_dict().values()])
     return flat.cpu().numpy().astype(np.float16).tobytes()
 

@@ -1,4 +1,4 @@
-"""f as several networks at once: what fools all of them has a better chance to fool one that nobody could look into."""
+"""f as several networks at once: a δ that fools all of them transfers better to a network that nobody can look into."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 class Ensemble(nn.Module):
     """The mean of several classifiers' log-probabilities: pixels (N, 3, H, W) -> (N, K).
 
-    The cross-entropy of what it returns, -q_y, is the mean of the classifiers' cross-entropies; climb it with
+    The cross-entropy of the output q, -q_y, is the mean of the classifiers' cross-entropies; climb it with
     `objectives.ExpectedUntargeted` or `ExpectedTargeted`, which do not normalise it once more. (Liu, Chen, Liu & Song,
-    "Delving into Transferable Adversarial Examples", ICLR 2017, arXiv:1611.02770, average probabilities instead, where
-    a network that is fooled already hardly has a gradient.)
+    "Delving into Transferable Adversarial Examples", ICLR 2017, arXiv:1611.02770, average probabilities instead; a
+    network that is already fooled then has hardly any gradient.)
 
     Args:
         classifiers: pixels to logits (N, K), with the same K classes each. They are used as they are.

@@ -1,6 +1,6 @@
 """The same f at less cost: a frozen network rewritten for forward passes and gradients to the input alone.
 
-An attack never changes the network, so all that depends on its weights alone is done once:
+An attack never changes the network, so the work that depends on its weights alone is done once:
 
 - `adv_core.networks.rewriting` folds batch norms, zero padding, residual sums and activations into the convolutions;
 - on x86 the weights are packed for oneDNN: for the forward pass, and for the gradient to the input, which is a
@@ -30,7 +30,7 @@ def fast_network(network: nn.Module) -> nn.Module:
     """An equivalent of ``network``: the same logits and the same gradient to the input, up to rounding.
 
     Args:
-        network: images (N, C, H, W) -> logits (N, K). It is taken over: frozen, in eval mode, in parts reused.
+        network: images (N, C, H, W) -> logits (N, K). It is changed: frozen, set to eval mode, and partly reused.
 
     Returns:
         The rewritten network; or ``network`` itself, frozen, where its control flow depends on the data.
@@ -45,7 +45,7 @@ def fast_network(network: nn.Module) -> nn.Module:
 
 
 class FastNetwork(nn.Module):
-    """A rewritten network. On oneDNN it cannot be differentiated twice; asking for that raises."""
+    """A rewritten network. On oneDNN it cannot be differentiated twice; a second derivative raises."""
 
     def __init__(self, traced: fx.GraphModule) -> None:
         super().__init__()
@@ -81,9 +81,9 @@ class FastNetwork(nn.Module):
         )
 
     def _plan(self, shape: Shape) -> "_Plan":
-        """Made once for inputs of such a shape, and again when the weights have changed.
+        """Return the plan for inputs of that shape. It is made once, and again when the weights have changed.
 
-        Its weights are packed for one image or for many, and the two plans that were made last are kept.
+        Its weights are packed for one image or for many; the last two plans are kept.
         """
         version = sum(weight._version for weight in self._weights if not weight.is_inference())
         key = (version, min(shape[0], 2), *shape[1:])
@@ -94,7 +94,7 @@ class FastNetwork(nn.Module):
         return plan
 
     def _apply(self, *arguments: Any, **options: Any) -> Any:
-        self._plans = {}  # the weights move or change their type
+        self._plans = {}  # the weights move to another device or change their type
         return super()._apply(*arguments, **options)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -105,9 +105,9 @@ class _Packed:
     """A `Convolution` on oneDNN for inputs of one shape: its forward pass, and its gradient to the input.
 
     The gradient is a convolution of ∂L/∂y with the kernel turned around and the channels swapped; with a stride it is
-    a transposed convolution. A network's first layer has only 3 channels to fill a vector register with. There, the
+    a transposed convolution. A network's first layer has only 3 channels, too few to fill a vector register. There, the
     s x s phases of ∂L/∂x are computed as 3·s² channels of an unstrided convolution, and interleaved (Shi et al., CVPR
-    2016, arXiv:1609.05158): four times as fast for ResNet50's.
+    2016, arXiv:1609.05158), which is four times as fast for the first layer of ResNet50.
     """
 
     def __init__(self, conv: Convolution, shape: Shape) -> None:
@@ -151,7 +151,7 @@ class _Packed:
         return y
 
     def gate(self, g: Tensor, y: Tensor, in_place: bool) -> Tensor:
-        """∂L/∂y (N, O, H', W') behind the activation -> the same before it; y tells what was let through."""
+        """Turn ∂L/∂y (N, O, H', W') behind the activation into that before it; y tells which values passed."""
         out = g if in_place else torch.empty_like(g)
         if self.activation == "relu":
             torch.ops.aten.threshold_backward.grad_input(g, y, 0, grad_input=out)
@@ -182,13 +182,13 @@ class _NoPlanError(RuntimeError):
 
 
 class _Gradients:
-    """∂L/∂(value of a node), collected while a `_Plan` runs backwards; what is ours may be overwritten."""
+    """∂L/∂(value of a node), collected while a `_Plan` runs backwards. A tensor that is ours may be overwritten."""
 
     def __init__(self) -> None:
         self._found: dict[fx.Node, tuple[Tensor, bool]] = {}
 
     def take(self, node: fx.Node) -> tuple[Tensor | None, bool]:
-        """The gradient, if there is one, and whether it is ours. It is forgotten here."""
+        """Return the gradient, if there is one, and whether it is ours; and forget it."""
         return self._found.pop(node, (None, False))
 
     def add(self, node: fx.Node, g: Tensor, is_ours: bool) -> None:
@@ -199,7 +199,7 @@ class _Gradients:
 
 
 class _Layer:
-    """A step of a `_Plan`: a `Convolution`. Frozen weights need no activations: only ReLU's output is kept."""
+    """A step of a `_Plan`: a `Convolution`. Frozen weights need no inputs kept for them: only ReLU's output is kept."""
 
     def __init__(self, node: fx.Node, conv: Convolution) -> None:
         self.node, self.conv = node, conv
@@ -301,10 +301,10 @@ class _Segment:
 
 
 class _Plan:
-    """A rewritten network on oneDNN, for inputs of one shape: what to do forwards, and what backwards.
+    """A rewritten network on oneDNN, for inputs of one shape: its forward and its backward pass.
 
-    One plan is one node of autograd's graph: a node for each layer costs a tenth of the time at batch 1, and sums up
-    gradients in passes of their own.
+    One plan is one node of autograd's graph. A node for each layer would cost a tenth of the time at batch 1, and would
+    sum up gradients in separate passes.
     """
 
     def __init__(self, traced: fx.GraphModule) -> None:
@@ -333,7 +333,7 @@ class _Plan:
         self.dead = [[node for node in last if last[node] == index] for index in range(len(self.steps))]
 
     def forward(self, x: Tensor, keep: bool) -> tuple[Tensor, list[Any]]:
-        """The logits, and what `backward` needs if it is to be kept."""
+        """Return the logits; and with ``keep``, the values that `backward` needs."""
         values: dict[Node, Any] = {self.x: x}
         kept = []
         for step, dead in zip(self.steps, self.dead, strict=True):
@@ -352,13 +352,13 @@ class _Plan:
 
 
 class _Apply(torch.autograd.Function):
-    """A `_Plan` for autograd."""
+    """A `_Plan` as a function of autograd."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, plan: _Plan) -> Tensor:
         logits, kept = plan.forward(x, keep=True)
         ctx.plan, ctx.kept, ctx.in_rows = plan, kept, x.is_contiguous()
-        return logits.detach()  # what is kept must not lead back to ctx
+        return logits.detach()  # a kept value must not lead back to ctx
 
     @staticmethod
     @once_differentiable
@@ -392,7 +392,7 @@ def _phases(weight: Tensor, padding: Pair, s: int, shape: Shape, out: Shape) -> 
     """The gradient of a convolution with stride s as an unstrided one: weights (s²·I, O, k', l'), padding and shift.
 
     gx[s·i + a − shift] = Σ_d g[i + d] · w[a − shift + padding − s·d], so phase a has those taps d that hit the kernel.
-    The shift that needs the fewest taps is taken. ``shape`` and ``out`` are the shapes of x and y.
+    The result has the shift that needs the fewest taps. ``shape`` and ``out`` are the shapes of x and y.
     """
     o, i, *kernel = weight.shape
     taps: list[range] = []

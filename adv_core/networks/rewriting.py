@@ -1,8 +1,8 @@
-"""Fold what surrounds a frozen network's convolutions into them: the rewriting behind `fast_network`.
+"""Fold the layers around a frozen network's convolutions into them: the rewriting behind `fast_network`.
 
-A batch norm in eval mode is an affine map per channel and disappears into the convolution before it (one that has no
-convolution before it becomes a 1 x 1 depthwise convolution itself); zero padding, the residual sum and ReLU or ReLU6
-become part of the convolution.
+A batch norm in eval mode is an affine map per channel and disappears into the convolution before it. A batch norm
+without a convolution before it becomes a 1 x 1 depthwise convolution itself. Zero padding, the residual sum and ReLU
+or ReLU6 become part of the convolution.
 """
 
 import operator
@@ -50,11 +50,11 @@ class Convolution(nn.Module):
 
     @property
     def is_linear(self) -> bool:
-        """Whether nothing comes after the convolution yet."""
+        """True where the convolution has no activation and no residual sum yet."""
         return self.activation == "none" and not self.takes_residual
 
     def fold(self, norm: nn.BatchNorm2d) -> None:
-        """Take in the batch norm that follows. In float64, so that it costs no accuracy."""
+        """Fold in the batch norm that follows, in float64, so that no accuracy is lost."""
         assert norm.running_mean is not None and norm.running_var is not None
         weight, bias = fuse_conv_bn_weights(
             self.weight.double(),
@@ -83,7 +83,7 @@ class Convolution(nn.Module):
 
 
 class Rewriter:
-    """Puts a `Convolution` into the place of every convolution of a traced network and of what surrounds it."""
+    """Replace every convolution of a traced network, and the layers around it, by a `Convolution`."""
 
     def __init__(self, traced: fx.GraphModule) -> None:
         self.traced, self.graph = traced, traced.graph
@@ -101,13 +101,13 @@ class Rewriter:
         self.traced.recompile()
 
     def _drop_nothing(self, node: Node) -> None:
-        """What does nothing in eval mode."""
+        """Remove a layer that does nothing in eval mode."""
         is_nothing = isinstance(self._module(node), nn.Dropout | nn.Dropout2d | nn.Identity)
         if is_nothing or getattr(node.target, "__name__", "") == "stochastic_depth":
             self._replace(node, node.args[0])
 
     def _convolution(self, node: Node) -> None:
-        """nn.Conv2d or F.conv2d, with the zero padding before it."""
+        """Replace nn.Conv2d or F.conv2d, with the zero padding before it."""
         module = self._module(node)
         if type(module) is nn.Conv2d and module.padding_mode == "zeros":
             weight, bias = module.weight, module.bias
@@ -123,7 +123,7 @@ class Rewriter:
         x = node.args[0]
         zeros = self._module(x)
         if isinstance(zeros, nn.ZeroPad2d) and dilation == (1, 1):
-            # Uneven padding is even padding for a kernel with zeros at the side that had less.
+            # Uneven padding equals even padding for a kernel with zeros at the side that had less.
             left, right, top, bottom = zeros.padding
             weight = F.pad(weight, [max(n, 0) for n in (right - left, left - right, bottom - top, top - bottom)])
             padding = (padding[0] + max(top, bottom), padding[1] + max(left, right))
@@ -131,7 +131,7 @@ class Rewriter:
         self._insert(node, Convolution(weight, bias, stride, padding, dilation, geometry[3]), x)
 
     def _fuse(self, node: Node) -> None:
-        """Batch norm, residual sum and activation."""
+        """Fold a batch norm, a residual sum or an activation into the convolution before it."""
         module = self._module(node)
         target = node.target if module is None else type(module)
         before = [self._only_for(argument, node) for argument in node.args] or [None]
@@ -140,7 +140,7 @@ class Rewriter:
             if conv is not None and conv.is_linear:
                 conv.fold(module)
                 self._replace(node, node.args[0])
-            else:  # as a convolution that multiplies each channel by 1, and takes the norm in
+            else:  # a new convolution multiplies each channel by 1, and the norm is folded into it
                 channels = module.num_features
                 ones = module.running_mean.new_ones(channels, 1, 1, 1)
                 conv = Convolution(ones, None, (1, 1), (0, 0), (1, 1), channels)
@@ -161,7 +161,7 @@ class Rewriter:
                     return
 
     def _out_of_place(self, node: Node) -> None:
-        """What is left must not overwrite what a `Convolution` keeps."""
+        """Make a remaining operation work out of place: it must not overwrite a value that a `Convolution` keeps."""
         node.target = _OUT_OF_PLACE.get(node.target, node.target)
         if "inplace" in node.kwargs:
             node.update_kwarg("inplace", False)
@@ -175,7 +175,7 @@ class Rewriter:
         return None
 
     def _only_for(self, node: Node, user: Node) -> Convolution | None:
-        """The node's `Convolution`, if nobody but ``user`` looks at its output."""
+        """The node's `Convolution`, if ``user`` alone uses its output."""
         conv = self._module(node)
         return conv if isinstance(conv, Convolution) and list(node.users) == [user] else None
 

@@ -2,7 +2,7 @@
 
 PyPI's torchvision is built for CUDA. Beside a CPU build of torch its library ``_C`` cannot be loaded, the operators
 ``nms`` and ``qnms`` are then never defined, and the import dies with "operator torchvision::nms does not exist".
-Classifiers use none of these operators: it is enough that their names exist.
+Classifiers use none of these operators, so it is enough that their names exist.
 """
 
 import importlib.util
@@ -14,7 +14,7 @@ _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
 def ensure_torchvision_imports() -> bool:
-    """Make ``import torchvision`` work; call it before that import. Cheap, and safe to call again.
+    """Make ``import torchvision`` work; call it before that import. It is cheap, and safe to call again.
 
     Returns:
         True when stand-ins had to be defined, False when the compiled operators load (or torchvision is not installed).
@@ -29,7 +29,7 @@ def ensure_torchvision_imports() -> bool:
 def _compiled_operators_load() -> bool:
     spec = importlib.util.find_spec("torchvision")  # finds the package without running it
     if spec is None or spec.origin is None:
-        return True  # nothing to mend: the import itself will say what is missing
+        return True  # nothing to repair: the import itself reports that torchvision is missing
     folder = Path(spec.origin).parent
     for library in [*folder.glob("_C*.so"), *folder.glob("_C*.pyd")]:
         try:

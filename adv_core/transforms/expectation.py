@@ -15,25 +15,25 @@ from adv_core.transforms.transform import Draws, Transform
 class Transformed(nn.Module):
     """A classifier that looks at ``samples`` random views of every picture: pixels (N, 3, H, W) -> (N, K).
 
-    It returns q = E[log softmax f(t(x))], the mean over the views of the log-probabilities. -q_y is the expected
-    cross-entropy of Athalye et al. to the letter: see `ExpectedUntargeted` and `ExpectedTargeted`. q_t - q_y is the
-    expected difference of logits, so `TargetedDifference` is exact as well. `Untargeted` and `Targeted` work about as
-    well, but they normalise q once more: that is the cross-entropy of the mean logits, which no longer knows how sure
-    each single view is. (The logarithm of the mean probability would be another choice. There the views that succeed
-    already have all the say and those that fail hardly a gradient, which is felt where ε is scarce.)
+    It returns q = E[log softmax f(t(x))], the mean over the views of the log-probabilities. -q_y is exactly the
+    expected cross-entropy of Athalye et al.: see `ExpectedUntargeted` and `ExpectedTargeted`. q_t - q_y is the expected
+    difference of logits, so `TargetedDifference` is exact as well. `Untargeted` and `Targeted` work about as well, but
+    they normalise q once more: the result is the cross-entropy of the mean logits, which no longer depends on the
+    confidence of each single view. (The logarithm of the mean probability is another choice. There the views that
+    already succeed dominate the gradient and those that fail have hardly any, which weakens the attack at a small ε.)
 
-    exp(q) does not add up to 1, and is no answer to "how often?". `expected_probabilities` is.
+    exp(q) does not add up to 1 and does not tell how often a view is fooled. `expected_probabilities` does.
 
     Args:
         classifier: pixels in [0, 1] to logits (N, K). It is used as it is: its mode and its weights are not touched.
         transforms: applied one after the other, in this order.
         samples: views of every picture in every forward pass, ≥ 1.
         seed: of the draws. The global generator is not touched.
-        fresh: True draws anew in every forward pass, for every picture apart: what an ascent wants. False draws once:
-            every pass shows every picture the same ``samples`` views, and the answer is a function of the picture
-            alone. Solvers that compare losses (Auto-PGD, smallest perturbations, Square Attack) need that.
-        chunk: at most so many views at a time go through the classifier, to bound memory. Where there are more and a
-            gradient is asked for, each chunk is computed a second time on the way back (a third more work).
+        fresh: True draws anew in every forward pass, for each picture separately, which suits an ascent. False draws
+            once: every pass takes the same ``samples`` views of every picture, and the answer is a function of the
+            picture alone. Solvers that compare losses (Auto-PGD, smallest perturbations, Square Attack) need that.
+        chunk: the most views that go through the classifier at a time, to bound memory. Where there are more and a
+            gradient is needed, the backward pass computes each chunk a second time (a third more work).
 
     Raises:
         ValueError: no sample at all, an empty chunk.
@@ -59,25 +59,25 @@ class Transformed(nn.Module):
         self.reset()
 
     def reset(self) -> None:
-        """Begin the sequence of draws again."""
+        """Restart the sequence of draws."""
         self._generator = torch.Generator().manual_seed(self.seed)
 
     def forward(self, x: Tensor) -> Tensor:
         draws = self._draw_fresh(len(x)) if self.fresh else self._draw_common(len(x), self.samples, self.seed)
         return self._through(x, draws, self.samples, self._log_probabilities).mean(0)
 
-    # The reports below have draws of their own: looking at an attack while it runs does not change it.
+    # The reports below have draws of their own: a report while an attack runs does not change the attack.
 
     @torch.no_grad()
     def expected_probabilities(self, x: Tensor, samples: int | None = None, seed: int | None = None) -> Tensor:
-        """E[softmax f(t(x))], (N, K): how likely each class is in a random view. The honest figure for a report.
+        """E[softmax f(t(x))], (N, K): the probability of each class in a random view. Report this figure.
 
         Args:
             x: pixels (N, 3, H, W) in [0, 1].
             samples: number of views; None: as many as a forward pass. Every picture gets the same ones, so that two
                 pictures can be compared.
-            seed: of the draws. None: views that the attack has not seen. ``self.seed``: with ``fresh=False``, the
-                very views that it saw.
+            seed: of the draws. None: views that the attack has not seen. ``self.seed``: with ``fresh=False``, the very
+                views that the attack saw.
         """
         return self.probabilities(x, samples, seed).mean(0)
 
@@ -122,13 +122,13 @@ class Transformed(nn.Module):
             return what(rows)
 
         chunks = torch.arange(samples * len(x)).split(self.chunk)
-        # Kept activations, not the pictures, are what fills the memory; a chunk that is recomputed keeps none.
+        # Kept activations fill the memory, not the pictures; a chunk that is recomputed keeps none.
         recompute = len(chunks) > 1 and torch.is_grad_enabled()
         seen = [checkpoint(part, x, index, use_reentrant=False) if recompute else part(x, index) for index in chunks]
         return torch.cat(seen).unflatten(0, (samples, len(x)))
 
 
-# What happens to a picture between a printer or a screen and a camera, all of it at once and a little of each.
+# The changes to a picture between a printer or a screen and a camera: all of them at once, each of them small.
 CAMERA: tuple[Transform, ...] = (
     Rotation(15),
     Scale(0.9, 1.1),

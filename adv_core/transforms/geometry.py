@@ -21,7 +21,7 @@ from adv_core.transforms.transform import (
 
 @dataclass(frozen=True)
 class Rotation(Transform):
-    """By an angle in ±``degrees``, 0 ... 180, about the middle of the picture; bilinear."""
+    """A rotation by an angle in ±``degrees``, 0 ... 180, about the middle of the picture; bilinear."""
 
     degrees: float = 22.5
 
@@ -32,9 +32,9 @@ class Rotation(Transform):
         return (uniform(n, -self.degrees, self.degrees, generator),)
 
     def at(self, x: Tensor, degrees: Parameter) -> Tensor:
-        """Turned counter-clockwise by that many degrees."""
+        """x, turned counter-clockwise by that many degrees."""
         x, angle = broadcast_rows(x, as_parameter("the angle", degrees))
-        # In double precision on the CPU, and about the middle: 0° gives x back to the bit, 90° to the last bits.
+        # Double precision on the CPU, about the middle: 0° gives x back to the bit, 90° to the last bits.
         # F.grid_sample counts from the corner in float32, which is 1e-5 off (and lacks mirroring on some devices).
         height, width = x.shape[-2:]
         down = torch.arange(height, dtype=torch.float64)[:, None] - (height - 1) / 2
@@ -45,7 +45,7 @@ class Rotation(Transform):
 
 @dataclass(frozen=True)
 class Scale(Transform):
-    """Larger or smaller about the middle, by a factor in ``low`` ... ``high``; 2 shows everything twice as large."""
+    """A zoom about the middle, by a factor in ``low`` ... ``high``; 2 shows everything twice as large."""
 
     low: float = 0.9
     high: float = 1.4
@@ -57,7 +57,7 @@ class Scale(Transform):
         return (uniform(n, self.low, self.high, generator),)
 
     def at(self, x: Tensor, scale: Parameter) -> Tensor:
-        """Everything ``scale`` times as large, cut to the same frame. Making smaller averages (antialiased)."""
+        """x, ``scale`` times as large, cut to the same frame. Shrinking averages (antialiased)."""
         x, scale = broadcast_rows(x, as_parameter("the scale", scale, *_SCALES))
         return crop_window(x, 1 / scale, (1 - 1 / scale) / 2, (1 - 1 / scale) / 2)
 
@@ -76,8 +76,10 @@ class Crop(Transform):
         return fraction, uniform(n, 0, 1, generator), uniform(n, 0, 1, generator)
 
     def at(self, x: Tensor, fraction: Parameter, down: Parameter = 0.5, right: Parameter = 0.5) -> Tensor:
-        """A window with ``fraction`` of the height and width. ``down`` and ``right``, in 0 ... 1, say where it lies:
-        0 at the upper or left edge, 1 at the lower or right one."""
+        """A window with ``fraction`` of the height and width, enlarged to full size.
+
+        ``down`` and ``right``, in 0 ... 1, give its place: 0 at the upper or left edge, 1 at the lower or right one.
+        """
         where = as_parameter("down", down, 0, 1), as_parameter("right", right, 0, 1)
         x, side, down, right = broadcast_rows(x, as_parameter("the fraction", fraction, *_FRACTIONS), *where)
         return crop_window(x, side, down * (1 - side), right * (1 - side))
@@ -85,7 +87,7 @@ class Crop(Transform):
 
 @dataclass(frozen=True)
 class Translation(Transform):
-    """Moved by up to ±``fraction``, 0 ... 1, of the height and of the width."""
+    """A shift by up to ±``fraction``, 0 ... 1, of the height and of the width."""
 
     fraction: float = 0.1
 
@@ -97,15 +99,17 @@ class Translation(Transform):
         return uniform(n, -f, f, generator), uniform(n, -f, f, generator)
 
     def at(self, x: Tensor, down: Parameter, right: Parameter = 0.0) -> Tensor:
-        """Moved ``down`` by that fraction of the height, and ``right`` by that of the width, each in -1 ... 1."""
+        """x, moved ``down`` by that fraction of the height, and ``right`` by that of the width, each in -1 ... 1."""
         x, down, right = broadcast_rows(x, as_parameter("down", down, -1, 1), as_parameter("right", right, -1, 1))
         return crop_window(x, torch.ones_like(down), -down, -right)
 
 
 @dataclass(frozen=True)
 class Resize(Transform):
-    """Made smaller, and back to its old size: what fits into fewer pixels stays. The sides of the small picture are a
-    fraction in ``low`` ... ``high`` of the picture's, above 0 and up to 1."""
+    """A picture made smaller and enlarged again, which removes fine detail.
+
+    The sides of the small picture are a fraction in ``low`` ... ``high`` of the picture's, above 0 and up to 1.
+    """
 
     low: float = 0.5
     high: float = 1.0
@@ -117,8 +121,7 @@ class Resize(Transform):
         return (uniform(n, self.low, self.high, generator),)
 
     def at(self, x: Tensor, fraction: Parameter) -> Tensor:
-        """Through a picture whose sides are that fraction of x's, in whole pixels. Bilinear; making smaller averages
-        (antialiased)."""
+        """x, resized to that fraction of its sides, in whole pixels, and back; bilinear, antialiased."""
         x, fraction = broadcast_rows(x, as_parameter("the fraction", fraction, *_FRACTIONS))
         size = list(x.shape[-2:])
 

@@ -9,7 +9,7 @@ from adv_core.transforms.transform import straight_through
 
 
 def bilinear(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """x at those places, in pixels from the middle of the first one: (N, C, H', W') for places (N, H', W')."""
+    """Interpolate x at places (N, H', W'), counted in pixels from the middle of the first one: (N, C, H', W')."""
     height, width = x.shape[-2:]
     top, left = down.floor(), right.floor()
     index_shape = down.shape[1:]
@@ -23,18 +23,20 @@ def bilinear(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
 
 
 def _mirrored(place: Tensor, size: int) -> Tensor:
-    """Where the mirrored picture takes its pixel from: ... 1 0 | 0 1 ... n-1 | n-1 n-2 ..."""
+    """The place inside the picture that a mirrored place shows: ... 1 0 | 0 1 ... n-1 | n-1 n-2 ..."""
     folded = (place + 0.5) % (2 * size)
     return torch.minimum(folded, 2 * size - folded) - 0.5
 
 
 def crop_window(x: Tensor, side: Tensor, top: Tensor, left: Tensor) -> Tensor:
-    """The part of x that is ``side`` times as high and wide and begins at (top, left), shown at full size. All are
-    fractions of x's height and width, (N,); the part may reach beyond the picture."""
+    """The part of x that is ``side`` times as high and wide and begins at (top, left), shown at full size.
+
+    All three are fractions of x's height and width, (N,); the part may reach beyond the picture.
+    """
 
     def weights(start: Tensor, size: int) -> Tensor:
         places = start[:, None] * size + (torch.arange(size) + 0.5) * side[:, None] - 0.5
-        # Bilinear; a wider triangle where several pixels fall into one, or fine patterns would turn into coarse ones.
+        # Bilinear; a wider triangle where several pixels become one, so that fine patterns do not become coarse ones.
         width = side.clamp_min(1)[:, None, None]
         return kernel_weights(places, lambda distance: (1 - distance.abs() / width).clamp_min(0))
 
@@ -42,7 +44,7 @@ def crop_window(x: Tensor, side: Tensor, top: Tensor, left: Tensor) -> Tensor:
 
 
 def kernel_weights(places: Tensor, kernel: Callable[[Tensor], Tensor]) -> Tensor:
-    """What pixel j counts at each place, (N, places, pixels). Mirrored at the edge: j also lies at -1-j and 2n-1-j."""
+    """The weight of pixel j at each place, (N, places, pixels). Mirrored at the edge: j is also at -1-j and 2n-1-j."""
     size = places.shape[1]
     j = torch.arange(size, dtype=torch.float64)
     place = _mirrored(places, size)[..., None]
@@ -51,8 +53,8 @@ def kernel_weights(places: Tensor, kernel: Callable[[Tensor], Tensor]) -> Tensor
 
 
 def separable(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """The same weights in every column, and others in every row: down · x · rightᵀ."""
+    """Apply the weights ``down`` along the columns and ``right`` along the rows: down · x · rightᵀ."""
     down, right = (weights[:, None].to(x.dtype).to(x.device) for weights in (down, right))
     seen = down @ x @ right.mT
-    # A mean of pixels leaves [0, 1] by a rounding error at most: no reason to lose the gradient of white areas.
+    # A mean of pixels leaves [0, 1] by a rounding error at most; a plain clamp would lose the gradient of white areas.
     return straight_through(seen, seen.clamp(0, 1))

@@ -23,15 +23,15 @@ from adv_core.transforms.transform import (
 
 @dataclass(frozen=True)
 class Jpeg(Transform):
-    """Saved as JPEG and opened again: a quality of ``low`` ... ``high``, whole numbers in 1 ... 100, as libjpeg and
-    Pillow count.
+    """A picture saved as JPEG and opened again, at a quality of ``low`` ... ``high``: whole numbers in 1 ... 100, as in
+    libjpeg and Pillow.
 
-    The whole way there and back: YCbCr, colour at half the resolution (4:2:0), the cosine transform of 8 x 8 blocks,
-    division by the standard's tables, rounding. Only the entropy coding is left out, which loses nothing. Every
-    rounding is straight-through: the gradient is that of the same way without rounding.
+    It takes all steps of the codec: YCbCr, colour at half the resolution (4:2:0), the cosine transform of 8 x 8 blocks,
+    division by the standard's tables, rounding, and back. It leaves out only the entropy coding, which is lossless.
+    Every rounding is straight-through: the gradient is that of the same steps without rounding.
 
     Args:
-        subsampling: "4:2:0" as cameras and Pillow do, "4:4:4" for colour at full resolution.
+        subsampling: "4:2:0", as in cameras and Pillow, or "4:4:4" for colour at full resolution.
     """
 
     low: int = 50
@@ -47,7 +47,7 @@ class Jpeg(Transform):
         return (torch.randint(int(self.low), int(self.high) + 1, (n,), generator=generator),)
 
     def at(self, x: Tensor, quality: Parameter) -> Tensor:
-        """As a JPEG of that quality (rounded to a whole number)."""
+        """x as a JPEG of that quality (rounded to a whole number)."""
         x, quality = broadcast_rows(x, as_parameter("the quality", quality, *_QUALITIES))
         if x.shape[1] != 3:
             raise ValueError(f"JPEG needs three colours: x has {x.shape[1]} channels")
@@ -64,7 +64,7 @@ class Jpeg(Transform):
         y = _through_blocks(y, luminance)[..., :height, :width]
         colour = _through_blocks(colour, chrominance)
         if halve:
-            # Nothing that only fills up the last block may be mixed into the picture.
+            # The filling of the last block must not be mixed into the picture.
             colour = colour[..., : (height + 1) // 2, : (width + 1) // 2]
             colour = F.interpolate(colour, scale_factor=2, mode="bilinear", align_corners=False)
         ycc = torch.cat([y + 128, colour[..., :height, :width]], 1)
@@ -73,7 +73,7 @@ class Jpeg(Transform):
 
 
 def quantization_tables(quality: Tensor) -> tuple[Tensor, Tensor]:
-    """What libjpeg divides the coefficients of brightness and of colour by, (N, 8, 8) each, at those qualities (N,)."""
+    """libjpeg's divisors of the coefficients of brightness and of colour, (N, 8, 8) each, for qualities (N,)."""
     q = quality.double().round()
     scale = torch.where(q < 50, (5000 / q).floor(), 200 - 2 * q)[:, None, None]
     base = (torch.tensor(table, dtype=torch.float64) for table in (_LUMINANCE, _CHROMINANCE))
@@ -110,8 +110,8 @@ _CHROMINANCE = (
 
 
 def _through_blocks(plane: Tensor, table: Tensor) -> Tensor:
-    """Planes (N, C, H, W), sides multiples of 8, to cosine coefficients, to whole multiples of the table, and back
-    to whole samples."""
+    """Turn planes (N, C, H, W), sides multiples of 8, into cosine coefficients, round these to whole multiples of the
+    table, and turn them back into whole samples."""
     k = torch.arange(8, dtype=torch.float64)
     cosine = (math.pi / 8 * k[:, None] * (k + 0.5)).cos() / 2
     cosine[0] /= math.sqrt(2)

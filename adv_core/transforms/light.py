@@ -23,7 +23,7 @@ from adv_core.transforms.transform import (
 
 @dataclass(frozen=True)
 class Brightness(Transform):
-    """Lighter or darker: up to ±``amount``, 0 ... 1, is added to every value."""
+    """A lighter or darker picture: up to ±``amount``, 0 ... 1, is added to every value."""
 
     amount: float = 0.05
 
@@ -41,7 +41,7 @@ class Brightness(Transform):
 
 @dataclass(frozen=True)
 class Hue(Transform):
-    """Every colour turned on the colour wheel by an angle in ±``degrees``, 0 ... 180; brightness stays, nothing moves.
+    """A turn of every colour on the colour wheel by an angle in ±``degrees``, 0 ... 180; the brightness stays.
 
     Hosseini & Poovendran, "Semantic Adversarial Examples", CVPR Workshops 2018, arXiv:1804.00499, turn the hue too.
     """
@@ -55,7 +55,7 @@ class Hue(Transform):
         return (uniform(n, -self.degrees, self.degrees, generator),)
 
     def at(self, x: Tensor, degrees: Parameter) -> Tensor:
-        """Turned by that many degrees in the plane of JPEG's two colour differences; 0 leaves x to the bit."""
+        """x, its colours turned by that angle in the plane of JPEG's two colour differences; 0 keeps x to the bit."""
         x, angle = broadcast_rows(x, as_parameter("the angle", degrees))
         if x.shape[1] != 3:
             raise ValueError(f"hue needs three colours: x has {x.shape[1]} channels")
@@ -70,7 +70,7 @@ class Hue(Transform):
 
 @dataclass(frozen=True)
 class Blur(Transform):
-    """Out of focus: a Gaussian of σ in ``low`` ... ``high`` pixels (of the picture as it is given), 0 or more."""
+    """A Gaussian blur, σ in ``low`` ... ``high`` pixels (of the picture as it is given), 0 or more."""
 
     low: float = 0.0
     high: float = 1.5
@@ -82,7 +82,7 @@ class Blur(Transform):
         return (uniform(n, self.low, self.high, generator),)
 
     def at(self, x: Tensor, sigma: Parameter) -> Tensor:
-        """Blurred with that σ, in pixels."""
+        """x, blurred with that σ, in pixels."""
         x, sigma = broadcast_rows(x, as_parameter("σ", sigma, 0))
         sigma = sigma.clamp_min(1e-3)  # at σ = 0 the neighbours' weights are exactly zero, too
 
@@ -95,7 +95,7 @@ class Blur(Transform):
 
 @dataclass(frozen=True)
 class BitDepth(Transform):
-    """Rounded to 2^``bits`` levels, 1 ... 16 bits; 8 is what a PNG keeps. Straight-through. Nothing here is random."""
+    """Rounding to 2^``bits`` levels, 1 ... 16 bits; a PNG keeps 8. Straight-through; nothing here is random."""
 
     bits: int = 8
 
@@ -106,7 +106,7 @@ class BitDepth(Transform):
         return (torch.full((n,), self.bits),)
 
     def at(self, x: Tensor, bits: Parameter) -> Tensor:
-        """Rounded to 2^``bits`` levels, 0 and 1 among them."""
+        """x, rounded to 2^``bits`` levels, 0 and 1 among them."""
         x, bits = broadcast_rows(x, as_parameter("the number of bits", bits, *_BITS))
         return to_levels(x, 2 ** bits.round() - 1)
 

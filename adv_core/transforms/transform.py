@@ -1,22 +1,22 @@
-"""f seen from many sides: the expectation over transformations that a camera, a printer or a web site applies.
+"""Random transforms of a picture, as a camera, a printer or a web site applies them; an attack takes their expectation.
 
     δ*  =  argmax over δ in Δ of E over t of L(y, f(t(x + δ)))
 
 Athalye, Engstrom, Ilyas & Kwok, "Synthesizing Robust Adversarial Examples", ICML 2018, arXiv:1707.07397. An ordinary
-adversarial picture stops fooling once it is turned by a few degrees. One that was made for the average over random
-turns, zooms and light keeps fooling. Nothing about a solver changes: `Transformed` is one more classifier.
+adversarial picture stops fooling when it is turned by a few degrees. A picture made for the average over random turns,
+zooms and light keeps fooling. The solvers stay the same: `Transformed` is one more classifier.
 
     turned = Transformed(classifier, [Rotation(30), Scale(0.8, 1.2)], samples=8)
     result = run(pgd(turned, x, Linf(8 / 255), ExpectedTargeted(106), steps=40))
     turned.expected_probabilities(result.adversarial, samples=100)      # over views that the attack has not seen
 
-A `Transform` is a small value: it draws its own parameters (``sample``), and shows a picture with chosen ones (``at``).
+A `Transform` is a small value: it draws its own parameters (``sample``), and applies chosen ones to a picture (``at``).
 
     Rotation().at(x, 15.0)                                 # every row by 15°
     Rotation().at(x, torch.linspace(-90, 90, 37))          # one picture, 37 angles: (37, 3, H, W), for a curve
 
 Everything is differentiable in x. Where a transform rounds, the gradient passes as if it did not (straight-through).
-What lies outside the picture is the picture, mirrored at its edge: no black corner that a class could be read from.
+The space outside the picture is filled with the picture, mirrored at its edge: a black corner could hint at a class.
 """
 
 import math
@@ -34,23 +34,24 @@ Draws = tuple[Tensor, ...]
 
 
 class Transform(ABC):
-    """A random change of a picture. Compared and hashed by its fields, as every frozen dataclass is."""
+    """A random change of a picture; a frozen dataclass, compared and hashed by its fields."""
 
     @abstractmethod
     def sample(self, n: int, generator: torch.Generator) -> Draws:
-        """What ``at`` wants beside x, for n rows: CPU tensors (n,). ``generator`` lives on the CPU, too."""
+        """Draw the parameters of ``at`` for n rows: CPU tensors (n,). ``generator`` is on the CPU, too."""
 
     @abstractmethod
     def at(self, x: Tensor, *parameters: Any, **named: Any) -> Tensor:
-        """x with these parameters: pixels (N, 3, H, W) in [0, 1] to the same. A parameter is a number, or one a row,
-        (N,); a single picture is repeated for every parameter.
+        """Apply the transform with these parameters: pixels (N, 3, H, W) in [0, 1] to the same.
+
+        A parameter is a number, or one a row, (N,). A single picture is repeated for every parameter.
 
         Raises:
             ValueError: x is no batch of pictures, a parameter is out of range, or there is not one a row.
         """
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """x, every row with its own random parameters."""
+        """Apply the transform to x, every row with its own random parameters."""
         return self.at(x, *self.sample(len(x), generator))
 
 
@@ -67,7 +68,7 @@ def uniform(n: int, low: float, high: float, generator: torch.Generator) -> Tens
 
 
 def as_parameter(what: str, value: Parameter, least: float = -math.inf, most: float = math.inf) -> Tensor:
-    """As (n,) in double precision on the CPU, where every device's results begin."""
+    """The parameter as (n,) in double precision on the CPU, so that all devices start from the same numbers."""
     values = torch.as_tensor(value).detach().cpu().double().reshape(-1)
     if not bool((values.isfinite() & (values >= least) & (values <= most)).all()):
         raise ValueError(f"{what} has to be a number in {least:g} ... {most:g}")
@@ -98,7 +99,7 @@ def round_straight_through(x: Tensor) -> Tensor:
 
 
 def to_levels(x: Tensor, levels: Tensor) -> Tensor:
-    """The nearest k / levels. A tensor divides, since a GPU divides by a number inexactly."""
+    """The nearest k / levels. The divisor is a tensor, since a GPU divides by a number inexactly."""
     levels = pixelwise(levels, x)
     return straight_through(x, (x * levels).round() / levels)
 
