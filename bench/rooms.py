@@ -27,7 +27,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from adv_core.classifiers import DEFAULT
-from adv_core.decoding import open_image, read_png
+from adv_core.decoding import open_image
+from adv_core.exact_png import read_png
 from adv_core.images import fit, to_png
 from adv_core.serving.classroom import Refused
 from adv_core.serving.classroom.challenges import Challenge, Judgement, Prediction, judge, look
