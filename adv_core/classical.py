@@ -1,9 +1,9 @@
-"""Classifiers of another age (scikit-learn's), for two classes, as the attacks want them: pixels in, logits out.
+"""Classical classifiers (scikit-learn's) for two classes, in the form that the attacks use: pixels in, logits out.
 
-A linear SVM is a `LinearClassifier`, and everything that is known about these holds for it. A tree and the nearest
-neighbours have no gradient to climb; an attack can only ask. Of a tree, the worst case is known all the same.
+A linear SVM is a `LinearClassifier`, with the same closed form of the worst case. A tree and the nearest neighbours
+have no gradient to climb; an attack can only query them. The worst case of a tree can still be computed exactly.
 
-scikit-learn is imported when it is needed: it takes a second.
+scikit-learn is imported only when it is needed, since the import takes a second.
 """
 
 from collections.abc import Callable, Iterator
@@ -56,15 +56,15 @@ class DecisionTree(Scored):
         self.tree: Any = tree.tree_
 
     def can_be_wrong(self, x: Tensor, labels: Tensor, eps: float) -> Tensor:
-        """Whether some δ with ‖δ‖∞ ≤ ε and x + δ in [0, 1] leads to a leaf of the other class, (N,) boolean; exact.
+        """Tell exactly whether some δ with ‖δ‖∞ ≤ ε and x + δ in [0, 1] leads to a leaf of the other class, (N,) bool.
 
-        A leaf asks each pixel to lie between two limits; the pixels are free of one another, so it can be reached if
-        each of them can.
+        A leaf holds the inputs whose pixels lie between two limits each. Pixels change independently, so a leaf can be
+        reached if every pixel can get between its limits.
         """
         tree, others = self.tree, 1 - labels.numpy()
         pixels = x.flatten(1).double().numpy()
         wrong = np.zeros(len(pixels), bool)
-        # A node, the smallest and largest value that each pixel may have there, and which rows can get there.
+        # A node, the smallest and largest value of each pixel there, and the rows that can get there.
         stack = [(0, np.maximum(pixels - eps, 0), np.minimum(pixels + eps, 1), np.ones(len(pixels), bool))]
         while stack:
             node, low, high, reached = stack.pop()
@@ -85,11 +85,11 @@ def nearest_neighbours(x: Tensor, labels: Tensor, *, k: int = 3) -> Scored:
     """The majority of the k nearest training points, k odd (Cover & Hart 1967).
 
     With k = 2j - 1, class 1 has the majority exactly where its j-th nearest point is nearer than the j-th nearest of
-    class 0. The difference of these two distances is the score: unlike a count of votes, it tells an attacker whether
-    a step was a good one.
+    class 0. The score is the difference of these two distances. Unlike a count of votes, it shows an attacker the
+    progress of each step.
 
     Raises:
-        ValueError: an even k, which can be undecided.
+        ValueError: an even k, which allows a tie.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -109,14 +109,14 @@ def nearest_neighbours(x: Tensor, labels: Tensor, *, k: int = 3) -> Scored:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a model fares under perturbations of one size, as parts of the sample that it gets wrong.
+    """The error rates of a model under perturbations of one size: parts of the sample that it gets wrong.
 
     Attributes:
         model: its name.
         untouched, noise: without any δ; under random ±ε.
         borrowed: under the δ* of another, linear model.
-        asked: after so many ``queries`` of Square Attack; None before the first.
-        worst: the exact worst case, where it is known.
+        asked: after ``queries`` queries of Square Attack; None before the first.
+        worst: in the exact worst case, where it is known.
     """
 
     model: str
@@ -142,10 +142,10 @@ def compare(
     Args:
         train, test: (pixels (N, 1, 28, 28), labels (N,)).
         lender: the linear model whose δ* is tried on the others.
-        queries: what Square Attack may ask about each picture.
+        queries: the most queries of Square Attack for each picture.
 
     Yields:
-        A model's standing, again and again as it gets worse; the last of each model is final.
+        A model's standing, repeatedly, as the attack goes on; the last one of each model is final.
     """
     x, labels = test
     borrowed = worst_case(lender.theta, labels, eps, x)

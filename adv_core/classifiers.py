@@ -1,4 +1,4 @@
-"""f: a classifier that eats pixels in [0, 1]. Normalisation, and resizing where it is needed, live inside.
+"""f: classifiers that take pixels in [0, 1]. They normalise, and resize where it is needed, inside.
 
 Three networks come inside Python packages and work without any network connection; the others are torchvision's, whose
 weights are downloaded on first use and kept in torch's own cache folder.
@@ -37,7 +37,7 @@ _LITE_MEAN, _LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
 
 
 class ClassifierError(RuntimeError):
-    """A classifier that cannot be had. The message is for people: what is missing, and what to do about it."""
+    """A classifier that cannot be loaded. The message is for people: it names the cause and a remedy."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,17 @@ class Weights:
 
 @dataclass(frozen=True)
 class ClassifierInfo:
-    """What is known about a classifier before it is loaded.
+    """Classifier metadata, available before the classifier is loaded.
 
     Attributes:
         name: the key for `load_classifier`.
         title, year, paper: for people.
-        parameters: how many weights the network has.
+        parameters: the number of the network's weights.
         megabytes: size of its checkpoint.
         input_size: side of the square picture that it sees.
-        load: makes the network with its weights, once they are on this machine.
+        load: makes the network with its weights, which must be on this machine.
         checkpoint: the packaged file, or the web address, of its weights.
-        sha256: of that file; of torchvision's, the first digits.
+        sha256: of that file; for torchvision's files, the first digits.
         mean, std: the normalisation that belongs to the weights.
     """
 
@@ -101,7 +101,7 @@ class ClassifierInfo:
 
     @property
     def is_here(self) -> bool:
-        """Whether its weights are on this machine."""
+        """True where its weights are on this machine."""
         return self.path.is_file()
 
     @property
@@ -112,8 +112,8 @@ class ClassifierInfo:
 class Classifier(nn.Module):
     """A frozen network in eval mode. ``clf(x)``: pixels (N, 3, H, W) in [0, 1] -> logits (N, K).
 
-    Of a picture of another size, the network sees the square in its middle, resized inside, differentiably (bicubic,
-    antialiased, as `prepare` does it): an attack on the whole photograph is an attack through this resizing.
+    A picture of another size is cropped to the square in its middle and resized inside, differentiably (bicubic,
+    antialiased, as in `prepare`). An attack on the whole photograph is an attack through this resizing.
     """
 
     mean: Tensor
@@ -137,11 +137,11 @@ class Classifier(nn.Module):
         return logits
 
     def sees_whole(self, x: Tensor) -> bool:
-        """Whether x has the network's own size, so that nothing is cropped or resized."""
+        """Tell whether x has the network's own size, so that nothing is cropped or resized."""
         return x.shape[-2:] == (self.info.input_size, self.info.input_size)
 
     def view(self, x: Tensor) -> Tensor:
-        """What the network sees of x (N, 3, H, W): the middle square at its own size, (N, 3, S, S). Differentiable."""
+        """The network's input for x (N, 3, H, W): the middle square at its own size, (N, 3, S, S). Differentiable."""
         if self.sees_whole(x):
             return x
         height, width = x.shape[-2:]
@@ -152,11 +152,11 @@ class Classifier(nn.Module):
         return F.interpolate(x, size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
 
     def prepare(self, image: Image.Image) -> Tensor:
-        """A PIL image, cropped to the square in its middle and resized: (1, 3, H, W) float32, k / 255 exactly."""
+        """Crop a PIL image to the square in its middle and resize it: (1, 3, H, W) float32, k / 255 exactly."""
         return to_tensor(fit(image, self.info.input_size, self.info.input_size)).to(self.device)
 
     def prepare_whole(self, image: Image.Image, max_pixels: int = 3_000_000) -> Tensor:
-        """A PIL image at its own size, (1, 3, H, W); only one of more than ``max_pixels`` is made smaller."""
+        """Take a PIL image at its own size, (1, 3, H, W); shrink it only if it has more than ``max_pixels``."""
         return to_tensor(shrink(image, max_pixels)).to(self.device)
 
     def predict(self, x: Tensor, top: int = 5) -> list[tuple[int, str, float]]:
@@ -176,13 +176,13 @@ def categories() -> tuple[str, ...]:
 
 
 def list_classifiers() -> list[ClassifierInfo]:
-    """Every classifier that can be asked for: the packaged ones first, the default at the head."""
+    """The metadata of all classifiers: the packaged ones first, the default at the head."""
     return list(REGISTRY.values())
 
 
-@torch.inference_mode(False)  # weights made in that mode could never be differentiated through
+@torch.inference_mode(False)  # weights made in inference mode cannot be differentiated through
 def load_classifier(name: str = DEFAULT, device: str | torch.device = "auto", *, download: bool = True) -> Classifier:
-    """A classifier, ready to be attacked: eval mode, no parameter with a gradient.
+    """Load a classifier, ready to be attacked: eval mode, no parameter with a gradient.
 
     Args:
         name: one of `list_classifiers`.
@@ -200,7 +200,7 @@ def load_classifier(name: str = DEFAULT, device: str | torch.device = "auto", *,
             pass
     try:
         if not _sha256(info.path, info.path.stat().st_mtime_ns).startswith(info.sha256):
-            raise OSError("checksum")  # before anything in the file is believed
+            raise OSError("checksum")  # before any content of the file is used
         network = info.load()
     except MemoryError:
         raise
@@ -213,7 +213,7 @@ def load_classifier(name: str = DEFAULT, device: str | torch.device = "auto", *,
 
 @cache
 def _sha256(path: Path, changed: int) -> str:
-    """The checksum of a file, once for each time that it was ``changed``."""
+    """The checksum of a file, computed once for each time that it was ``changed``."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -232,10 +232,10 @@ def info_of(name: str) -> ClassifierInfo:
 def fetch(name: str) -> Iterator[tuple[int, int]]:
     """Download a classifier's weights; yields (bytes so far, bytes in all) for a progress bar.
 
-    The file gets its name only when it is whole and its checksum is right; a download that stops leaves nothing.
+    The file gets its name only when it is complete and its checksum is right; an interrupted download leaves nothing.
 
     Raises:
-        ClassifierError: no network, a damaged download, no room. The message says how to put the file there by hand.
+        ClassifierError: no network, a damaged download, a full disk. The message tells how to fetch the file by hand.
     """
     info = info_of(name)
     if info.is_here or not isinstance(info.checkpoint, Weights):
@@ -247,7 +247,7 @@ def fetch(name: str) -> Iterator[tuple[int, int]]:
         weights.folder.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(weights.url, timeout=20) as response:
             total = int(response.headers.get("Content-Length") or info.megabytes * 1e6)
-            # In the same folder, so that the last step is a rename and cannot be half done.
+            # In the same folder, so that the last step is an atomic rename.
             handle, partial = tempfile.mkstemp(dir=weights.folder, suffix=".partial")
             with os.fdopen(handle, "wb") as file:
                 while chunk := response.read(1 << 18):
@@ -316,11 +316,11 @@ def torchvision_info(name: str, title: str, year: int, paper: str, weights_name:
     weights = models.get_model_weights(name)[weights_name]
     transforms = weights.transforms()
 
-    # Whatever asks torchvision for these weights gets them as tensors only: no file can bring a program with it.
+    # torchvision loads these weights as tensors only, so that no file can run a program.
     weights.get_state_dict = partial(type(weights).get_state_dict, weights, weights_only=True)
 
     def load() -> nn.Module:
-        # torchvision finds the checkpoint that `fetch` put into torch's cache, and knows each network's oddities.
+        # torchvision finds the checkpoint that `fetch` put into torch's cache, and handles each network's details.
         network: nn.Module = models.get_model(name, weights=weights, progress=False)
         return network
 
@@ -341,8 +341,8 @@ def torchvision_info(name: str, title: str, year: int, paper: str, weights_name:
     )
 
 
-# ResNet50 and MobileNetV3 with their first weights: the newer recipe smooths labels, and such networks are hardly ever
-# more than half sure of anything, which hides what a lecture wants to show.
+# ResNet50 and MobileNetV3 have their first weights: the newer recipe smooths labels, and probabilities then hardly ever
+# exceed one half, which hides the effects that a lecture shows.
 REGISTRY: dict[str, ClassifierInfo] = {
     info.name: info
     for info in (

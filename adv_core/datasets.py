@@ -1,4 +1,4 @@
-"""Data: MNIST, from the repository's own files; nothing is ever downloaded.
+"""Data: MNIST, from the repository's own files; nothing is downloaded.
 
 `assets/mnist/` has one file a digit, so that a lesson reads, and the repository holds, only the digits it needs.
 
@@ -27,7 +27,7 @@ class Digits:
     Attributes:
         levels: (N, 1, 28, 28) uint8, as they are stored: ink is 255, paper is 0.
         labels: (N,) long, the digit itself.
-        places: (N,) long, where each is in the whole of MNIST: "the test image number 3" is the same for everybody.
+        places: (N,) long, the index of each in the whole of MNIST: "test image number 3" is the same for every reader.
     """
 
     levels: Tensor
@@ -38,18 +38,21 @@ class Digits:
         return len(self.labels)
 
     def __getitem__(self, rows: int | slice | np.ndarray) -> "Digits":
-        """Some of them; a single number gives one digit without the first dimension."""
+        """Select digits; a single number gives one digit without the first dimension."""
         return Digits(self.levels[rows], self.labels[rows], self.places[rows])
 
     @property
     def images(self) -> Tensor:
-        """(N, 1, 28, 28) float32 in [0, 1], k / 255 exactly. They take four times the memory of `levels`, and are made
-        anew each time: choose the rows first, ``digits[:300].images``."""
+        """The digits as (N, 1, 28, 28) float32 in [0, 1], k / 255 exactly.
+
+        They take four times the memory of `levels`, and are made anew each time: choose the rows first,
+        ``digits[:300].images``.
+        """
         return self.levels.float() / 255
 
 
 def mnist(split: Split, digits: Iterable[int] = (0, 1), folder: Path = MNIST) -> Digits:
-    """The images of some digits (LeCun, Cortes & Burges; CC BY-SA 3.0). Reads 20 ms a digit: keep what you get.
+    """Read the images of some digits (LeCun, Cortes & Burges; CC BY-SA 3.0). It takes 20 ms a digit: keep the result.
 
     Raises:
         ValueError: another split, or a digit whose file is not there.
@@ -96,9 +99,9 @@ def pack(source: Path, digits: Sequence[int], folder: Path = MNIST) -> list[Path
 
 
 def centred(image: Tensor) -> Tensor:
-    """A drawing (28, 28) moved so that its centre of mass is in the middle, as MNIST's own digits are.
+    """Move a drawing (28, 28) so that its centre of mass is in the middle, as in MNIST.
 
-    Ink that would leave the picture stays out of it. An empty picture comes back as it is.
+    Ink that would leave the picture is lost. An empty picture comes back as it is.
     """
     ink = image.sum()
     if not ink > 0:
@@ -121,20 +124,20 @@ _WORKING = 400
 
 
 def as_digit(picture: Image.Image) -> Tensor:
-    """The digit on a photograph, (28, 28) in [0, 1], values k/255: ink is 1, paper 0.
+    """Extract the digit from a photograph, (28, 28) in [0, 1], values k/255: ink is 1, paper 0.
 
-    Dark ink on light paper or the other way round; uneven light is taken off, empty paper is cut away, and the digit is
-    scaled and centred as in MNIST (LeCun et al., Proc. IEEE 1998).
+    The ink may be dark on light paper or light on dark. Uneven light is subtracted, empty paper is cut away, and the
+    digit is scaled and centred as in MNIST (LeCun et al., Proc. IEEE 1998).
 
     Raises:
-        ValueError: nothing on it that stands out from its background.
+        ValueError: nothing in the picture stands out from its background.
     """
     grey = picture.convert("L")
     grey.thumbnail((_WORKING, _WORKING))
     values = np.asarray(grey, np.float32) / 255
     paper = _background(values)
     contrast = values - paper
-    # Whatever deviates more is the ink: dark on light, or light on dark.
+    # The side that deviates more is the ink: dark on light, or light on dark.
     if -np.percentile(contrast, 1) > np.percentile(contrast, 99):
         contrast = -contrast
     strongest = float(np.percentile(contrast, 99.5))
@@ -161,7 +164,7 @@ def _background(values: np.ndarray) -> np.ndarray:
     rim = max(2, min(height, width) // 12)
     edge[rim:-rim, rim:-rim] = False
     design = np.stack([np.ones_like(x), x, y], -1)
-    for _ in range(2):  # once more without what does not look like paper
+    for _ in range(2):  # the second fit leaves out places that do not look like paper
         solved, *_ = np.linalg.lstsq(design[edge], values[edge], rcond=None)
         plane = design @ solved
         away = np.abs(values - plane)

@@ -1,11 +1,11 @@
-"""Strangers' bytes become pixels, or a sentence that says why not.
+"""Decode uploaded pictures from untrusted bytes into pixels, or refuse them with a sentence for the visitor.
 
-An uploaded file is hostile until proven otherwise. `open_image` turns it into an RGB image or
-raises `ImageError`, whose message can be shown to a visitor as it stands. It promises to stay
-below two seconds and 500 MB for any file of up to `MAX_BYTES`. Pillow alone does not: a crafted
-file can keep its parsers busy for minutes. Hence the budgets below, which no ordinary picture
-comes near. They are all enforced before the pixels are decoded. `adv_core.exact_png` is
-stricter: it takes only a PNG of 8-bit RGB of one size, and gives exactly its values.
+An uploaded file may be an attack on the server. `open_image` turns it into an RGB image or
+raises `ImageError`, whose message can be shown to a visitor as it stands. It stays below two
+seconds and 500 MB for any file of up to `MAX_BYTES`. Pillow alone does not: a crafted file can
+keep its parsers busy for minutes. The budgets below prevent that; no ordinary picture comes near
+them. They are all enforced before the pixels are decoded. `adv_core.exact_png` is stricter: it
+takes only a PNG of 8-bit RGB of one size, and gives exactly its values.
 """
 
 import io
@@ -31,7 +31,7 @@ from PIL import (
 Box = tuple[int, int, int, int]
 
 FORMATS = ("JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF")
-"""What `open_image` accepts, by the names that visitors know."""
+"""The formats that `open_image` accepts, by the names that visitors know."""
 
 MAX_BYTES = 10 * 2**20
 """The largest file that `open_image` accepts, in bytes."""
@@ -43,19 +43,19 @@ MAX_PIXELS = 40_000_000
 # the memory of a square one. No JPEG is longer than this.
 _MAX_SIDE = 65_535
 
-# What the decoders have to unpack, in bytes. Only formats that need more than five bytes for
-# each pixel (16-bit colour, WebP with its two working canvases) reach this before MAX_PIXELS:
+# The bytes that the decoders may unpack. Only formats that need more than five bytes for each
+# pixel (16-bit colour, WebP with its two working canvases) reach this limit before MAX_PIXELS:
 # at 25 megapixels if they need eight.
 _MAX_RAW_BYTES = 200_000_000
 
-# A progressive JPEG is drawn in several scans, each of them a walk over the whole picture that
-# may cost only twenty bytes of file. This allows 20 scans at 40 megapixels and 100 at 8.
+# A progressive JPEG has several scans. Each scan goes over the whole picture and may take only
+# twenty bytes of the file. This limit allows 20 scans at 40 megapixels and 100 at 8.
 _MAX_SCANNED_PIXELS = 800_000_000
 
 # Pillow's decoder for run-length encoded BMP is a Python loop over the pixels.
 _MAX_BMP_RLE_PIXELS = 4_000_000
 
-# Every step of Pillow's own parsers begins with a read. Ordinary pictures need a few thousand.
+# Every step of Pillow's own parsers begins with a read. Ordinary pictures need a few thousand reads.
 _MAX_READS = 200_000
 
 _MAX_TIFF_SEGMENTS = 65_536  # strips or tiles
@@ -87,7 +87,7 @@ _UNUSUAL = (
 class ImageError(ValueError):
     """A file that cannot be used as a picture.
 
-    The message is one or two plain sentences for a visitor: what is wrong and what to do.
+    The message is one or two plain sentences for a visitor: the cause and a remedy.
     """
 
 
@@ -123,10 +123,10 @@ def open_image(data: bytes) -> Image.Image:
     except MemoryError:
         problem = _TOO_LARGE
     except Exception:
-        # Damaged files make Pillow raise nearly every exception there is.
+        # Damaged files make Pillow raise nearly every kind of exception.
         problem = _DAMAGED
-    # Raised out here, so that the error does not hold the frames of the failed decoder, and with
-    # them a half decoded picture, alive.
+    # Raised outside the handler: otherwise the error keeps the frames of the failed decoder alive,
+    # and with them a half decoded picture.
     raise ImageError(problem)
 
 
@@ -138,10 +138,10 @@ _SIGNATURES: dict[str, tuple[bytes, ...]] = {
     "TIFF": (b"II*\0", b"MM\0*"),
 }
 
-# The readers are called directly rather than through Image.open. This limits the formats just as
-# its `formats` argument would, and leaves out its warning about large pictures, which could only
-# be silenced through state that all threads share. Our own size check is stricter. It also reads
-# a multi-picture JPEG as a plain one, which gives the same first picture with less parsing.
+# The readers are called directly rather than through Image.open. This limits the formats as the
+# `formats` argument does. It avoids the warning about large pictures, which can only be silenced
+# through state that all threads share; our own size check is stricter. It also reads a
+# multi-picture JPEG as a plain one, which gives the same first picture with less parsing.
 _READERS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
@@ -176,7 +176,7 @@ def _decode(data: bytes, kind: str) -> Image.Image:
 
 
 def _draw(data: bytes, kind: str) -> tuple[Image.Image, Image.Transpose | None]:
-    """The picture as stored, in RGB, and how to turn it.
+    """Return the picture as stored, in RGB, and the turn that makes it upright.
 
     The decoder and its memory are gone when this returns, before any turning begins.
     """
@@ -197,10 +197,10 @@ def _draw(data: bytes, kind: str) -> tuple[Image.Image, Image.Transpose | None]:
 
 
 class _Source(io.BytesIO):
-    """The file, to be read a limited number of times.
+    """A file that may be read a limited number of times.
 
-    A file can be made of a million tiny parts. Counting the reads stops all such floods alike:
-    PNG chunks, GIF extensions, JPEG segments and filler bytes, BMP runs.
+    A file can consist of a million tiny parts: PNG chunks, GIF extensions, JPEG segments and filler
+    bytes, BMP runs. A limit on the reads stops all of these.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -215,17 +215,17 @@ class _Source(io.BytesIO):
 
 
 # --------------------------------------------------------------------------------------
-# What a file may cost
+# Limits on the cost of a file
 # --------------------------------------------------------------------------------------
 
 
 def _check_notes(data: bytes, kind: str) -> None:
-    """Refuse a file with masses of metadata, which Pillow unpacks as soon as it opens it."""
+    """Refuse a file with very much metadata, which Pillow unpacks as soon as it opens the file."""
     if kind == "PNG":
         notes = sum(data.count(name) for name in (b"zTXt", b"iTXt", b"iCCP"))
         if notes > _MAX_PNG_COMPRESSED_NOTES:
             raise ImageError(_UNUSUAL)
-    # Pillow joins the parts pairwise: thousands of them mean copying gigabytes.
+    # Pillow joins the parts pairwise, which copies gigabytes for thousands of parts.
     if kind == "JPEG" and data.count(b"Exif\0\0") > _MAX_JPEG_EXIF_PARTS:
         raise ImageError(_UNUSUAL)
 
@@ -237,7 +237,7 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _check_effort(image: ImageFile.ImageFile, data: bytes) -> None:
-    """Refuse a picture that takes too long, or too much memory, to decode for its size."""
+    """Refuse a picture that takes too much time or memory to decode for its size."""
     stored = segment = image.width * image.height
     compression = "jpeg" if image.format == "JPEG" else image.info.get("compression")
     scans = data.count(b"\xff\xda") if compression == "jpeg" else 1
@@ -257,7 +257,7 @@ def _check_effort(image: ImageFile.ImageFile, data: bytes) -> None:
 
 
 def _raw_bytes_per_pixel(image: ImageFile.ImageFile, scans: int) -> int:
-    """Roughly what the decoder unpacks for each pixel; slow formats count as much as large ones."""
+    """The approximate number of bytes that the decoder unpacks for each pixel; slow formats count as large ones."""
     slow = image.mode in ("LAB", "I", "F")
     keeps_coefficients = image.mode == "CMYK" and scans > 1
     if image.format == "WEBP" or slow or keeps_coefficients:
@@ -272,7 +272,7 @@ def _raw_bytes_per_pixel(image: ImageFile.ImageFile, scans: int) -> int:
 
 
 def _is_arithmetic(image: ImageFile.ImageFile, data: bytes) -> bool:
-    """Whether a JPEG uses arithmetic coding, which is very slow and which no browser shows."""
+    """Tell whether a JPEG uses arithmetic coding, which is very slow and which no browser shows."""
     channels = len(image.getbands())
     frame = struct.pack(">HBHH", 8 + 3 * channels, 8, image.height, image.width)
     return any(bytes((0xFF, marker)) + frame in data for marker in range(0xC9, 0xD0))
@@ -288,14 +288,14 @@ _SHORT = 3  # the type of a 16-bit number
 _WIDTH, _HEIGHT, _PHOTOMETRIC, _ROWS_PER_STRIP = 256, 257, 262, 278
 _TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT = 322, 323, 339
 
-# Only what it takes to draw the picture. Left out are the names, the resolution, the colour
-# profile and the camera's notes: each of them may hold millions of numbers.
+# Only the tags that are needed to draw the picture. The names, the resolution, the colour profile
+# and the camera's notes are left out: each of them may hold millions of numbers.
 _TIFF_TAGS = {_WIDTH, _HEIGHT, _PHOTOMETRIC, _ORIENTATION, _SAMPLE_FORMAT}
 _TIFF_TAGS |= {258, 259, 266, 277, 284, 317, 320, 338}  # depth, coding, channels, palette, alpha
 _TIFF_TAGS |= {273, _ROWS_PER_STRIP, 279, _TILE_WIDTH, _TILE_HEIGHT, 324, 325}  # strips, tiles
 _TIFF_TAGS |= {292, 293, 347, 529, 530, 531, 532}  # fax and JPEG options, YCbCr
 
-# Left out: LZMA (too slow), and a few that hardly any program writes.
+# LZMA is left out (too slow), and so are a few codings that hardly any program writes.
 _TIFF_COMPRESSIONS = {"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "zstd"}
 _TIFF_COMPRESSIONS |= {"jpeg", "tiff_ccitt", "group3", "group4"}
 
@@ -305,7 +305,7 @@ def _directory(data: bytes) -> tuple[str, int, dict[int, bytes]]:
 
     Returns:
         The byte order for `struct`, where the directory begins, and its entries: tag to the 12
-        bytes of (tag, type, count, value or where to find it).
+        bytes of (tag, type, count, value or its place).
 
     Raises:
         ImageError, struct.error: if there is no complete directory.
@@ -326,7 +326,7 @@ def _directory(data: bytes) -> tuple[str, int, dict[int, bytes]]:
 
 
 def _first_page(data: bytes) -> bytes:
-    """A TIFF reduced to its first page, and the directory of that to `_TIFF_TAGS`."""
+    """A TIFF reduced to its first page, whose directory is reduced to `_TIFF_TAGS`."""
     order, start, entries = _directory(data)
     kept = [entry for tag, entry in entries.items() if tag in _TIFF_TAGS]
     for entry in kept:
@@ -339,7 +339,7 @@ def _first_page(data: bytes) -> bytes:
 
 
 def _tiff_areas(image: TiffImagePlugin.TiffImageFile) -> tuple[int, int]:
-    """npt.NDArray[np.uint8] stored in a TIFF, tiles counted in full, and pixels in one of its strips or tiles."""
+    """The pixels stored in a TIFF, tiles counted in full, and the pixels in one of its strips or tiles."""
     tags = image.tag_v2
     width, height = tags[_WIDTH], tags[_HEIGHT]
     if _TILE_WIDTH not in tags and _TILE_HEIGHT not in tags:
@@ -361,22 +361,22 @@ _TURNS = {
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    """How to turn a loaded picture upright. (Pillow has already turned a TIFF.)"""
+    """The turn that makes a loaded picture upright. (Pillow has already turned a TIFF.)"""
     exif = image.info.get("exif")
     if not isinstance(exif, bytes):
         return None
-    # One of these is Pillow's, and some programs write another one themselves.
+    # Pillow adds one of these, and some programs write another one themselves.
     exif = exif.removeprefix(b"Exif\0\0").removeprefix(b"Exif\0\0")
     if not exif:
         return None
     try:
-        # Not Image.getexif: it warns about what it cannot read, and unpacks whatever is there.
+        # Not Image.getexif: it warns about entries that it cannot read, and unpacks all of them.
         order, _, entries = _directory(exif)
         entry = entries.get(_ORIENTATION)
         if entry is None:
             return None
         _, kind, count, orientation = struct.unpack_from(order + "HHLH", entry)
-    except Exception:  # notes about the picture that cannot be read do not make the picture unreadable
+    except Exception:  # a picture with unreadable notes is still a readable picture
         return None
     return _TURNS.get(orientation) if (kind, count) == (_SHORT, 1) else None
 
@@ -389,7 +389,7 @@ _DEEP_GREY_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 
 
 def _drawn_box(image: ImageFile.ImageFile) -> Box:
-    """The part of the canvas that the first frame covers, before loading."""
+    """The part of the canvas that the first frame covers. Call it before loading."""
     whole = (0, 0, *image.size)
     if image.format in ("GIF", "PNG"):
         return image.tile[0].extents or whole
@@ -397,7 +397,7 @@ def _drawn_box(image: ImageFile.ImageFile) -> Box:
 
 
 def _scale_key_colour(image: Image.Image, depth: int) -> None:
-    """Bring the transparent colour of a PNG to the depth that Pillow has unpacked it to."""
+    """Scale the transparent colour of a PNG to the depth of Pillow's unpacked pixels."""
     key = image.info.get("transparency")
     if image.mode == "L" and isinstance(key, int):
         largest = 2**depth - 1
@@ -407,7 +407,7 @@ def _scale_key_colour(image: Image.Image, depth: int) -> None:
 
 
 def _on_white(image: ImageFile.ImageFile, drawn: Box) -> Image.Image:
-    """A loaded image in RGB on a white page, strip by strip to save memory."""
+    """Draw a loaded image in RGB on a white page, strip by strip to save memory."""
     page = Image.new("RGB", image.size, "white")
     paint = _painter(image)
     for box in _strips(drawn):
@@ -441,7 +441,7 @@ def _paint(strip: Image.Image) -> Image.Image:
 
 
 def _deep_grey_painter(image: ImageFile.ImageFile) -> Callable[[Image.Image], Image.Image]:
-    """Scale greyscale of more than 8 bits, where Pillow's own conversion would cut it off."""
+    """Return a function that scales greyscale of more than 8 bits; Pillow's own conversion clips it."""
     tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else None
     unsigned = image.mode == "I" and tags is not None and 1 in _as_tuple(tags, _SAMPLE_FORMAT, 1)
     black, white = _grey_range(image, unsigned)

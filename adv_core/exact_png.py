@@ -1,4 +1,4 @@
-"""A PNG whose values count exactly, such as an adversarial picture that somebody hands in."""
+"""Exact decoding of a PNG, such as an adversarial picture that somebody hands in."""
 
 import io
 import struct
@@ -24,7 +24,7 @@ def read_png(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
     Raises:
         ImageError: for anything else, with a sentence for whoever uploaded it.
     """
-    # What cannot be compressed at all is a little larger than its pixels; notes may take as much again.
+    # An incompressible picture is a little larger than its pixels; notes may take as much again.
     if len(data) > 2 * (3 * height * width + height) + 2**16:
         raise ImageError(f"This file is too large for a picture of {width} × {height} pixels.")
     if not data.startswith(_SIGNATURE):
@@ -40,12 +40,12 @@ def read_png(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
                 raise ImageError(f"This PNG has a transparent colour. {_SAVE}")
             if name in (b"IHDR", b"IDAT", b"IEND"):
                 kept.append(chunk)
-        # Not Image.open: it would try every format there is.
+        # Not Image.open: it tries every format.
         image = PngImagePlugin.PngImageFile(io.BytesIO(b"".join(kept)))
         image.load()
     except ImageError:
         raise
-    except Exception as error:  # damaged files make Pillow raise nearly every exception there is
+    except Exception as error:  # damaged files make Pillow raise nearly every kind of exception
         raise ImageError("This PNG is damaged or incomplete. Please save the picture again.") from error
     pixels = np.asarray(image)
     if image.mode != "RGB" or pixels.shape != (height, width, 3) or pixels.dtype != np.uint8:

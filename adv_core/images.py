@@ -1,4 +1,4 @@
-"""Pictures in three forms, and from one to the other; rounding to 8 bits.
+"""Conversions between three forms of a picture; rounding to 8 bits.
 
 * a Pillow image in mode RGB,
 * pixels: a numpy array (height, width, 3) of uint8,
@@ -15,7 +15,7 @@ from PIL import Image
 Pixels = npt.NDArray[np.uint8]
 
 
-# Looking values up, rather than dividing, makes them float32(k / 255) by definition.
+# A look-up table, rather than a division, makes the values float32(k / 255) by definition.
 _LEVELS: npt.NDArray[np.float32] = (np.arange(256) / 255).astype(np.float32)
 
 
@@ -39,8 +39,8 @@ def fit(image: Image.Image, height: int, width: int) -> Image.Image:
     if image.size == (width, height):
         return image
     scale = max(width / image.width, height / image.height)
-    # Resizing the central box alone never builds the whole enlarged image: scaling a picture of
-    # 1 × 4000 up to a width of 224 would take 600 MB.
+    # Resize the central box alone, so that the whole enlarged image is never built: a picture of
+    # 1 × 4000, scaled up to a width of 224, would take 600 MB.
     box_width = min(image.width, width / scale)
     box_height = min(image.height, height / scale)
     left, top = (image.width - box_width) / 2, (image.height - box_height) / 2
@@ -114,8 +114,8 @@ def to_png(pixels: Pixels) -> bytes:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"expected (H, W, 3) of uint8, not {pixels.shape} {pixels.dtype}")
     file = io.BytesIO()
-    # Level 1: a noisy 224 × 224 photo takes 5.5 ms and 108 kB. Level 6 saves a mere 8 % of the
-    # bytes and takes a quarter longer.
+    # Level 1: a noisy 224 × 224 photo takes 5.5 ms and 108 kB. Level 6 saves only 8 % of the bytes
+    # and takes a quarter longer.
     Image.fromarray(pixels).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
@@ -125,7 +125,7 @@ def amplify(delta: torch.Tensor | npt.NDArray[np.floating], factor: float) -> Pi
 
     Args:
         delta: (3, height, width) or (1, 3, height, width), in units of the full range [0, 1].
-        factor: how much to enlarge it.
+        factor: the amplification.
 
     Returns:
         (height, width, 3) of uint8; no change is mid-grey (128).
@@ -135,7 +135,7 @@ def amplify(delta: torch.Tensor | npt.NDArray[np.floating], factor: float) -> Pi
     """
     if isinstance(delta, torch.Tensor):
         return to_pixels(0.5 + factor * delta)
-    # The same in numpy: a page draws many of these, and torch would start threads of its own for each page's thread.
+    # In numpy: a page draws many of these, and torch would start threads of its own for each page's thread.
     picture = delta[0] if delta.ndim == 4 and len(delta) == 1 else delta
     if picture.ndim != 3 or len(picture) != 3:
         raise ValueError(f"expected (3, H, W) or (1, 3, H, W), not {delta.shape}")
@@ -146,10 +146,10 @@ def amplify(delta: torch.Tensor | npt.NDArray[np.floating], factor: float) -> Pi
 
 
 def is_8bit(x: torch.Tensor) -> bool:
-    """Whether each value equals k / 255, to the last bit, for a whole number k from 0 to 255.
+    """Tell whether each value equals k / 255, to the last bit, for a whole number k from 0 to 255.
 
-    To the last bit of the type of `x`, that is: float32(k / 255) for the usual float32. Such a
-    tensor, of any shape, survives being saved as a PNG without the slightest change.
+    "To the last bit" refers to the type of `x`: float32(k / 255) for the usual float32. Such a
+    tensor, of any shape, can be saved as a PNG without any change.
     """
     return x.is_floating_point() and torch.equal(round_to_8bit(x), x.detach())
 
@@ -160,6 +160,6 @@ def round_to_8bit(x: torch.Tensor) -> torch.Tensor:
     Returns:
         A tensor like `x` in shape, floating-point type and device, without a gradient.
     """
-    # Divided on the CPU, because a GPU may multiply by 1 / 255 instead, which is not the same.
+    # Divide on the CPU, because a GPU may multiply by 1 / 255 instead, which gives other last bits.
     levels = (x.detach().cpu() * 255).round_().clamp_(0, 255)
     return levels.div_(255).to(x.device)

@@ -1,9 +1,9 @@
-"""What a classifier says around a picture: a plane through x, a line of it at a time.
+"""A classifier's answers in a plane through x, one line of the plane at a time.
 
 The plane is spanned by the direction that an attack takes and a random one, as in Goodfellow's lectures (Warde-Farley &
 Goodfellow, "Adversarial perturbations of deep neural networks", in *Perturbations, Optimization, and Statistics*, MIT
-Press 2016; drawn like this they are called church windows). In it, the balls of the three norms have shapes that can be
-written down; see `outline`.
+Press 2016; such drawings are called church windows). The balls of the three norms have known shapes in this plane; see
+`outline`.
 """
 
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ def decision_slice(
 ) -> Iterator[Step]:
     """The pictures x + a·u + b·v, cut to [0, 1]; a and b go from -reach to +reach.
 
-    u = sign(∂L/∂x), the way in which the loss grows fastest in L∞; v has random signs and is orthogonal to u. In either
-    direction a step of length a moves every value by ±a.
+    u = sign(∂L/∂x), the direction in which the loss grows fastest in L∞; v has random signs and is orthogonal to u. In
+    either direction a step of length a moves every value by ±a.
 
     Args:
         classifier: maps pixels (N, 3, H, W) in [0, 1] to logits (N, K).
@@ -62,14 +62,14 @@ def orthogonal_signs(u: Tensor, seed: int = 0) -> Tensor:
 
 
 def outline(norm: Literal["linf", "l2", "l1"], radius: float, values: int) -> tuple[np.ndarray, np.ndarray]:
-    """The edge of a ball in the plane of `decision_slice`, as closed (a, b), where the box does not cut.
+    """The edge of a ball in the plane of `decision_slice`, as a closed curve (a, b); the box is left out.
 
     A value of a·u + b·v is ±(a + b) where the signs of u and v agree, and ±(a - b) in the other half. So ‖δ‖∞ = |a| +
     |b|: a square on its tip; ‖δ‖₁ = n·max(|a|, |b|): a square on its side; ‖δ‖₂ = √n·√(a² + b²): a circle.
 
     Args:
         radius: in pixel units.
-        values: n, how many values a picture has.
+        values: n, the number of values of a picture.
     """
     if norm == "linf":
         a, b = np.array([1, 0, -1, 0, 1.0]), np.array([0, 1, 0, -1, 0.0])

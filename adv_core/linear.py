@@ -2,13 +2,13 @@
 
     h(x) = θᵀx + b,   y = ±1,   loss Ψ(y·h(x)) with Ψ(z) = log(1 + exp(-z))
 
-Ψ falls, so the worst δ makes y·θᵀδ as small as it gets; each pixel is free to do its own worst, so
+Ψ falls, so the worst δ makes y·θᵀδ as small as possible; each pixel can do so independently, so
 
     δ* = -y·ε·sign(θ),   y·θᵀδ* = -ε·‖θ‖₁
 
 and the min-max problem of robust training becomes a plain minimisation of Ψ(y·h(x) - ε·‖θ‖₁) (Kolter & Madry,
-"Adversarial robustness: theory and practice", 2018, chapter 2). With the box, x + δ in [0, 1], each pixel still does
-its own worst, as far as it can: δ* is the same, clipped, and what it gains depends on x.
+"Adversarial robustness: theory and practice", 2018, chapter 2). With the box, x + δ in [0, 1], the pixels are still
+independent: δ* is the same, clipped, and its gain depends on x.
 """
 
 import math
@@ -59,9 +59,9 @@ class LinearClassifier(nn.Module):
 
 
 class UnboxedLinf(Linf):
-    """max |δᵢ| ≤ ε and nothing else: x + δ may leave [0, 1]. It is what the closed form is about, and no picture.
+    """max |δᵢ| ≤ ε without the box: x + δ may leave [0, 1]. The closed form holds for this set; x + δ is no picture.
 
-    Solve with ``quantize=False``: what leaves the box has no 8-bit values.
+    Solve with ``quantize=False``: values outside the box have no 8-bit form.
     """
 
     def projection(self, x: Tensor) -> Callable[[Tensor], Tensor]:
@@ -73,7 +73,7 @@ class UnboxedLinf(Linf):
 
 
 def ball(eps: float, *, box: bool) -> Linf:
-    """‖δ‖∞ ≤ ε, with or without the box."""
+    """The set ‖δ‖∞ ≤ ε, with or without the box."""
     return Linf(eps) if box else UnboxedLinf(eps)
 
 
@@ -88,14 +88,14 @@ def signs(labels: Tensor) -> Tensor:
 
 
 def worst_case(theta: Tensor, labels: Tensor, eps: float | Tensor, x: Tensor | None = None) -> Tensor:
-    """δ* = -y·ε·sign(θ), the exact maximum of the loss over ‖δ‖∞ ≤ ε. No gradient, no step, no x.
+    """δ* = -y·ε·sign(θ), the exact maximum of the loss over ‖δ‖∞ ≤ ε, without a gradient, a step or x.
 
     Args:
         theta: (D,).
         labels: 0 or 1, (N,).
         eps: one for all rows, or (N,).
-        x: (N, D) or (N, ...); if it is given, δ* is clipped so that x + δ stays in [0, 1]. That is still the exact
-            maximum: the box, like the ball, holds for each pixel by itself.
+        x: (N, D) or (N, ...); if it is given, δ* is clipped so that x + δ stays in [0, 1]. δ* is still the exact
+            maximum: the box, like the ball, constrains each pixel by itself.
 
     Returns:
         δ*, in the shape of x; (N, D) without one.
@@ -110,14 +110,14 @@ def worst_case(theta: Tensor, labels: Tensor, eps: float | Tensor, x: Tensor | N
 def worst_margin(
     theta: Tensor, bias: Tensor, x: Tensor, labels: Tensor, eps: float | Tensor, *, box: bool = False
 ) -> Tensor:
-    """min of y·h(x + δ) over ‖δ‖∞ ≤ ε, (N,): y·h(x) - ε·‖θ‖₁. Below zero, somebody can fool the classifier there.
+    """min of y·h(x + δ) over ‖δ‖∞ ≤ ε, (N,): y·h(x) - ε·‖θ‖₁. Below zero, some δ fools the classifier there.
 
     Differentiable in θ and b. With ``box``, over those δ that keep x + δ in [0, 1].
     """
     y = signs(labels).to(theta)
     if not box:
         return y * score(theta, bias, x) - eps * theta.abs().sum()
-    # By Danskin's theorem the gradient in θ is that at the worst δ, held fast.
+    # By Danskin's theorem the gradient in θ is that at the worst δ, held constant.
     return y * score(theta, bias, x + worst_case(theta.detach(), labels, eps, x))
 
 
@@ -129,7 +129,7 @@ def robust_losses(
 
 
 def error(model: LinearClassifier, x: Tensor, labels: Tensor, eps: float = 0.0, *, box: bool = False) -> float:
-    """The part of the rows that are wrong under the worst δ; exact, not a bound. ε = 0 is the plain error."""
+    """The part of the rows that are wrong under the worst δ; exact, not a bound. ε = 0 gives the plain error."""
     margin = worst_margin(model.theta, model.bias, x, labels, eps, box=box)
     return float((margin <= 0).float().mean())
 
@@ -137,8 +137,8 @@ def error(model: LinearClassifier, x: Tensor, labels: Tensor, eps: float = 0.0, 
 def flips_at(model: LinearClassifier, x: Tensor, labels: Tensor, *, box: bool = False) -> Tensor:
     """The smallest ε whose δ* reaches h = 0, (N,): |h(x)| / ‖θ‖₁. 0 for rows that are wrong already.
 
-    With ``box``, by bisection: the margin falls with ε, but no longer along a straight line. Above 1 the box has no
-    more to give; rows that hold out even there have ε = ∞.
+    With ``box``, it is found by bisection: the margin falls with ε, but not linearly. An ε above 1 gains nothing in
+    the box; rows that are still right at ε = 1 have ε = ∞.
     """
     margin = worst_margin(model.theta, model.bias, x, labels, 0.0)
     if not box:
@@ -157,15 +157,14 @@ def flips_at(model: LinearClassifier, x: Tensor, labels: Tensor, *, box: bool = 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the argument claims for one picture, measured there.
+    """Measurements of the argument's four claims at one picture.
 
     Attributes:
-        draws: how many random corners of the ball were tried.
-        out_of_order: 1. Ψ falls. Of those corners, sorted by y·h(x + δ): how many have a larger loss than the one
-            before.
-        remainder: 2. Only y·θᵀδ knows δ. The largest |h(x + δ) - h(x) - θᵀδ| among them: rounding.
+        draws: the number of random corners of the ball that were tried.
+        out_of_order: 1. Ψ falls. The number of corners, sorted by y·h(x + δ), with a larger loss than the one before.
+        remainder: 2. δ enters only through y·θᵀδ. The largest |h(x + δ) - h(x) - θᵀδ| of the corners: rounding.
         chance, fgsm, pgd, formula: 3. No δ beats δ*. y·θᵀδ of the best random corner, of FGSM, of PGD, of δ*.
-        pixels: how many values of PGD's δ are not those of δ*.
+        pixels: the number of values in which PGD's δ differs from δ*.
         bound: 4. -ε·‖θ‖₁.
     """
 
@@ -190,7 +189,7 @@ def evidence(
     draws: int = 1000,
     seed: int = 0,
 ) -> Evidence:
-    """Put the argument to the test on one picture.
+    """Measure the argument's claims at one picture.
 
     Args:
         x: (1, ...); label: (1,).
@@ -226,7 +225,7 @@ def evidence(
 def mean_worst_loss(
     model: LinearClassifier, x: Tensor, labels: Tensor, eps: float, *, box: bool = False
 ) -> tuple[float, float]:
-    """5. The mean of the worst losses, twice: (by the formula, by PGD on every picture)."""
+    """The mean of the worst losses: (by the formula, by PGD on every picture). It tests the argument's fifth claim."""
     formula = robust_losses(model.theta, model.bias, x, labels, eps, box=box).mean()
     attack = pgd(model, x, ball(eps, box=box), Untargeted(labels), steps=5, quantize=False)
     return float(formula), float(run(attack, keep_steps=False).loss.mean())
@@ -237,12 +236,12 @@ def mean_worst_loss(
 
 @dataclass(frozen=True, eq=False)
 class Epoch:
-    """The model after so many passes over the training data.
+    """The model after some passes over the training data.
 
     Attributes:
         index: 0 is before any training.
         model: a copy, which stays as it is.
-        loss: the mean of what is minimised, over all the training data, for this very model.
+        loss: the mean of `robust_losses` over all the training data, for this model.
     """
 
     index: int
@@ -261,14 +260,14 @@ def train(
     batch: int = 100,
     seed: int = 0,
 ) -> Iterator[Epoch]:
-    """Stochastic gradient descent on the mean of `robust_losses`.
+    """Train by stochastic gradient descent on the mean of `robust_losses`.
 
-    In numpy: a step multiplies a batch with a vector, twice, and torch would take ten times as long to say so.
+    The loop is in numpy: a step multiplies a batch with a vector, twice, and torch takes ten times as long for that.
 
     Args:
         x: (N, ...) float32, on the CPU; labels: 0 or 1, (N,).
-        eps: what is trained against; 0 is ordinary training.
-        box: train against those δ only that keep x + δ in [0, 1].
+        eps: ε of the inner maximum; 0 is ordinary training.
+        box: train only against those δ that keep x + δ in [0, 1].
         rate, batch: step size and batch size.
         seed: of the first θ and b (uniform in ±1/√D, as `nn.Linear` has them) and of the order of the data.
 
@@ -283,7 +282,7 @@ def train(
 
     def now(index: int) -> Epoch:
         model = LinearClassifier(torch.from_numpy(theta), bias)
-        parts = zip(x.split(1000), labels.split(1000), strict=True)  # what fits into the processor's cache
+        parts = zip(x.split(1000), labels.split(1000), strict=True)  # a part fits into the processor's cache
         losses = [robust_losses(model.theta, model.bias, *part, eps, box=box) for part in parts]
         return Epoch(index, model, float(torch.cat(losses).mean()))
 
@@ -309,7 +308,7 @@ def slope(
     margin = y * (x @ theta + np.float32(bias))
     if not box:
         margin -= eps * np.abs(theta).sum()
-    with np.errstate(over="ignore"):  # exp(margin) = ∞ is a digit that pulls no more
+    with np.errstate(over="ignore"):  # exp(margin) = ∞: the digit contributes no gradient
         pull = -1 / (1 + np.exp(margin)) / len(y)  # ∂/∂margin
     to_theta = (pull * y) @ x
     if not box:

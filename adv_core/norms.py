@@ -1,6 +1,6 @@
-"""The norms that a ball can have, one entry a norm: its name, unit and formulas, its set, and the bounds of ε.
+"""The norms of a ball, one entry a norm: its name, unit and formulas, its set, and the bounds of ε.
 
-Whoever shows, checks or builds a ball reads this table; nothing else asks which norm it is.
+All code that shows, checks or builds a ball reads this table; no other code distinguishes norms.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ NormKey = Literal["linf", "l2", "l1", "l0"]
 
 @dataclass(frozen=True)
 class Norm:
-    """What is known about a norm.
+    """Norm metadata: names, unit, formulas, the set, and the bounds of ε.
 
     ε is computed in pixel units (brightness from 0 to 1) and read in the unit of the norm: ε = 8/255 reads as 8.
 
@@ -23,15 +23,15 @@ class Norm:
         ball: its set Δ.
         latex: the index of ‖δ‖.
         steepest: LaTeX of the steepest step along the gradient g.
-        scale: how many of its units make 1 in pixel units.
+        scale: the number of its units that make 1 in pixel units.
         axis: ε and its unit, for the axis of a chart.
         question: the label of the slider of ε.
-        note: what a value of ε means, a sentence; ``{eps}`` stands for the value read.
+        note: the meaning of a value of ε, a sentence; ``{eps}`` stands for the value read.
         bounds: the least and the largest ε of the slider, in the unit.
         step: the step of the slider.
         start: where the slider starts.
         sweep: values of ε for a curve, in the unit.
-        whole: whether a photograph at its own size can be attacked in it: a step sorts no pixels.
+        whole: whether a photograph at its own size can be attacked in it. True where a step sorts no pixels.
     """
 
     key: NormKey

@@ -1,7 +1,7 @@
-"""L: what the attack maximises. An objective maps logits (N, K) to one number a row (N,); the solver goes uphill.
+"""L, which the attack maximises. An objective maps logits (N, K) to one number a row (N,); the solver goes uphill.
 
 Labels are class indices: one for all rows, or a sequence / tensor of shape (N,). Any function from logits (N, K) to
-(N,) can be climbed too; wrap it in `Custom` to say when its aim is reached.
+(N,) can be climbed too; wrap it in `Custom` to define when its aim is reached.
 """
 
 import math
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Labels = int | Sequence[int] | Tensor
-# What a solver can climb: every Objective is one, and so is any function of the logits.
+# A solver can climb every Objective, and every other function of the logits.
 Climbable = Callable[[Tensor], Tensor]
 
 
@@ -38,7 +38,7 @@ def as_labels(labels: Labels, logits: Tensor) -> Tensor:
 
 
 class Objective(ABC):
-    """Something to maximise over δ."""
+    """A function to maximise over δ."""
 
     @abstractmethod
     def __call__(self, logits: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class Objective(ABC):
 
     @abstractmethod
     def reached(self, logits: Tensor) -> Tensor:
-        """Whether the attack's aim is reached, a boolean a row, shape (N,)."""
+        """Tell whether the attack's aim is reached, a boolean a row, shape (N,)."""
 
     def rows(self, index: Tensor) -> "Objective":
         """The objective of those rows of the batch alone; ``index`` is a list of row numbers, or a mask (N,)."""
@@ -74,7 +74,7 @@ class Untargeted(Objective):
 
 @dataclass(frozen=True, eq=False)
 class Targeted(Objective):
-    """-L(target): be the target, whatever happens to the other classes (Kurakin et al. 2017)."""
+    """-L(target): reach the target, with no regard to the other classes (Kurakin et al. 2017)."""
 
     target: Labels
 
@@ -87,8 +87,8 @@ class Targeted(Objective):
 
 @dataclass(frozen=True, eq=False)
 class TargetedDifference(Objective):
-    """L(y) - L(target), the lecture's form (Kolter & Madry 2018). The log-sums cancel: it is z_target - z_y, and it
-    does not care when a third class wins.
+    """L(y) - L(target), the lecture's form (Kolter & Madry 2018). The log-sums cancel: it is z_target - z_y. It has no
+    term for a third class, which may win.
 
     Raises:
         ValueError: on a call, where the target is y itself (the difference would be zero everywhere).
@@ -109,12 +109,12 @@ class TargetedDifference(Objective):
 @dataclass(frozen=True, eq=False)
 class Margin(Objective):
     """The margin of Carlini & Wagner (S&P 2017, arXiv:1608.04644), min(max over i ≠ y of z_i - z_y, κ); with a target
-    t it is min(z_t - max over i ≠ t of z_i, κ). Above zero the aim is reached.
+    t it is min(z_t - max over i ≠ t of z_i, κ). The aim is reached where it is above zero.
 
-    It does not saturate as the softmax does, and it stops growing at κ: no effort is spent on being surer than that.
+    It does not saturate as the softmax does. It stops growing at κ, so an attack seeks no higher confidence than κ.
 
     Args:
-        y: the present class, to be left; or give ``target`` instead, the class to be.
+        y: the present class, to leave; or give ``target`` instead, the class to reach.
         kappa: κ ≥ 0, the confidence asked for, in logits; the default never stops growing.
 
     Raises:
@@ -147,13 +147,13 @@ class Margin(Objective):
 
 @dataclass(frozen=True, eq=False)
 class LogitsRatio(Objective):
-    """The difference-of-logits ratio of Croce & Hein (ICML 2020, arXiv:2003.01690), which no scaling of the logits
-    changes: (max over i ≠ y of z_i - z_y) / (z₁ - z₃), with z₁ ≥ z₂ ≥ z₃ the sorted logits; with a target t
+    """The difference-of-logits ratio of Croce & Hein (ICML 2020, arXiv:2003.01690), invariant to the logits' scale:
+    (max over i ≠ y of z_i - z_y) / (z₁ - z₃), with z₁ ≥ z₂ ≥ z₃ the sorted logits; with a target t
     (z_t - z_y) / (z₁ - (z₃ + z₄) / 2).
 
     Args:
         y: the present class.
-        target: the class to be; None for any other.
+        target: the class to reach; None for any class but y.
 
     Raises:
         ValueError: on a call, with fewer than three classes (four with a target), or where the target is y itself.
@@ -187,8 +187,8 @@ class Custom(Objective):
 
     Args:
         function: logits (N, K) -> (N,), differentiable for the solvers that use a gradient.
-        aim: logits (N, K) -> boolean (N,), when the attack has got what it wants. Only the solvers that stop there
-            (minimum-norm attacks, Square Attack) ask for it.
+        aim: logits (N, K) -> boolean (N,), true where the aim is reached. Only the solvers that stop there
+            (minimum-norm attacks, Square Attack) call it.
     """
 
     function: Climbable
@@ -222,9 +222,9 @@ class ExpectedUntargeted(Untargeted):
 
 @dataclass(frozen=True, eq=False)
 class ExpectedTargeted(Targeted):
-    """-E[L(target)] over the views, what Athalye et al. maximise; for the log-probabilities of `Transformed` alone.
+    """-E[L(target)] over the views, as in Athalye et al.; for the log-probabilities of `Transformed` alone.
 
-    A view that sees the target already has hardly a gradient left: those that do not see it yet get the say.
+    A view that already shows the target has hardly any gradient, so the other views dominate.
     """
 
     def __call__(self, logits: Tensor) -> Tensor:

@@ -1,12 +1,12 @@
-"""Δ(x) as something to wear or to stick on: masks of glasses and stickers, and a patch that is pasted anywhere.
+"""Perturbations to wear or to stick on: masks of glasses and stickers, and a patch that is pasted anywhere.
 
 Glasses: Sharif, Bhagavatula, Bauer & Reiter, "Accessorize to a Crime", CCS 2016. Stickers: Eykholt et al., "Robust
 Physical-World Attacks on Deep Learning Visual Classification", CVPR 2018, arXiv:1707.08945. The patch: Brown, Mané,
 Roy, Abadi & Gilmer, "Adversarial Patch", 2017, arXiv:1712.09665.
 
-Nothing about a solver is new. What is worn is `Masked(Box(), mask)`. A patch p is attacked through one more
-classifier, p ↦ f(paste(p, x, place)), averaged over photographs and places (`Pasted`). What is to be smooth or
-printable is one more term of L (`Priced`, `Costly`).
+The solvers stay the same. Glasses and stickers use the set `Masked(Box(), mask)`. A patch p is attacked through one
+more classifier, p ↦ f(paste(p, x, place)), averaged over photographs and places (`Pasted`). Smoothness and
+printability are one more term of L (`Priced`, `Costly`).
 """
 
 import itertools
@@ -70,9 +70,9 @@ def _frame_of(left: Point, right: Point, height: int, width: int) -> tuple[tuple
 
 @cache
 def printable_colours() -> Tensor:
-    """What four inks make on paper, (27, 3): nothing, half or all of cyan, magenta and yellow (Neugebauer's mixture).
+    """The colours of inks on paper, (27, 3): none, half or all of cyan, magenta and yellow (Neugebauer's mixture).
 
-    Nobody has measured your printer. These are the usual full tones of coated paper (ISO 12647-2), as sRGB, rounded.
+    They are the standard full tones of coated paper (ISO 12647-2), as sRGB, rounded; a real printer differs.
     """
     tones = {
         (0, 0, 0): (255, 255, 255),
@@ -105,7 +105,7 @@ def roughness(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def unprintable(x: Tensor, mask: Tensor) -> Tensor:
-    """How far the colours within the mask are from `printable_colours`, (N,): the mean distance to the nearest one."""
+    """The mean distance of the colours within the mask to the nearest of `printable_colours`, (N,)."""
     colours = printable_colours().to(x)
     seen = x[:, :, mask].mT
     if not seen.shape[1]:
@@ -115,8 +115,8 @@ def unprintable(x: Tensor, mask: Tensor) -> Tensor:
 
 
 class Priced(nn.Module):
-    """A classifier that tells the price as well: pixels (N, 3, H, W) -> (N, K + 2), the logits, then roughness and
-    unprintability of what lies within ``mask`` (H, W)."""
+    """A classifier that appends the costs: pixels (N, 3, H, W) -> (N, K + 2), the logits, then roughness and
+    unprintability within ``mask`` (H, W)."""
 
     def __init__(self, classifier: Callable[[Tensor], Tensor], mask: Tensor) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class Priced(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Costly(Objective):
-    """An objective on the logits of `Priced`, less what roughness and unprintable colours cost."""
+    """An objective on the logits of `Priced`, less the costs of roughness and of unprintable colours."""
 
     inner: Objective
     smooth: float = 0.0
@@ -151,7 +151,7 @@ class Costly(Objective):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a patch lies.
+    """The place of a patch: its middle, size and angle.
 
     Attributes:
         across, down: its middle, parts of the width and the height.
@@ -165,12 +165,12 @@ class Place:
     angle: float = 0.0
 
     def check(self) -> None:
-        """Refuse what does not touch the picture."""
+        """Refuse a place that does not touch the picture."""
         check_bounds(self, across=(-0.5, 1.5), down=(-0.5, 1.5), size=(0.02, 2), angle=(-360, 360))
 
 
 def random_places(count: int, low: float, high: float, degrees: float, generator: torch.Generator) -> list[Place]:
-    """Places that lie whole within the picture: a size in ``low`` ... ``high``, an angle within ±``degrees``."""
+    """Draw places that lie entirely in the picture: a size in ``low`` ... ``high``, an angle within ±``degrees``."""
     u = torch.rand(count, 4, generator=generator).tolist()
     places = []
     for size, across, down, angle in u:
@@ -181,9 +181,10 @@ def random_places(count: int, low: float, high: float, degrees: float, generator
 
 
 def paste(patch: Tensor, x: Tensor, places: Sequence[Place], shape: Shape = "round") -> Tensor:
-    """The patch, pasted into every picture at its own place: (N, 3, H, W). Differentiable in both.
+    """Paste the patch into every picture at its own place: (N, 3, H, W). Differentiable in both.
 
-    Not turned, on whole pixels and at its own size, this is pasting pixels, to the bit. Otherwise it is bilinear.
+    A patch at its own size, not turned and on whole pixels, is copied to the bit. Every other one is interpolated
+    (bilinear).
 
     Args:
         patch: (1, 3, P, P) in [0, 1].

@@ -1,13 +1,13 @@
 """Δ: the perturbations that are allowed.
 
-A set is a ball of radius ε in some norm, always met with the box: x + δ has to stay a picture, in [0, 1]. Every set
-answers the same questions (`project`, `steepest`, `random`, `norm`, `quantize`), and a solver needs to know nothing
-else. Tensors are batches (N, C, H, W) (any trailing shape works); ε is one number for all rows, or a tensor (N,).
+A set is a ball of radius ε in some norm, intersected with the box: x + δ has to stay a picture, in [0, 1]. Every set
+has the same methods (`project`, `steepest`, `random`, `norm`, `quantize`), and a solver uses nothing else. Tensors
+are batches (N, C, H, W) (any trailing shape works); ε is one number for all rows, or a tensor (N,).
 
     Linf(8 / 255)              no value moves by more than 8 levels
     L2(3.0)                    the length of the whole change
     L1(40.0)                   the sum of all changes
-    L0(100)                    at most 100 pixels change, by as much as they like
+    L0(100)                    at most 100 pixels change, by any amount
     Box()                      anything that is still a picture
     Masked(Linf(0.5), mask)    Δ(x): only where the mask is true (glasses, a sticker, the background)
 """
@@ -40,10 +40,10 @@ class PerturbationSet(ABC):
 
     @abstractmethod
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
-        """The nearest point of the set to δ in the Euclidean sense; both constraints hold to the last bit."""
+        """The Euclidean projection of δ onto the set; both constraints hold to the last bit."""
 
     def projection(self, x: Tensor) -> Callable[[Tensor], Tensor]:
-        """`project` for one x: what does not depend on δ is computed once, for all the steps of a run.
+        """`project` for one x: the part that does not depend on δ is computed once, for all the steps of a run.
 
         It may overwrite the δ that it gets.
         """
@@ -54,12 +54,12 @@ class PerturbationSet(ABC):
         """argmax ⟨direction, v⟩ over ‖v‖ ≤ length: the steepest-ascent step. A zero direction gives zero."""
 
     def ascend(self, delta: Tensor, direction: Tensor, length: float | Tensor) -> Tensor:
-        """δ + the steepest step, not projected yet. It may overwrite the direction: a gradient is used but once."""
+        """δ + the steepest step, not projected. It may overwrite the direction, since a gradient is used only once."""
         return self.steepest(direction, length).add_(delta)
 
     @abstractmethod
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Uniform in the ball, then projected onto the box. ``generator`` lives on the CPU, whatever x's device."""
+        """Draw uniformly from the ball, then project onto the box. ``generator`` is on the CPU, wherever x is."""
 
     @abstractmethod
     def norm(self, delta: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ class PerturbationSet(ABC):
     def quantize(self, delta: Tensor, x: Tensor) -> Tensor:
         """δ rounded so that x + δ has 8-bit values and both constraints still hold.
 
-        An x that is not itself an 8-bit picture (a point in the plane, say) is left alone: δ comes back unchanged.
+        For an x that is not itself an 8-bit picture (a point in the plane, say), δ comes back unchanged.
         """
 
     @property
@@ -84,7 +84,7 @@ class PerturbationSet(ABC):
 
     @property
     def grain(self) -> float:
-        """The smallest change of ε that changes anything; only a count has one."""
+        """The smallest change of ε that has an effect; nonzero only for a count."""
         return 0.0
 
     @abstractmethod
@@ -141,7 +141,7 @@ class Linf(Ball):
 
     def projection(self, x: Tensor) -> Callable[[Tensor], Tensor]:
         eps = per_row(self.eps, x)
-        # Bounds on δ, not on x + δ: in floating point (x + δ) - x need not give δ back, and would leave the ball.
+        # Bounds on δ, not on x + δ: in floating point (x + δ) - x need not equal δ, and may leave the ball.
         low, high = (-x).clamp_(min=-eps), (1 - x).clamp_(max=eps)
         return lambda delta: delta.clamp_(low, high)
 
@@ -152,7 +152,7 @@ class Linf(Ball):
         if isinstance(length, Tensor):
             return super().ascend(delta, direction, length)
         direction = direction.contiguous()  # an expanded gradient cannot be overwritten
-        return torch.add(delta, direction.sign_(), alpha=length, out=direction)  # no memory but what is there already
+        return torch.add(delta, direction.sign_(), alpha=length, out=direction)  # allocates no new memory
 
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
         unit = torch.rand(x.shape, generator=generator).to(x) * 2 - 1
@@ -164,7 +164,7 @@ class Linf(Ball):
     def quantize(self, delta: Tensor, x: Tensor) -> Tensor:
         if not is_8bit(x):
             return delta
-        # Whole levels that fit into the ball. The small term forgives 8 / 255 * 255 = 7.999... in floating point.
+        # Whole levels that fit into the ball. The small term allows for 8 / 255 * 255 = 7.999... in floating point.
         radius = torch.as_tensor(self.eps, dtype=torch.float64) * 255
         levels = torch.floor(radius + 1e-6).to(delta)
         most = per_row(levels, delta)
@@ -179,10 +179,10 @@ class L2(Ball):
 
     def projection(self, x: Tensor) -> Callable[[Tensor], Tensor]:
         # The nearest point of ball ∩ box is clip(s·δ, -x, 1 - x) with the largest s ≤ 1 that fits into the ball (from
-        # the KKT conditions; 0 lies in the box). Scaling first and clamping afterwards, as is often done, stays
-        # feasible but is not nearest: it gives away length that the box took. ‖clip(s·δ)‖ is too short at s = ε/‖δ‖
-        # and too long at s = ε/‖clip(δ)‖; between them it is nearly linear: a few secant steps find s. An iterate was
-        # inside before its last step, so the two ends are close, and the second is mostly good enough.
+        # the KKT conditions; 0 lies in the box). The usual way, scaling first and clamping afterwards, stays feasible
+        # but is not nearest: it loses the length that the box cuts off. ‖clip(s·δ)‖ is too short at s = ε/‖δ‖ and too
+        # long at s = ε/‖clip(δ)‖; between them it is nearly linear, so a few secant steps find s. An iterate was inside
+        # before its last step, so the two ends are close, and the second is mostly good enough.
         low, high = -x, 1 - x
         target = self._radius(x) * (1 - 2**-22)
 
@@ -195,7 +195,7 @@ class L2(Ball):
             left = (target / self._roughly(delta).clamp_min(1e-300)).clamp_max(1.0)
             right = scale = (target / size.clamp_min(1e-300)).clamp_max(1.0)
             left_size = right_size = torch.full_like(target, math.nan)
-            for _ in range(40 if delta.is_cpu else 6):  # on an accelerator, asking whether it is enough costs more
+            for _ in range(40 if delta.is_cpu else 6):  # on an accelerator, a test for the end costs more than a step
                 result = (delta * per_row(scale, delta)).clamp_(low, high)
                 size = self._roughly(result)
                 if delta.is_cpu and bool(((size - target).abs() <= 5e-6 * target)[outside].all()):
@@ -204,10 +204,10 @@ class L2(Ball):
                 left, left_size = torch.where(short, scale, left), torch.where(short, size, left_size)
                 right, right_size = torch.where(short, right, scale), torch.where(short, right_size, size)
                 slope = (target - left_size) / (right_size - left_size).clamp_min(1e-300)
-                # at least a thousandth of the way from either end, or a bent curve would make the secant creep; and the
+                # at least a thousandth of the way from either end, since a bent curve can slow the secant down; and the
                 # middle, where only one end is known
                 scale = left + (right - left) * slope.nan_to_num(0.5).clamp(1e-3, 1 - 1e-3)
-            # What a last relative 5e-6 may be too long, in the sum that counts, is taken off everywhere.
+            # The result may be too long by a last relative 5e-6 in the exact sum; that is taken off everywhere.
             factor = (target / self._exactly(result).clamp_min(1e-300)).clamp_max(1)
             if delta.is_cpu and bool(outside.all()):
                 return result.mul_(per_row(factor, delta))
@@ -223,7 +223,7 @@ class L2(Ball):
 
     @staticmethod
     def _factor(direction: Tensor, length: float | Tensor) -> Tensor:
-        """What brings each row to that length; a zero row stays zero."""
+        """The factor that scales each row to that length; a zero row stays zero."""
         size = torch.linalg.vector_norm(direction.flatten(1), dim=1).clamp_min(torch.finfo(direction.dtype).tiny)
         return per_row(length / size, direction)
 
@@ -238,7 +238,7 @@ class L2(Ball):
         return self._exactly(delta).to(delta.dtype)
 
     def quantize(self, delta: Tensor, x: Tensor) -> Tensor:
-        # A hair of slack, so that a δ that lies on the grid already comes back as it is.
+        # A little slack, so that a δ that is already on the grid comes back as it is.
         wanted = torch.minimum(self._exactly(delta) * (1 + 5e-7), self._radius(delta) * (1 - 2e-6))
         return _rounded_within(delta, x, self._exactly, wanted)
 
@@ -260,20 +260,20 @@ class L1(Ball):
     """Σ|δᵢ| ≤ ε.
 
     Args:
-        eps: as for every ball, in pixel units: ε = 40 is worth forty values moved from black to white.
-        spread: the part of the values that a step moves. The steepest step moves a single one, and is exact for a
+        eps: as for every ball, in pixel units: ε = 40 allows forty values to move from black to white.
+        spread: the part of the values that a step moves. The steepest step moves a single value, and is exact for a
             linear classifier; a network's loss bends long before one value has used up ε. A step is therefore shared
-            out evenly among the 1 % of the values with the largest gradients (SLIDE: Tramèr & Boneh, NeurIPS 2019,
-            arXiv:1904.13000). 0 is the single one, and so is 1 % of fewer than 200 values.
+            evenly among the 1 % of the values with the largest gradients (SLIDE: Tramèr & Boneh, NeurIPS 2019,
+            arXiv:1904.13000). 0 moves a single value, and so does 1 % of fewer than 200 values.
     """
 
     spread: float = 0.01
 
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
         # The nearest point is |dᵢ| = clip(|δᵢ| - λ, 0, roomᵢ) with the smallest λ ≥ 0 that fits into the ball: the
-        # simplex projection of Duchi et al. (ICML 2008), with a ceiling for the box. Σ|dᵢ| is piecewise linear in λ;
-        # walking λ down from above, a value starts to grow at |δᵢ| and stops at |δᵢ| - roomᵢ. Sorting these places
-        # gives the sum at each of them, and one linear step between two of them gives λ.
+        # simplex projection of Duchi et al. (ICML 2008), with a ceiling for the box. Σ|dᵢ| is piecewise linear in λ. As
+        # λ falls, a value starts to grow at |δᵢ| and stops at |δᵢ| - roomᵢ. Sorting these places gives the sum at each
+        # of them, and one linear step between two of them gives λ.
         size = _precise(delta).flatten(1).abs()
         room = _precise(torch.where(delta > 0, 1 - x, x)).flatten(1)
         target = self._radius(delta) * (1 - 2**-22)  # as in L2: rounding must not leave the ball
@@ -293,7 +293,7 @@ class L1(Ball):
             # λ < 0 would mean that the box alone fits, which `outside` excludes up to rounding
             shrunk = (size[outside] - shift.clamp_min(0)).clamp_min(0)
             result[outside] = torch.minimum(shrunk, room[outside])
-        # Where λ dwarfs ε, its last bit is worth more than the ball; what is too long is taken off everywhere.
+        # Where λ is far larger than ε, its last bit exceeds ε; the excess length is taken off everywhere.
         result = result * (target / result.sum(1).clamp_min(1e-300)).clamp_max(1)[:, None]
         result = result.reshape(delta.shape).to(delta)
         return (result * delta.sign()).clamp(-x, 1 - x)
@@ -309,7 +309,7 @@ class L1(Ball):
         return direction.flatten(1).abs().amax(1)
 
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        # Exponentials divided by their sum are uniform on the simplex; one more of them makes it the solid body.
+        # Exponentials divided by their sum are uniform on the simplex; with one more of them, uniform in its interior.
         uniform = torch.rand(x.shape[0], x[0].numel() + 1, generator=generator, dtype=torch.float64)
         exponential = -torch.log1p(-uniform)
         size = exponential[:, :-1] / exponential.sum(1, keepdim=True)
@@ -329,9 +329,9 @@ class L1(Ball):
 
 
 class L0(Ball):
-    """At most ε pixels change, each by as much as the box allows. A pixel is a place: all its colours count once.
+    """At most ε pixels change, each by any amount that the box allows. A pixel is a place: all its colours count once.
 
-    Not convex, but its projection is known: keep the pixels that matter most (Croce & Hein, ICCV 2019,
+    The set is not convex, but its projection is known: keep the pixels that matter most (Croce & Hein, ICCV 2019,
     arXiv:1909.05040). ``eps`` is a number of pixels.
     """
 
@@ -348,7 +348,7 @@ class L0(Ball):
 
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
         inside = delta.clamp(-x, 1 - x)
-        # what keeping a place spares of the squared distance
+        # the squared distance saved by keeping a place
         spared = self._by_place(delta.square() - (delta - inside).square()).sum(1)
         most = torch.as_tensor(self.eps).to(spared.device).floor().expand(spared.shape[0])
         reach = int(most.clamp(0, spared.shape[1]).max()) if most.numel() else 0
@@ -358,8 +358,8 @@ class L0(Ball):
         return torch.where(keep[:, None], self._by_place(inside), 0).reshape(delta.shape)
 
     def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
-        # Under a bound on the count alone no step is the steepest. The gradient is scaled so that its largest value
-        # moves by ``length``: the places stay comparable, which is what the projection chooses by.
+        # A bound on the count alone has no steepest step. The gradient is scaled so that its largest value moves by
+        # ``length``: the places stay comparable, and the projection chooses among them.
         largest = direction.flatten(1).abs().amax(1).clamp_min(torch.finfo(direction.dtype).tiny)
         return per_row(length, direction) * (direction / per_row(largest, direction))
 
@@ -385,7 +385,7 @@ class L0(Ball):
 
 
 class Box(Linf):
-    """[0, 1] and nothing else: x + δ is any picture at all. The L∞ ball of radius 1 holds no less."""
+    """The box alone: x + δ is any picture in [0, 1]. It equals the L∞ ball of radius 1."""
 
     def __init__(self) -> None:
         super().__init__(1.0)
@@ -399,7 +399,7 @@ class Masked(PerturbationSet):
     """Δ(x) = {δ ∈ inner : δ = 0 where the mask is false}: glasses, a sticker, the background (Sharif et al. 2016).
 
     Args:
-        inner: what holds where the mask is true.
+        inner: the set that applies where the mask is true.
         mask: boolean, (H, W) or (3, H, W) for all rows, or (N, 1, H, W) with one a row.
 
     Raises:
@@ -429,19 +429,19 @@ class Masked(PerturbationSet):
         return replace(self, inner=self.inner.rows(index), mask=mask)
 
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
-        # Every inner set only ever shrinks values towards zero, so those that are zero stay so: still the nearest.
+        # Every inner set only shrinks values towards zero, so zeros stay zero and the result is the nearest point.
         return self.inner.project(self._cut(delta), x)
 
     def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
         return self.inner.steepest(self._cut(direction), length)
 
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        # Drawn among the visible values alone: cutting a sample of the whole ball would make it far too short.
+        # Drawn among the visible values alone: a masked sample of the whole ball is far too short.
         delta = torch.zeros_like(x)
         seen = self._over(x)
         for row in range(x.shape[0]):
             here, picture = seen[row], x[row]
-            if here.ndim > 1 and bool((here == here[:1]).all()):  # whole pixels: keep their colours together
+            if here.ndim > 1 and bool((here == here[:1]).all()):  # whole pixels are visible: keep their colours together
                 here, picture = here[0].flatten(), picture.flatten(1)
             inner = self.inner.rows(torch.tensor([row]))
             delta[row].view(picture.shape)[..., here] = inner.random(picture[..., here][None], generator)[0]
@@ -466,7 +466,7 @@ class Masked(PerturbationSet):
 
 
 def _precise(values: Tensor) -> Tensor:
-    """In double precision, which MPS does not have: there, on the CPU."""
+    """The values in double precision; on the CPU for MPS, which has no double precision."""
     return (values.cpu() if values.device.type == "mps" else values).double()
 
 
@@ -481,7 +481,7 @@ def _rounded_within(delta: Tensor, x: Tensor, measure: Callable[[Tensor], Tensor
     """δ on the 8-bit grid with ``measure(δ) ≤ wanted``, a norm.
 
     Rounding to nearest can make δ longer. The norm of round(s·δ) grows with s, so a bisection finds the largest s that
-    fits; s > 1 is allowed, since a short δ would otherwise round to nothing.
+    fits; s > 1 is allowed, since a short δ would otherwise round to zero.
     """
     if not is_8bit(x):
         return delta
@@ -504,7 +504,7 @@ def _on_the_grid(levels: Tensor, x: Tensor) -> Tensor:
 
     The ball holds exactly in levels. k / 255 has no exact float32, so |δ| itself may pass float32(ε) by 2⁻²⁴.
     A few changes of nearly black pixels (from 3 to 1, say) have no float32 δ for which the sum x + δ is exact. Such a
-    pixel changes by one level less, until there is one; no change at all always is.
+    pixel changes by one level less, repeatedly, until there is one; no change at all is always exact.
     """
     shown = (x * 255).round_()
     picture = (shown + levels).clamp_(0, 255).div_(255)

@@ -1,11 +1,11 @@
-"""min over θ: training against the worst case, as a generator of progress records.
+"""Adversarial training, min over θ of the worst-case loss, as a generator of progress records.
 
     min over θ of the mean over (x, y) of  max over δ ∈ Δ of L(y, f_θ(x + δ))
 
-(Madry et al., ICLR 2018, arXiv:1706.06083.) The inner maximum is any solver of `adv_core`; outside stands a plain
-gradient step. By Danskin's theorem the slope of a maximum is the slope at the maximum: find δ*, hold it fast, and
-differentiate the loss at x + δ* in θ. δ* is only nearly the maximum here, so the slope is only nearly right, and it
-works well enough.
+(Madry et al., ICLR 2018, arXiv:1706.06083.) The inner maximum is any solver of `adv_core`; the outer step is a plain
+gradient step. By Danskin's theorem the slope of a maximum is the slope at the maximum: find δ*, hold it constant, and
+differentiate the loss at x + δ* in θ. Here δ* is only nearly the maximum, so the slope is only nearly right; that is
+enough in practice.
 
     python -m adv_core.training --help     # trains and judges the checkpoints of `assets/digits`
 """
@@ -40,27 +40,27 @@ from adv_core.perturbation_sets import Linf
 Inner = Literal["none", "fgsm", "bare_fgsm", "pgd", "noise", "interval"]
 # (network, x, labels, size of Δ, seed) -> the losses (N,) that the outer step makes smaller, the logits there (N, K)
 Worst = Callable[[nn.Module, Tensor, Tensor, float, int], tuple[Tensor, Tensor]]
-# (network, x, labels, size of Δ, seed) -> a solver under way
+# (network, x, labels, size of Δ, seed) -> a running solver
 Solver = Callable[[nn.Module, Tensor, Tensor, float, int], Iterator[Step]]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained, as data: on the same machine, equal recipes give equal weights.
+    """The settings of a training. On the same machine, equal recipes give equal weights.
 
     Attributes:
-        inner: what stands in the place of the inner maximum. "none" is ordinary training. "fgsm" is one step from a
+        inner: the method for the inner maximum. "none" is ordinary training. "fgsm" is one step from a
             random start, with 1.25·ε (Wong, Rice & Kolter, ICLR 2020, arXiv:2001.03994). "bare_fgsm" is one step of ε
-            from x itself, which a network may learn to fool instead of learning to withstand it. "pgd" is ``steps``
-            steps from a random start. "noise" is no maximum at all, but Gaussian noise of deviation ε, which makes
-            networks fit for randomised smoothing (Cohen et al., ICML 2019). "interval" is an upper bound of the
+            from x itself; a network may learn to defeat this step without becoming robust. "pgd" is ``steps``
+            steps from a random start. "noise" replaces the maximum by Gaussian noise of deviation ε, which prepares
+            networks for randomised smoothing (Cohen et al., ICML 2019). "interval" is an upper bound of the
             maximum (Gowal et al., 2018, arXiv:1810.12715).
         eps: radius of the L∞ ball, in pixel units; the deviation of the noise.
         steps: of PGD.
         epochs: passes over the data.
         batch: digits of one step.
         rate: the largest step size of Adam. It rises over the first tenth of the training and falls to zero.
-        ramp: the part of the training in which ε grows from 0. Against a large ε from the start, a network may learn
+        ramp: the part of the training in which ε grows from 0. With a large ε from the start, a network may learn
             nothing at all.
         seed: of the first weights, the order of the data and the random starts.
     """
@@ -76,11 +76,11 @@ class Recipe:
 
     @property
     def gradients(self) -> int:
-        """Gradients in x for each digit: what the inner maximum costs beside the outer step's one."""
+        """The number of gradients in x for each digit, added by the inner maximum to the one of the outer step."""
         return {"fgsm": 1, "bare_fgsm": 1, "pgd": self.steps}.get(self.inner, 0)
 
     def check(self) -> None:
-        """Refuse what makes no sense.
+        """Refuse invalid settings.
 
         Raises:
             ValueError: an unknown inner maximum, or a number out of its range.
@@ -91,17 +91,17 @@ class Recipe:
         check_bounds(self, batch=(1, 10_000), seed=(0, 2**62))
 
     def size_at(self, share: float) -> float:
-        """ε when that share of the training is done."""
+        """ε at that share of the training."""
         return self.eps * min(share / self.ramp, 1.0) if self.ramp else self.eps
 
     def rate_at(self, share: float) -> float:
-        """Adam's step size when that share of the training is done."""
+        """Adam's step size at that share of the training."""
         return self.rate * min(share / 0.1, (1 - share) / 0.9)
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Where a training stands: all that is needed to go on as if it had never stopped.
+    """The state of a training. A training resumed from it gives the same result as one that never stopped.
 
     Attributes:
         step: minibatches that are done.
@@ -114,21 +114,21 @@ class State:
     optimizer: dict[str, Any]
 
     def to_bytes(self) -> bytes:
-        """For a file, or a journey to another process (three times the weights)."""
+        """The state as bytes, for a file or another process (three times the size of the weights)."""
         buffer = io.BytesIO()
         torch.save(vars(self), buffer)
         return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "State":
-        """The state of `to_bytes`. Only tensors and numbers are read: such a file cannot run a program.
+        """Read the state of `to_bytes`. Only tensors and numbers are read: such a file cannot run a program.
 
         Raises:
-            ValueError: something else.
+            ValueError: the bytes hold no such state.
         """
         try:
             return cls(**torch.load(io.BytesIO(data), weights_only=True))
-        except Exception as error:  # rubbish fails in many ways
+        except Exception as error:  # invalid bytes raise many kinds of exception
             raise ValueError("this is not the state of a training") from error
 
 
@@ -137,11 +137,11 @@ class Progress:
     """One minibatch.
 
     Attributes:
-        step: minibatches that are done, from 1; of: all that there will be.
-        epoch: passes over the data that are done, with the begun one's part.
-        loss: the mean loss that the step made smaller, at x + δ*.
+        step: minibatches that are done, from 1; of: the number of all.
+        epoch: passes over the data that are done, including the part of the current one.
+        loss: the mean loss at x + δ*, which the step reduced.
         error: the share of the minibatch that was wrong at x + δ*, before the step.
-        seconds: what the minibatch took.
+        seconds: the duration of the minibatch.
         network: the network itself. It changes with the next minibatch.
     """
 
@@ -159,7 +159,7 @@ class Progress:
         return self.epoch == int(self.epoch)
 
     def state(self) -> State:
-        """A copy of where the training stands: ask before you ask for the next minibatch."""
+        """Copy the state of the training; call it before the next minibatch."""
         weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         return State(self.step, weights, _copied(self._optimizer.state_dict()))
 
@@ -173,7 +173,7 @@ def train(
     worst: Worst | None = None,
     resume: State | None = None,
 ) -> Iterator[Progress]:
-    """The lecture's loop. Stopping is not asking for the next minibatch.
+    """Train in the lecture's loop. To stop, do not ask for the next minibatch.
 
     Args:
         network: pixels (N, ...) -> logits (N, K). It is trained in place, on the device where it is. Its mode
@@ -181,11 +181,11 @@ def train(
         x: pixels in [0, 1], (N, ...); labels: (N,) long. Each minibatch is moved to the network's device.
         recipe: everything else.
         worst: the inner maximum; None takes the recipe's. `worst_of` makes one of any solver.
-        resume: go on from here. The records that follow, and the weights, are those of a training that never
+        resume: the state to go on from. The records that follow, and the weights, are those of a training that never
             stopped.
 
     Yields:
-        One record a minibatch. What is left over of an epoch, less than a minibatch, is left out of it.
+        One record a minibatch. A rest of an epoch that is smaller than a minibatch is left out.
 
     Raises:
         ValueError: no whole minibatch; a loss that is not a number.
@@ -203,7 +203,7 @@ def train(
         done = resume.step
     for step in range(done, of):
         start = time.perf_counter()
-        # Draws depend on the place alone, not on what was drawn before: that is what makes a training resumable.
+        # Draws depend on the place alone, not on earlier draws, so that a training can be resumed.
         if step == done or step % per_epoch == 0:
             order = torch.from_numpy(np.random.default_rng([recipe.seed, step // per_epoch]).permutation(len(x)))
         rows = order[step % per_epoch * recipe.batch :][: recipe.batch]
@@ -227,7 +227,7 @@ def train(
 
 
 def inner_maximum(recipe: Recipe) -> Worst:
-    """What the recipe puts inside."""
+    """The inner maximum of the recipe."""
     if recipe.inner == "none":
         return lambda network, x, y, eps, seed: _losses(network(x), y)
     if recipe.inner == "noise":
@@ -238,11 +238,11 @@ def inner_maximum(recipe: Recipe) -> Worst:
 
 
 def solver(recipe: Recipe) -> Solver:
-    """The recipe's attack, ready to be run on a minibatch: for whoever wants to watch it."""
+    """The recipe's attack as a solver, so that a caller can watch its steps on a minibatch."""
     if recipe.inner == "bare_fgsm":
         return lambda network, x, y, eps, seed: fgsm(network, x, Linf(eps), Untargeted(y), quantize=False)
     steps = 1 if recipe.inner == "fgsm" else recipe.steps
-    # From a random start one step shall be able to cross the ball, and several shall reach its edge from anywhere.
+    # From a random start, one step has to be able to cross the ball, and several have to reach its edge from anywhere.
     factor = 1.25 if steps == 1 else 2.5 / steps
 
     def attack(network: nn.Module, x: Tensor, y: Tensor, eps: float, seed: int) -> Iterator[Step]:
@@ -255,7 +255,7 @@ def solver(recipe: Recipe) -> Solver:
 
 
 def worst_of(attack: Solver) -> Worst:
-    """Danskin: run the solver, hold its δ* fast, and look there."""
+    """Make an inner maximum of a solver (Danskin): run it, hold its δ* constant, and evaluate the loss there."""
 
     def worst(network: nn.Module, x: Tensor, y: Tensor, eps: float, seed: int) -> tuple[Tensor, Tensor]:
         with frozen(network):
@@ -270,7 +270,7 @@ def _losses(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def exact_worst(network: nn.Module, x: Tensor, y: Tensor, eps: float, seed: int) -> tuple[Tensor, Tensor]:
-    """The inner maximum of a `LogisticRegression`, by formula: the one case that can be solved (`adv_core.linear`)."""
+    """The inner maximum of a `LogisticRegression`, in closed form; see `adv_core.linear`."""
     assert isinstance(network, LogisticRegression)
     return _losses(network(x + worst_case(network.theta.detach(), y, eps, x)), y)
 
@@ -284,12 +284,12 @@ def _in_interval(network: nn.Module, x: Tensor, y: Tensor, eps: float, seed: int
     if not isinstance(network, nn.Sequential):
         raise ValueError("interval training needs a network of layers in a row")
     bound, logits = _losses(worst_logits(network, x, y, eps), y)
-    return (bound + _losses(network(x), y)[0]) / 2, logits  # the bound alone would rather learn nothing
+    return (bound + _losses(network(x), y)[0]) / 2, logits  # with the bound alone, a network learns nothing
 
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Inside, no parameter asks for a gradient: an attack needs the input's alone."""
+    """Turn off the gradients of all parameters inside the block: an attack needs the gradient of the input alone."""
     parameters = [p for p in network.parameters() if p.requires_grad]
     for parameter in parameters:
         parameter.requires_grad_(False)
@@ -314,7 +314,7 @@ class LogisticRegression(nn.Module):
         return torch.stack([torch.zeros_like(h), h], 1)
 
     def solved(self) -> LinearClassifier:
-        """As the classifier of which `adv_core.linear` knows the exact error."""
+        """The same model as a `LinearClassifier`, whose exact error `adv_core.linear` computes."""
         return LinearClassifier(self.theta, self.bias)
 
 
@@ -323,11 +323,11 @@ class LogisticRegression(nn.Module):
 
 @dataclass(frozen=True)
 class Judge:
-    """The attack by which a network is judged: stronger than any that it was trained against.
+    """The attack that judges a network: stronger than any attack of the training.
 
-    PGD from x itself first, then from random points; a digit that one run has fooled is not attacked again. Every
-    second restart climbs the margin, where cross-entropy may have no slope left. δ is not rounded to 8 bits: these ε
-    are no whole levels, and the attacker shall have all of them.
+    PGD runs from x itself first, then from random points; a digit that one run has fooled is not attacked again. Every
+    second restart climbs the margin, since cross-entropy may have no slope left. δ is not rounded to 8 bits: these ε
+    are not whole levels, and rounding would weaken the attack.
 
     Attributes:
         eps: radius of the L∞ ball.
@@ -341,7 +341,7 @@ class Judge:
     seed: int = 0
 
     def runs(self, network: nn.Module, x: Tensor, labels: Tensor, *, batch: int = 500) -> Iterator[Tensor]:
-        """Yields, after no attack and then after each restart, which digits are wrong: (N,) bool, on the CPU."""
+        """Yield which digits are wrong, (N,) bool, on the CPU: first without an attack, then after each restart."""
         device = next(network.parameters()).device
         parts = zip(x.split(batch), labels.split(batch), strict=True)
         wrong = torch.cat([wrong_at(network, images.to(device), y.to(device)) for images, y in parts])
@@ -367,14 +367,14 @@ class Judge:
             yield wrong.clone()
 
     def error(self, network: nn.Module, x: Tensor, labels: Tensor) -> tuple[float, float]:
-        """(untouched, attacked): the share of wrong digits."""
+        """The share of wrong digits, (untouched, attacked)."""
         clean, *_, attacked = [*self.runs(network, x, labels)]
         return float(clean.float().mean()), float(attacked.float().mean())
 
 
 @torch.no_grad()
 def wrong_at(network: Callable[[Tensor], Tensor], x: Tensor, labels: Tensor) -> Tensor:
-    """Which rows are misread, (N,) bool, on the CPU."""
+    """Tell which rows are misread, (N,) bool, on the CPU."""
     return (network(x).argmax(1) != labels).cpu()
 
 
@@ -390,8 +390,8 @@ def _copied(value: Any) -> Any:
 
 # --------------------------------------------------------------------------------------------- the shipped checkpoints
 
-FEW = 200  # test digits that are also judged without the others
-# name -> how it is trained, and the attacks by which it is judged
+FEW = 200  # test digits that are also judged by themselves
+# name -> its recipe, and the attacks that judge it
 SHIPPED: dict[str, tuple[Recipe, tuple[Judge, ...]]] = {
     "standard": (Recipe("none", epochs=15), (Judge(0.1, 40, 10),)),
     "robust_01": (Recipe("pgd", 0.1, epochs=20, rate=4e-3), (Judge(0.1, 40, 10),)),
@@ -403,7 +403,7 @@ SHIPPED: dict[str, tuple[Recipe, tuple[Judge, ...]]] = {
 
 
 def ship(name: str, folder: Path = CHECKPOINTS, say: Callable[[str], object] = print) -> None:
-    """Train one of `SHIPPED` on all 60 000 digits and write it down, with the figures of `judge_shipped`."""
+    """Train one of `SHIPPED` on all 60 000 digits and save it, with the figures of `judge_shipped`."""
     recipe, _ = SHIPPED[name]
     data = mnist("train", range(10))
     network, seconds, losses = DigitNetwork(recipe.seed).to(pick_device()), 0.0, []
@@ -431,7 +431,7 @@ def judge_shipped(name: str, folder: Path = CHECKPOINTS, say: Callable[[str], ob
 
 
 def few_judged(judge: Judge, network: nn.Module, test: Digits) -> dict[str, float]:
-    """The figures of the first `FEW` test digits, judged without the others: quick to check again."""
+    """The figures of the first `FEW` test digits, judged by themselves, which is quick to repeat."""
     untouched, *_, wrong = judge.runs(network, test[:FEW].images, test.labels[:FEW])
     return {f"first {FEW}, untouched": _share(untouched), f"first {FEW}, attacked": _share(wrong)}
 

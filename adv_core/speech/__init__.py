@@ -1,9 +1,9 @@
-"""The sentence for sound: f hears a waveform and writes letters.
+"""Attacks on speech recognition: f maps a waveform to letters.
 
-sound          opening recordings; samples of 16 bits
+sound          opens recordings; samples of 16 bits
 recogniser     the network, from waveform to letters
 attack         δ and L for a waveform, and its solver
-synthesis, recordings
-               voices that speak to it: synthesised ones, and people
-training       training and judging the recogniser
+synthesis      synthesised speech, to train and judge the recogniser
+recordings     recordings of people, to judge it
+training       trains and judges the recogniser
 """

@@ -1,4 +1,4 @@
-"""x, f and L for sound: what a 16-bit file can hold, what a recogniser hears in it, and what it shall write down.
+"""x, f and L for sound: the samples of a 16-bit file, a recogniser that hears them, and the text that it has to write.
 
 A wave form is treated as a picture is: x = (k + 32768) / 65536 for the file's level k, which float32 holds exactly. So
 x lies in [0, 1], one level is `GRAIN`, and the sets Δ and solvers of pictures work on sounds (N, T) as they are.
@@ -25,11 +25,11 @@ from adv_core.speech.sound import FULL, Samples, to_pcm
 class QuietestAdam(Rule):
     """Adam inside an L∞ ball that shrinks to 0.8 of the change whenever the aim is reached (Carlini & Wagner 2018).
 
-    What is kept is the smallest change that was *seen* to reach the aim.
+    It keeps the smallest change that was *seen* to reach the aim.
 
     Args:
         delta_set: the ball to begin with, ε a whole number of ``grain``.
-        reached: whether logits reach the aim, (N,).
+        reached: tells which logits reach the aim, (N,).
         pace: twice the step of a usual sample, as a part of the present ε.
         grain: one level of the file; ε stays a whole number of them, so that rounding cannot leave the ball.
     """
@@ -47,19 +47,19 @@ class QuietestAdam(Rule):
             self.mean, self.square = torch.zeros_like(delta), torch.zeros_like(delta)
         self.keep(delta, self.reached(here.logits))
         self.index += 1
-        # Gradients of sound differ by orders of magnitude from clip to clip; Adam does not mind. It forgets faster than
-        # usual (0.9 and 0.99): which letters are still wrong, and so, where it has to push, changes within a few steps.
+        # Gradients of sound differ by orders of magnitude from clip to clip; Adam rescales them. It forgets faster than
+        # usual (0.9 and 0.99): the letters that are still wrong change within a few steps.
         self.mean = 0.5 * self.mean + 0.5 * here.gradient
         self.square = 0.8 * self.square + 0.2 * here.gradient.square()
         mean, square = self.mean / (1 - 0.5**self.index), self.square / (1 - 0.8**self.index)
-        # Halfway to a plain gradient: a sample that hardly matters moves less. Where all move alike, those that are
-        # right already keep shaking what is nearly said.
+        # Halfway to a plain gradient: a sample with a small gradient moves less. If all samples move alike, those of
+        # letters that are right already disturb letters that are nearly right.
         usual = per_row(square.flatten(1).mean(1), x)
         moved = delta + per_row(self.pace * self.radius, x) * mean / (square.sqrt() + usual.sqrt() + 1e-12)
         return self.delta_set.with_radius(self.radius).project(moved, x)
 
     def keep(self, delta: Tensor, won: Tensor) -> None:
-        """Remember the rows that reach the aim, and leave them less room."""
+        """Keep the rows that reach the aim, and shrink their balls."""
         size = (self.delta_set.norm(delta) / self.grain).round()  # the file's levels
         better = won & (size * self.grain < self.smallest)
         self.best = where_rows(better, delta, self.best)
@@ -81,7 +81,7 @@ def quietest(
     steps: int = 400,
     pace: float = 0.2,
 ) -> Iterator[Step]:
-    """The attack of Carlini & Wagner on speech (2018, arXiv:1801.01944): reach the aim, then with ever less room.
+    """The attack of Carlini & Wagner on speech (2018, arXiv:1801.01944): reach the aim, then in ever smaller balls.
 
     Args:
         classifier: from x (N, ...) in [0, 1] to logits, looking at x + δ rounded to its grid.
@@ -91,8 +91,8 @@ def quietest(
         steps, pace: updates, and twice Adam's usual step as a part of the present ε.
 
     Yields:
-        ``steps + 1`` steps; the last is the smallest change that reached the aim, rounded to the grid; where none did,
-        the last one tried.
+        ``steps + 1`` steps. The last is the smallest change that reached the aim, rounded to the grid; where no change
+        reached it, the last one tried.
     """
     for step in ascend(
         classifier,
@@ -111,7 +111,7 @@ def quietest(
 GRAIN = 1 / (2 * FULL)
 """One level of 16 bits, in x."""
 
-START = 0.3  # the first ε, beside the loudest moment of the clip: -10 dB
+START = 0.3  # the first ε, as a part of the clip's loudest sample: -10 dB
 STEPS = 600  # enough to reach nearly every phrase, and then to become quieter
 
 
@@ -127,16 +127,16 @@ def as_samples(x: Tensor) -> Samples:
 
 
 class Listener(nn.Module):
-    """x (N, T) -> logits (N, views, frames, letters): the recogniser, hearing what a 16-bit file would hold.
+    """The recogniser on the samples of a 16-bit file: x (N, T) -> logits (N, views, frames, letters).
 
-    The first view is the file itself. The others have white noise on top, drawn anew each time, so that a gradient is
-    the mean over rooms (expectation over transformation: Athalye et al., ICML 2018, arXiv:1707.07397). Rounding is
-    straight-through: backwards it counts as not rounding.
+    The first view is the file itself. The others add white noise, drawn anew each time, so that a gradient is the mean
+    over noisy rooms (expectation over transformation: Athalye et al., ICML 2018, arXiv:1707.07397). Rounding is
+    straight-through: the gradient passes as if nothing had been rounded.
 
     Args:
         network: in eval mode.
-        views: noisy views beside the file itself. The noise lies 20 dB below the clip, in the last of several 30 dB:
-            what is made for loud noise alone can fail in less of it.
+        views: noisy views beside the file itself. The noise lies 20 dB below the clip; in the last of several views it
+            lies 30 dB below, since a δ made for loud noise alone can fail in soft noise.
         seed: of the noise.
     """
 
@@ -171,10 +171,10 @@ def with_noise(samples: Samples, snr: float, seed: int) -> Samples:
 
 @dataclass(frozen=True, eq=False)
 class Spoken(Objective):
-    """−CTC: the log-probability that what is heard is spelt so, the mean over all views.
+    """−CTC: the log-probability of the text, the mean over all views.
 
     Attributes:
-        text: what shall be written down, in the letters of the network.
+        text: the text that the network has to write down, in its letters.
     """
 
     text: str
@@ -188,20 +188,20 @@ class Spoken(Objective):
         return -loss.view(rows, views).mean(1)
 
     def reached(self, logits: Tensor) -> Tensor:
-        """The file is written down so, and every noisy view of it is."""
+        """Tell for which rows the network writes down the text of the file and of every noisy view, (N,)."""
         right = [all(text == self.text for text in transcripts(row)) for row in logits]
         return torch.tensor(right, device=logits.device)
 
 
 def fits(text: str, frames: int) -> bool:
-    """Whether so many frames can say the text at all."""
+    """Tell whether the text fits into so many frames."""
     return needed_frames(text) <= frames
 
 
 def hide(
     network: SpeechNetwork, samples: Samples, text: str, *, steps: int = STEPS, views: int = 0, seed: int = 0
 ) -> Iterator[Step]:
-    """Make the clip be written down as the text, as quietly as the steps allow.
+    """Change the clip so that the network writes down the text; make the change as quiet as the steps allow.
 
     Args:
         views: noisy views in each step; 0 is the attack of the paper.
@@ -216,6 +216,6 @@ def hide(
 
 
 def heard_as(network: SpeechNetwork, clips: Sequence[Samples]) -> list[str]:
-    """What the network writes down of each clip, heard by itself."""
+    """The text that the network writes down for each clip, heard by itself."""
     with torch.no_grad():
         return [transcripts(Listener(network)(as_input(clip).to(network.device))[:, 0])[0] for clip in clips]

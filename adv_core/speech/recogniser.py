@@ -1,8 +1,8 @@
-"""f for sound: a small network that writes down what it hears, letter by letter.
+"""f for sound: a small network that transcribes speech, letter by letter.
 
-Wave form in, letters out, differentiable from end to end: a log-mel front end, depthwise separable convolutions in
-time (QuartzNet: Kriman et al., ICASSP 2020, arXiv:1910.10261), and for every 20 ms a vote on each letter or none
-(CTC: Graves, Fernández, Gomez & Schmidhuber, ICML 2006).
+It maps a wave form to letters and is differentiable from end to end: a log-mel front end, depthwise separable
+convolutions in time (QuartzNet: Kriman et al., ICASSP 2020, arXiv:1910.10261), and for every 20 ms logits for each
+letter and for the blank (CTC: Graves, Fernández, Gomez & Schmidhuber, ICML 2006).
 
 `assets/speech/` holds the trained weights, beside the figures that `python -m adv_core.speech.training` printed.
 """
@@ -38,10 +38,10 @@ _WINDOW, _BANDS = 400, 64
 
 
 class LogMel(nn.Module):
-    """Wave form (N, T) -> how loud each of 64 bands is, (N, 64, 41 + T // 160): logarithms, less their mean over time.
+    """Wave form (N, T) -> log-loudness of 64 bands, less its mean over time, (N, 64, 41 + T // 160).
 
-    A sound that is twice as loud looks the same, and so does one through a microphone that favours some bands. Silence
-    is put before and after, so that a clip cut close to its words has a quiet moment to be compared with as well.
+    A sound that is twice as loud gives the same result, and so does a microphone that favours some bands. Silence is
+    added before and after, so that a clip cut close to its words has a quiet moment for comparison as well.
     """
 
     window: Tensor
@@ -64,7 +64,7 @@ class LogMel(nn.Module):
             pad_mode="constant",
             return_complex=True,
         )
-        power = torch.view_as_real(spectrum).square().sum(-1)  # the square root would have no slope at zero
+        power = torch.view_as_real(spectrum).square().sum(-1)  # abs() has no slope at zero
         loud = (self.bands @ power).add(1e-2).log()
         return loud - loud.mean(2, keepdim=True)
 
@@ -84,7 +84,7 @@ def mel_bands(bands: int, size: int) -> Tensor:
 
 
 class Block(nn.Module):
-    """Each channel looks along time for itself, then the channels talk to each other; what comes in is added."""
+    """A depthwise convolution in time, then a mix of the channels; the input is added to the result."""
 
     def __init__(self, channels: int, kernel: int) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class SpeechNetwork(nn.Module):
         return next(self.parameters()).device
 
     def hear(self, loud: Tensor) -> Tensor:
-        """What follows the front end: (N, 64, columns) -> logits (N, frames, 29)."""
+        """The network behind the front end: (N, 64, columns) -> logits (N, frames, 29)."""
         logits: Tensor = self.vote(self.blocks(self.first(loud)))
         return logits.transpose(1, 2)
 
@@ -154,7 +154,7 @@ def spell(text: str) -> tuple[int, ...]:
 
 
 def collapse(path: Iterable[int]) -> tuple[int, ...]:
-    """What a path of one class a frame says: repetitions are one letter, blanks none."""
+    """The letters of a path of one class a frame: repetitions are one letter, blanks none."""
     return tuple(one for one, _ in groupby(path) if one != BLANK)
 
 
@@ -166,20 +166,20 @@ def read(classes: Iterable[int]) -> str:
 def transcripts(logits: Tensor) -> list[str]:
     """The likeliest letter of every frame, repetitions and blanks removed: (N, frames, 29) -> N texts.
 
-    Spaces at the ends and double ones are not said: they are dropped.
+    Double spaces and spaces at the ends are dropped.
     """
     return [" ".join(read(collapse(path)).split()) for path in logits.argmax(2).tolist()]
 
 
 def needed_frames(text: str) -> int:
-    """How many frames a text takes at least: one a letter, and a blank between two that are equal."""
+    """The least number of frames of a text: one a letter, and a blank between two that are equal."""
     return len(text) + sum(one == two for one, two in pairwise(text))
 
 
 class Moment(NamedTuple):
-    """One letter: which, from when to when, and how sure the network is of it (the mean over its frames).
+    """One letter: which, from when to when, and its probability (the mean over its frames).
 
-    Seconds of the sound; what is heard at its edge may lie outside.
+    Times are seconds of the sound; a letter heard at its edge may lie outside.
     """
 
     letter: str
@@ -189,11 +189,11 @@ class Moment(NamedTuple):
 
 
 def alignment(logits: Tensor, text: str | None = None) -> list[Moment]:
-    """When each letter is heard.
+    """The times at which each letter is heard.
 
     Args:
         logits: (frames, 29).
-        text: what shall have been said: its likeliest path (Viterbi). None: the likeliest letter of every frame.
+        text: the text to align, by its likeliest path (Viterbi). None: the likeliest letter of every frame.
 
     Raises:
         ValueError: a text that does not fit into so many frames.
@@ -212,7 +212,7 @@ def alignment(logits: Tensor, text: str | None = None) -> list[Moment]:
 
 
 def _best_path(chances: Tensor, letters: Sequence[int]) -> list[int]:
-    """The likeliest path that says these letters (Viterbi on the letters with blanks between)."""
+    """The likeliest path of these letters (Viterbi on the letters with blanks between)."""
     states = [BLANK, *(one for letter in letters for one in (letter, BLANK))]
     score = np.full(len(states), -np.inf)
     emission = chances.numpy()[:, states]
@@ -236,7 +236,7 @@ def _best_path(chances: Tensor, letters: Sequence[int]) -> list[int]:
 
 
 def word_errors(said: str, heard: str) -> int:
-    """How many words have to be changed, put in or taken out to turn one text into the other (Levenshtein)."""
+    """Count the words to change, insert or delete to turn one text into the other (Levenshtein)."""
     row = list(range(len(heard.split()) + 1))
     for i, word in enumerate(said.split(), 1):
         diagonal, row[0] = row[0], i
@@ -249,7 +249,7 @@ def word_errors(said: str, heard: str) -> int:
 
 
 class Checkpoint(NamedTuple):
-    """The trained network, in eval mode, its parameters without gradients; and what the script printed of it."""
+    """The trained network, in eval mode, its parameters without gradients; and the figures that the script printed."""
 
     network: SpeechNetwork
     figures: Mapping[str, Any]
@@ -257,15 +257,15 @@ class Checkpoint(NamedTuple):
 
 @cache
 def recogniser(device: str = "cpu") -> Checkpoint:
-    """The shipped network, read once."""
+    """Return the shipped network, read once."""
     return load(CHECKPOINT, device)
 
 
 def load(folder: Path, device: str = "cpu") -> Checkpoint:
-    """The network and the figures that lie there.
+    """Read the network and the figures in the folder.
 
     Raises:
-        ValueError: nothing there, or something damaged.
+        ValueError: a file is missing or damaged.
     """
     try:
         figures = json.loads((folder / "recogniser.json").read_text(encoding="utf-8"))
@@ -285,7 +285,7 @@ def _wide(stored: np.ndarray) -> np.ndarray:
 
 
 def save(network: SpeechNetwork, figures: Mapping[str, Any], folder: Path = CHECKPOINT) -> None:
-    """Write weights of 16 bits, and what is known of them. Judge them as they are read again."""
+    """Write weights of 16 bits, and their figures. Judge the network as it is read again."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {
         key: value.cpu().numpy().astype(np.float16) if value.is_floating_point() else value.cpu().numpy()

@@ -1,8 +1,8 @@
-"""People, for the recogniser to be judged on: recordings that Debian has in its packages, and what is said in them.
+"""Recordings of people, to judge the recogniser on: clips from Debian's packages, and their texts.
 
     apt-get install asterisk-core-sounds-en-wav pocketsphinx-testdata
 
-Nothing of them is trained on, or shipped.
+They are neither used for training nor shipped.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ _PHRASES = {
 
 
 class Recorded(NamedTuple):
-    """A clip, and what is said in it."""
+    """A clip and its text."""
 
     samples: Samples
     text: str
@@ -53,6 +53,6 @@ def _opened(files: dict[Path, str]) -> list[Recorded]:
 
 
 def _wav(file: Path) -> bytes:
-    """Its bytes; a raw file's samples with a header."""
+    """The bytes of a WAV file; a raw file's samples get a header."""
     data = file.read_bytes()
     return to_wav(np.frombuffer(data, "<i2").astype(np.int16)) if file.suffix == ".raw" else data

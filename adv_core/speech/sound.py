@@ -1,7 +1,7 @@
-"""Sound in and out: from an uploaded file to 16-bit samples, and from samples to a WAV file.
+"""Sound files: from an uploaded file to 16-bit samples, and from samples to a WAV file.
 
-What counts here is what a file can hold: mono, 16 000 samples a second, each one of 65 536 levels (PCM). `open_sound`
-turns whatever people upload into that or raises `SoundError`, whose message can be shown to a visitor as it stands.
+All sound here is what a file can hold: mono, 16 000 samples a second, each one of 65 536 levels (PCM). `open_sound`
+turns an upload into that or raises `SoundError`, whose message can be shown to a visitor as it stands.
 """
 
 import io
@@ -17,10 +17,10 @@ import soundfile
 Samples = npt.NDArray[np.int16]
 
 RATE = 16_000
-"""Samples a second of everything that a recogniser hears here."""
+"""The sample rate of all sound here, in samples a second."""
 
 MAX_SECONDS = 10
-"""What is used of a longer recording."""
+"""The length in seconds to which a longer recording is cut."""
 
 MIN_SECONDS = 0.3
 MAX_BYTES = 10 * 2**20
@@ -29,7 +29,7 @@ MAX_BYTES = 10 * 2**20
 FULL = 32_768  # levels on either side of silence
 
 FORMATS = ("WAV", "FLAC", "OGG", "MP3")
-"""What `open_sound` promises to open; libsndfile knows a few more."""
+"""The formats that `open_sound` opens; libsndfile knows a few more."""
 
 _MAX_CHANNELS, _MAX_RATE = 64, 768_000
 _MOST_A_SECOND = 8 * 192_000  # samples, of all channels: 100 KB of Ogg can hold so many that decoding takes minutes
@@ -45,11 +45,11 @@ class SoundError(ValueError):
 
 @dataclass(frozen=True)
 class Sound:
-    """A recording as it is used.
+    """A recording, converted for the recogniser.
 
     Attributes:
         samples: (T,) int16 at `RATE`.
-        notes: what was changed on the way, a sentence each.
+        notes: the changes made by the conversion, a sentence each.
     """
 
     samples: Samples
@@ -85,23 +85,23 @@ def open_sound(data: bytes) -> Sound:
     if len(mono) < MIN_SECONDS * rate:
         raise SoundError(f"This recording is shorter than {MIN_SECONDS:g} seconds. Please use a longer one.")
     loud = np.abs(mono)
-    if loud.max() * FULL < 8:  # a few levels: the noise of the last bits
+    if loud.max() * FULL < 8:  # a few levels: only the noise of the last bits
         raise SoundError("This recording is silent. Please check the microphone, or choose another one.")
     if (loud >= 1 - 2 / FULL).mean() > 0.01:
         notes.append("It is clipped: its loudest parts are cut off, and may be understood badly.")
     if rate != RATE:
         notes.append(f"Its {rate:,} samples a second became {RATE:,}.".replace(",", "\u202f"))
-        # Without a common divisor the filter would be as long as the rate, and take a minute: the nearest simple ratio
-        # is within a thousandth of it, and that of every usual rate is simple.
+        # Without a common divisor the filter is as long as the rate, and takes a minute. The nearest simple ratio is
+        # within a thousandth of the true one; the ratio of every usual rate is simple.
         ratio = Fraction(RATE, rate).limit_denominator(1000)
-        from scipy.signal import resample_poly  # 60 MB, which no clip of the page needs
+        from scipy.signal import resample_poly  # imported here: it takes 60 MB, and the page's own clips do not need it
 
         mono = resample_poly(mono, ratio.numerator, ratio.denominator)
     return Sound(to_pcm(mono[: MAX_SECONDS * RATE]), tuple(notes))
 
 
 def _decode(data: bytes) -> tuple[npt.NDArray[np.float32], int, bool]:
-    """(T, channels) in about [-1, 1], samples a second, and whether there is more than what was read."""
+    """Return (T, channels) in about [-1, 1], the samples a second, and whether the file holds more than was read."""
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             possible = file.channels <= _MAX_CHANNELS and 1000 <= file.samplerate <= _MAX_RATE
@@ -150,7 +150,7 @@ def loudness(samples: npt.NDArray[np.integer]) -> float:
 
 
 def distortion(original: Samples, changed: Samples) -> float:
-    """dB(δ) - dB(x): how loud the change is beside the sound, in Carlini and Wagner's measure (2018, arXiv:1801.01944).
+    """dB(δ) - dB(x): the change's loudness relative to the sound's, as in Carlini & Wagner (2018, arXiv:1801.01944).
 
     -31 dB is about the difference between a person who speaks and the hum of a quiet room.
     """
@@ -165,7 +165,7 @@ def signal_to_noise(original: Samples, changed: Samples) -> float:
 
 
 def amplified(original: Samples, changed: Samples, peak: float = 0.5) -> tuple[Samples, float]:
-    """The change alone, made loud enough to be heard, up to ``peak`` of full scale; and the factor that it took."""
+    """The change alone, made loud enough to hear, up to ``peak`` of full scale; and the factor of amplification."""
     change = changed.astype(np.float64) - original
     most = float(np.abs(change).max(initial=0))
     factor = max(math.floor(peak * FULL / most), 1) if most else 1.0

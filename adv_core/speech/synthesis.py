@@ -1,8 +1,8 @@
-"""x for a recogniser: phrases, spoken by three free synthesisers, as somebody far away in a noisy room may hear them.
+"""Synthesised speech to train a recogniser: phrases spoken by three free programs, changed as in a noisy, distant room.
 
-Every clip is a function of a seed and a number: which words, which voice, how fast, how high. The programs espeak-ng
-(GPL-3; what it says is free), flite and festival (both BSD-like) do the speaking; Debian has them all. Nothing of this
-is needed to use the recogniser, only to train it anew.
+Every clip is a function of a seed and a number, which give its words, voice, speed and pitch. The programs are
+espeak-ng (GPL-3; its output is free), flite and festival (both BSD-like); Debian has them all. Training needs them,
+using the recogniser does not.
 """
 
 import io
@@ -45,7 +45,7 @@ SMALL = (
     "happy red green blue black white big small new old hot cold one more loud quiet first last"
 ).split()
 WORDS = tuple(dict.fromkeys(NUMBERS + VERBS + THINGS + SMALL))
-"""Everything that is ever said. No two of them sound alike: "two" is there, so "to" is not."""
+"""The vocabulary. No two words sound alike: "two" is there, so "to" is not."""
 
 TEMPLATES = (
     "open the {t}",
@@ -79,27 +79,30 @@ ESPEAK_VARIANTS = (
 ).split()
 FLITE_VOICES = ("kal16", "awb", "slt")
 FESTIVAL_VOICE = "ked_diphone"
-# Named by their files: espeak-ng understands "en-gb" too, but then ignores the variant without a word.
-# Speakers that are never trained on, and accents that nobody is trained on in.
+# Named by their files: espeak-ng understands "en-gb" too, but then silently ignores the variant.
+# The last ones are speakers and accents that are kept out of the training.
 UNSEEN_ACCENTS = ("en-gb-scotland", "en-gb-x-gbcwmd")
 UNSEEN_VARIANTS = ("m4", "f4", "Henrique", "Marco", "aunty", "paul", "rob", "gustave", "klatt3", "steph3")
 UNSEEN_FLITE = "rms"
 
 BRED = 200
-"""Training voices of espeak-ng that we make up ourselves, each a draw of what its variants are made of."""
+"""The number of training voices of espeak-ng with parameters drawn at random; see `bred`."""
 
 Part = Literal["train", "again", "accents", "strangers", "espeak", "abroad", "flite"]
-"""What is trained on, one after the other; and three to be judged on: speakers of espeak-ng that are not trained on,
-such speakers in accents that are not either, and a speaker of flite that is not."""
+"""The parts of the speech.
+
+"train", "again", "accents" and "strangers" are trained on, one after the other. The other three judge: "espeak" has
+new speakers of espeak-ng, "abroad" has new speakers in new accents, and "flite" has a new speaker of flite.
+"""
 
 
 @dataclass(frozen=True)
 class Mix:
-    """Who speaks how often in what is trained on; espeak-ng says the rest.
+    """The shares of the synthesisers in a part of the training; espeak-ng speaks the rest.
 
     Attributes:
-        festival, flite: shares of all clips; voices: of flite, of which any is drawn.
-        bred: share of espeak-ng's clips that are spoken by a voice that we have made up.
+        festival, flite: shares of all clips; voices: the voices of flite to draw from.
+        bred: share of espeak-ng's clips that are spoken by a voice of `bred`.
     """
 
     festival: float
@@ -108,7 +111,7 @@ class Mix:
     bred: float = 0.5
 
 
-# Vocoded voices are the hardest to read, and the most like people: they are drawn twice as often.
+# Vocoded voices are the hardest to recognise and the most like people, so they are drawn twice as often.
 _MORE_VOCODED = (*FLITE_VOICES, "awb", "slt")
 MIXES: dict[Part, Mix] = {
     "train": Mix(0.08, 0.32, FLITE_VOICES),
@@ -120,12 +123,12 @@ MIXES: dict[Part, Mix] = {
 
 @dataclass(frozen=True)
 class Line:
-    """What is said, and how.
+    """A text, and the voice that speaks it.
 
     Attributes:
         text: words of `WORDS`, with single spaces.
-        program: who says it.
-        voice: as the program names it.
+        program: the synthesiser.
+        voice: the program's name for the voice.
         speed: words a minute; pitch: 0 ... 99, of which 50 is usual. Except for espeak-ng, both are relative to the
             voice's own.
     """
@@ -138,7 +141,7 @@ class Line:
 
 
 def phrase(chance: random.Random) -> str:
-    """One to five words; a third of them follow a template, so that some make sense."""
+    """Draw one to five words; a third of the phrases follow a template, so that some make sense."""
     if chance.random() < 0.35:
         made = chance.choice(TEMPLATES)
         while "{" in made:
@@ -149,7 +152,7 @@ def phrase(chance: random.Random) -> str:
 
 
 def line(number: int, part: Part = "train", seed: int = 0) -> Line:
-    """What is said in the clip of that number."""
+    """The text and the voice of the clip of that number."""
     chance = random.Random(f"{seed} {part} {number}")
     text = phrase(chance)
     speed, pitch = chance.randint(125, 205), chance.randint(25, 75)
@@ -171,8 +174,8 @@ def line(number: int, part: Part = "train", seed: int = 0) -> Line:
 
 _NAMES: dict[Part, str] = {"train": "bred", "again": "wide", "accents": "broad", "strangers": "odd"}
 
-# How the sounds of English move from one accent to the next (Wells, "Accents of English", 1982), in the letters of
-# espeak-ng: what may become what.
+# Shifts of English sounds between accents (Wells, "Accents of English", 1982), in the letters of espeak-ng: each sound
+# and the sounds that may replace it.
 _SHIFTS = {
     "V": ("U", "@", "a"),
     "U": ("u:", "V"),
@@ -202,17 +205,17 @@ _SHIFTS = {
 
 
 def bred(number: int, part: Part = "train") -> str:
-    """A variant in the language of espeak-ng: a throat, a way to stress and a loudspeaker, all drawn by chance.
+    """A voice variant in the language of espeak-ng: a throat, a stress pattern and a loudspeaker, all drawn at random.
 
-    Those after the first part go as far as espeak-ng's own variants do: a resonance may all but vanish, or lie
-    somewhere else entirely; syllables may be drawn out; the tone may be cut. Those of "accents" and "strangers" have an
-    accent of their own, too, and the latter vowels that are farther from anybody's.
+    The variants after the first part vary as widely as espeak-ng's own: a resonance may nearly vanish, or move far;
+    syllables may be drawn out; the tone may be cut. Those of "accents" and "strangers" also have an accent of their
+    own; the vowels of "strangers" are farther from those of real accents.
     """
     far = part != "train"
     chance = random.Random(f"voice {number} {part}" if far else f"voice {number}")
     size = chance.uniform(82, 132)  # of the throat's resonances, in per cent
     spreads = (0.1, 0.2, 0.3, 0.35) if part == "strangers" else (0.05, 0.1, 0.15, 0.25)
-    spread = chance.choice(spreads)  # how far each of them strays by itself
+    spread = chance.choice(spreads)  # the deviation of each resonance by itself
     low = chance.uniform(70, 190)
     lines = [
         "language variant",
@@ -254,7 +257,7 @@ def bred(number: int, part: Part = "train") -> str:
 
 
 def breed(folder: Path, part: Part = "train") -> Path:
-    """A copy of the voices of espeak-ng under ``folder``, with the `bred` ones among them; what its --path asks for.
+    """Copy the voices of espeak-ng to ``folder`` and add the `bred` ones. Return the path for espeak-ng's --path.
 
     Raises:
         RuntimeError: espeak-ng or its voices cannot be found.
@@ -266,7 +269,7 @@ def breed(folder: Path, part: Part = "train") -> Path:
     target = folder / "espeak-ng-data"
     if not target.exists():
         shutil.copytree(source, target)
-        # espeak-ng reads 350 voices at most. With more it finds none, and says everything in its default voice.
+        # espeak-ng reads 350 voices at most. With more it finds none, and uses its default voice.
         for file in [*(target / "lang").rglob("*"), *(target / "voices" / "mb").rglob("*")]:
             if file.is_file() and not file.name.startswith("en"):
                 file.unlink()
@@ -276,13 +279,13 @@ def breed(folder: Path, part: Part = "train") -> Path:
 
 
 def say(said: Line, voices: Path | None = None) -> Samples:
-    """The line, spoken: 16-bit samples at `RATE`, the silence at both ends cut off.
+    """Speak the line: 16-bit samples at `RATE`, the silence at both ends cut off.
 
     Args:
-        voices: where `breed` has put those that espeak-ng does not have by itself.
+        voices: the folder of `breed`, for voices that espeak-ng does not have by itself.
 
     Raises:
-        RuntimeError: the program is missing, or said nothing.
+        RuntimeError: the program is missing, or gave no sound.
     """
     program = {"festival": "text2wave"}.get(said.program, said.program)
     if shutil.which(program) is None:
@@ -293,14 +296,14 @@ def say(said: Line, voices: Path | None = None) -> Samples:
         done = subprocess.run([program, *where, *settings, "--stdout", said.text], capture_output=True)
         if (
             done.returncode or done.stderr
-        ):  # it goes on in another voice where it does not find the one that it was asked for
+        ):  # espeak-ng silently uses another voice where it does not find the requested one
             raise RuntimeError(f"espeak-ng: {done.stderr.decode(errors='replace').strip()[:200]}")
         spoken = done.stdout
     else:
         # The usual voices speak about 165 words a minute, at about 110 Hz (slt: 180).
         stretch = f"{165 / said.speed:.3f}"
         tone = f"{(180 if said.voice == 'slt' else 110) * 2 ** ((said.pitch - 50) / 60):.1f}"
-        with tempfile.TemporaryDirectory() as folder:  # these two write to files only
+        with tempfile.TemporaryDirectory() as folder:  # these two programs write to files only
             target = Path(folder) / "said.wav"
             if said.program == "flite":
                 command = ["flite", "-voice", said.voice, "-t", said.text, "-o", str(target)]
@@ -312,7 +315,7 @@ def say(said: Line, voices: Path | None = None) -> Samples:
             subprocess.run(command, input=said.text.encode(), capture_output=True, check=True)
             spoken = target.read_bytes()
     with wave.open(io.BytesIO(spoken)) as file:
-        # A program that writes into a pipe does not know the length beforehand: read what is there.
+        # A program that writes into a pipe does not know the length beforehand: read until the end.
         rate = file.getframerate()
         heard = np.frombuffer(file.readframes(2**28), "<i2").astype(np.float64) / 32768
     if rate != RATE:
@@ -330,7 +333,7 @@ def say(said: Line, voices: Path | None = None) -> Samples:
 
 @dataclass(frozen=True)
 class Way:
-    """How probable each trouble is on the way from a mouth to a microphone."""
+    """The probability of each disturbance between a mouth and a microphone."""
 
     tempo: float = 0.7  # a voice of another size: resampled by up to 17 %
     room: float = 0.1
@@ -343,7 +346,7 @@ USUAL = Way()
 
 
 def heard(clips: Sequence[Samples], seconds: float, generator: torch.Generator, way: Way = USUAL) -> Tensor:
-    """The clips as a microphone may hear them, each somewhere in that many seconds: (N, T) in [-1, 1].
+    """Disturb the clips as on the way to a microphone: (N, T) in [-1, 1], each clip at a random place in ``seconds``.
 
     Args:
         generator: of all that is random; on the CPU.
@@ -404,7 +407,7 @@ def _filter(bins: int, low: float, high: float, slope: float) -> Tensor:
 
 
 def _noise(length: int, colour: float, generator: torch.Generator) -> Tensor:
-    """White for colour 0, pink for 1, brown for 2."""
+    """Noise: white for colour 0, pink for 1, brown for 2."""
     white = torch.randn(length, generator=generator)
     spectrum = torch.fft.rfft(white)
     hertz = torch.arange(len(spectrum)).clamp_min(20).float()

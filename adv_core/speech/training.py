@@ -1,11 +1,11 @@
-"""min over θ for the recogniser: speech is synthesised, made hard to hear, and learnt from; then the network is judged.
+"""Train the recogniser on synthesised, disturbed speech, and judge it.
 
     python -m adv_core.speech.training                      # synthesise, train, judge, and write assets/speech
     python -m adv_core.speech.training --cycle 3            # the fourth cycle, from what the third one has left there
-    python -m adv_core.speech.training --judge              # judge it as it is, and write down what it made of it
+    python -m adv_core.speech.training --judge              # judge the network as it is, and write its figures
 
-Deterministic by seed, up to the last bits of the kernels, and resumable: every minute the state is written beside the
-synthesised speech. Needs espeak-ng, flite and festival (`adv_core.speech.synthesis`).
+Training is deterministic by seed, up to the last bits of the kernels, and resumable: every minute it writes its state
+beside the synthesised speech. It needs espeak-ng, flite and festival (`adv_core.speech.synthesis`).
 """
 
 import argparse
@@ -37,18 +37,18 @@ from adv_core.speech.synthesis import MIXES, WORDS, Part, breed, heard, line, sa
 class Cycle:
     """A stretch of the training: the step of AdamW rises for a tenth of it, then falls along a cosine.
 
-    The next one begins anew where this one has settled (Loshchilov & Hutter, ICLR 2017 and ICLR 2019), from weights of
-    16 bits, as they are stored.
+    The next cycle starts from the weights at the end of this one, as they are stored, with 16 bits (Loshchilov &
+    Hutter, ICLR 2017 and ICLR 2019).
 
     Attributes:
-        clips: how many phrases of each part are synthesised, and so, who speaks.
+        clips: the number of synthesised phrases of each part; the parts decide who speaks.
         steps: minibatches; rate: the largest step of AdamW.
-        grown: kernels of blocks that are put in beforehand, see `grown`.
+        grown: kernels of blocks that are inserted beforehand, see `grown`.
         blur: share of the clips whose spectrogram is smoothed, as a vocoder smooths it.
-        average: what is kept is the mean of the weights over this last part of the cycle, as a share (stochastic weight
-            averaging: Izmailov et al., UAI 2018, arXiv:1803.05407); 0 keeps the last ones.
-        back: how far what is kept goes back to the weights that the cycle began with, as a share: voices that it did
-            not have are not forgotten (Wortsman et al., "Robust fine-tuning", CVPR 2022, arXiv:2109.01903).
+        average: the last share of the cycle, over which the weights are averaged (stochastic weight averaging: Izmailov
+            et al., UAI 2018, arXiv:1803.05407); 0 keeps the last weights.
+        back: the share by which the result is moved back towards the weights at the cycle's start, so that it does not
+            forget voices that the cycle lacks (Wortsman et al., "Robust fine-tuning", CVPR 2022, arXiv:2109.01903).
     """
 
     clips: Mapping[Part, int]
@@ -62,7 +62,7 @@ class Cycle:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that a training depends on, beside the versions of the synthesisers.
+    """The settings of a training. Beside them, it depends only on the versions of the synthesisers.
 
     Attributes:
         width, kernels: of the first network, see `SpeechNetwork`.
@@ -97,11 +97,11 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Clips one after the other.
+    """Clips, concatenated.
 
     Attributes:
         samples: all of them, int16; ends: where each one ends.
-        texts: what each one says.
+        texts: the text of each.
     """
 
     samples: Samples = field(repr=False)
@@ -129,13 +129,13 @@ class Corpus:
 
 
 def synthesised(part: Part, clips: int, folder: Path, seed: int = 0) -> Corpus:
-    """The first clips of that part, spoken now or read from ``folder`` if they have been before."""
+    """The first clips of that part, read from ``folder`` where they are there, else spoken now and kept there."""
     name = folder / f"{part}_{clips}_{seed}"
     if not name.with_suffix(".json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(os.cpu_count()) as pool:
             lines = [line(number, part, seed) for number in range(clips)]
-            # Each part of the training has a folder of its own: espeak-ng cannot take the voices of all of them.
+            # Each part of the training has a folder of its own: espeak-ng cannot read the voices of all parts.
             own = part in MIXES and part != "train"
             voices = breed(folder / part, part) if own else breed(folder)
             spoken = list(pool.map(partial(say, voices=voices), lines, chunksize=64))
@@ -148,7 +148,7 @@ def synthesised(part: Part, clips: int, folder: Path, seed: int = 0) -> Corpus:
 
 
 class Batches(Dataset[tuple[Tensor, list[str]]]):
-    """Minibatch of every step: clips of similar length, as a microphone hears them."""
+    """The minibatch of every step: clips of similar length, disturbed as on the way to a microphone."""
 
     def __init__(self, corpus: Corpus, recipe: Recipe) -> None:
         self.corpus, self.recipe = corpus, recipe
@@ -157,7 +157,7 @@ class Batches(Dataset[tuple[Tensor, list[str]]]):
         return sum(cycle.steps for cycle in self.recipe.cycles)
 
     def chosen(self, step: int) -> list[int]:
-        """The clips of that step. Twenty batches are drawn at a time and sorted by length, then taken in any order."""
+        """The clips of that step. Twenty batches are drawn at a time, sorted by length, and used in random order."""
         batch, size = self.recipe.batch, 20 * self.recipe.batch
         group, place = divmod(step, 20)
         start = group * size
@@ -193,7 +193,7 @@ def loss_of(logits: Tensor, texts: Sequence[str]) -> Tensor:
 
 
 def masked(loud: Tensor, generator: torch.Generator) -> Tensor:
-    """SpecAugment (Park et al., Interspeech 2019, arXiv:1904.08779): a band and a moment of each clip go dark."""
+    """SpecAugment (Park et al., Interspeech 2019, arXiv:1904.08779): mask a band and a moment of each clip."""
     loud = loud.clone()
     height, columns = loud.shape[1:]
     for row, (band, tall, moment, long) in zip(
@@ -209,10 +209,10 @@ def masked(loud: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def warped(loud: Tensor, generator: torch.Generator, most: float = 0.15) -> Tensor:
-    """Another throat for every clip: (N, bands, columns) stretched or squeezed along the bands, by up to ``most``.
+    """Stretch or squeeze each spectrogram (N, bands, columns) along the bands, by up to ``most``: another throat.
 
-    Vocal tract length perturbation (Jaitly & Hinton, ICML Workshops 2013), straight on the mel bands; the highest ones
-    give way.
+    This is vocal tract length perturbation (Jaitly & Hinton, ICML Workshops 2013), applied directly to the mel bands.
+    The highest bands are warped the other way, so that the ends stay in place.
     """
     count = loud.shape[1]
     factor = 1 + most * (2 * torch.rand(len(loud), generator=generator) - 1)
@@ -226,7 +226,7 @@ def warped(loud: Tensor, generator: torch.Generator, most: float = 0.15) -> Tens
 
 
 def blurred(loud: Tensor, generator: torch.Generator, share: float) -> Tensor:
-    """A smoother spectrogram for that share of the clips: (N, bands, columns) -> the same, drawn like a vocoder's."""
+    """Smooth the spectrogram (N, bands, columns) of that share of the clips, as a vocoder does."""
     loud = loud.clone()
     for row, (chance, tall, long) in enumerate(torch.rand(len(loud), 3, generator=generator).tolist()):
         if chance < share:
@@ -244,10 +244,10 @@ def _bell(deviation: float) -> Tensor:
 
 
 def grown(network: SpeechNetwork, kernels: Sequence[int], seed: int = 0) -> SpeechNetwork:
-    """A deeper network that hears the same: new blocks of these kernels, spread evenly between the old ones.
+    """A deeper network with the same outputs: new blocks of these kernels, spread evenly between the old ones.
 
-    A new block passes on what comes in until it has learnt something: its batch norm begins with the weight 0
-    (Chen, Goodfellow & Shlens, "Net2Net", ICLR 2016, arXiv:1511.05641; Goyal et al., 2017, arXiv:1706.02677).
+    A new block starts as the identity: its batch norm begins with the weight 0 (Chen, Goodfellow & Shlens, "Net2Net",
+    ICLR 2016, arXiv:1511.05641; Goyal et al., 2017, arXiv:1706.02677).
 
     Raises:
         ValueError: more new blocks than old ones.
@@ -273,7 +273,7 @@ def grown(network: SpeechNetwork, kernels: Sequence[int], seed: int = 0) -> Spee
 
 @dataclass(eq=False)
 class State:
-    """Where a training stands; with it, it goes on as if it had never stopped."""
+    """The state of a training. A training resumed from it gives the same result as one that never stopped."""
 
     step: int
     network: dict[str, Any]
@@ -284,7 +284,7 @@ class State:
 
 @dataclass(frozen=True)
 class Record:
-    """After a minibatch: its mean loss a letter, and the seconds that the cycle has taken."""
+    """A minibatch: its mean loss a letter, and the seconds that the cycle has taken so far."""
 
     step: int
     loss: float
@@ -303,12 +303,12 @@ def train(
     """Train for one cycle, one record a minibatch.
 
     Args:
-        network: where it begins; it is changed. At the end it is what the cycle keeps.
-        state: where to go on.
+        network: the network to start from. It is trained in place; at the end it has the weights that the cycle keeps.
+        state: the state to resume from.
         workers: processes that prepare minibatches; 0 is this one.
 
     Yields:
-        The record, and the state as it is then, to be looked at before the next one: it is changed further.
+        The record, and the current state. Read the state before the next record: the training changes it.
     """
     network.requires_grad_(True)
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate_at(0), betas=(0.9, 0.98), weight_decay=recipe.decay)
@@ -340,7 +340,7 @@ def train(
             chance, loud = torch.Generator().manual_seed(~step), network.front(sound.to(network.device))
             loud = blurred(warped(loud, chance), chance, blur) if blur else warped(loud, chance)
             loud = masked(loud, chance)
-        # Numbers of 16 bits, sums of 32: twice as fast where the processor knows bfloat16.
+        # 16-bit factors and 32-bit sums are twice as fast where the processor has bfloat16.
         with torch.autocast(network.device.type, torch.bfloat16):
             logits = network.hear(loud)
         loss = loss_of(logits.float(), texts)
@@ -365,8 +365,7 @@ def train(
 def _become(
     network: SpeechNetwork, weights: Mapping[str, Tensor], recipe: Recipe, corpus: Corpus, minibatches: int = 400
 ) -> None:
-    """A mean of weights instead of the last ones. What its batch norms see is not the mean of what theirs saw: they
-    look at some minibatches anew."""
+    """Load averaged weights. Statistics of batch norms cannot be averaged, so some minibatches compute them anew."""
     network.load_state_dict(weights, strict=False)  # the norms' statistics are not among them
     norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm1d)]
     usual = [norm.momentum for norm in norms]
@@ -386,7 +385,7 @@ def _become(
 
 @torch.no_grad()
 def word_error_rate(network: SpeechNetwork, clips: Sequence[Samples], texts: Sequence[str]) -> float:
-    """Errors a word, each clip heard by itself: in this way, and no other, it is used."""
+    """Errors a word, each clip heard by itself, as the recogniser is used."""
     errors = words = 0
     for clip, text in zip(clips, texts, strict=True):
         sound = torch.from_numpy(np.asarray(clip, np.float32) / 32768)[None].to(network.device)
@@ -396,8 +395,8 @@ def word_error_rate(network: SpeechNetwork, clips: Sequence[Samples], texts: Seq
 
 
 def judge(network: SpeechNetwork, folder: Path, clips: int = 500, seed: int = 1) -> dict[str, float]:
-    """Word error rates on new phrases by speakers that were never trained on: of espeak-ng in accents that were, of
-    espeak-ng in accents that were not ("abroad"), of flite."""
+    """Word error rates on new phrases by new speakers: of espeak-ng in trained accents, of espeak-ng in new accents
+    ("abroad"), of flite."""
     found: dict[str, float] = {}
     parts: tuple[Part, ...] = ("espeak", "abroad", "flite")
     for part in parts:
@@ -428,7 +427,7 @@ def main() -> None:
         for cycle in range(given.cycle, len(Recipe.cycles)):
             _train_and_save(Recipe(), cycle, given.work, given.device, given.workers)
     network, figures = load(CHECKPOINT)
-    known = figures.get("recordings", {})  # of an earlier judge, who had more recordings
+    known = figures.get("recordings", {})  # from an earlier run that had more recordings
     figures = {
         **figures,
         "word_error_rate": judge(network, given.work),
@@ -439,7 +438,7 @@ def main() -> None:
 
 
 def _train_and_save(recipe: Recipe, cycle: int, work: Path, device: str, workers: int) -> None:
-    """One cycle, from the network that the one before it has left, and the judgement of what came out."""
+    """Train one cycle, starting from the network of the cycle before, save the result and judge it."""
     network, before = SpeechNetwork(recipe.width, recipe.kernels, recipe.seed), []
     if cycle > 0:
         network, figures = load(CHECKPOINT)
