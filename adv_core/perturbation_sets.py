@@ -441,7 +441,7 @@ class Masked(PerturbationSet):
         seen = self._over(x)
         for row in range(x.shape[0]):
             here, picture = seen[row], x[row]
-            if here.ndim > 1 and bool((here == here[:1]).all()):  # whole pixels are visible: keep their colours together
+            if here.ndim > 1 and bool((here == here[:1]).all()):  # whole pixels: keep their colours together
                 here, picture = here[0].flatten(), picture.flatten(1)
             inner = self.inner.rows(torch.tensor([row]))
             delta[row].view(picture.shape)[..., here] = inner.random(picture[..., here][None], generator)[0]
