@@ -147,9 +147,9 @@ KINDS: dict[str, list[PerturbationSet]] = {
 ALL = [ball for balls in KINDS.values() for ball in balls]
 CONVEX = [ball for ball in ALL if not isinstance(ball, L0)]
 D = 6
-points = hnp.arrays(np.float32, (2, D), elements=st.floats(0, 1, width=32))
-anything = hnp.arrays(np.float32, (2, D), elements=st.floats(-3, 3, width=32))
-quick = settings(max_examples=60, deadline=None)
+points = hnp.arrays(np.float32, (6, D), elements=st.floats(0, 1, width=32))
+anything = hnp.arrays(np.float32, (6, D), elements=st.floats(-3, 3, width=32))
+quick = settings(max_examples=20, deadline=None)  # of six points each
 
 
 def feasible(ball: PerturbationSet, delta: torch.Tensor, x: torch.Tensor) -> bool:

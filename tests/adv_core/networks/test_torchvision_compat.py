@@ -43,14 +43,13 @@ def broken_torchvision(tmp_path: Path) -> Path:
 
 
 def test_stand_ins_where_the_library_does_not_load(broken_torchvision: Path) -> None:
-    code = prelude(broken_torchvision)
-    code += "print(compat.ensure_torchvision_imports()); import torchvision; print(compat.ensure_torchvision_imports())"
-    assert python(code, ROOT).split() == ["True", "False"]
-
-
-def test_without_it_the_import_dies(broken_torchvision: Path) -> None:
-    with pytest.raises(subprocess.CalledProcessError):
-        python(prelude(broken_torchvision) + "import torchvision", ROOT)
+    code = prelude(broken_torchvision) + (
+        "try:\n"
+        "    import torchvision\n"
+        "except Exception: print('it dies')\n"
+        "print(compat.ensure_torchvision_imports()); import torchvision; print(compat.ensure_torchvision_imports())"
+    )
+    assert python(code, ROOT).split("\n") == ["it dies", "True", "False"]
 
 
 def test_nothing_is_defined_where_the_operators_are_there() -> None:

@@ -124,6 +124,6 @@ def test_augmentations_are_drawn_and_leave_the_shape() -> None:
 
 
 def test_it_learns(corpus: Corpus) -> None:
-    recipe = Recipe(32, (5,), (Cycle({"train": 12}, 60, 1e-2),), batch=12)
+    recipe = Recipe(32, (5,), (Cycle({"train": 12}, 30, 1e-2),), batch=12)
     losses = [record.loss for record, _ in train(recipe, 0, corpus, SpeechNetwork(recipe.width, recipe.kernels))]
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
