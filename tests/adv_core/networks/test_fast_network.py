@@ -110,9 +110,8 @@ def test_packaged_networks(name: str, photo: Callable[[str], Tensor]) -> None:
     plain = copy.deepcopy(clf)
     plain.network = clf.info.load().eval().requires_grad_(False)
     side = clf.info.input_size
-    x = F.interpolate(torch.cat([photo("pig"), photo("koala")]), (side, side))
-    for pixels in (x, torch.rand(1, 3, side, side)):
-        assert_equivalent(plain, clf, pixels)
+    x = F.interpolate(photo("pig"), (side, side))
+    assert_equivalent(plain, clf, torch.cat([x, torch.rand(1, 3, side, side)]))
     # nothing left to pad: uneven padding is in the kernels
     parts = {type(part).__name__ for part in clf.network.modules() if not list(part.children())}
     assert parts == {"Convolution", "AdaptiveAvgPool2d", "Linear"}
