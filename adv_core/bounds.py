@@ -1,11 +1,11 @@
-"""Refuse values that lie outside of their bounds, with a sentence that names them."""
+"""Refuse values outside their bounds, with a sentence that names them."""
 
 
 def check_bounds(value: object, **bounds: tuple[float, float]) -> None:
-    """Refuse a value of which an attribute lies outside of its bounds.
+    """Refuse a value if one of its attributes lies outside its bounds.
 
     Raises:
-        ValueError: the sentence names the attribute, what is allowed, and what was given.
+        ValueError: the sentence names the attribute, the allowed values, and the given value.
     """
     for name, (low, high) in bounds.items():
         given = getattr(value, name)

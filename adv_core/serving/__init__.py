@@ -1,9 +1,9 @@
-"""Who computes, for whom, and when.
+"""The server: computation for many visitors, protection of an instance, and rooms for a class.
 
 engine       the queue, the workers, the cluster
-hosting      who is let in; headers, logs, uploads, an orderly end
+hosting      admission, headers, logs, uploads, a graceful shutdown
 classroom    rooms for a class
-limits       what one machine allows its learners
+limits       the limits of one machine for its learners
 metrics      counters for Prometheus
 memory       the memory of a server process
 """

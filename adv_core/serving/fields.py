@@ -6,9 +6,9 @@
         start: Literal["noise", "grey"] = "noise"
         steps: int = number(40, 1, "max_steps")
 
-The annotation says what kind of value a field holds, and `number`, `word`, `several` and `checked` say which of them
-are allowed. An Ellipsis in the place of the default makes a field that has none. A bound is a number, the name of one
-of the host's `Limits`, or a function that finds it when it is needed.
+The annotation gives a field's type; `number`, `word`, `several` and `checked` give the allowed values. An Ellipsis in
+the place of the default makes a field without a default. A bound is a number, the name of one of the host's `Limits`,
+or a function that returns it when it is needed.
 """
 
 import math
@@ -22,48 +22,48 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from adv_core.serving.limits import LIMITS, Limits
 
 Bound = float | str | Callable[[], float]
-Count = tuple[int, int | str]  # how many values a tuple holds: at least, at most
+Count = tuple[int, int | str]  # the number of a tuple's values: at least, at most
 Choices = Container[str] | Callable[[], Container[str]]
 SEEDS = 2**31 - 1  # the largest seed
 LABELS = 999  # the last class of ImageNet
-_LONGEST = 60  # characters of a refused value that are repeated
+_LONGEST = 60  # characters of a refused value that the message repeats
 
 
 def required(repr: bool = True) -> Any:
-    """A field without a default, of which its annotation, and the value's own check, say enough."""
+    """A field without a default, limited only by its annotation and the value's own check."""
     return _declared(..., {}, repr)
 
 
 def number(
     default: Any, low: Bound, high: Bound, named: Callable[[str], int | None] | None = None, count: Count | None = None
 ) -> Any:
-    """A field that holds a number in ``low`` ... ``high``; whole if the annotation, or the default, is.
+    """A field that holds a number in ``low`` ... ``high``; a whole number if its annotation, or its default, is one.
 
     Args:
         default: an Ellipsis for a field without one.
-        named: finds the number that goes by a name, for links that people write by hand.
-        count: of a tuple of such numbers.
+        named: maps a name to its number, for links that people write by hand.
+        count: the length of a tuple of such numbers.
     """
     return _declared(default, {"limits": (low, high), "named": named, "count": count})
 
 
 def word(default: Any, choices: Choices, count: Count | None = None) -> Any:
-    """A field that holds one of some words, or, with ``count``, a tuple of them."""
+    """A field that holds one of several words, or, with ``count``, a tuple of them."""
     return _declared(default, {"choices": choices, "count": count})
 
 
 def several(default: Any, least: int, most: int | str) -> Any:
-    """A field that holds a tuple of so many values."""
+    """A field that holds a tuple of ``least`` to ``most`` values."""
     return _declared(default, {"count": (least, most)})
 
 
 def checked(default: Any, check: Callable[[Any], object], repr: bool = True) -> Any:
-    """A field whose value has to pass a function that raises a ValueError, beside its own check."""
+    """A field whose value has to pass, beside its own check, a function that raises a ValueError."""
     return _declared(default, {"check": check}, repr)
 
 
 def limits(kind: type[Any], name: str, host: Limits = LIMITS) -> tuple[float, float]:
-    """Return the bounds between which a number lies."""
+    """Return the bounds of a number."""
     low, high = field_of(kind, name).metadata["limits"]
     return _bound(low, host), _bound(high, host)
 
@@ -77,7 +77,7 @@ class Checked:
     """A frozen dataclass whose fields declare their limits."""
 
     def check(self, limits: Limits = LIMITS) -> None:
-        """Refuse what the fields do not allow. A subclass adds the relations between fields.
+        """Refuse values that the fields do not allow. A subclass adds the relations between fields.
 
         Raises:
             ValueError: with a sentence for people.
@@ -86,12 +86,12 @@ class Checked:
 
 
 def check_fields(value: Any, host: Limits = LIMITS, ignored: Container[str] = ()) -> None:
-    """Refuse a value of a dataclass of which a field breaks its annotation or its limits.
+    """Refuse a dataclass value if a field breaks its annotation or its limits.
 
-    Fields that hold values of other dataclasses are refused by their own ``check``.
+    A field that holds a value of another dataclass is checked by that value's own ``check``.
 
     Raises:
-        ValueError: the sentence names the field, what is allowed, and what was given.
+        ValueError: the sentence names the field, the allowed values, and the given value.
     """
     hints = _hints(type(value))  # type: ignore[arg-type]
     for each in fields(value):
@@ -116,7 +116,7 @@ def _bound(bound: Bound, host: Limits) -> float:
 
 
 def _check(name: str, given: Any, hint: Any, rules: Mapping[str, Any], host: Limits) -> None:
-    """Refuse what that annotation and these rules do not allow."""
+    """Refuse a value that the annotation and these rules do not allow."""
     if get_origin(hint) in (Union, UnionType):
         options = get_args(hint)
         if given is None and NoneType in options:
@@ -137,7 +137,7 @@ def _check(name: str, given: Any, hint: Any, rules: Mapping[str, Any], host: Lim
         _check_word(name, given, choices() if callable(choices) else choices)
     elif isinstance(given, Checked):
         given.check(host)
-    elif hasattr(given, "check"):  # of a library that knows no host
+    elif hasattr(given, "check"):  # a value of the library, which knows no host
         given.check()
     if "check" in rules:
         rules["check"](given)
@@ -183,5 +183,5 @@ def _interval(low: float, high: float) -> str:
 def _shown(given: Any) -> str:
     if isinstance(given, numbers.Integral) and not isinstance(given, bool):
         given = int(given)
-    text = repr(float(given)) if isinstance(given, float) else repr(given)  # NumPy's numbers read as Python's
+    text = repr(float(given)) if isinstance(given, float) else repr(given)  # NumPy's numbers look like Python's
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,33 +1,33 @@
-"""What one machine allows its learners, in one place; a host changes it by environment variables.
+"""The limits of one machine for its learners; a host changes them by environment variables.
 
-| variable | default | what it limits |
+| variable | default | limit |
 |---|---|---|
 | `ADV_MAX_STEPS` | 200 | steps of one run |
 | `ADV_MAX_SOUND_STEPS` | 1000 | steps of one run on a sound |
 | `ADV_MAX_RESTARTS` | 10 | restarts of one run |
-| `ADV_MAX_QUERIES` | 2000 | questions of a black-box attack |
+| `ADV_MAX_QUERIES` | 2000 | queries of a black-box attack |
 | `ADV_MAX_ROWS` | 16 | values of ε side by side |
 | `ADV_MAX_PIXELS` | 3000000 | pixels of one request, all its rows together |
-| `ADV_MAX_TRAINING` | 4000000 | gradients of one training, counted by digits |
-| `ADV_MAX_QUEUE` | 256 | requests that wait; one more is refused with a sentence |
-| `ADV_MAX_SESSION` | 1 | long runs of one session (browser tab) that advance at a time; one more may wait |
+| `ADV_MAX_TRAINING` | 4000000 | gradients of one training, one a digit |
+| `ADV_MAX_QUEUE` | 256 | requests that wait; a further one is refused with a sentence |
+| `ADV_MAX_SESSION` | 1 | long runs of one session (browser tab) that advance at a time; a further one may wait |
 | `ADV_MAX_BATCH` | 8 | rows of several learners that are computed together |
 | `ADV_MAX_GROUPS` | 2 | long runs, or batches of them, that advance side by side |
-| `ADV_LEASE_SECONDS` | 10 | a run that nobody has looked at for so long is stopped |
+| `ADV_LEASE_SECONDS` | 10 | seconds after which a run that no page has read is stopped |
 | `ADV_MAX_RUNS_PER_MINUTE` | 600 | runs that one session may start; known results do not count |
-| `ADV_MAX_SESSIONS` | 1000 | sessions (open browser tabs) in all; one more is told that the instance is full |
+| `ADV_MAX_SESSIONS` | 1000 | sessions (open browser tabs) in all; a further one is told that the instance is full |
 | `ADV_MAX_SESSIONS_PER_ADDRESS` | 400 | sessions from one address; a class behind one address counts as one |
 | `ADV_MAX_REQUESTS_PER_MINUTE` | 30000 | HTTP requests from one address; a first visit makes 60 of them |
-| `ADV_MAX_MESSAGES_PER_MINUTE` | 600 | moved controls and the like of one session; what is more waits |
+| `ADV_MAX_MESSAGES_PER_MINUTE` | 600 | messages of one session (moved controls and the like); further ones wait |
 | `ADV_MAX_SESSION_UPLOADS_MIB` | 50 | uploaded files of one session that are kept, in memory |
 | `ADV_MAX_UPLOADS_MIB` | 1024 | uploaded files of all sessions that are kept, in memory |
-| `ADV_DRAIN_SECONDS` | 20 | an instance that is told to stop finishes what runs for so long |
-| `ADV_REMEMBERED_MIB` | 96 | results that are kept, in case they are asked for again |
+| `ADV_DRAIN_SECONDS` | 20 | seconds in which an instance that is told to stop finishes its running work |
+| `ADV_REMEMBERED_MIB` | 96 | results that are kept for later requests |
 | `ADV_MAX_ROOMS` | 100 | rooms of classes at a time |
-| `ADV_ROOM_HOURS` | 24 | a room and all that is in it is deleted so long after it was opened |
+| `ADV_ROOM_HOURS` | 24 | hours after its opening at which a room is deleted with everything in it |
 | `ADV_MAX_MEMBERS` | 400 | students in a room |
 | `ADV_MAX_SUBMISSIONS` | 200 | pictures that one student may hand in to a room, whether they count or not |
-| `ADV_SUBMISSION_SECONDS` | 1 | from one picture of a student to the next; only one is judged at a time |
+| `ADV_SUBMISSION_SECONDS` | 1 | seconds between two pictures of a student; only one is judged at a time |
 """
 
 import os
@@ -38,14 +38,14 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True)
 class Limits:
-    """See the table of this module."""
+    """The limits, as in the table of this module."""
 
     max_steps: int = 200
     max_sound_steps: int = 1000
     max_restarts: int = 10
     max_queries: int = 2000
     max_rows: int = 16
-    # A PNG of 3 million pixels is below the 10 MB that can be uploaded, even where it cannot be compressed at all.
+    # A PNG of 3 million pixels is below the 10 MB limit of uploads, even if it is incompressible.
     max_pixels: int = 3_000_000
     max_training: int = 4_000_000
     max_queue: int = 256
@@ -70,7 +70,7 @@ class Limits:
 
     @classmethod
     def from_environment(cls) -> "Limits":
-        """The defaults, changed by the variables that are set.
+        """The defaults, overridden by the variables that are set.
 
         Raises:
             ValueError: a variable that is not a whole number above zero; the message names it.
@@ -90,18 +90,18 @@ class Limits:
 LIMITS = Limits.from_environment()
 
 
-_SWEEP = 60.0  # seconds, after which full buckets are looked for
+_SWEEP = 60.0  # seconds between two sweeps for full buckets
 
 
 class Allowances:
-    """Each visitor starts with a full bucket, which fills again within a minute. A full one is forgotten.
+    """Token buckets, one a visitor. A visitor starts with a full bucket, which refills within a minute.
 
-    Not thread-safe: the caller has a lock, or a single thread.
+    Full buckets are forgotten. The class is not thread-safe: the caller has a lock, or a single thread.
 
     Args:
-        per_minute: what one visitor may have within a minute, on the whole.
-        at_once: what a bucket holds; the same, if not given.
-        clock: seconds that only grow.
+        per_minute: the amount that one visitor may take in a minute.
+        at_once: the size of a bucket; ``per_minute`` if not given.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -109,17 +109,17 @@ class Allowances:
     ) -> None:
         self._rate, self._clock = per_minute / 60, clock
         self._most = per_minute if at_once is None else at_once
-        self._buckets: dict[Hashable, tuple[float, float]] = {}  # visitor -> (what was left, when)
+        self._buckets: dict[Hashable, tuple[float, float]] = {}  # visitor -> (amount left, at that time)
         self._swept = clock()
 
     def __len__(self) -> int:
-        """How many visitors are remembered."""
+        """The number of visitors that are remembered."""
         return len(self._buckets)
 
     def take(self, visitor: Hashable, amount: float = 1) -> float:
-        """Take so much: 0 if there was enough; otherwise the seconds until there is, and nothing is taken.
+        """Take an amount and return 0; if there is not enough, take nothing and return the seconds until there is.
 
-        More than a bucket holds costs a whole bucket.
+        An amount larger than a bucket costs a whole bucket.
         """
         now = self._clock()
         self._forget(now)

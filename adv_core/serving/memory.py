@@ -1,8 +1,8 @@
-"""Keep the memory of one step for the next, and give it back when nobody computes any more.
+"""Keep freed memory for the next step of a computation, and give it back when the process is idle.
 
-glibc hands large blocks back to the system as soon as they are free, and the system clears every page anew when they
-are asked for again. A forward and backward pass does that hundreds of times: at batch 8 a quarter of its CPU time went
-there, at batch 32 nearly half. Threads other than the first have it worse, with arenas of 64 MB.
+glibc returns large blocks to the system as soon as they are free, and the system clears every page again when a block
+is allocated anew. A forward and backward pass does that hundreds of times: at batch 8 it took a quarter of the CPU
+time, at batch 32 nearly half. Threads other than the first lose even more, with arenas of 64 MB.
 """
 
 import ctypes
@@ -14,18 +14,18 @@ from collections.abc import Callable
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 _KEPT_BYTES = 512 * 2**20
-UNUSED = 300.0  # seconds, after which what nobody has used is dropped: a class is back from its talk by then
-QUIET = 0.1  # of one core; thirty open pages that ask for news take less, and a computation more
+UNUSED = 300.0  # seconds after which unused objects are dropped: longer than a class pauses for a talk
+QUIET = 0.1  # of one core; thirty open pages that poll take less, and a computation takes more
 
 
 def keep_freed_memory() -> bool:
     """Let this process keep up to 512 MB of freed memory. Call it before any thread is started.
 
-    A server that computes for long wants it, and calls it at its start. It holds for the whole process, so a library
-    that is imported leaves it alone.
+    A server that computes for long calls it at its start. It applies to the whole process, so an imported library must
+    not call it.
 
     Returns:
-        Whether there was something to set; other C libraries than glibc are left as they are.
+        Whether there was something to set. C libraries other than glibc are left as they are.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -37,12 +37,12 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_freed_memory() -> bool:
-    """Hand all freed memory back to the system, also what `keep_freed_memory` lets this process keep.
+    """Return all freed memory to the system, including the memory that `keep_freed_memory` keeps.
 
-    It takes a tenth of a second for 300 MB; meanwhile no thread gets any memory.
+    It takes a tenth of a second for 300 MB; meanwhile no thread can allocate memory.
 
     Returns:
-        Whether anything was given back; other C libraries than glibc are left as they are.
+        Whether anything was given back. C libraries other than glibc are left as they are.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -51,10 +51,10 @@ def give_back_freed_memory() -> bool:
 
 
 def freeze_live_objects() -> None:
-    """Let garbage collections pass over all that is alive now. Call it when the modules and a network are loaded.
+    """Exempt all objects that are alive now from garbage collection. Call it when modules and a network are loaded.
 
-    A collection walks through every object, and torch brings half a million that never go away. What was set aside
-    before and has died since is collected first: nothing is lost for longer than from one call to the next.
+    A collection visits every object, and torch creates half a million that never die. Objects that were exempted before
+    and have died since are collected first, so that they leak only from one call to the next.
     """
     gc.unfreeze()
     gc.collect()
@@ -62,9 +62,9 @@ def freeze_live_objects() -> None:
 
 
 class PacedCollector:
-    """Collect garbage now and then: often enough that memory stays flat, and no more often.
+    """Collect garbage at intervals: just often enough that the memory does not grow.
 
-    Streamlit would do so after every rerun, with Python's lock held: in a busy class an eighth of the time.
+    Streamlit does so after every rerun, with Python's lock held, which takes an eighth of the time in a busy class.
 
     Args:
         every: seconds between two collections.
@@ -75,7 +75,7 @@ class PacedCollector:
         self._lock = threading.Lock()
 
     def collect(self) -> bool:
-        """Collect, if it is time to; whether it was."""
+        """Collect if the interval is over. Return whether it was."""
         with self._lock:
             now = time.monotonic()
             if now < self._due:
@@ -86,17 +86,17 @@ class PacedCollector:
 
 
 class Tidying:
-    """Give memory back when a process has nothing to do. Call `look` about once a minute.
+    """Give memory back when a process is idle. Call `look` about once a minute.
 
-    What nobody has used for a while is dropped where nothing is being computed at that moment. When hardly anything was
-    done since the last look, garbage is collected, also among what was set aside, and freed memory goes back to the
-    system; once, until something has been computed again.
+    While nothing is being computed, it drops objects that have been unused for a while. When the process has done
+    hardly anything since the last look, it collects garbage, also among exempted objects, and returns freed memory to
+    the system. It does this once, until something has been computed again.
 
     Args:
-        computing: whether something is.
-        forget: each is called with a moment, drops what nobody has used since then, and tells whether there was any.
-        unused: seconds for which everything is kept.
-        clock, worked: the time, and the processor time that this process has used, in seconds.
+        computing: tells whether something is being computed.
+        forget: each is called with a time, drops the objects unused since then, and tells whether there were any.
+        unused: seconds for which unused objects are kept.
+        clock, worked: the time, and the processor time of this process, in seconds.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Tidying:
         self._tidy = False
 
     def look(self, dropped: bool = False) -> bool:
-        """Tidy up, if it is time to; whether memory was given back.
+        """Tidy up if it is time. Return whether memory was given back.
 
         Args:
             dropped: whether the caller has dropped something since the last look.
@@ -124,7 +124,7 @@ class Tidying:
         self._tidy = self._tidy and quiet and not dropped
         if self._computing():
             return False
-        if any([forget(now[0] - self._unused) for forget in self._forget]):  # each of them, not the first that has any
+        if any([forget(now[0] - self._unused) for forget in self._forget]):  # a list, so that each of them is called
             self._tidy = False
         if self._tidy or not quiet:
             return False

@@ -1,6 +1,6 @@
-"""How the engine fares: for whoever runs an instance. No picture, no address, nothing about a person.
+"""Metrics of the engine for the host of an instance. They hold no picture, no address, nothing about a person.
 
-Off by default. ``ADV_METRICS_PORT=9100`` opens a port of its own, on ``ADV_METRICS_ADDRESS`` (127.0.0.1), with
+They are off by default. ``ADV_METRICS_PORT=9100`` opens a port of its own, on ``ADV_METRICS_ADDRESS`` (127.0.0.1), with
 
     /metrics   for Prometheus
     /ready     200 once the default classifier answers, 503 before, whenever it does not, and while the instance drains
@@ -27,22 +27,22 @@ failed = Counter("adv_failures", "Computations that failed", ["type"])
 sessions = Gauge("adv_sessions", "Sessions (browser tabs) that are open")
 page_errors = Counter("adv_page_errors", "Pages that ended with an error", ["type"])
 for _reason in ("queue", "runs", "draining", "sessions", "address", "requests", "uploads"):
-    refused.labels(_reason)  # told from the start, as 0
+    refused.labels(_reason)  # reported from the start, as 0
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True  # one connection that says nothing must not keep the others waiting
+    daemon_threads = True  # a silent connection must not block the others
 
 
 class _Silent(WSGIRequestHandler):
     timeout = 10
 
     def log_message(self, format: str, *args: Any) -> None:
-        """A probe every few seconds is no news."""
+        """Write no line: a probe comes every few seconds."""
 
 
 def serve(ready: Callable[[], bool], address: str, port: int) -> int:
-    """Open the port in a thread of its own; the port that was opened (``port`` 0: any free one)."""
+    """Serve the port in a thread of its own. Return the port that was opened (``port`` 0: any free one)."""
     prometheus = make_wsgi_app()
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -63,7 +63,7 @@ def serve(ready: Callable[[], bool], address: str, port: int) -> int:
 
 
 def serve_if_asked(ready: Callable[[], bool]) -> int | None:
-    """Open the port that ``ADV_METRICS_PORT`` names; None where it names none."""
+    """Open the port that ``ADV_METRICS_PORT`` names, and return it; None where it names none."""
     port = os.environ.get("ADV_METRICS_PORT", "").strip()
     if not port:
         return None

@@ -1,16 +1,16 @@
-"""A class in one room: a challenge, a judge that asks the network itself, a board, and polls.
+"""Rooms for a class: a challenge, a judge that runs the network itself, a board, and polls.
 
-    nicknames    what a student may be called
-    challenges   the task of a room, and the judge of the pictures that are handed in
+    nicknames    the rules for students' nicknames
+    challenges   the task of a room, and the judge of the submitted pictures
     records      a room, a member, a poll, a board, as values
-    tables       the tables of the database; `migrations` brings an older one up to date
+    tables       the tables of the database; `migrations` upgrades an older one
     database     SQLite in a file, or PostgreSQL
     store        every change of a room, as one transaction
 
-Nothing personal is kept: no name but the nickname that somebody made up for this room, no address, no file as it was
-uploaded, only its pixels; and all of it goes with the room, a day after it was opened.
+The database keeps no personal data: no name but the nickname chosen for the room, no address, and only the pixels of an
+uploaded file. All of it is deleted with the room, a day after it was opened.
 """
 
 
 class Refused(ValueError):
-    """What somebody asked for cannot be. The message is a sentence for that person."""
+    """A request that cannot be met. The message is a sentence for the person who made it."""

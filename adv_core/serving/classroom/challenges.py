@@ -1,7 +1,7 @@
-"""What a class is to do with a photograph, and the judge of what is handed in.
+"""The challenge of a room, and the judge of the submitted pictures.
 
-What counts is a file: a PNG of 8 bits. Its distance is counted in whole numbers, and the network is asked about exactly
-its pixels. A perturbation of fractions of a level, which would vanish in a file, does not exist here.
+A submission is a file: a PNG of 8 bits. Its distance is a whole number, and the network sees exactly its pixels. A
+perturbation by fractions of a level, which a file loses, cannot be submitted.
 """
 
 import hashlib
@@ -24,15 +24,15 @@ from adv_core.serving.engine.queue import Engine, Job
 
 RuleName = Literal["smallest", "pixels", "jpeg", "hidden"]
 JPEG_QUALITY = 75
-PATIENCE = 60.0  # seconds to wait for the network
+PATIENCE = 60.0  # seconds of waiting for the network
 
 
 @dataclass(frozen=True)
 class RankingRule:
-    """How pictures are compared: the smaller score wins.
+    """A rule to score pictures: the smaller score wins.
 
     Attributes:
-        title, text: for people; the text is what a student has to know.
+        title, text: for people; the text tells the rule to students.
         unit: of the score.
     """
 
@@ -62,18 +62,18 @@ RULES: dict[RuleName, RankingRule] = {
 
 @dataclass(frozen=True)
 class Challenge:
-    """A photograph, a network, and what is to be done.
+    """A photograph, a network, and the task.
 
     Attributes:
         image: 8-bit RGB of shape (height, width, 3), row by row, at the size that the network sees.
         classifier: a name from the registry.
-        label: what the network says of the untouched picture; the class that it shall not say any more.
-        target: the class that it shall say; None for any but ``label``.
-        rule: how pictures are compared.
+        label: the network's answer to the untouched picture, which a submission has to change.
+        target: the answer to reach; None for any but ``label``.
+        rule: the rule that scores pictures.
         most: the largest score that counts: ε in levels of 255, or a number of pixels. This is Δ.
-        hidden: the second network, of the rule "hidden"; None otherwise. It has to change its mind, whatever to.
-        hidden_label: what the second network says of the untouched picture.
-        sample: the photograph's name, where it is one of the samples; "" otherwise.
+        hidden: the second network, of the rule "hidden"; None otherwise. Its answer has to change to any other class.
+        hidden_label: the second network's answer to the untouched picture.
+        sample: the photograph's name, if it is one of the samples; "" otherwise.
     """
 
     image: bytes = field(repr=False)
@@ -95,14 +95,14 @@ class Challenge:
 
     @property
     def task(self) -> str:
-        """What is to be done, in two sentences for students, without the rule."""
+        """The task, in two sentences for students, without the rule."""
         network, names = info_of(self.classifier).title, categories()
         says = f"says {names[self.target]}" if self.target is not None else f"no longer says {names[self.label]}"
         limit = f"{self.most} pixels" if self.rule == "pixels" else f"ε = {self.most}/255"
         return f"Change the picture so that {network} {says}. At most {limit}."
 
     def check(self) -> None:
-        """Refuse a challenge that nobody could take.
+        """Refuse a challenge that cannot be solved.
 
         Raises:
             Refused: with a sentence for the host.
@@ -123,7 +123,7 @@ class Challenge:
             raise Refused("What the second network says of the untouched picture is not known.")
 
     def to_json(self) -> str:
-        """All but the picture."""
+        """The challenge as JSON, without the picture."""
         return json.dumps({name: value for name, value in asdict(self).items() if name != "image"})
 
     @classmethod
@@ -132,8 +132,8 @@ class Challenge:
         return cls(image=pixels.tobytes(), **json.loads(text))
 
     def distance(self, pixels: Pixels) -> int:
-        """How far a picture (H, W, 3) is from the untouched one: pixels that differ, or the largest change in levels of
-        255. In whole numbers: there is nothing to be gained by rounding."""
+        """The distance of a picture (H, W, 3) from the untouched one: the pixels that differ, or the largest change in
+        levels of 255. It is a whole number, so rounding gains nothing."""
         change = np.abs(pixels.astype(np.int16) - self.pixels.astype(np.int16))
         return int((change.max(axis=2) > 0).sum()) if self.rule == "pixels" else int(change.max())
 
@@ -144,27 +144,27 @@ class Challenge:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network says: the likeliest class, and its probability in [0, 1]."""
+    """A network's answer: the likeliest class, and its probability in [0, 1]."""
 
     label: int
     probability: float
 
     def __str__(self) -> str:
-        """For people: "koala (94.2 %)". Nothing is called 100 %."""
+        """The answer for people: "koala (94.2 %)". No probability is shown as 100 %."""
         sure = "> 99.9 %" if self.probability >= 0.9995 else f"{100 * self.probability:.1f} %"
         return f"{categories()[self.label]} ({sure})"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What came of a picture that was handed in.
+    """The result of judging a submitted picture.
 
     Attributes:
-        accepted: whether it counts.
-        reason: why, in a sentence for whoever handed it in. It never tells of the hidden network's name or answer.
+        accepted: whether the picture counts.
+        reason: the reason, in a sentence for the student. It never gives the hidden network's name or answer.
         score: its distance; None where the file could not be read as a picture of the right kind.
-        said: by the network, of exactly these pixels.
-        second: what the network says of the JPEG, or the hidden network of these pixels.
+        said: the network's answer to exactly these pixels.
+        second: the network's answer to the JPEG, or the hidden network's answer to these pixels.
         pixels: (H, W, 3) uint8, row by row, where it was accepted.
     """
 
@@ -177,7 +177,7 @@ class Judgement:
 
     @property
     def digest(self) -> str:
-        """Of the pixels, not of the file: the same picture saved anew is the same picture."""
+        """The hash of the pixels, not of the file: a picture that is saved anew has the same digest."""
         return hashlib.sha256(self.pixels).hexdigest()
 
 
@@ -185,11 +185,11 @@ def judge(challenge: Challenge, png: bytes, engine: Engine | None = None, sessio
     """Judge the bytes of a file.
 
     Args:
-        png: what was uploaded; anything at all.
-        engine: who asks the network; the process's own by default.
+        png: the upload; it may be any bytes.
+        engine: the engine that runs the network; the process's own by default.
 
     Raises:
-        Refused: the network could not be asked. That is nobody's fault, and the picture may be handed in again.
+        Refused: the network could not be run. The student may hand in the picture again.
     """
     try:
         pixels = read_png(png, challenge.height, challenge.width)
@@ -222,17 +222,17 @@ def judge(challenge: Challenge, png: bytes, engine: Engine | None = None, sessio
 
 
 def as_jpeg(pixels: Pixels) -> Pixels:
-    """The picture after it was saved as JPEG and opened again, (H, W, 3) uint8."""
+    """The picture, saved as JPEG and opened again, (H, W, 3) uint8."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=JPEG_QUALITY)
     return np.asarray(Image.open(file).convert("RGB"))
 
 
 def look(classifier: str, pixels: Pixels, engine: Engine | None = None, session: str = "") -> Prediction:
-    """What a network says of (H, W, 3) uint8; waits for the engine.
+    """Return a network's answer to (H, W, 3) uint8; wait for the engine.
 
     Raises:
-        RuntimeError, TimeoutError: it could not be asked; the message is for people.
+        RuntimeError, TimeoutError: the network could not be run; the message is for people.
     """
     return _opinion(_look(classifier, pixels, engine or default_engine(), session))
 
@@ -247,7 +247,7 @@ def _opinion(job: Job[Seen]) -> Prediction:
 
 
 def _problem(challenge: Challenge, said: Prediction, second: Prediction | None) -> str:
-    """Why a picture within Δ does not count; "" where it does."""
+    """The reason why a picture within Δ does not count; "" where it counts."""
 
     def fooled(opinion: Prediction) -> bool:
         return opinion.label == challenge.target if challenge.target is not None else opinion.label != challenge.label

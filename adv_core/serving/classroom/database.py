@@ -13,12 +13,12 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 
 from adv_core.serving.classroom import Refused
 
-BUSY_SECONDS = 20  # how long a writer of another process waits for SQLite
+BUSY_SECONDS = 20  # seconds for which a writer of another process waits for SQLite
 
 
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
-    """A database that does not answer, told to people. (The error's own text names addresses.)"""
+    """Turn the error of a database that does not answer into a sentence for people. (Its own text has addresses.)"""
     try:
         yield
     except (OperationalError, NoConnection) as error:
@@ -26,7 +26,7 @@ def answering() -> Iterator[None]:
 
 
 def database_url() -> URL:
-    """``ADV_DATABASE_URL``, or a SQLite file in the folder ``ADV_STATE`` (``~/.local/state/adversarial-lab``).
+    """Return ``ADV_DATABASE_URL``, or a SQLite file in the folder ``ADV_STATE`` (``~/.local/state/adversarial-lab``).
 
     Raises:
         Refused: an address of another kind of database.
@@ -48,7 +48,7 @@ def database_url() -> URL:
 
 
 def connected(url: URL) -> Engine:
-    """Connections to that database, set up for many writers. The folder of a file is made, for this user alone."""
+    """Connect to that database, set up for many writers. Make the folder of a file, readable by this user alone."""
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=8)
     if url.database:
@@ -57,19 +57,19 @@ def connected(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # Python's driver begins no transactions of its own
+        connection.isolation_level = None  # Python's driver must not begin transactions of its own
         for pragma in (
             f"busy_timeout = {1000 * BUSY_SECONDS}",
             "journal_mode = WAL",
             "synchronous = NORMAL",
             "foreign_keys = ON",
-            "secure_delete = ON",  # what has been deleted is gone from the file, too
+            "secure_delete = ON",  # deleted data is overwritten in the file, too
         ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that begins by reading and then wants to write fails if somebody else wrote in between.
+        # A transaction that first reads and then writes fails if another one writes in between.
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

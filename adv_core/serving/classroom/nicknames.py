@@ -1,28 +1,28 @@
-"""What one may be called in a room: readable, harmless in every place that shows it, and nobody else's."""
+"""Rules for nicknames in a room: readable, harmless on every page that shows them, and unique."""
 
 import unicodedata
 
 from adv_core.serving.classroom import Refused
 
 MAX_LETTERS = 20
-# Letters by their class in Unicode, which leave no mark on the screen.
+# Letters by their class in Unicode that are invisible on the screen.
 _BLANK_LETTERS = frozenset("\u115f\u1160\u17b4\u17b5\u3164\uffa0")
-_MARKS_IN_A_ROW = 2  # accents; more of them climb into the lines above
+_MARKS_IN_A_ROW = 2  # accents; more of them cover the lines above
 _BETWEEN = " -'’"
 # Cyrillic and Greek letters that look like Latin ones, after `casefold`.
 _TWINS = str.maketrans("аеорсухіјѕԁԛԝһкмтвнαορνικτυχ’", "aeopcyxijsdqwhkmtbhaopviktux'")
 
 
 def cleaned(nickname: str) -> str:
-    """The nickname as the room will show it: in one way of writing it (NFKC), single spaces, none at the ends.
+    """The nickname as the room shows it: in the normal form NFKC, with single spaces, and none at the ends.
 
-    Letters and digits of any script, and between them spaces, hyphens and apostrophes: neither HTML nor Markdown nor a
-    spreadsheet takes any of these for something else.
+    It has letters and digits of any script, and between them spaces, hyphens and apostrophes. None of these has a
+    special meaning in HTML, Markdown or a spreadsheet.
 
     Raises:
         Refused: empty, longer than `MAX_LETTERS`, or with any other sign.
     """
-    # Only the plain space: every other blank sign is refused below. Cut first: NFKC makes some texts longer.
+    # Only the plain space: every other blank sign is refused below. Cut first, since NFKC lengthens some texts.
     parts = unicodedata.normalize("NFKC", nickname[: 10 * MAX_LETTERS]).split(" ")
     text = " ".join(part for part in parts if part)
     if not text:
@@ -42,8 +42,10 @@ def cleaned(nickname: str) -> str:
 
 
 def key_of(nickname: str) -> str:
-    """What two nicknames have in common that people would take for the same: capitals, spaces and the alphabet of
-    look-alike letters make no difference."""
+    """The key that is equal for nicknames that look the same to people.
+
+    It ignores capitals, spaces and the alphabet of look-alike letters.
+    """
     latin = cleaned(nickname).replace("Ν", "N")  # the capital of ν, which itself looks like a v
     folded = unicodedata.normalize("NFKC", latin.casefold())
     return "".join(folded.translate(_TWINS).split()).replace("-", "")

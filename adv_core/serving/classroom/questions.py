@@ -1,4 +1,4 @@
-"""Questions for the class, made of a photograph and what an attack made of it."""
+"""Questions for the class, made of a photograph and its attacked version."""
 
 import random
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ _CHANCE = random.SystemRandom()
 
 
 def which_is_perturbed(original: Pixels, perturbed: Pixels, said: Prediction, chance: random.Random = _CHANCE) -> Draft:
-    """Two pictures (H, W, 3) side by side, in an order that nobody knows.
+    """Ask which of two pictures (H, W, 3), side by side in random order, is the perturbed one.
 
     Args:
-        said: by the network, of the perturbed one.
+        said: the network's answer to the perturbed one.
     """
     left = chance.random() < 0.5
     pair = (perturbed, original) if left else (original, perturbed)
@@ -31,11 +31,11 @@ def which_is_perturbed(original: Pixels, perturbed: Pixels, said: Prediction, ch
 def what_will_it_say(
     shown: Pixels, said: Prediction, untouched: Prediction, likely: Sequence[int], chance: random.Random = _CHANCE
 ) -> Draft:
-    """One picture (H, W, 3), and some of the network's classes to choose from.
+    """Ask for the network's answer to a picture (H, W, 3), with some of its classes to choose from.
 
     Args:
-        said: by the network, of the picture that is shown; untouched: of the photograph that it was made of.
-        likely: classes that might be believed, the likeliest first.
+        said: the network's answer to the picture that is shown; untouched: its answer to the original photograph.
+        likely: plausible classes, the likeliest first.
     """
     classes = list(dict.fromkeys((said.label, untouched.label, *likely)))[:CHOICES]
     chance.shuffle(classes)

@@ -1,4 +1,4 @@
-"""What a room of a class holds, as values."""
+"""Rooms, members, boards and polls, as values."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -12,7 +12,7 @@ PollKind = Literal["which", "what"]
 
 @dataclass(frozen=True)
 class Room:
-    """A room as it is now. Times in seconds since 1970."""
+    """The present state of a room. Times are seconds since 1970."""
 
     id: int
     code: str
@@ -22,7 +22,7 @@ class Room:
     revealed: bool
 
     def left(self, now: float) -> float:
-        """Seconds until nothing is taken any more; 0 afterwards."""
+        """The seconds until the room takes no more submissions; 0 afterwards."""
         return max(self.closes_at - now, 0.0)
 
 
@@ -37,7 +37,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Seat:
-    """The right to have one picture judged: the ``sequence``-th of that member, handed in at that time."""
+    """A submission in progress: the ``sequence``-th picture of that member, handed in at that time."""
 
     room_id: int
     member_id: int
@@ -47,7 +47,7 @@ class Seat:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the board: a member's best picture. ``at``: seconds after the room was opened."""
+    """A line of the board: a member's best picture. ``at``: seconds after the room was opened."""
 
     rank: int
     member_id: int
@@ -61,26 +61,26 @@ class Entry:
 
 @dataclass(frozen=True)
 class Board:
-    """Everybody's best, the best first; of equals the earlier."""
+    """The best pictures of all members, the best first; of equal ones the earlier first."""
 
     entries: tuple[Entry, ...]
     members: int
     tries: int
 
     def of(self, member: Member) -> Entry | None:
-        """That member's line."""
+        """The line of that member."""
         return next((entry for entry in self.entries if entry.member_id == member.id), None)
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A question for the class, before it is asked.
+    """A question for the class that has not been asked yet.
 
     Attributes:
         kind: "which" of two pictures is perturbed, or "what" the network will say.
-        choices: the texts to choose from; answer: the place of the right one.
-        pictures: (H, W, 3) uint8, what the class looks at.
-        truth: what is said afterwards.
+        choices: the texts to choose from; answer: the index of the right one.
+        pictures: (H, W, 3) uint8, shown to the class.
+        truth: the text shown when the question is closed.
     """
 
     kind: PollKind
@@ -93,7 +93,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Poll:
-    """A question as it stands. While it is open, ``answer`` is None and ``truth`` is empty: nobody can be told."""
+    """The present state of a question. While it is open, ``answer`` is None and ``truth`` is empty."""
 
     id: int
     kind: PollKind

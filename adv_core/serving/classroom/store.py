@@ -1,9 +1,9 @@
-"""Rooms in a database. Every change is one transaction, whoever else changes something at the same moment.
+"""Rooms in a database. Every change is one transaction, safe beside concurrent changes.
 
-SQLite by default: one file, for one machine, with any number of processes. For replicas on several machines
+The default is SQLite: one file, for one machine, with any number of processes. For replicas on several machines,
 ``ADV_DATABASE_URL=postgresql://...`` names a PostgreSQL that they share.
 
-Who may do what: a host shows the room's secret, a student the token that joining gave. Both are random, and only their
+A host presents the room's secret, a student presents the token that joining gave. Both are random, and only their
 hashes are kept.
 """
 
@@ -35,9 +35,9 @@ from adv_core.serving.classroom.records import Board, Draft, Entry, Member, Poll
 from adv_core.serving.classroom.tables import members, polls, rooms, submissions, votes
 from adv_core.serving.limits import LIMITS, Limits
 
-LETTERS = "BCDFGHJKMNPQRSTVWXZ"  # none that looks like a digit, and no vowel: nothing that can be read as a word
+LETTERS = "BCDFGHJKMNPQRSTVWXZ"  # none that looks like a digit, and no vowel, so that no code spells a word
 CODE_LENGTH = 5
-SWEEP_SECONDS = 600  # between two looks for rooms that have expired
+SWEEP_SECONDS = 600  # between two sweeps for expired rooms
 BEST = 3  # pictures of the reveal
 MAX_MINUTES = 240
 MAX_POLLS = 50  # of a room
@@ -60,9 +60,9 @@ class Store:
         try:
             self._engine = connected(url)
             upgrade_to_latest(self._engine)
-        except (OSError, SQLAlchemyError) as error:  # its text names paths and addresses
+        except (OSError, SQLAlchemyError) as error:  # its text has paths and addresses
             raise Refused(f"The database of the classrooms cannot be opened ({type(error).__name__}).") from error
-        # One process's writers wait for each other here, in fair turns; SQLite lets them try again and again.
+        # The writers of one process wait for each other here, in fair order; SQLite lets them retry without order.
         self._turn: contextlib.AbstractContextManager[Any] = (
             threading.Lock() if url.get_backend_name() == "sqlite" else contextlib.nullcontext()
         )
@@ -91,10 +91,10 @@ class Store:
     # ------------------------------------------------------------------------------------------------------- the host
 
     def open_room(self, challenge: Challenge, minutes: float) -> tuple[Room, str]:
-        """A new room, and the secret that lets its host in. The secret is nowhere else.
+        """Open a new room. Return it and the host's secret, which is stored nowhere.
 
         Raises:
-            Refused: a challenge that nobody could take, an unusual time, or too many rooms.
+            Refused: a challenge that cannot be solved, a time out of range, or too many rooms.
         """
         challenge.check()
         if not 1 <= minutes <= MAX_MINUTES:
@@ -120,23 +120,23 @@ class Store:
         return _room(row), secret
 
     def is_host(self, code: str, secret: str) -> bool:
-        """Whether that is the room's secret."""
+        """Tell whether that is the room's secret."""
         with self._reading() as connection:
             known = connection.scalar(select(rooms.c.secret_hash).where(rooms.c.code == code))
-        # Compared also where there is no such room: the time tells nothing.
+        # The hashes are compared also where there is no such room, so that the time reveals nothing.
         return hmac.compare_digest(_hash(secret), known or "-" * 64)
 
     def close(self, code: str, secret: str) -> None:
-        """Take no more pictures from now on."""
+        """Close the room to submissions."""
         with self._hosting(code, secret) as (connection, room):
             closes = min(room.closes_at, self._clock())
             connection.execute(update(rooms).where(rooms.c.id == room.id).values(closes_at=closes))
 
     def prolong(self, code: str, secret: str, minutes: float) -> None:
-        """So many minutes more, from now or from the end, whichever is later; not after the reveal.
+        """Prolong the room by that many minutes, from now or from its end, whichever is later; not after the reveal.
 
         Raises:
-            Refused: longer than a room may be open.
+            Refused: a time longer than a room may be open.
         """
         with self._hosting(code, secret) as (connection, room):
             closes = max(room.closes_at, self._clock()) + 60 * minutes
@@ -145,26 +145,26 @@ class Store:
             connection.execute(update(rooms).where(rooms.c.id == room.id).values(closes_at=closes))
 
     def reveal(self, code: str, secret: str) -> None:
-        """Close the room, and show everything."""
+        """Close the room, and show all results."""
         with self._hosting(code, secret) as (connection, room):
             closes = min(room.closes_at, self._clock())
             connection.execute(update(rooms).where(rooms.c.id == room.id).values(closes_at=closes, revealed=True))
 
     def delete(self, code: str, secret: str) -> None:
-        """The room and everything in it."""
+        """Delete the room and everything in it."""
         with self._hosting(code, secret) as (connection, room):
             connection.execute(delete(rooms).where(rooms.c.id == room.id))
 
     def remove_member(self, code: str, secret: str, member_id: int) -> None:
-        """Somebody, and all that they handed in. The nickname is free again."""
+        """Delete a member and all their submissions. The nickname becomes free again."""
         with self._hosting(code, secret) as (connection, room):
             connection.execute(delete(members).where(members.c.id == member_id, members.c.room_id == room.id))
 
     def ask(self, code: str, secret: str, draft: Draft) -> None:
-        """Ask the class a question. One that is still open is closed.
+        """Ask the class a question, and close the one that is still open.
 
         Raises:
-            Refused: too few or too many choices, an answer that is none of them, or too many questions.
+            Refused: too few or too many choices, an answer that is not among them, or too many questions.
         """
         if not 2 <= len(draft.choices) <= 10 or draft.answer not in range(len(draft.choices)):
             raise Refused("A question has 2 to 10 choices, and one of them is right.")
@@ -187,7 +187,7 @@ class Store:
             )
 
     def close_poll(self, code: str, secret: str, poll_id: int) -> None:
-        """Take no more votes, and tell the answer."""
+        """Close a question to votes, and show its answer."""
         with self._hosting(code, secret) as (connection, room):
             which = (polls.c.id == poll_id, polls.c.room_id == room.id)
             connection.execute(update(polls).where(*which).values(open=False))
@@ -202,10 +202,10 @@ class Store:
     # --------------------------------------------------------------------------------------------------- the students
 
     def join(self, code: str, nickname: str) -> tuple[Member, str]:
-        """Come in under a nickname; the member, and the token that proves it. The token is nowhere else.
+        """Join a room under a nickname. Return the member and the token, which is stored nowhere.
 
         Raises:
-            Refused: a nickname that cannot be, or that somebody else has; a full room; no such room.
+            Refused: a nickname that is invalid or taken; a full room; no such room.
         """
         name, key, token = nicknames.cleaned(nickname), nicknames.key_of(nickname), secrets.token_urlsafe(18)
         try:
@@ -219,14 +219,14 @@ class Store:
                 values = {"nickname": name, "nickname_key": key, "token_hash": _hash(token)}
                 times = {"joined_at": self._clock(), "tries": 0, "busy_until": 0.0}
                 connection.execute(insert(members).values(room_id=room.id, **values, **times))
-        except IntegrityError as error:  # two with the same nickname at the same moment
+        except IntegrityError as error:  # two members with the same nickname joined at the same moment
             raise Refused("Somebody in this room has this nickname, or one that looks like it.") from error
         member = self.member(code, token)
         assert member is not None
         return member, token
 
     def member(self, code: str, token: str) -> Member | None:
-        """Who has that token in that room; None for nobody."""
+        """The member with that token in that room; None if there is none."""
         mine = (rooms.c.code == code, members.c.token_hash == _hash(token))
         with self._reading() as connection:
             row = connection.execute(
@@ -244,8 +244,8 @@ class Store:
         """Have a picture judged, and put it on the board if it counts.
 
         Raises:
-            Refused: not a member, too late, too soon after the one before, or a picture that was handed in before. What
-            is wrong with the picture itself is told by the judgement.
+            Refused: not a member, too late, too soon after the one before, or a picture that was handed in before. The
+            judgement tells the faults of the picture itself.
         """
         seat = self._sit_down(code, token)
         recorded = False
@@ -260,7 +260,7 @@ class Store:
         return judgement
 
     def _sit_down(self, code: str, token: str) -> Seat:
-        """Count a try, and keep the member from another one meanwhile."""
+        """Count a try, and block the member's other tries until it ends."""
         now = self._clock()
         with self._writing() as connection:
             room = self._room(connection, code)
@@ -274,7 +274,7 @@ class Store:
                 raise Refused(f"You have handed in {member.tries} pictures, and more are not taken.")
             if now < member.busy_until:
                 raise Refused("One picture at a time, please: try again in a moment.")
-            values = {"tries": member.tries + 1, "busy_until": now + 2 * PATIENCE}  # should this process die meanwhile
+            values = {"tries": member.tries + 1, "busy_until": now + 2 * PATIENCE}  # an end, in case this process dies
             connection.execute(update(members).where(members.c.id == member.id).values(**values))
             return Seat(room.id, member.id, member.tries + 1, now)
 
@@ -303,7 +303,7 @@ class Store:
         }
         try:
             with self._writing() as connection:
-                self._free(connection, seat)  # first: it locks the member, where there is more than one writer
+                self._free(connection, seat)  # first, since it locks the member where there is more than one writer
                 self._refuse_replay(connection, seat, judgement.digest)
                 mine = submissions.c.member_id == seat.member_id
                 best = connection.scalar(select(func.min(submissions.c.score)).where(mine))
@@ -312,7 +312,7 @@ class Store:
                     picture = np.frombuffer(judgement.pixels, np.uint8)
                     values["png"] = to_png(picture.reshape(self._challenge(seat.room_id).pixels.shape))
                 connection.execute(insert(submissions).values(**values))
-        except IntegrityError as error:  # the same picture at the same moment; or the room was deleted meanwhile
+        except IntegrityError as error:  # the same picture arrived at the same moment, or the room was deleted
             with self._reading() as connection:
                 self._refuse_replay(connection, seat, judgement.digest)
             raise Refused("This room is not there any more.") from error
@@ -330,17 +330,17 @@ class Store:
             )
 
     def vote(self, code: str, token: str, poll_id: int, choice: int) -> None:
-        """Answer a question; a later answer takes the place of the one before.
+        """Answer a question; a later answer replaces an earlier one.
 
         Raises:
-            Refused: not a member, a question that is closed, or a choice that is none.
+            Refused: not a member, a question that is closed, or a choice that does not exist.
         """
         member = self.member(code, token)
         if member is None:
             raise Refused("You are not in this room. Please join it first.")
         with self._writing() as connection:
             which = (polls.c.id == poll_id, polls.c.room_id == member.room_id)
-            # The lock is the member's, not the question's: a whole class answers at the same moment.
+            # The lock is on the member, not on the question, since a whole class answers at the same moment.
             connection.execute(select(members.c.id).where(members.c.id == member.id).with_for_update())
             poll = connection.execute(select(polls).where(*which)).one_or_none()
             if poll is None or not poll.open:
@@ -357,7 +357,7 @@ class Store:
         """The room of that code.
 
         Raises:
-            Refused: there is none, or not any more.
+            Refused: there is no such room, or it has expired.
         """
         if self._clock() > self._swept + SWEEP_SECONDS:
             self.sweep()
@@ -365,11 +365,11 @@ class Store:
             return self._room(connection, code)
 
     def challenge(self, room: Room) -> Challenge:
-        """The room's challenge; it never changes."""
+        """The room's challenge, which never changes."""
         return self._challenge(room.id)
 
     def board(self, room: Room) -> Board:
-        """The board as it is now."""
+        """The present board."""
         place = func.row_number().over(
             partition_by=submissions.c.member_id, order_by=(submissions.c.score, submissions.c.at, submissions.c.id)
         )
@@ -397,13 +397,13 @@ class Store:
         return [_opened(found[member]) for member in ids if member in found]
 
     def members(self, room: Room) -> list[Member]:
-        """Everybody in the room, in the order in which they came."""
+        """The members of the room, in the order in which they joined."""
         everybody = select(members.c.id, members.c.room_id, members.c.nickname).where(members.c.room_id == room.id)
         with self._reading() as connection:
             return [Member(*row) for row in connection.execute(everybody.order_by(members.c.id))]
 
     def latest_poll(self, room: Room, member: Member | None = None) -> Poll | None:
-        """The question that was asked last, with the votes so far, and the member's own."""
+        """The latest question, with the votes so far and the member's own vote."""
         newest = select(polls).where(polls.c.room_id == room.id).order_by(polls.c.id.desc()).limit(1)
         with self._reading() as connection:
             row = connection.execute(newest).one_or_none()
@@ -428,7 +428,7 @@ class Store:
         )
 
     def poll_pictures(self, poll: Poll) -> np.ndarray:
-        """What a question shows, (H, W, 3) uint8."""
+        """The picture of a question, (H, W, 3) uint8."""
         with self._reading() as connection:
             data = connection.scalar(select(polls.c.pictures).where(polls.c.id == poll.id))
         if data is None:
@@ -436,7 +436,7 @@ class Store:
         return _opened(data)
 
     def sweep(self) -> int:
-        """Delete the rooms that have expired, with everything in them; how many there were."""
+        """Delete the expired rooms, with everything in them. Return their number."""
         self._swept = self._clock()
         with self._writing() as connection:
             return int(connection.execute(delete(rooms).where(rooms.c.expires_at <= self._swept)).rowcount)
@@ -471,7 +471,7 @@ def _opened(png: bytes) -> np.ndarray:
 
 
 def _hash(secret: str) -> str:
-    """Of something random and long, which nobody can guess: a plain hash is enough."""
+    """The hash of a secret. A plain hash is enough: the secret is long and random, so nobody can guess it."""
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
@@ -483,9 +483,9 @@ def _new_code() -> str:
 
 
 def sweep_what_has_expired() -> None:
-    """Delete the rooms that have expired, where there has ever been one. A database that does not answer has to wait.
+    """Delete the expired rooms, if a database of rooms exists. If it does not answer, the next sweep tries again.
 
-    For whoever runs for days, visited or not: what was promised to be gone after a day shall be gone.
+    An instance that runs for days calls this regularly, visited or not, so that rooms are deleted in time.
     """
     with contextlib.suppress(Refused):
         url = database_url()

@@ -1,6 +1,6 @@
-"""What is kept of a class. Times are seconds since 1970; of secrets and tokens only hashes are kept.
+"""The tables of the rooms. Times are seconds since 1970; secrets and tokens are stored as hashes only.
 
-Without ``sqlite_autoincrement``, SQLite would give the number of a deleted row away again.
+Without ``sqlite_autoincrement``, SQLite reuses the number of a deleted row.
 """
 
 from sqlalchemy import (
@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-# Named by rule, so that a migration can speak of each of them on every database.
+# Constraints are named by rule, so that a migration can name each of them on every database.
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -30,7 +30,7 @@ metadata = MetaData(
 
 
 def _in(table: str) -> "Column[int]":
-    """Belongs to a row of that table, and goes with it."""
+    """A column that refers to a row of that table; the row's deletion deletes this row, too."""
     return Column(f"{table[:-1]}_id", Integer, ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=False)
 
 
@@ -59,7 +59,7 @@ members = Table(
     Column("token_hash", String(64), nullable=False, unique=True),
     Column("joined_at", Double, nullable=False),
     Column("tries", Integer, nullable=False),  # pictures handed in, whether they count or not
-    Column("busy_until", Double, nullable=False),  # no other picture before
+    Column("busy_until", Double, nullable=False),  # no other picture before this time
     UniqueConstraint("room_id", "nickname_key"),
     sqlite_autoincrement=True,
 )
@@ -70,7 +70,7 @@ submissions = Table(
     Column("id", Integer, primary_key=True),
     _in("rooms"),
     _in("members"),
-    Column("sequence", Integer, nullable=False),  # which of the member's tries it was
+    Column("sequence", Integer, nullable=False),  # the number of the member's try
     Column("digest", String(64), nullable=False),  # SHA-256 of the pixels
     Column("score", Integer, nullable=False),
     Column("label", Integer, nullable=False),
@@ -78,7 +78,7 @@ submissions = Table(
     Column("second_label", Integer),
     Column("second_probability", Double),
     Column("at", Double, nullable=False),
-    Column("png", LargeBinary),  # of a member's best one only
+    Column("png", LargeBinary),  # only for a member's best one
     UniqueConstraint("room_id", "digest"),
     UniqueConstraint("member_id", "sequence"),
     Index(None, "room_id", "member_id"),
@@ -93,9 +93,9 @@ polls = Table(
     Column("kind", String(5), nullable=False),
     Column("question", Text, nullable=False),
     Column("choices", Text, nullable=False),  # JSON, a list of texts
-    Column("answer", Integer, nullable=False),  # which of the choices is right
+    Column("answer", Integer, nullable=False),  # the index of the right choice
     Column("pictures", LargeBinary, nullable=False),  # one PNG: the pictures side by side
-    Column("truth", Text, nullable=False),  # what is said when it is closed
+    Column("truth", Text, nullable=False),  # the text shown when it is closed
     Column("open", Boolean, nullable=False),
     Index(None, "room_id"),
     sqlite_autoincrement=True,

@@ -1,11 +1,11 @@
-"""What an instance that anybody can reach needs around the app: pure ASGI and the standard library.
+"""Protection of a public instance: pure ASGI and the standard library.
 
-    admission    who is let in: requests, sessions and messages, by address
-    headers      what a browser may do with our pages
+    admission    limits on requests, sessions and messages, by address
+    headers      the content-security policy and other headers for browsers
     uploads      uploaded files stay in memory
-    logs         lines that tell what failed and where, and nothing about a person
-    shutdown     on SIGTERM: what runs is finished, who waits is told
+    logs         log lines with the kind and place of a failure, and nothing about a person
+    shutdown     on SIGTERM, finishes running work and tells those who wait
 
-`app.py` puts them together. Limits are `adv_core.serving.limits`, counters `adv_core.serving.metrics`; see also
-SECURITY.md.
+`app.py` combines them. The limits are in `adv_core.serving.limits`, the counters in `adv_core.serving.metrics`; see
+also SECURITY.md.
 """

@@ -1,7 +1,7 @@
-"""Who is let in, and what: so many requests and sessions of an address, messages and uploads of a session.
+"""Admission control: limits on the requests and sessions of an address, and on the messages and uploads of a session.
 
-Addresses are kept in memory only, as long as somebody is there or an allowance is not full again, and are told to
-nobody. A whole class may come from one address: the defaults of `adv_core.serving.limits` are made for that.
+Addresses are kept in memory only, as long as a session is open or an allowance is not full again, and appear nowhere
+else. A whole class may share one address: the defaults of `adv_core.serving.limits` allow for that.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from adv_core.serving.limits import LIMITS, Allowances, Limits
 FULL = "All places of this instance are taken just now. Please try again in a minute."
 FULL_HERE = "All places for your network are taken just now. Please close a tab, or try again in a minute."
 HASTE = "Too many requests have come from your network. Please try again in a moment."
-AGAIN = "60"  # seconds, after which somebody may come again
+AGAIN = "60"  # seconds after which a refused visitor may try again
 TOO_MUCH = "Too many files are here already. Please remove one, or try again later."
 SLOW = "The file took too long to arrive. Please try again.\n"
-MOST = 20_000_000  # bytes that a request has if it does not say how many
-PATIENCE = 300.0  # seconds that an upload may take to arrive
-# Streamlit's own counters, for everybody who asks, and dear to collect: what a host wants to know is on another port.
+MOST = 20_000_000  # bytes that a request counts as if it does not declare its length
+PATIENCE = 300.0  # seconds that an upload may take
+# Streamlit's own counters are public and expensive to collect. The host's metrics are on another port.
 _CLOSED = "/_stcore/metrics"
 _UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
 _PAGE = """<!DOCTYPE html>
@@ -42,10 +42,10 @@ color-scheme: light dark}}</style>
 
 
 def trusted_proxies() -> list[str]:
-    """``ADV_TRUSTED_PROXIES``: addresses and networks, with commas between, whose X-Forwarded-For is believed.
+    """``ADV_TRUSTED_PROXIES``: addresses and networks, separated by commas, whose X-Forwarded-For is trusted.
 
     Raises:
-        ValueError: something else than addresses and networks.
+        ValueError: an entry that is neither an address nor a network.
     """
     asked = [each.strip() for each in os.environ.get("ADV_TRUSTED_PROXIES", "").split(",") if each.strip()]
     for each in asked:
@@ -57,10 +57,10 @@ def trusted_proxies() -> list[str]:
 
 
 def address_block(host: str) -> str:
-    """What counts as one address: of IPv6 the network, since a single machine has 2⁶⁴ of them."""
+    """The block that counts as one address: for IPv6 the /64 network, since a single machine has 2⁶⁴ addresses."""
     try:
         address = ipaddress.ip_address(host)
-    except ValueError:  # a Unix socket, or what a proxy made of it
+    except ValueError:  # a Unix socket, or a proxy's name for it
         return host
     if isinstance(address, ipaddress.IPv4Address):
         return host
@@ -69,12 +69,14 @@ def address_block(host: str) -> str:
 
 
 class AdmissionControl:
-    """ASGI middleware. The client's address has to be in the scope already: uvicorn's `ProxyHeadersMiddleware` around
-    this one puts it there for trusted proxies.
+    """ASGI middleware that refuses or delays requests, sessions, messages and uploads beyond the limits.
+
+    The client's address has to be in the scope already: uvicorn's `ProxyHeadersMiddleware` around this one puts it
+    there for trusted proxies.
 
     Args:
-        leaving: whether the instance is about to stop; nobody new is let in then.
-        kept: gets a session's name as it stands in the address of an upload; bytes of its files, and of all files.
+        leaving: tells whether the instance is about to stop; it then refuses new visitors.
+        kept: maps a session's name, as in the address of an upload, to the bytes of its files and of all files.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class AdmissionControl:
         kept: Callable[[str], tuple[int, int]] = lambda session: (0, 0),
     ) -> None:
         self._app, self._limits, self._leaving, self._kept = app, limits, leaving, kept
-        self._arriving: Counter[str] = Counter()  # bytes of uploads that are on their way, by session
+        self._arriving: Counter[str] = Counter()  # bytes of uploads in progress, by session
         self._sessions: Counter[str] = Counter()
         self._requests = Allowances(limits.max_requests_per_minute)
 
@@ -108,7 +110,7 @@ class AdmissionControl:
             return PlainTextResponse("Not found\n", 404)
         if hasty := self._hasty(_address(scope)):
             return hasty
-        if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):  # somebody opens a page
+        if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):  # a visitor opens a page
             return self._full(_address(scope))
         return None
 
@@ -122,7 +124,7 @@ class AdmissionControl:
     async def _upload(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         headers, limits = Headers(scope=scope), self._limits
         length = headers.get("content-length", "")
-        whole = length.isdecimal() and len(length) < 16 and "transfer-encoding" not in headers  # or it comes in chunks
+        whole = length.isdecimal() and len(length) < 16 and "transfer-encoding" not in headers  # not in chunks
         size = int(length) if whole else MOST
         mine, everybodys = self._kept(session)
         much = mine + self._arriving[session] + size > limits.max_session_uploads_mib * 2**20
@@ -138,10 +140,10 @@ class AdmissionControl:
             await PlainTextResponse(SLOW, 408)(scope, receive, send)
         finally:
             self._arriving[session] -= size
-            self._arriving += Counter()  # forgets who has none
+            self._arriving += Counter()  # drops the sessions with none
 
     def _no_room(self, address: str) -> str | None:
-        """Why nobody new is let in, in a metric's word; None where there is room."""
+        """The reason for refusing new visitors, in a metric's word; None where there is room."""
         if self._leaving():
             return "draining"
         if self._sessions.total() >= self._limits.max_sessions:
@@ -153,7 +155,7 @@ class AdmissionControl:
         if reason is None:
             return None
         metrics.refused.labels(reason).inc()
-        # A proxy takes 503 for the state of the whole instance, and leaves it alone for a while: not for one address.
+        # A proxy takes 503 for the state of the whole instance and sends it nothing for a while: wrong for one address.
         text, status = {"draining": (RESTARTING, 503), "sessions": (FULL, 503), "address": (FULL_HERE, 429)}[reason]
         return HTMLResponse(_PAGE.format(text), status, {"Retry-After": AGAIN, "Cache-Control": "no-store"})
 
@@ -166,7 +168,7 @@ class AdmissionControl:
         messages = Allowances(self._limits.max_messages_per_minute, self._limits.max_messages_per_minute / 6)
 
         async def unhurried() -> Message:
-            """The next message; one that comes too soon waits, and with it all that the browser sends after it."""
+            """Receive the next message. A message that comes too soon waits, and all later ones wait behind it."""
             message = await receive()
             while message["type"] == "websocket.receive" and (wait := messages.take("")):
                 await asyncio.sleep(wait)

@@ -1,8 +1,8 @@
-"""What a browser may do with our pages: a content-security policy, and the other headers that close doors.
+"""Security headers: a content-security policy, and the other headers that restrict what a browser may do.
 
-Scripts come from this server, and the one that Streamlit's own page carries inside is named by its hash, taken from the
-installed file. Nothing is fetched from anywhere else, in either direction: the pages work without a network, and a page
-that was made to load something foreign would show that it has been tampered with.
+Scripts come from this server. The one inline script of Streamlit's own page is allowed by its hash, computed from the
+installed file. The pages neither load from nor send to any other server: they work without a network, and a page that
+loads foreign content has been tampered with.
 """
 
 import base64
@@ -15,7 +15,7 @@ from html.parser import HTMLParser
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# "'self'", or where a page that embeds the app comes from. Nothing else: a ";" would begin a directive of its own.
+# "'self'", or the origin of a page that embeds the app. Nothing else, since a ";" would start a new directive.
 _ANCESTOR = re.compile(r"'self'|https?://(\*\.)?[A-Za-z0-9.-]+(:\d+)?")
 
 
@@ -37,7 +37,7 @@ class _InlineScripts(HTMLParser):
 
 
 def script_hashes(html: str) -> list[str]:
-    """The scripts that stand in a page itself, as sources of a policy: ``'sha256-...'``."""
+    """The inline scripts of a page, as sources of a policy: ``'sha256-...'``."""
     page = _InlineScripts()
     page.feed(html)
     digests = [hashlib.sha256(script.encode()).digest() for script in page.found]
@@ -45,10 +45,10 @@ def script_hashes(html: str) -> list[str]:
 
 
 def ancestors() -> list[str]:
-    """Who may embed the app: ``ADV_FRAME_ANCESTORS``, with spaces between; nobody where it is not set.
+    """Origins that may embed the app: ``ADV_FRAME_ANCESTORS``, separated by spaces; none where it is not set.
 
     Raises:
-        ValueError: something that is neither 'self' nor an origin such as https://course.example.
+        ValueError: an entry that is neither 'self' nor an origin such as https://course.example.
     """
     asked = ["'self'" if each == "self" else each for each in os.environ.get("ADV_FRAME_ANCESTORS", "").split()]
     for each in asked:
@@ -66,16 +66,16 @@ def policy(html: str, embedded_by: Iterable[str] = ()) -> str:
     """
     directives = {
         "default-src": ["'self'"],
-        # blob: because Streamlit's frontend loads the scripts of our own components from there (canvas, plane, player).
-        # Only a script that runs already can make a blob; there is no 'unsafe-inline' and no 'unsafe-eval'.
+        # blob: is needed because Streamlit's frontend loads the scripts of our components from blobs (canvas, plane,
+        # player). Only a script that runs already can make a blob; 'unsafe-inline' and 'unsafe-eval' are not allowed.
         "script-src": ["'self'", "blob:", *script_hashes(html)],
         "worker-src": ["'self'"],
-        # Streamlit's components, Plotly and Vega set styles from scripts, and the pages' own looks are style elements.
+        # Streamlit's components, Plotly and Vega set styles from scripts, and the pages have style elements.
         "style-src": ["'self'", "'unsafe-inline'"],
         "img-src": ["'self'", "data:", "blob:"],
         "font-src": ["'self'", "data:"],
         "media-src": ["'self'", "data:", "blob:"],
-        # A recording and a photograph of the camera are fetched from inside of the page before they are uploaded.
+        # A recording and a camera photograph are fetched from inside the page before they are uploaded.
         "connect-src": ["'self'", "blob:", "data:"],
         "object-src": ["'none'"],
         "frame-src": ["'none'"],
@@ -87,7 +87,7 @@ def policy(html: str, embedded_by: Iterable[str] = ()) -> str:
 
 
 class SecurityHeaders:
-    """ASGI middleware: these headers on every answer.
+    """ASGI middleware that adds these headers to every response.
 
     Args:
         html: the page that carries the app.
@@ -98,9 +98,9 @@ class SecurityHeaders:
         self._headers = {
             "Content-Security-Policy": policy(html, ancestors()),
             "X-Content-Type-Options": "nosniff",
-            # A link is a state: what somebody looks at is not told to the places that the pages link to.
+            # A link holds the state of a page, so linked sites must not see it as a referrer.
             "Referrer-Policy": "no-referrer",
-            # Pages take photographs and record speech, if asked to; copying is for code and links.
+            # Pages take photographs and record speech on request, and copy code and links.
             "Permissions-Policy": (
                 "camera=(self), microphone=(self), clipboard-write=(self), fullscreen=(self), "
                 "clipboard-read=(), display-capture=(), geolocation=(), payment=(), usb=()"

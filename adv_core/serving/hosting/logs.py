@@ -1,5 +1,4 @@
-"""Lines that tell what failed and where, and nothing about a person: no address, no query, no name of a file, no text
-that somebody has typed.
+"""Log lines without personal data: the kind and place of a failure, but no address, query, file name or typed text.
 
 ``ADV_LOG=json`` writes one JSON object a line, for a machine to collect:
 
@@ -7,9 +6,9 @@ that somebody has typed.
      "message": "Uncaught app execution", "error": "ValueError", "at": "pages/lessons/physical/page.py:88 draw",
      "trace": [...]}
 
-Anything else writes the same as plain text. The message of an exception is never written, since it may quote what
-somebody has sent; its type and the places in the program are. Of other people's messages (Streamlit's, uvicorn's) the
-numbers are kept and the words that were filled in are not.
+Any other value writes the same as plain text. A log line never has the message of an exception, which may quote a
+visitor's input; it has the exception's type and the places in the program. In messages of other libraries (Streamlit,
+uvicorn), arguments that are numbers are kept and arguments that are words are dropped.
 """
 
 import json
@@ -25,13 +24,13 @@ from types import TracebackType
 from typing import Any, TextIO
 
 OURS = ("adv_core", "pages", "app")
-PLACES = 12  # of a traceback, the last ones
+PLACES = 12  # the last ones of a traceback that are written
 _ROOT = Path(__file__).parents[3]
 _log = logging.getLogger("adv_core")
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """What may be told of a record, ready for JSON."""
+    """The fields of a record that may be logged, ready for JSON."""
     told: dict[str, Any] = {
         "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
         "level": record.levelname,
@@ -45,7 +44,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def error_of(error: BaseException) -> dict[str, Any]:
-    """An exception without its message: its type, where it was raised, what it came from, and the way there."""
+    """An exception without its message: its type, the place where it was raised, its cause, and its traceback."""
     trace = _places(error.__traceback__)
     told: dict[str, Any] = {"error": type(error).__name__, "at": trace[-1] if trace else "?", "trace": trace}
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
@@ -60,7 +59,7 @@ def _places(trace: TracebackType | None) -> list[str]:
 
 
 def _short(file: str) -> str:
-    """A file of ours as seen from the project, another one as seen from where packages are installed."""
+    """A file's path relative to the project, or to the folder of installed packages."""
     package = file.rpartition("site-packages/")[2]
     if package != file:
         return package
@@ -102,14 +101,16 @@ class Json(logging.Formatter):
 
 
 def set_up(stream: TextIO | None = None) -> None:
-    """Everything that is logged goes through one handler, to ``stream`` (standard error), and so do warnings and
-    threads that fail. A logger with handlers of its own has to be handed over: `hand_over`."""
+    """Send all log records, warnings and failures of threads through one handler to ``stream`` (standard error).
+
+    For a logger that has handlers of its own, call `hand_over`.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(Json() if os.environ.get("ADV_LOG") == "json" else Plain())
     logging.getLogger().handlers = [handler]
     _log.setLevel(logging.INFO)
     hand_over(logging.getLogger("uvicorn"))
-    logging.getLogger("uvicorn.access").disabled = True  # a line for every request, and nothing in it that we may tell
+    logging.getLogger("uvicorn.access").disabled = True  # its lines have addresses and queries
     warnings.showwarning = _warned
     threading.excepthook = _thread_failed
 

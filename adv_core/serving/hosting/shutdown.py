@@ -1,6 +1,6 @@
-"""The end of an instance: what runs is finished, what waits is told, and only then the server stops.
+"""Graceful shutdown: running work is finished, waiting work is refused, and then the server stops.
 
-On SIGTERM, which is how a host tells a program to stop. A second one, or SIGINT (Ctrl+C) at any time, stops at once.
+SIGTERM, with which a host stops a program, starts it. A second SIGTERM, or SIGINT (Ctrl+C) at any time, stops at once.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-LAST_LOOK = 1.0  # seconds for the pages to show what has just been finished
-HANGING = 5  # seconds for connections to close, once the server stops
+LAST_LOOK = 1.0  # seconds for the pages to show the last results
+HANGING = 5  # seconds for connections to close when the server stops
 _log = logging.getLogger(__name__)
 
 
 class GracefulShutdown:
-    """How this process ends.
+    """The shutdown of this process.
 
     Args:
-        finish: gets seconds; returns when all that ran is finished, or when they are over: whether it is finished.
-        seconds: for that.
+        finish: takes seconds; waits until all running work is finished or they are over; tells whether it is finished.
+        seconds: the time for that.
     """
 
     def __init__(self, finish: Callable[[float], bool], seconds: float) -> None:
@@ -31,10 +31,10 @@ class GracefulShutdown:
         self.begun = False
 
     def on_sigterm(self) -> None:
-        """From now on SIGTERM means: finish first. Call it from the server's own loop, once the server has its handler.
+        """Make SIGTERM finish first. Call it from the server's own loop, after the server has set its handler.
 
-        In another thread than the main one, which gets no signals, nothing happens; nor under a server that is not
-        uvicorn's, whose own way of ending is left alone.
+        It does nothing outside the main thread, since other threads get no signals, and under a server other than
+        uvicorn, which has its own way of ending.
         """
         if threading.current_thread() is not threading.main_thread():
             return
@@ -47,7 +47,7 @@ class GracefulShutdown:
 
     def _told(self, number: int, frame: FrameType | None) -> None:
         again, self.begun = self.begun, True
-        self._loop.call_soon_threadsafe(self._stop if again else self._begin)  # a handler itself may take no lock
+        self._loop.call_soon_threadsafe(self._stop if again else self._begin)  # a signal handler must take no lock
 
     def _begin(self) -> None:
         _log.info("Told to stop: what runs has %g s to come to its end.", self._seconds)
@@ -58,12 +58,12 @@ class GracefulShutdown:
         try:
             finished = self._finish(self._seconds)
             _log.info("What ran is finished." if finished else "Time is over, and what ran is not finished.")
-            if time.monotonic() - began > 0.01:  # something ran
+            if time.monotonic() - began > 0.01:  # work was running
                 time.sleep(LAST_LOOK)
         finally:
             self._loop.call_soon_threadsafe(self._stop)
 
     def _stop(self) -> None:
-        # Not by uvicorn's handler: it would raise the signal again at the end, and this end is no failure.
+        # Not by uvicorn's handler: it raises the signal again at the end, which would look like a failure.
         self._server.config.timeout_graceful_shutdown = HANGING
         self._server.should_exit = True

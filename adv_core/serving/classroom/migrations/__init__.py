@@ -1,6 +1,6 @@
-"""How the tables came about, step by step (Alembic): an older database becomes what `tables` describes.
+"""Migrations (Alembic): they change an older database, step by step, into the one that `tables` describes.
 
-A change of `tables` needs a new file in `versions/`; a test compares the two. To begin one:
+A change of `tables` needs a new file in `versions/`; a test compares the two. To start one:
 
     python -m adv_core.serving.classroom.migrations "what changes"
 """
@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, text
 
-LOCK = 0x61647620  # any number, the same for every replica
+LOCK = 0x61647620  # an arbitrary number, the same for every replica
 _one_at_a_time = threading.Lock()  # Alembic's context belongs to the process
 
 
@@ -24,7 +24,7 @@ def configuration() -> Config:
 
 
 def upgrade_to_latest(engine: Engine) -> None:
-    """Bring the database's tables up to date, in one transaction. Replicas that start together wait for each other."""
+    """Upgrade the database's tables in one transaction. Replicas that start together wait for each other."""
     with _one_at_a_time, engine.connect().execution_options(writes=True) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

@@ -1,4 +1,4 @@
-"""Write a new migration: what has to change in a database of today, so that it becomes what `tables` describes."""
+"""Write a new migration: the changes that turn a database of today into the one that `tables` describes."""
 
 import sys
 import tempfile
