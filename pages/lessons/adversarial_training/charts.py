@@ -1,4 +1,4 @@
-"""Charts about training against the worst case: numbers in, Vega-Lite specifications or pixels out."""
+"""Charts of adversarial training: numbers in, Vega-Lite specifications or pixels out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from pages.widgets.digits import networks_shown
 
 
 def course_chart(courses: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], epochs: int) -> dict[str, Any]:
-    """Training losses while they come, on fixed axes: nothing moves while they grow.
+    """The training losses so far, on fixed axes, which do not move while the curves grow.
 
     Args:
         courses: (name, colour, (epoch, mean loss at x + δ*) of each record).
@@ -103,12 +103,12 @@ def ascent_chart(losses: Sequence[float], untouched: float) -> dict[str, Any]:
 def surface(loss: np.ndarray, top: float, size: int = 480) -> np.ndarray:
     """A loss surface seen from above the corner where the descent ends, as a picture (size, size, 3) uint8.
 
-    A picture rather than a chart to turn: it is there at once, on a phone too. The attack's direction a goes to the
-    back right, the random one b to the back left.
+    It is a picture rather than a chart to rotate, so that it appears at once, on a phone too. The attack's direction a
+    goes to the back right, the random one b to the back left.
 
     Args:
         loss: (S, S), line b, column a.
-        top: the loss at the upper edge, the same for all that are to be compared.
+        top: the loss at the upper edge, the same for all pictures that are compared.
     """
     zoom = 2 * size  # drawn twice as large, then reduced: smooth edges
     side = len(loss)
@@ -119,7 +119,7 @@ def surface(loss: np.ndarray, top: float, size: int = 480) -> np.ndarray:
     picture = Image.new("RGB", (zoom, zoom), "white")
     draw = ImageDraw.Draw(picture)
     cells = [(row, column) for row in range(side - 1) for column in range(side - 1)]
-    for row, column in sorted(cells, key=sum, reverse=True):  # the farthest first
+    for row, column in sorted(cells, key=sum, reverse=True):  # the farthest cells first
         corners = [(row, column), (row, column + 1), (row + 1, column + 1), (row + 1, column)]
         colour = _cividis(float(np.mean([height[corner] for corner in corners])))
         edge = tuple(int(0.82 * part) for part in colour)
@@ -127,7 +127,7 @@ def surface(loss: np.ndarray, top: float, size: int = 480) -> np.ndarray:
     return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
 
 
-# Nuñez, Anderton & Renslow (2018): its order can be seen with any colour vision.
+# Nuñez, Anderton & Renslow (2018): its order is visible with any colour vision.
 _CIVIDIS = np.array([(0, 34, 78), (53, 69, 108), (102, 105, 112), (148, 142, 119), (200, 183, 102), (254, 232, 56)])
 
 

@@ -1,4 +1,4 @@
-"""One step of the min-max loop, walked through slowly."""
+"""A walk through one step of the min-max loop."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ from pages.widgets.lesson import table
 from pages.widgets.live import computed
 from pages.widgets.stage import picture_uri
 
-# Where the term of each stage stands: in the problem, or in the step that solves it.
+# The place of each stage's term: in the problem, or in the step that solves it.
 _PROBLEM = (
     (r"\min_\theta\ \ ", 4),
     (r"\sum_{(x, y)}\ \ ", 0),

@@ -1,4 +1,4 @@
-"""Lesson: train against the worst case. The same small network trained twice, and what that buys and costs."""
+"""Lesson: adversarial training. The same small network trained twice, with the gains and the costs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ from pages.widgets.stage import picture_uri
 
 @dataclass
 class Run:
-    """The digit of section 1, where there is one."""
+    """The digit of section 1, if there is one."""
 
     digit: Digit | None = None
 
     @property
     def model(self) -> Model:
-        """The network that is compared with the standard one."""
+        """The network to compare with the standard one."""
         chosen = page.value.against
         return (own_network() or "robust_01") if chosen == "own" else chosen
 
@@ -50,7 +50,7 @@ def prepare() -> Run:
 
 
 def show_judged() -> None:
-    """The figures that were printed when the two networks were trained."""
+    """Show the figures that the training of the two networks printed."""
     standard, robust = judged("standard"), judged("robust_01")
     for column, (name, figures, kind) in zip(
         st.columns(2),
@@ -144,7 +144,7 @@ def _threshold(name: str, result: Attacked) -> str:
 
 
 def chosen_digit() -> Digit | None:
-    """The digit of section 1; None while there is none."""
+    """The digit of section 1; None as long as there is none."""
     if page.value.source == "own":
         drawing = canvas("adversarial_training_digit", width=28, height=28, label="Write a digit", brush=2.6)
         image = None if drawing is None else centred(torch.from_numpy(drawing))
@@ -164,7 +164,7 @@ def chosen_digit() -> Digit | None:
 
 
 def labelled(image: Tensor) -> Digit:
-    """The learner says what the own digit is meant to be: an attack leads away from that."""
+    """Let the learner label their own digit; an attack leads away from this label."""
     robust = computed("look own", Sweep("robust_01", Digit.of(image, 0), (0.0,)))
     guess = int(robust.probabilities[0].argmax())
     label = st.selectbox(
@@ -195,12 +195,12 @@ def error_against_epsilon(_: Run) -> Iterator[None]:
     with st.container(key="error_curves"):
         slot, note = st.empty(), st.empty()
     yield
-    yield  # section 3 and what is quick come first
+    yield  # section 3 and quick work come first
     follow_curves(slot, note)
 
 
 def models() -> list[tuple[str, str, Model]]:
-    """(name, colour, network) of all that can be compared."""
+    """(name, colour, network) of all networks that can be compared."""
     colours = dict(zip(SHIPPED, (STANDARD, ROBUST, STRONGER), strict=True))
     own = own_network()
     return [

@@ -1,4 +1,4 @@
-"""Every control of the lesson: its link."""
+"""All controls of the lesson, which its link holds."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from pages.widgets.controls import Controls
 from pages.widgets.query import number, solved, word
 from pages.widgets.stage import percent
 
-IMAGES = 10_000  # that live training learns from
-EPS = tuple(k / 50 for k in range(21))  # of a digit's sweep, 0 ... 0.4
+IMAGES = 10_000  # images for live training
+EPS = tuple(k / 50 for k in range(21))  # the ε of a digit's sweep, 0 ... 0.4
 CURVE = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
 SHIPPED = {
     "standard": "standard",
@@ -24,7 +24,7 @@ STAGES = ("images", "δ*", "adversarial images", "gradient", "update")
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page. ε is in units of the whole range from black to white."""
+    """All controls of the page. ε is in units of the whole range from black to white."""
 
     source: str = word("test", SOURCES)
     digit: int = number(17, 0, 9999)
@@ -45,7 +45,7 @@ page = Controls("adversarial-training", Settings)
 
 
 def judged(name: str, eps: float = 0.1) -> dict[str, float]:
-    """What the script printed about a shipped checkpoint, judged at that ε."""
+    """The printed figures of a shipped checkpoint, judged at that ε."""
     figures: dict[str, float] = next(each for each in checkpoint(name).figures["judged"] if each["eps"] == eps)
     return figures
 

@@ -1,4 +1,4 @@
-"""What the lessons on training ask of the engine: to train a network on digits, and to judge one."""
+"""Tasks of the lessons on training: to train a network on digits, and to judge one."""
 
 import copy
 from collections.abc import Iterator
@@ -23,27 +23,27 @@ from adv_core.serving.limits import LIMITS, Limits
 from adv_core.training import Judge, LogisticRegression, Recipe, State, exact_worst, solver, train
 
 CHUNK = 4  # minibatches of one record
-HELD_OUT = 300  # test digits that are looked at after every epoch
+HELD_OUT = 300  # test digits that judge the network after every epoch
 
 
 def training_digits() -> int:
-    """How many digits there are to train on."""
+    """The number of digits to train on."""
     return len(digits("train"))
 
 
 @dataclass(frozen=True)
 class TrainRecord:
-    """Where a training stands.
+    """The progress of a training.
 
     Attributes:
-        step, of: minibatches done, and all of them.
+        step, of: the number of minibatches done, and of all.
         epoch: passes over the data.
         loss, error: means over the minibatches since the last record, at x + δ*.
-        seconds: of training so far: computation alone, without judging and without waiting for others.
+        seconds: of training so far: computation alone, without judging and without waiting for other runs.
         clean, attacked: after an epoch, the errors on `HELD_OUT` test digits, untouched and under PGD-20 in the ball
             of the recipe; None between.
         weights: after an epoch, the network (see `digit_network.pack`); empty between.
-        state: now and then, all that `Train.resume` needs; empty between.
+        state: after some epochs, the state for `Train.resume`; empty otherwise.
     """
 
     step: int
@@ -63,9 +63,9 @@ class Train(Task[TrainRecord]):
     """Train a `DigitNetwork`.
 
     Attributes:
-        recipe: how.
-        images: the first so many digits of MNIST's training data.
-        resume: the state of a record to go on from; empty for the beginning. ``seconds`` then begin at zero again.
+        recipe: the settings of the training.
+        images: the number of digits, the first ones of MNIST's training data.
+        resume: the state of a record to resume from; empty for the beginning. ``seconds`` then start at zero again.
     """
 
     recipe: Recipe
@@ -113,7 +113,7 @@ class Train(Task[TrainRecord]):
             losses, errors = [], []
             if now.ends_epoch:
                 state = now.state().to_bytes() if now.epoch % every == 0 else b""
-                # What is judged, and shown later, is the network as it is kept.
+                # The network is judged, and shown later, as it is kept: with weights of 16 bits.
                 weights = pack(network)
                 clean, attacked = judge.error(unpack(weights, str(networks.device)), held.images, held.labels)
                 record = replace(record, clean=clean, attacked=attacked, weights=weights, state=state)
@@ -128,10 +128,10 @@ class Attacked:
     """One digit under attack, at every ε of a sweep.
 
     Attributes:
-        pixels: x + δ, (E, 28, 28) uint8: what was judged.
+        pixels: x + δ, (E, 28, 28) uint8, as they were judged.
         probabilities: (E, 10), of exactly these pictures.
-        smallest: the least ε that was found to change the network's mind, in pixel units; None where none was found.
-            0 where it misreads the digit anyway.
+        smallest: the least ε that was found to change the network's answer, in pixel units; None where none was found.
+            0 where it misreads the untouched digit.
     """
 
     pixels: np.ndarray
@@ -143,7 +143,7 @@ class Attacked:
 class Sweep(Task[Attacked]):
     """Attack one digit at many ε side by side (PGD, away from the label), and look for the least ε (FMN).
 
-    All pictures are rounded to 8 bits before they are judged: they are what the page shows.
+    All pictures are rounded to 8 bits before they are judged, and the page shows these pictures.
     """
 
     model: Model = checked(..., check_model, repr=False)
@@ -166,11 +166,11 @@ class Sweep(Task[Attacked]):
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
-    """What a network makes of the surroundings of one digit.
+    """The gradient and the loss of a network around one digit.
 
     Attributes:
-        gradient: (28, 28), of the margin, the nearest other class's logit less the label's: how much a little ink in
-            each pixel helps to mislead. The loss itself has hardly any slope where the network is sure.
+        gradient: (28, 28), of the margin, the nearest other class's logit less the label's: the effect of a little ink
+            in each pixel. The loss itself has hardly any slope where the network is certain.
         loss: (S, S), the cross-entropy at x + a·u + b·v, line b, column a: u is the sign of that gradient, v has
             random signs (see `landscape.decision_slice`).
         places: (S,), the values of a and b, in pixel units.
@@ -207,16 +207,16 @@ class Explore(Task[Neighbourhood]):
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """One minibatch of adversarial training, taken apart.
+    """The parts of one step of adversarial training on a minibatch.
 
     Attributes:
         images: x, (N, 28, 28) in [0, 1]; labels: (N,).
         deltas: δ after every step of the inner maximum, (K + 1, N, 28, 28); the last is δ*.
-        losses: the mean loss at x + each of them, (K + 1,).
+        losses: the mean loss at each x + δ, (K + 1,).
         untouched: the mean loss at x.
         wrong: which digits are misread at x + δ*, before the update, (N,) bool.
-        filters: the first layer, (16, 4, 4), before; slope: its gradient at x + δ*.
-        moved: the loss at the same x + δ* after the update; remaximised: after δ* was searched anew.
+        filters: the first layer, (16, 4, 4), before the update; slope: its gradient at x + δ*.
+        moved: the loss at the same x + δ* after the update; remaximised: the loss at a new δ* after it.
         slope_norm: ‖∇θ‖₂ over all weights.
     """
 
@@ -235,11 +235,11 @@ class Update:
 
 @dataclass(frozen=True)
 class Walk(Task[Update]):
-    """One step of the min-max loop, slowly: a small minibatch, and plain gradient descent in θ.
+    """One step of the min-max loop, on a small minibatch, with plain gradient descent in θ.
 
     Attributes:
-        model: θ before.
-        first, count: which training digits.
+        model: θ before the step.
+        first, count: the training digits: the index of the first, and their number.
         recipe: the inner maximum and its ε.
         rate: the step size in θ.
     """
@@ -265,7 +265,7 @@ class Walk(Task[Update]):
         x, labels = data.images.to(networks.device), data.labels.to(networks.device)
         attack = solver(self.recipe)
         steps = [*attack(network, x, labels, self.recipe.eps, self.recipe.seed)]
-        losses = np.array([float(step.loss.mean()) for step in steps])  # asked for before θ moves
+        losses = np.array([float(step.loss.mean()) for step in steps])  # read before θ moves
         wrong = (steps[-1].logits.argmax(1) != labels).cpu().numpy()
         untouched = float(F.cross_entropy(network(x), labels))
         weights = list(network.requires_grad_(True).parameters())
@@ -293,10 +293,10 @@ class Walk(Task[Update]):
 
 @dataclass(frozen=True)
 class TwoWays:
-    """Robust logistic regression, 0 against 1, trained side by side with the formula inside and with PGD inside.
+    """Robust logistic regression, 0 against 1, trained twice: with the formula and with PGD as the inner maximum.
 
     Attributes:
-        step, of: minibatches.
+        step, of: the number of minibatches done, and of all.
         by_formula, by_pgd: the mean losses of the last minibatches, at x + δ*.
         apart: the largest difference of two weights.
         errors: at the end, the exact errors on the test digits under δ* in the box: (of the first, of the second).
@@ -314,7 +314,7 @@ class TwoWays:
 
 @dataclass(frozen=True)
 class SolvedCase(Task[TwoWays]):
-    """The one case in which the inner maximum can be computed: the same loop, with the formula and with PGD inside."""
+    """Train a linear model, whose inner maximum has a closed form, with the formula and with PGD."""
 
     recipe: Recipe
 

@@ -1,4 +1,4 @@
-"""Everything that the lesson says around its sections."""
+"""The texts around the lesson's sections."""
 
 from pages.lessons.adversarial_training.settings import INNER
 from pages.lessons.adversarial_training.training import recipes

@@ -1,4 +1,4 @@
-"""Training live: start, stop, resume, and what it shows meanwhile."""
+"""Live training: start, stop, resume, and the charts meanwhile."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ state = st.session_state
 
 
 def recipes() -> tuple[Recipe, Recipe]:
-    """(standard, robust), as the controls say."""
+    """The recipes (standard, robust) that the controls set."""
     settings = page.value
     robust = Recipe(
         settings.inner,  # type: ignore[arg-type]
@@ -31,7 +31,7 @@ def recipes() -> tuple[Recipe, Recipe]:
 
 
 def courses() -> dict[Recipe, list[TrainRecord]]:
-    """What has been trained in this session so far, begun trainings among it."""
+    """The trainings of this session so far, including those that have not ended."""
     kept: dict[Recipe, list[TrainRecord]] = state.setdefault("adversarial_training_courses", {})
     return kept
 
@@ -47,7 +47,7 @@ def complete(course: Sequence[TrainRecord]) -> bool:
 
 
 def stop() -> None:
-    """Put aside what there is, and stop."""
+    """Keep the records so far, and stop."""
     for recipe, slot in zip(recipes(), ("train standard", "train robust"), strict=True):
         job = state.get("jobs", {}).get(slot)
         if job is not None and isinstance(job.request, Train) and job.request.recipe == recipe:
@@ -57,18 +57,18 @@ def stop() -> None:
 
 
 def keep(recipe: Recipe, work: Train, records: list[TrainRecord]) -> list[TrainRecord]:
-    """The whole course: what was there before this work began, and its records."""
+    """The whole course: the records before this work began, and its own."""
     before = [record for record in courses().get(recipe, []) if work.resume and record.step <= work_start(recipe, work)]
     seconds = before[-1].seconds if before else 0.0
     course = [*before, *(replace(record, seconds=record.seconds + seconds) for record in records)]
-    if complete(course):  # nobody will go on from its middle
+    if complete(course):  # nobody resumes it from its middle
         course = [*(replace(record, weights=b"", state=b"") for record in course[:-1]), replace(course[-1], state=b"")]
     courses()[recipe] = course
     return course
 
 
 def work_start(recipe: Recipe, work: Train) -> int:
-    """The step at which a resumed work goes on."""
+    """The step from which a resumed work goes on."""
     return next((r.step for r in reversed(courses().get(recipe, [])) if r.state == work.resume), 0)
 
 
@@ -88,18 +88,18 @@ def train_both(_: object) -> Iterator[None]:
     with st.container(key="courses"):
         left, right = (column.empty() for column in st.columns(2, gap="medium"))
     yield
-    yield  # what is quick comes first
+    yield  # quick work comes first
     follow_training(bar, left, right)
 
 
 def stopped() -> bool:
-    """Whether one of the two trainings has begun and not ended."""
+    """Tell whether one of the two trainings has begun and not ended."""
     return any(courses().get(recipe) and not complete(courses()[recipe]) for recipe in recipes())
 
 
 def offer() -> None:
-    """The one button of the training: what it does depends on how far that is."""
-    key = "training_button"  # one name for all three, or the former would stay beside the present one for a while
+    """Show the button of the training: it starts, stops or resumes it, depending on the progress."""
+    key = "training_button"  # one key for all three: with other keys the old button stays visible for a while
     ended = all(complete(courses().get(recipe, [])) for recipe in recipes())
     if ended and page.value.train:
         another = {"seed": (page.value.seed + 1) % 100}
@@ -162,7 +162,7 @@ def follow_training(bar: DeltaGenerator, left: DeltaGenerator, right: DeltaGener
             if follow(job_for(slot, work), show, bar.info, interval=0.4) is None:
                 return
             if recipe == robust:
-                st.rerun()  # sections above and below want to show it, too
+                st.rerun()  # sections above and below show it, too
     if any(courses().get(recipe) for recipe in names):
         draw()
     if page.value.train:
@@ -175,7 +175,7 @@ def follow_training(bar: DeltaGenerator, left: DeltaGenerator, right: DeltaGener
 
 
 def last_state(recipe: Recipe, slot: str) -> bytes:
-    """Where to go on: of a work under way what it began with, otherwise the last state that was put aside."""
+    """The state to resume from: for a running work the one it began with, otherwise the last one that was kept."""
     job = state.get("jobs", {}).get(slot)
     if job is not None and isinstance(job.request, Train) and job.request.recipe == recipe and not job.cancelled:
         return job.request.resume

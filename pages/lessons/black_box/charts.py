@@ -1,4 +1,4 @@
-"""Charts of the lesson on closed boxes: numbers in, Vega-Lite specifications out."""
+"""Charts of the lesson on black-box attacks: numbers in, Vega-Lite specifications out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,10 +9,10 @@ _GREY = "#8a8f98"
 
 
 def query_chart(points: Sequence[tuple[int, float, float]], queries: int, own: str) -> dict[str, Any]:
-    """What a search by questions does to the network's answer.
+    """The network's answer in the course of a query attack.
 
     Args:
-        points: (questions, probability of the present answer, of the best other one); queries: the end of the axis.
+        points: (queries, probability of the present answer, of the best other one); queries: the end of the axis.
         own: the name of the present answer.
     """
     names = [own, "the best other class"]
@@ -46,12 +46,12 @@ def query_chart(points: Sequence[tuple[int, float, float]], queries: int, own: s
 def matrix_chart(
     cells: Sequence[tuple[str, str, int]], made: Sequence[str], asked: Sequence[str], of: int
 ) -> dict[str, Any]:
-    """Who is fooled by whose pictures: a square for each pair, with its number.
+    """The transfer matrix: for each pair of networks, the number of pictures made on one that fool the other.
 
     Args:
-        cells: (made on, asked, how many fooled), those that are known.
+        cells: (made on, asked, number that fooled) of the known pairs.
         made, asked: all rows and columns, in order.
-        of: how many pictures there are.
+        of: the number of pictures.
     """
     values = [{"made": m, "asked": a, "fooled": n, "white": m == a} for m, a, n in cells]
     x: dict[str, Any] = {"field": "asked", "type": "nominal", "title": "shown to", "scale": {"domain": list(asked)}}
@@ -82,10 +82,10 @@ def matrix_chart(
 
 
 def theft_chart(points: Sequence[tuple[int, float, float]], noise: float, queries: int, first: int) -> dict[str, Any]:
-    """How a stolen network gets better with the number of questions.
+    """The agreement and the transfer of a substitute against the number of queries.
 
     Args:
-        points: (questions, agreement with the victim, share of the victim's answers that its attack changes).
+        points: (queries, agreement with the victim, share of the victim's answers that its attack changes).
         noise: the share that random noise changes.
         queries, first: the ends of the axis, which is logarithmic.
     """

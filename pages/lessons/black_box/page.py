@@ -1,4 +1,4 @@
-"""Lesson: without opening the box. By questions, by transfer, by a stolen copy."""
+"""Lesson: black-box attacks, by queries, by transfer, by a substitute."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -37,7 +37,7 @@ STYLE = """<style>
 
 
 def prepare() -> Attack:
-    """What the attack by questions starts from."""
+    """The attack by queries before its first step."""
     return Attack(Pictures.of(chosen(page, SIZE)), DEFAULT)
 
 
@@ -67,7 +67,7 @@ def by_questions(base: Attack) -> Iterator[None]:
 
 
 def follow_questions(base: Attack, row: PictureRow, verdict: DeltaGenerator, slot: DeltaGenerator) -> None:
-    """Square Attack on the photograph."""
+    """Show Square Attack on the photograph."""
     settings, label, name = page.value, base.label, categories()[base.label]
     request = replace(
         base,
@@ -132,7 +132,7 @@ def here() -> dict[str, str]:
 
 
 def by_transfer(_: Attack) -> Iterator[None]:
-    """Both matrices: the second one compares with the first."""
+    """Show both matrices; the second one is compared with the first."""
     matrix = show_matrix()
     ensemble = show_ensemble()
     yield
@@ -170,7 +170,7 @@ def show_ensemble() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
 def follow_matrix(
     rows: dict[str, tuple[str, ...]], slot: DeltaGenerator, note: DeltaGenerator, key: str
 ) -> dict[tuple[str, str], int] | None:
-    """Fill one matrix, row by row: how many photographs fool each network."""
+    """Fill one matrix, row by row, with the number of photographs that fool each network."""
     settings, shown, names = page.value, Pictures.of(samples(COMMON)), here()
     found: dict[tuple[str, str], int] = {}
 

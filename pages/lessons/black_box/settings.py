@@ -1,4 +1,4 @@
-"""Every control of the lesson: its link."""
+"""All controls of the lesson, which its link holds."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from pages.widgets.photograph import OWN, PHOTOS
 from pages.widgets.query import number, solved, word
 
 SIZE = info_of(DEFAULT).input_size
-COMMON = 260  # the side of the pictures of the matrix: what the largest packaged network sees
-MOST = 4  # networks of the matrix
+COMMON = 260  # the side of the pictures of the matrix: the input size of the largest packaged network
+MOST = 4  # the most networks of the matrix
 METHODS: dict[Method, str] = {"momentum": "with momentum (MI-FGSM)", "pgd": "PGD"}
 VICTIMS = {"standard": "ordinarily trained", "robust_01": "adversarially trained"}
 ROUNDS = 6
@@ -18,7 +18,7 @@ ROUNDS = 6
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page. ε in levels of 255; ``digits`` is the ε of the stolen digits, in hundredths."""
+    """All controls of the page. ε is in levels of 255; ``digits`` is the ε of the stolen digits, in hundredths."""
 
     image: str = word("german_shepherd", {*PHOTOS, OWN})
     eps: int = number(8, 1, 32)

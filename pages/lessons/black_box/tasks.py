@@ -1,4 +1,4 @@
-"""What the lesson on closed boxes asks of the engine: who is fooled by pictures that were made on somebody else."""
+"""Tasks of the lesson on black-box attacks: transfer between networks, and a substitute of one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,10 +33,10 @@ GROUP = 4  # pictures that are attacked together
 
 @dataclass(frozen=True)
 class Passed:
-    """Some pictures that were made on one network, or on several, shown to all of them.
+    """Some pictures that were made on one network, or on several, and the answers of all networks to them.
 
     Attributes:
-        first: the place of the first picture; done: of their attack, 0 ... 1.
+        first: the index of the first picture; done: the done part of their attack, 0 ... 1.
         fooled: for each asked network, whether its answer to each picture has changed; empty before the end.
     """
 
@@ -49,13 +49,13 @@ class Passed:
 class Transfer(Task[Passed]):
     """Attack ``made_on`` in the L∞ ball, away from its own answers, and show the 8-bit pictures to ``asked``.
 
-    A network counts as fooled where its answer is not the one that it gives to the untouched picture.
+    A network counts as fooled where its answer differs from its answer to the untouched picture.
 
     Attributes:
-        pictures: of one size, the same file for every network; each of them resizes it for itself, and the attack goes
-            through that.
-        made_on: one network, or several: then what they say on the average (`Ensemble`).
-        asked: the networks that are shown the pictures.
+        pictures: of one size, the same file for every network. Each network resizes it itself, and the attack goes
+            through this resizing.
+        made_on: one network, or several, whose mean is attacked (`Ensemble`).
+        asked: the networks that classify the pictures.
         method: PGD; or with momentum (MI-FGSM: Dong et al., CVPR 2018, arXiv:1710.06081), which transfers better.
     """
 
@@ -91,7 +91,7 @@ class Transfer(Task[Passed]):
             yield Passed(first, 1.0, tuple(tuple(rows.tolist()) for rows in fooled))
 
     def attack(self, sources: Sequence[Classifier], x: Tensor, labels: list[int]) -> Iterator[Step]:
-        """The solver, on the network or on the mean of several."""
+        """Start the solver, on the network or on the mean of several."""
         one = len(sources) == 1
         classifier = sources[0] if one else Ensemble(sources)
         objective = Untargeted(labels) if one else ExpectedUntargeted(labels)
@@ -100,13 +100,13 @@ class Transfer(Task[Passed]):
 
 
 def opinions_of(sources: Sequence[Classifier], x: Tensor) -> list[int]:
-    """What the networks say on the average, a class a row: what an attack on them has to leave."""
+    """The class of the networks' mean answer, one a row, which an attack on them has to leave."""
     with torch.no_grad():
         return [int(label) for label in Ensemble(sources)(x).argmax(1)]
 
 
 def passed(records: Sequence[Passed]) -> np.ndarray:
-    """How many pictures fooled each of the asked networks, and how many are ready: (M + 1,)."""
+    """Count the pictures that fooled each of the asked networks, and those that are ready: (M + 1,)."""
     ready = [record for record in records if record.fooled]
     if not ready:
         return np.zeros(1, int)
@@ -116,21 +116,21 @@ def passed(records: Sequence[Passed]) -> np.ndarray:
 
 # ---------------------------------------------------------------------------------------------------------- substitute
 
-JUDGED = 300  # test digits on which a theft is judged
+JUDGED = 300  # test digits that judge a substitute
 
 
 @dataclass(frozen=True, eq=False)
 class Extraction:
-    """Where the theft stands.
+    """The progress of the training of a substitute.
 
     Attributes:
-        number: of the round; done: of its training, 0 ... 1.
-        queries: pictures that the victim was shown so far.
-        agreement: of the judged test digits, the share on which the substitute answers as the victim; NaN before the
-            end of a round, as all that follows.
-        transferred: the share whose answer by the victim changes, for pictures made on the substitute; noise: for
-            random ±ε of every pixel instead.
-        shown: some of the newest pictures that the victim was asked about, (N, 28, 28) uint8; answers: what it said.
+        number: of the round; done: the done part of its training, 0 ... 1.
+        queries: pictures that the victim has classified so far.
+        agreement: of the judged test digits, the share on which the substitute gives the victim's answer; NaN before
+            the end of a round, as are the next fields.
+        transferred: the share whose answer by the victim changes, for pictures made on the substitute; noise: the same
+            for random ±ε of every pixel instead.
+        shown: some of the newest pictures that the victim classified, (N, 28, 28) uint8; answers: its answers.
     """
 
     number: int
@@ -145,12 +145,12 @@ class Extraction:
 
 @dataclass(frozen=True)
 class Steal(Task[Extraction]):
-    """Train a substitute on a digit network's answers; after each round attack it, and show the victim the result.
+    """Train a substitute on a digit network's answers; after each round attack it, and test the result on the victim.
 
     Attributes:
         victim: a checkpoint (`digit_network.names`).
-        seeds: digits of each kind that are shown first, out of MNIST's last 5000 test digits; its first ones judge.
-        rounds: each doubles the questions.
+        seeds: the number of first digits of each kind, out of MNIST's last 5000 test digits; its first ones judge.
+        rounds: the number of rounds; each doubles the queries.
         eps: of the attack, PGD-20 in L∞.
     """
 

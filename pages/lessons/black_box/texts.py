@@ -1,4 +1,4 @@
-"""Everything that the lesson says around its sections."""
+"""The texts around the lesson's sections."""
 
 from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number

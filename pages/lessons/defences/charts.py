@@ -1,4 +1,4 @@
-"""Numbers in, charts out."""
+"""Charts of the lesson on defences: numbers in, Vega-Lite specifications out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +10,11 @@ ATTACKS["aware"] = ("attack that knows", PALETTE[1])
 
 
 def contest_chart(rows: Sequence[tuple[str, str, int | None]], pictures: int) -> dict[str, Any]:
-    """How many pictures are still answered right, as bars in groups.
+    """The number of pictures that are still classified right, as grouped bars.
 
     Args:
-        rows: (defence, a key of `ATTACKS`, how many; None: not known yet), in order.
-        pictures: of how many.
+        rows: (defence, a key of `ATTACKS`, number of pictures; None: not known yet), in order.
+        pictures: the number of all pictures.
     """
     order = list(dict.fromkeys(name for name, *_ in rows))
     names = [name for name, _ in ATTACKS.values()]

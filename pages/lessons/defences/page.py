@@ -1,4 +1,4 @@
-"""Lesson: defences that a user might try. JPEG, blur, fewer bits and the like, against an attacker who knows."""
+"""Lesson: filters as defences: JPEG, blur, fewer bits and the like, against an attacker who knows of them."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,7 +35,7 @@ STYLE = """<style>
 
 
 def prepare() -> Attack:
-    """What every attack of this page starts from."""
+    """The attack that all attacks of this page start from."""
     return Attack(Pictures.of(chosen(page, SIZE)), DEFAULT)
 
 
@@ -71,7 +71,7 @@ def show_controls() -> None:
 
 
 def show_strength(kind: Kind) -> None:
-    """The one slider of that defence."""
+    """Show the slider of that defence."""
     if kind == "jpeg":
         page.control("quality", st.slider, "Quality of the JPEG", 5, 100)
     elif kind == "blur":
@@ -85,7 +85,7 @@ def show_strength(kind: Kind) -> None:
 
 
 def said(probabilities: np.ndarray, label: int) -> tuple[str, str]:
-    """The answer, and what is left of the first one."""
+    """The present answer, and the remaining probability of the first one."""
     now = int(probabilities.argmax())
     headline = f"{categories()[now]}, {percent(float(probabilities[now]))}"
     return headline, "" if now == label else f"{categories()[label]}: {percent(float(probabilities[label]))}"
@@ -125,7 +125,7 @@ def follow_row(base: Attack, clean: np.ndarray, row: PictureRow, verdict: DeltaG
 def show_verdict(
     slot: DeltaGenerator, label: int, plain: np.ndarray, behind: np.ndarray, aware: np.ndarray, price: np.ndarray
 ) -> None:
-    """What the four pictures say, in a sentence."""
+    """Compare the answers to the four pictures, in a sentence."""
     fell, held, broken = (int(p.argmax()) != label for p in (plain, behind, aware))
     own = " (Even the untouched picture is misread behind it.)" if int(price.argmax()) != label else ""
     if not fell:
@@ -192,7 +192,7 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
         last = found[kind][-1]
         note.caption(f"{settings.named(kind)}: {ATTACKS[last.attack][0]}, from photograph {last.first + 1} on")
         if kind == "none":
-            kept[kind, "aware"] = kept[kind, "plain"]  # there is nothing to know
+            kept[kind, "aware"] = kept[kind, "plain"]  # without a defence, both attackers are the same
         draw()
 
     given = (settings.eps / 255, settings.steps, settings.seed)
@@ -208,7 +208,7 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
 
 
 def summary(settings: Settings, kept: dict[tuple[Kind, str], int], pictures: int) -> str:
-    """What the chart says, from its own figures: where a defence helps, too."""
+    """Summarise the chart in words, computed from its figures, including where a defence helps."""
     kinds = list(KINDS)
     bare = kept["none", "plain"]
     naive, wise = (max(kinds, key=lambda kind: kept[kind, attack]) for attack in ("plain", "aware"))

@@ -1,4 +1,4 @@
-"""Every control of the lesson: its link."""
+"""All controls of the lesson, which its link holds."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ STORY: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page. ε in levels of 255, the smaller picture's side in pixels, the window's in per cent."""
+    """All controls of the page: ε in levels of 255, the small picture's side in pixels, the window's in per cent."""
 
     image: str = word("koala", {*PHOTOS, OWN})
     defence: Kind = word("jpeg", KINDS)
@@ -43,7 +43,7 @@ class Settings:
     present: bool = False
 
     def defended(self, kind: Kind) -> Defence:
-        """The defence of that kind, as strong as its slider says."""
+        """The defence of that kind, with the strength of its slider."""
         strengths = {
             "none": 0.0,
             "jpeg": float(self.quality),
@@ -55,7 +55,7 @@ class Settings:
         return Defence(kind, strengths[kind])
 
     def named(self, kind: Kind) -> str:
-        """With its strength, for a chart's narrow axis."""
+        """The name of a defence with its strength, for a chart's narrow axis."""
         return {
             "none": "no defence",
             "jpeg": f"JPEG, quality {self.quality}",

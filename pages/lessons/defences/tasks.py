@@ -1,4 +1,4 @@
-"""What the lesson on defences computes: one picture under the attack that knows the defence, and a table of sixteen."""
+"""Tasks of the lesson on defences: the aware attack on one picture, and a contest on sixteen."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ GROUP = 4  # pictures that are attacked together
 
 @dataclass(frozen=True, eq=False)
 class DefenceStep:
-    """One step of the attack that knows.
+    """One step of the aware attack.
 
     Attributes:
         index: of the step; 0 is the untouched picture.
-        attacked: x + δ, (H, W, 3) uint8; seen: the same behind the defence, which is what was judged.
+        attacked: x + δ, (H, W, 3) uint8; seen: the same behind the defence, as it was judged.
         probabilities: of the defended network, (K,) float32.
         size: the largest change, in levels.
     """
@@ -41,11 +41,11 @@ class DefenceStep:
 
 @dataclass(frozen=True)
 class Aware(Task[DefenceStep]):
-    """The attack that knows of the defence, on one picture.
+    """The aware attack, which knows of the defence, on one picture.
 
     Attributes:
-        label: the class to be left.
-        seed: of the draws that judge; the attack's own are others.
+        label: the class to leave.
+        seed: of the draws that judge; the attack has other draws.
     """
 
     picture: Pictures = checked(..., Pictures.check_single)
@@ -81,11 +81,12 @@ class Aware(Task[DefenceStep]):
 
 @dataclass(frozen=True, eq=False)
 class AttackedPictures:
-    """Some pictures after the attack on the bare network; while it runs, only how far it is.
+    """Some pictures after the attack on the undefended network; while it runs, only its progress.
 
     Attributes:
-        first: the place of the first of them; done: 0 ... 1.
-        pixels: (n, H, W, 3) uint8, labels: what the network says of them untouched, (n,). Both empty before the end.
+        first: the index of the first of them; done: the done part, 0 ... 1.
+        pixels: (n, H, W, 3) uint8; labels: the network's answers to the untouched ones, (n,). Both are empty before
+            the end.
     """
 
     first: int
@@ -96,7 +97,7 @@ class AttackedPictures:
 
 @dataclass(frozen=True)
 class Plain(Task[AttackedPictures]):
-    """The attack that knows of no defence, on many pictures: away from what the network says of each."""
+    """The unaware attack, which knows of no defence, on many pictures: away from the network's answer to each."""
 
     pictures: Pictures
     classifier: str = required()
@@ -125,12 +126,12 @@ class Plain(Task[AttackedPictures]):
 
 @dataclass(frozen=True)
 class Tried:
-    """How some pictures fared behind a defence.
+    """The results of some pictures behind a defence.
 
     Attributes:
-        attack: "none", "plain" by someone who does not know, "aware" by someone who does.
-        first: the place of the first of them; done: 0 ... 1.
-        right: for each, whether the answer is the one that the bare network gives to the untouched picture; empty
+        attack: "none"; "plain", by the unaware attacker; "aware", by the aware one.
+        first: the index of the first of them; done: the done part, 0 ... 1.
+        right: for each, whether the answer equals the undefended network's answer to the untouched picture; empty
             before the end.
     """
 
@@ -142,11 +143,11 @@ class Tried:
 
 @dataclass(frozen=True)
 class Contest(Task[Tried]):
-    """One defence against nobody, against the attack that does not know of it, and against the one that does.
+    """One defence without an attack, against the unaware attack, and against the aware one.
 
     Attributes:
         pictures, attacked: untouched, and after `Plain`; labels: the class of each.
-        eps, steps: of the attack that knows.
+        eps, steps: of the aware attack.
         seed: of the draws that judge a random defence.
     """
 

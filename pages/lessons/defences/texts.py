@@ -1,4 +1,4 @@
-"""Everything that the lesson says around its sections."""
+"""The texts around the lesson's sections."""
 
 from adv_core.defences.filters import VIEWS
 from pages.lessons.defences.settings import page

@@ -1,4 +1,4 @@
-"""Charts about judging a defence: numbers in, Vega-Lite specifications out."""
+"""Charts of the evaluation of defences: numbers in, Vega-Lite specifications out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +10,10 @@ SAFE, FALLEN, UNKNOWN = PALETTE[0], PALETTE[1], "#b9bec7"
 
 
 def series_chart(bars: Sequence[tuple[str, float | None, str]]) -> dict[str, Any]:
-    """The error under each attack as a bar; one that has not begun has none.
+    """The error under each attack as a bar; an attack that has not begun has no bar.
 
     Args:
-        bars: (attack, error or None, what it needs: "nothing", "gradient", ...) in order.
+        bars: (attack, error or None, its needs: "nothing", "gradient", ...) in order.
     """
     order = [name for name, *_ in bars]
     values = [{"attack": name, "error": error, "sees": sees} for name, error, sees in bars if error is not None]
@@ -90,7 +90,7 @@ def angle_chart(lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]]],
 
 
 def vote_chart(counts: Sequence[int], samples: int, bound: float | None) -> dict[str, Any]:
-    """How many noisy copies voted for each digit; ``bound`` is the lower bound of the winner's probability."""
+    """The number of noisy copies that voted for each digit; ``bound``: lower bound of the winner's probability."""
     values = [{"digit": str(digit), "share": count / samples, "votes": count} for digit, count in enumerate(counts)]
     x = {"field": "digit", "type": "ordinal", "title": "answer to a noisy copy", "axis": {"labelAngle": 0}}
     y = {
@@ -125,7 +125,7 @@ def certified_chart(lines: Sequence[tuple[str, str, Sequence[float]]], longest: 
     """Certified accuracy: the share of digits that are right within each radius at least.
 
     Args:
-        lines: (name, colour, the radius of each digit, -1 where nothing right is promised).
+        lines: (name, colour, the radius of each digit, -1 where no right answer is certified).
     """
     grid = [longest * k / 60 for k in range(61)]
     values = [
@@ -162,7 +162,7 @@ def certified_chart(lines: Sequence[tuple[str, str, Sequence[float]]], longest: 
 
 
 def between_chart(points: Sequence[tuple[float, float, float]], longest: float) -> dict[str, Any]:
-    """What is proved, what is attacked and what is unknown at each ε, stacked to the whole: (ε, safe, fallen)."""
+    """The shares of proved, fooled and undecided digits at each ε, stacked to 1: points are (ε, safe, fallen)."""
     kinds = ("proved safe", "unknown", "fooled")
     values = [
         {"eps": eps, "share": share, "what": kind, "order": order}

@@ -1,5 +1,4 @@
-"""Lesson: is it really robust? Defences that only look like one, other threat models, and what a certificate
-promises."""
+"""Lesson: evaluation of defences: gradient masking, other threat models, and certificates."""
 
 from collections.abc import Iterator, Sequence
 
@@ -56,7 +55,7 @@ def series() -> Series:
 
 
 def _suit() -> None:
-    """Another defence is met with the ε that it was made for."""
+    """Set ε to the value for which the chosen defence was made."""
     page.set(eps=0.3 if st.session_state[page.key("defence")] == "fgsm" else Settings.eps)
 
 

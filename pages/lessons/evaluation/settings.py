@@ -1,4 +1,4 @@
-"""Every control of the lesson: its link."""
+"""All controls of the lesson, which its link holds."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from pages.widgets.digits import ROBUST, STANDARD, STRONGER
 from pages.widgets.query import number, solved, word
 
 IMAGES = 100
-# What stands on the page first: a network, and what is put before or behind it.
+# The first choices of the page: a network, and the defence before or behind it.
 DEFENCES = {
     "saturated": "saturation",
     "quantized": "rounding",
@@ -47,7 +47,7 @@ PROOF = (0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15,
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page. ε is in units of the whole range from black to white."""
+    """All controls of the page. ε is in units of the whole range from black to white."""
 
     defence: str = word("saturated", DEFENCES)
     levels: int = number(8, 2, 32)

@@ -1,4 +1,4 @@
-"""What the lesson on judging defences asks of the engine: a series of attacks, other threat models, certificates."""
+"""Tasks of the lesson on evaluation: a series of attacks, other threat models, certificates."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ MAX_IMAGES = 300
 
 
 def defence_of(kind: str, network: DigitNetwork, levels: int) -> Defence:
-    """The network behind that defence."""
+    """The network with that defence."""
     if kind == "saturated":
         return saturated(network)
     return quantized(network, levels) if kind == "quantized" else undefended(network)
@@ -43,15 +43,16 @@ def defence_of(kind: str, network: DigitNetwork, levels: int) -> Defence:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """How one attack of the series fared, so far.
+    """The result of one attack of the series so far.
 
     Attributes:
         key: of the attack; "clean" before any, "any" for PGD with ε = 1 on the cross-entropy.
-        done: how much of it is done, 0 ... 1.
+        done: the done part of it, 0 ... 1.
         error: the share of digits that are wrong at its end; until then, at its present point.
         together: the share that this or an earlier attack has fooled.
-        flat: for "clean": the share of digits without any slope. NaN otherwise.
-        pixels: the first ten digits at its end, (10, 28, 28) uint8; wrong: which of them are misread. Empty before.
+        flat: for "clean", the share of digits without any slope; NaN otherwise.
+        pixels: the first ten digits at its end, (10, 28, 28) uint8; wrong: which of them are misread. Both are empty
+            before the end.
     """
 
     key: str
@@ -69,9 +70,9 @@ class Series(Task[Judged]):
 
     Attributes:
         model: the network; defence: "none", "saturated" or "quantized"; levels: of the last.
-        other: the network of which perturbations are borrowed.
+        other: the network on which transferred perturbations are made.
         eps: of the L∞ ball.
-        images: the first so many test digits.
+        images: the number of test digits, the first ones.
         seed: of noise, random starts and squares.
     """
 
@@ -138,7 +139,7 @@ class Turned:
 
 @dataclass(frozen=True)
 class Rotations(Task[Turned]):
-    """A threat model without any ε: test digits, turned. Angles in degrees, from the middle outwards."""
+    """A threat model without any ε: rotated test digits. Angles are in degrees, from the middle outwards."""
 
     model: Model = checked(..., check_model, repr=False)
     angles: tuple[float, ...] = number(..., -180, 180, count=(1, 61))
@@ -168,10 +169,10 @@ class Vote:
 
     Attributes:
         counts: so far, one a class.
-        label, radius, p: the certificate, at the end; label is None before, and where it abstains.
-        ended: whether it is the end.
-        attacked: counts for the digit after an attack on the vote inside the radius, as long as it is; None before, and
-            where there is no radius.
+        label, radius, p: the certificate, at the end; label is None before the end, and where the vote abstains.
+        ended: whether this is the last record.
+        attacked: counts for the digit after an attack on the vote, of the length of the radius; None before the end,
+            and where there is no radius.
         length: ‖δ‖₂ of that attack.
         single: the least ‖δ‖₂ that was found to change the answer of the network itself, without any noise; None where
             none was found.
@@ -188,14 +189,17 @@ class Vote:
 
     @property
     def held(self) -> bool:
-        """Whether the attack left the promise standing. At the very edge of the radius a class may keep little more
-        than half of all copies; so the vote has to name another one beyond doubt, not by chance."""
+        """True where the attack did not break the certificate.
+
+        At the edge of the radius the class may keep little more than half of all copies. The certificate counts as
+        broken only where the vote names another class with statistical certainty.
+        """
         return self.attacked is None or prediction(torch.tensor(self.attacked)) in (None, self.label)
 
 
 @dataclass(frozen=True)
 class Certify(Task[Vote]):
-    """Certify one digit by randomised smoothing, and attack it inside the radius that was promised.
+    """Certify one digit by randomised smoothing, and attack it inside the certified radius.
 
     Attributes:
         sigma: deviation of the noise, in pixel units.
@@ -224,7 +228,7 @@ class Certify(Task[Vote]):
             soft, ball = SoftVote(network, self.sigma, 64, self.seed), L2(promise.radius * (1 - 1e-4))
             attack = pgd(soft, x, ball, ExpectedUntargeted([promise.label]), steps=10, quantize=False)
             last = run(attack, keep_steps=False)
-            # New noise: the promise is about all of it, not only about the copies that it was counted from.
+            # New noise: the certificate holds for all noise, not only for the copies that were counted.
             *_, after = votes(network, last.adversarial, self.sigma, 1000, seed=~self.seed)
             attacked, length = _tuple(after), float(ball.norm(last.delta))
         label = int(network(x).argmax())
@@ -235,7 +239,7 @@ class Certify(Task[Vote]):
 
 @dataclass(frozen=True)
 class Promised:
-    """Of one test digit: the certified radius in L2; -1 where the vote abstains or names another class."""
+    """The certified L2 radius of one test digit; -1 where the vote abstains or names another class."""
 
     place: int
     radius: float
@@ -269,8 +273,8 @@ class CertifiedDigits(Task[Promised]):
 
 @dataclass(frozen=True)
 class Between:
-    """At one ε: the share of digits for which intervals promise the answer, and the share that an attack has fooled or
-    that are wrong anyway. What is left is unknown."""
+    """At one ε, the share of digits whose answer intervals prove, and the share that an attack has fooled or that are
+    wrong untouched. The remaining digits are undecided."""
 
     eps: float
     safe: float
@@ -279,7 +283,7 @@ class Between:
 
 @dataclass(frozen=True)
 class ProofAndAttack(Task[Between]):
-    """What intervals prove and what PGD finds, at the same ε, of the same test digits."""
+    """Prove by intervals and attack by PGD, at the same ε, the same test digits."""
 
     model: Model = checked(..., check_model, repr=False)
     eps: tuple[float, ...] = number(..., 0, 1, count=(1, 40))

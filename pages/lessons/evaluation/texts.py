@@ -1,4 +1,4 @@
-"""Everything that the lesson says around its sections."""
+"""The texts around the lesson's sections."""
 
 from adv_core.defences.masking import QUERIES, SERIES
 from pages.widgets.lesson import Texts

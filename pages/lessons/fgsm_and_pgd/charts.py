@@ -1,4 +1,4 @@
-"""Pictures of the plane of two-pixel pictures: arrays in; pixels, plotly figures or plain data out."""
+"""Drawings of the plane of two-pixel pictures: arrays in; pixels, plotly figures or plain data out."""
 
 import io
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from PIL import Image
 from pages.lessons.fgsm_and_pgd.world import Landscape, Path, Window, turn
 from pages.widgets.charts import PALETTE
 
-# Seen on light and on dark pages, and on the orange of a high loss.
+# Visible on light and on dark pages, and on the orange of a high loss.
 INK, STEP, BACK, ONE_STEP = "#6b7680", PALETTE[0], PALETTE[2], PALETTE[3]
 CLASSES = (PALETTE[5], PALETTE[4])
-HIGH = 10.0  # a loss from which on the colour does not get stronger
+HIGH = 10.0  # the loss from which on the colour stays the same
 _ORANGE = (213, 94, 0)
 _GREY = (120, 128, 136)
 
@@ -22,8 +22,8 @@ _GREY = (120, 128, 136)
 def terrain(land: Landscape) -> np.ndarray:
     """The loss as a picture with a transparent background, (H, W, 4) uint8, its first row on top.
 
-    The more orange, the higher the loss. Thin lines join points of equal loss, a factor of ten from one to the next;
-    the thick one is the decision boundary, where p(y) = ½.
+    The orange gets stronger with the loss. Thin lines join points of equal loss, a factor of ten from one to the next;
+    the thick line is the decision boundary, where p(y) = ½.
     """
     loss = np.maximum(land.loss, 1e-12)
     opacity = 0.8 * np.clip(loss / HIGH, 0, 1) ** 0.8
@@ -31,7 +31,7 @@ def terrain(land: Landscape) -> np.ndarray:
     tens = np.log10(loss)
     thin = 0.4 * _line(tens - tens.round(), np.gradient(tens), 1.0)
     thick = _line(loss - np.log(2), np.gradient(loss), 2.0)
-    for line in (thin, thick):  # grey over what is there
+    for line in (thin, thick):  # grey over the colours
         covered = line + opacity * (1 - line)
         weight = (line / np.maximum(covered, 1e-9))[..., None]
         colour, opacity = weight * np.array(_GREY) + (1 - weight) * colour, covered
@@ -47,10 +47,10 @@ def terrain_png(land: Landscape) -> bytes:
 
 
 def _line(value: np.ndarray, slopes: Sequence[np.ndarray], width: float) -> np.ndarray:
-    """How much of each pixel is covered by a line of that width where ``value`` is zero, (H, W) in [0, 1].
+    """The part of each pixel that a line of that width covers where ``value`` is zero, (H, W) in [0, 1].
 
     Args:
-        slopes: how much the value changes from pixel to pixel, down and to the right, (H, W) each.
+        slopes: the change of the value from pixel to pixel, down and to the right, (H, W) each.
     """
     distance = np.abs(value) / np.maximum(np.hypot(*slopes), 1e-9)
     return np.clip(0.5 + width / 2 - distance, 0, 1)
@@ -64,9 +64,9 @@ def scene(window: Window, picture: str, x: np.ndarray, shapes: Sequence[dict[str
 
     Args:
         picture: `terrain` of that window, as a data address.
-        x: the point (2,) that it is about.
+        x: the attacked point (2,).
         shapes: from `line`, `arrow`, `mark` and `dots`, in the order in which they are drawn.
-        alt: what there is to see, in words.
+        alt: a description in words.
     """
     return {
         "window": list(window),
@@ -85,14 +85,14 @@ def line(
 
     Args:
         name: for the legend.
-        follows: whether it moves together with x while x is dragged.
+        follows: whether it moves with x while x is dragged.
     """
     kind = {"kind": "line", "points": _rounded(points), "colour": colour, "width": width}
     return {**kind, "dashes": dashes, "name": name, "follows": follows}
 
 
 def arrow(start: np.ndarray, end: np.ndarray, colour: str, width: float = 4) -> dict[str, Any]:
-    """From point to point, each (2,)."""
+    """An arrow from point to point, each (2,)."""
     return {"kind": "arrow", "points": _rounded(np.stack([start, end])), "colour": colour, "width": width}
 
 
@@ -113,7 +113,7 @@ def dots(x: np.ndarray, y: np.ndarray) -> list[dict[str, Any]]:
 
 
 def surface_chart(land: Landscape, edge: np.ndarray, edge_loss: np.ndarray, marks: Sequence[Any]) -> go.Figure:
-    """The loss as a landscape in space, with the ball's edge (M, 2) lying on it.
+    """The loss as a surface in space, with the ball's edge (M, 2) drawn on it.
 
     Args:
         edge_loss: the loss along the edge, (M,).
@@ -188,13 +188,13 @@ def _css(colour: tuple[int, int, int], opacity: float) -> str:
 
 
 def panel(title: str, way: Path, window: Window, picture: str, edge: np.ndarray, symbol: str) -> dict[str, Any]:
-    """A run as plain data for a player: what stands still, and one phase after the other.
+    """A run as plain data for a player: the fixed background, and one phase after the other.
 
     Each step has three phases: the gradient, the step, the projection.
 
     Args:
         picture: the terrain of the window, a data address; edge: the ball's, (M, 2).
-        symbol: how the step is written, such as "α·sign(∇L)".
+        symbol: the formula of the step, such as "α·sign(∇L)".
     """
     return {
         "title": title,
@@ -210,7 +210,7 @@ def panel(title: str, way: Path, window: Window, picture: str, edge: np.ndarray,
 
 
 def _within(points: np.ndarray, origins: np.ndarray, window: Window) -> np.ndarray:
-    """Points, with what is far outside the window pulled towards its origin, in the same direction."""
+    """The points; those far outside the window are pulled towards their origins, in the same direction."""
     far = 3 * (window[1] - window[0])
     away = points - origins
     size = np.abs(away).max(-1, keepdims=True)
@@ -249,7 +249,7 @@ def _phases(way: Path, step: int, symbol: str) -> tuple[str, str, str]:
 
 
 def short(value: float) -> str:
-    """A number for people, short and with a true minus."""
+    """A number for people, short and with a minus sign instead of a hyphen."""
     if value == 0:
         return "0"
     size = abs(value)
@@ -264,6 +264,6 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _share(p: float) -> str:
-    """A probability behind its "p(y)"; the spaces do not break."""
+    """A probability after its "p(y)", with spaces that do not break."""
     text = "< 0.1 %" if p < 0.0005 else "> 99.9 %" if p > 0.9995 else f"= {100 * p:.1f} %"
     return text.replace(" ", "\u00a0")

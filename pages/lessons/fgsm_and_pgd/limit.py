@@ -1,4 +1,4 @@
-"""FGSM as the limit of one raw step, and how many points of the data each attack turns."""
+"""FGSM as the limit of one raw step, and the number of data points that each attack fools."""
 
 from collections.abc import Iterator
 
@@ -42,13 +42,13 @@ def to_infinity(run: Run) -> Iterator[None]:
 
 
 def show_landing(now: Scene, landed: np.ndarray) -> None:
-    """Where every step lands, and where this one does."""
+    """Show the end of the first step for every step size, and for the chosen one."""
     settings = now.settings
     fine = 10 ** np.linspace(-1, 12, 300)
     slid = first_steps(now.classifier, now.x, ball(settings.ball, settings.eps), now.label, fine.tolist())
     x, window = now.x.numpy(), window_around(now.x, 1.6 * settings.eps)
     went = factor(settings.limit) * now.gradient
-    # Beyond the frame, enough is enough.
+    # Points far beyond the frame are left out.
     went = went * min(1.0, 4 * settings.eps / max(float(np.abs(went).max()), 1e-300))
     shapes = [
         line(now.edge, INK, name="ball"),
@@ -67,7 +67,7 @@ def show_landing(now: Scene, landed: np.ndarray) -> None:
 
 
 def distance(now: Scene, landed: np.ndarray) -> float:
-    """The distance from there to FGSM's point."""
+    """The distance of the landing point to FGSM's point."""
     return float(np.linalg.norm(landed - now.fgsm))
 
 

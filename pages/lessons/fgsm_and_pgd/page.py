@@ -1,4 +1,4 @@
-"""Lesson: which way is up? FGSM, PGD and the projection, in a plane where every step can be seen."""
+"""Lesson: FGSM, PGD and the projection, in a plane where every step can be drawn."""
 
 from collections.abc import Iterator
 
@@ -58,7 +58,7 @@ from pages.widgets.stage import percent
 
 
 def put(x1: float, x2: float) -> None:
-    """Somebody has put x there."""
+    """Move x to the place of a drag or a click."""
     page.set(x1=round(x1, 2), x2=round(x2, 2))
 
 
@@ -216,7 +216,7 @@ def show_runs(now: Scene) -> None:
     settings = now.settings
     raw = now.run(step_size=float(settings.raw), step="gradient")
     even = now.run()
-    # One window for both: the ball, what a normalised step leaves it by, and where an unprojected walk gets to.
+    # One window for both runs: it holds the ball, the ends of normalised steps, and the ends of unprojected runs.
     strayed = float(np.abs(even.points - now.x.numpy()).max())
     window = window_around(now.x, min(max(1.5 * settings.eps, settings.eps + 1.2 * settings.alpha, 1.1 * strayed), 0.6))
     picture = hill(settings.model, now.label, window, 181)

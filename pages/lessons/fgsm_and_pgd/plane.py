@@ -1,4 +1,4 @@
-"""The plane of two-pixel pictures, drawn in the browser; a point in it can be dragged, or put where one clicks."""
+"""The plane of two-pixel pictures, drawn in the browser; its point moves by a drag or a click."""
 
 import math
 from collections.abc import Callable
@@ -51,8 +51,7 @@ def plane(key: str, scene: dict[str, Any], *, moved: Callable[[float, float], ob
     Args:
         key: unique on the page.
         scene: from `pages.lessons.fgsm_and_pgd.charts.scene`.
-        moved: called, as a widget's callback, with the place to which somebody dragged or clicked the scene's point;
-            without it the point stays where it is.
+        moved: called, as a widget's callback, with the place of a drag or click; without it the point is fixed.
     """
 
     def tell() -> None:
@@ -64,7 +63,7 @@ def plane(key: str, scene: dict[str, Any], *, moved: Callable[[float, float], ob
 
 
 def received(sent: object) -> tuple[float, float] | None:
-    """The point in a message of the browser, moved into the square if it is outside; None for anything else."""
+    """The point in a message of the browser, clipped to the square; None for an invalid message."""
     if not isinstance(sent, list | tuple) or len(sent) != 2:
         return None
     if not all(isinstance(value, int | float) and math.isfinite(value) for value in sent):

@@ -1,6 +1,6 @@
-"""Watch attacks in the plane phase by phase, several side by side: back, play, pause, next, and a slider.
+"""A player of attacks in the plane, phase by phase, several side by side: back, play, pause, next, and a slider.
 
-All of it happens in the browser: a class that plays and steps asks nothing of the server.
+All of it runs in the browser, so a class that plays and steps makes no requests to the server.
 """
 
 from collections.abc import Sequence
@@ -51,12 +51,12 @@ _player = st.components.v2.component("plane_player", html=HTML, css=CSS, js=scri
 
 
 def player(key: str, panels: Sequence[dict[str, Any]], colours: dict[str, str], steps: int) -> None:
-    """Show runs of the same number of steps, in step with each other; first their end, until somebody plays.
+    """Show runs of the same number of steps, synchronised. The player shows their end until it is played.
 
     Args:
         key: unique on the page.
         panels: from `pages.lessons.fgsm_and_pgd.charts.panel`, one a run.
         colours: of "gradient", "step" and "back", the three arrows.
-        steps: how many steps each run has.
+        steps: the number of steps of each run.
     """
     _player(key=key, data={"panels": list(panels), "colours": colours, "steps": steps})

@@ -1,4 +1,4 @@
-"""What the plane shows: data, network, loss, and the attack on one point."""
+"""The contents of the plane: data, network, loss, and the attack on one point."""
 
 import base64
 from dataclasses import dataclass, replace
@@ -61,7 +61,7 @@ def tallied(model: str, norm: str, eps: float) -> Tally:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What the controls describe, and what the attacks make of it."""
+    """The state of the controls, and the results of the attacks."""
 
     settings: Settings
     classifier: PlaneClassifier
@@ -82,7 +82,7 @@ class Scene:
         return int(logits.argmax()), float(logits.softmax(1)[0, self.label]), float(loss)
 
     def run(self, **changes: Any) -> Path:
-        """PGD as the controls say, but for the changes."""
+        """Run PGD with the settings of the controls, except for the changes."""
         asked: dict[str, Any] = {
             "step_size": self.settings.alpha,
             "steps": self.settings.steps,
@@ -94,7 +94,7 @@ class Scene:
 
 def attacked(settings: Settings) -> Scene:
     classifier, x = trained(settings.model), torch.tensor([settings.x1, settings.x2], dtype=torch.float64)
-    # Nobody has told what the point is meant to be: the attack leads away from what the classifier says.
+    # The point has no label, so the attack leads away from the classifier's answer.
     label = int(classifier(x[None]).argmax())
     delta_set = ball(settings.ball, settings.eps)
     worst, _ = worst_on_grid(classifier, x[None], torch.tensor([label]), delta_set, count=101)
@@ -112,7 +112,7 @@ def attacked(settings: Settings) -> Scene:
 
 
 class Run:
-    """One run of the page. A section asks for the scene once it computes: all controls have been read by then."""
+    """One run of the page. A section reads the scene when it computes; by then all controls have been read."""
 
     @cached_property
     def now(self) -> Scene:
@@ -121,12 +121,12 @@ class Run:
 
 @st.cache_resource(show_spinner=False)
 def fixed_cases() -> tuple[Scene, Scene]:
-    """What the questions are about, whatever the controls say."""
+    """The fixed cases of the questions, independent of the controls."""
     return attacked(Settings()), attacked(replace(Settings(), **PRESETS["A straight hill"]))
 
 
 def two_pixels(point: np.ndarray) -> np.ndarray:
-    """The point as the picture that it is."""
+    """The point as a picture of two pixels."""
     levels = np.round(255 * point).astype(np.uint8)
     return np.repeat(levels.repeat(60)[None, :, None].repeat(60, 0), 3, 2)
 

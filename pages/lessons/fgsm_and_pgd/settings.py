@@ -1,4 +1,4 @@
-"""Every control of the lesson: its link."""
+"""All controls of the lesson, which its link holds."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page. Points and ε are in brightness: 0 is black, 1 is white."""
+    """All controls of the page. Points and ε are in brightness: 0 is black, 1 is white."""
 
     model: str = word("network", MODELS)
     ball: str = word("linf", BALLS)

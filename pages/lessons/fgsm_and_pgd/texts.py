@@ -1,4 +1,4 @@
-"""Everything that the lesson says around its sections."""
+"""The texts around the lesson's sections."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from pages.widgets.quiz import Choice, Number
 
 
 def questions() -> list[Choice | Number]:
-    """About fixed cases, whatever the controls say; every number is computed here."""
+    """Questions on fixed cases, independent of the controls; every number is computed here."""
     first, straight = fixed_cases()
     g, eps = first.gradient, first.settings.eps
     shown = [float(f"{value:.1e}") for value in g]

@@ -1,8 +1,9 @@
-"""Pictures of two pixels: a world in which everything about an attack can be drawn.
+"""Pictures of two pixels: a plane in which all parts of an attack can be drawn.
 
-A point of the unit square is a picture, its coordinates the brightness of the left and of the right pixel. So the
-attacks of `adv_core.attacks` run here as they are, box and all; only rounding to 8 bits is left out. Classifiers map
-points (N, 2) in [0, 1] to logits (N, 2). Everything is double precision: a raw gradient can be as small as 1e-8.
+A point of the unit square is a picture; its coordinates are the brightness of the left and of the right pixel. The
+attacks of `adv_core.attacks` run here unchanged, including the box; only rounding to 8 bits is left out. Classifiers
+map points (N, 2) in [0, 1] to logits (N, 2). All numbers have double precision, since a raw gradient can be as small
+as 1e-8.
 """
 
 import math
@@ -22,7 +23,7 @@ from adv_core.attacks.step import Logits, evaluate, input_gradient, run
 from adv_core.objectives import Untargeted
 from adv_core.perturbation_sets import L2, Ball, Linf
 
-# A step size that is as good as ∞, where a float's own ∞ would turn zero gradients into "not a number".
+# A step size that stands for ∞; a float's own ∞ turns zero gradients into NaN.
 UNLIMITED = 1e12
 Window = tuple[float, float, float, float]  # left, right, bottom, top
 SQUARE: Window = (0.0, 1.0, 0.0, 1.0)
@@ -40,10 +41,10 @@ class Points:
 
 
 def two_moons(count: int = 300, noise: float = 0.15, seed: int = 0) -> Points:
-    """Two half circles, one inside the other's bend: no straight line tells them apart.
+    """Two interleaved half circles, which no straight line separates.
 
     Args:
-        count: of all points; half of them in each moon.
+        count: the number of all points; half of them are in each moon.
         noise: standard deviation of the normal noise, where a half circle has radius 1.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -61,7 +62,7 @@ class PlaneClassifier(nn.Module):
     """Linear layers with tanh between them: points (N, 2) -> logits (N, 2). With one layer it is linear.
 
     Args:
-        layers: weight (out, in) and bias (out,) of each; they see 6·(x - ½), which is centred and about ±3.
+        layers: weight (out, in) and bias (out,) of each; their input is 6·(x - ½), which is centred and about ±3.
     """
 
     def __init__(self, layers: Sequence[tuple[Tensor, Tensor]]) -> None:
@@ -73,10 +74,10 @@ class PlaneClassifier(nn.Module):
 
 
 def train(points: Points, hidden: Sequence[int] = (16, 16), steps: int = 250, seed: int = 0) -> PlaneClassifier:
-    """Fit a classifier to all points by Adam: a tenth of a second, the same result for the same seed.
+    """Fit a classifier to all points by Adam, in a tenth of a second, with the same result for the same seed.
 
     Args:
-        hidden: neurons of each hidden layer; none of them is logistic regression.
+        hidden: neurons of each hidden layer; an empty sequence gives logistic regression.
     """
     generator = torch.Generator().manual_seed(seed)
     sizes = (2, *hidden, 2)
@@ -106,7 +107,7 @@ def ball(norm: str, eps: float) -> Ball:
     return {"linf": Linf, "l2": L2}[norm](eps)
 
 
-# ---------------------------------------------------------------------------------------------------- what can be seen
+# ------------------------------------------------------------------------------------------------------------ drawings
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +116,7 @@ class Landscape:
 
     Attributes:
         xs (W,), ys (H,): coordinates; loss (H, W): row j, column i is the loss at (xs[i], ys[j]).
-        label: the class y whose cross-entropy it is. Above log 2, the classifier says the other class.
+        label: the class y of the cross-entropy. Above log 2, the classifier answers the other class.
     """
 
     xs: np.ndarray
@@ -143,12 +144,12 @@ def outline(norm: str, x: Tensor, eps: float, count: int = 96) -> np.ndarray:
     edge = np.stack([np.cos(angle), np.sin(angle)], 1)
     if norm == "linf":
         edge = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1], [1, 1]])
-    # Moving the points outside onto the box gives the edge of the part inside, since the middle x is inside.
+    # Points outside are clipped to the box, which gives the edge of the part inside, since the middle x is inside.
     return np.clip(x.numpy() + eps * edge, 0, 1)
 
 
 def window_around(x: Tensor, reach: float) -> Window:
-    """The square of side 2·reach around x (2,), whether or not it fits into the box."""
+    """The square of side 2·reach around x (2,); it may exceed the box."""
     (a, b), r = x.tolist(), reach
     return a - r, a + r, b - r, b + r
 
@@ -164,12 +165,12 @@ def turn(gradient: np.ndarray, step: np.ndarray) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """The way of an attack through the plane, K steps.
+    """The path of an attack through the plane, K steps.
 
     Attributes:
-        points (K + 1, 2): x + δ before the first step, after each, and at the end; x itself first.
+        points (K + 1, 2): x itself, and x + δ after each step.
         gradients (K, 2): ∂L/∂x at each point but the last.
-        moved (K, 2): where each step went, before anything was projected.
+        moved (K, 2): the end of each step, before the projection.
         losses, probabilities (K + 1,): cross-entropy of y at each point, and p(y).
         projected: whether ``points`` were projected after each step or after the last alone.
     """
@@ -186,7 +187,7 @@ class Path:
         return len(self.moved)
 
     def projects(self, step: int) -> bool:
-        """Whether the step with that number (from 0) ended in a projection that moved the point."""
+        """Tell whether the step with that number (from 0) ended in a projection that moved the point."""
         due = self.projected == "each" or step == self.steps - 1
         return due and bool(np.abs(self.moved[step] - self.points[step + 1]).max() > 1e-9)
 
@@ -202,7 +203,7 @@ def path(
     step: StepRule = "steepest",
     projected: ProjectionRule = "each",
 ) -> Path:
-    """Run `pgd` from x (2,) and look at each of its steps. Arguments as for `pgd`."""
+    """Run `pgd` from x (2,) and record each of its steps. Arguments as for `pgd`."""
     attack = pgd(
         classifier,
         x[None],
@@ -230,7 +231,7 @@ def path(
 
 
 def first_steps(classifier: Logits, x: Tensor, delta_set: Ball, label: int, step_sizes: Sequence[float]) -> np.ndarray:
-    """Where the first step of raw-gradient PGD ends, for each α: (len(step_sizes), 2)."""
+    """The end of the first step of raw-gradient PGD for each α, (len(step_sizes), 2)."""
     alphas = torch.tensor(step_sizes, dtype=torch.float64)
     rows = x.expand(len(alphas), 2).contiguous()
     attack = pgd(
@@ -240,14 +241,14 @@ def first_steps(classifier: Logits, x: Tensor, delta_set: Ball, label: int, step
 
 
 def one_step(classifier: Logits, x: Tensor, delta_set: Ball, label: int) -> np.ndarray:
-    """Where FGSM ends, (2,)."""
+    """The end point of FGSM, (2,)."""
     return run(fgsm(classifier, x[None], delta_set, Untargeted(label), quantize=False)).adversarial[0].numpy()
 
 
 def worst_on_grid(classifier: Logits, x: Tensor, y: Tensor, delta_set: Ball, count: int = 41) -> tuple[Tensor, Tensor]:
-    """Look everywhere: the point of ball ∩ box with the largest loss, on a grid of count² points a row.
+    """Search exhaustively for the point of ball ∩ box with the largest loss, on a grid of count² points a row.
 
-    Two pixels allow it. With a hundred pixels and two values each, it would be 2¹⁰⁰ points.
+    This is possible for two pixels. A hundred pixels with two values each have 2¹⁰⁰ points.
 
     Args:
         x: (N, 2); y: labels (N,).
@@ -257,11 +258,11 @@ def worst_on_grid(classifier: Logits, x: Tensor, y: Tensor, delta_set: Ball, cou
     """
     unit = torch.linspace(-1, 1, count, dtype=torch.float64)
     square = torch.cartesian_prod(unit, unit)
-    if isinstance(delta_set, L2):  # spread over the disc with its edge, instead of cutting corners off a square
+    if isinstance(delta_set, L2):  # the square grid is mapped to the whole disc, with its edge
         size = square.norm(dim=1, keepdim=True).clamp_min(1e-12)
         square = square * (square.abs().amax(1, keepdim=True) / size)
     offsets = float(delta_set.radius) * square
-    candidates = (x[:, None] + offsets).clamp(0, 1)  # the box holds x, so this leads closer to x, never out of the ball
+    candidates = (x[:, None] + offsets).clamp(0, 1)  # x is in the box: clamping moves closer to x, never out of the ball
     losses = evaluate(classifier, candidates.flatten(0, 1), Untargeted(y.repeat_interleave(count**2)))[1]
     best = losses.reshape(len(x), -1).max(1)
     return candidates[torch.arange(len(x)), best.indices], best.values
@@ -269,7 +270,7 @@ def worst_on_grid(classifier: Logits, x: Tensor, y: Tensor, delta_set: Ball, cou
 
 @dataclass(frozen=True)
 class Tally:
-    """Of how many points the classifier changes its mind, among those that it gets right: ``right`` of them."""
+    """The number of points that each attack fools, among the ``right`` ones that the classifier gets right."""
 
     right: int
     one_step: int
@@ -278,7 +279,7 @@ class Tally:
 
 
 def tally(classifier: Logits, points: Points, delta_set: Ball, steps: int = 40) -> Tally:
-    """Attack each point by FGSM, by PGD with the default step size, and by looking everywhere on a grid."""
+    """Attack each point by FGSM, by PGD with the default step size, and by exhaustive search on a grid."""
     kept = classifier(points.x).argmax(1) == points.y
     x, y = points.x[kept], points.y[kept]
     aim = Untargeted(y)
@@ -290,7 +291,7 @@ def tally(classifier: Logits, points: Points, delta_set: Ball, steps: int = 40) 
 
 
 def enough(gradient: np.ndarray, eps: float, norm: str) -> tuple[float, float]:
-    """How large α has to be for a raw first step, away from the box: (to reach the edge, to end where FGSM does).
+    """The least α of a raw first step, away from the box: (to reach the edge, to end where FGSM ends).
 
     In L∞ the largest component reaches the edge first, and the smallest last; an L2 step goes straight to FGSM's point.
     """

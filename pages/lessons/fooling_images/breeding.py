@@ -1,4 +1,4 @@
-"""Breeding: pictures that evolve by the network's answers alone."""
+"""Evolution of pictures by the network's answers alone."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Charts about fooling images: numbers in, Vega-Lite specifications out."""
+"""Charts of fooling images: numbers in, Vega-Lite specifications out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +23,7 @@ def climb_chart(points: Sequence[tuple[int, float]], steps: int, mark: float) ->
 
 
 def breed_chart(points: Sequence[tuple[int, float]], queries: int) -> dict[str, Any]:
-    """The probability of the wanted class against the questions asked so far, on a logarithmic axis."""
+    """The probability of the wanted class against the number of queries so far, on a logarithmic axis."""
     x = {
         "field": "step",
         "type": "quantitative",
@@ -56,10 +56,10 @@ def _line(
 def accept_chart(
     photographs: Sequence[tuple[str, float]], fooling: Sequence[tuple[str, float]], threshold: float
 ) -> dict[str, Any]:
-    """How sure the network is of photographs and of fooling images: a stroke for each, and a threshold.
+    """The network's probabilities for photographs and for fooling images: a stroke for each, and a threshold.
 
     Args:
-        photographs, fooling: (what it says, probability).
+        photographs, fooling: (answer, probability).
     """
     kinds = ["photographs", "fooling images"]
     values = [

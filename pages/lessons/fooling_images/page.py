@@ -1,4 +1,4 @@
-"""Lesson: fooling images. Pictures that show nothing, and of which a network is as sure as of anything."""
+"""Lesson: fooling images: pictures that show nothing and get a high probability from a network."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -57,7 +57,7 @@ STYLE = """<style>
 
 @dataclass
 class Run:
-    """The eight pictures of section 2, as soon as they are there."""
+    """The eight pictures of section 2, as soon as they are known."""
 
     fooling: np.ndarray | None = None
 
@@ -203,7 +203,7 @@ def eight_at_once(run: Run) -> Iterator[None]:
 
 
 def follow_wall(row: PictureRow, note: DeltaGenerator) -> np.ndarray | None:
-    """Draws the wall; (8, S, S, 3) uint8, or None where it did not come to its end."""
+    """Draw the wall of pictures. Return it, (8, S, S, 3) uint8, or None where it did not end."""
     work, drawn = wall(), -1
 
     def draw(records: list[Wall]) -> None:
@@ -234,7 +234,7 @@ def _own(last: Wall, number: int, work: Climb) -> list[str]:
 
 
 def show_opinions(row: PictureRow, note: DeltaGenerator, last: Wall, work: Climb) -> None:
-    """The networks that took no part, asked about the finished pictures: in every caption, and in a sentence."""
+    """Show the other networks' answers to the finished pictures, in every caption and in a sentence."""
     targets = np.array(work.targets)
     lines = [_own(last, number, work) for number in range(len(targets))]
     agree: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Every control of the lesson: its link."""
+"""All controls of the lesson, which its link holds."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SIZE = info_of(DEFAULT).input_size
 SURE = 0.99
 EIGHT = 8
 WALL_STEPS = 40
-# The network that is climbed, the one that may be climbed with it, and the one that never is.
+# The network that is climbed, the one that may be climbed with it, and the one that is never climbed.
 FIRST, SECOND, THIRD = DEFAULT, "efficientnet_lite1", "efficientnet_lite2"
 SHORT = {FIRST: "Lite0", SECOND: "Lite1", THIRD: "Lite2"}
 START_NAMES: dict[Start, str] = {
@@ -30,7 +30,7 @@ MOST_STEPS, MOST_QUERIES = min(200, LIMITS.max_steps), min(2000, LIMITS.max_quer
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page. ``alpha`` in levels of 255, ``accept`` in per cent."""
+    """All controls of the page. ``alpha`` is in levels of 255, ``accept`` in per cent."""
 
     target: int = number(779, 0, 999, named=class_named)
     start: Start = word("noise", STARTS)
@@ -56,5 +56,5 @@ def named(label: int) -> str:
 
 
 def latest(sizes: Iterable[int]) -> int:
-    """The place of the last one that is not empty; -1 where all of them are."""
+    """The index of the last one that is not empty; -1 where all are empty."""
     return max((place for place, size in enumerate(sizes) if size), default=-1)

@@ -1,4 +1,4 @@
-"""What the lesson on fooling images asks of the engine: pictures that show nothing, and of which a network is sure."""
+"""Tasks of the lesson on fooling images: gradient ascent from nothing, and evolution."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -25,8 +25,8 @@ STARTS: tuple[Start, ...] = ("noise", "grey", "colour", "stripes", "shade")
 CLASSES = LABELS + 1
 CHILDREN = 8  # of one generation
 GALLERY = 8  # classes whose champions are shown
-_SMALL = 2  # patterns on the way are grown on half the side
-# How a genome of that name is born. A tile of the direct encoding is 8 pixels wide on a picture of 224.
+_SMALL = 2  # patterns before the end have half the side
+# Functions that draw a new genome. A tile of the direct encoding is 8 pixels wide on a picture of 224.
 ENCODINGS: dict[str, Callable[[torch.Generator], Any]] = {
     "pattern": Cppn.newborn,
     "tiles": lambda generator: Tiles.newborn(generator, 28),
@@ -34,7 +34,7 @@ ENCODINGS: dict[str, Callable[[torch.Generator], Any]] = {
 
 
 def start_picture(kind: Start, side: int, seed: int = 0) -> Pixels:
-    """A picture of nothing, (side, side, 3) uint8.
+    """A picture that shows nothing, (side, side, 3) uint8.
 
     Args:
         kind: "noise", every value uniform; "grey", all 128; "colour", one flat colour; "stripes", upright, black and
@@ -62,7 +62,7 @@ def start_picture(kind: Start, side: int, seed: int = 0) -> Pixels:
 
 
 def some_classes(count: int, seed: int = 0) -> tuple[int, ...]:
-    """Different classes, drawn at random."""
+    """Draw different classes at random."""
     return tuple(int(each) for each in np.random.default_rng(seed).choice(CLASSES, count, replace=False))
 
 
@@ -80,8 +80,8 @@ class Wall:
 
     Attributes:
         index: steps done.
-        pixels: (N, H, W, 3) uint8; in most of the steps on the way empty.
-        wanted: the probability of the class that each row is to be, one line for each network that is climbed, (M, N).
+        pixels: (N, H, W, 3) uint8; empty in most of the steps before the end.
+        wanted: the probability of each row's target class, one line for each network that is climbed, (M, N).
         seen, sure: the likeliest class of each row, and its probability, (M, N).
     """
 
@@ -96,14 +96,14 @@ class Wall:
 class Climb(Task[Wall]):
     """Gradient ascent from one picture towards several classes at once, the rows of one batch.
 
-    What is climbed is the logarithm of the class's probability, in several networks their sum. Δ is the box: any
-    picture will do. Steps go by sign, and by whole levels of 255: every picture on the way can be saved as it is.
+    The objective is the logarithm of the class's probability; for several networks, the sum of these. Δ is the box:
+    every picture is allowed. Steps follow the sign, by whole levels of 255, so every iterate can be saved as it is.
 
     Attributes:
         targets: a class for every row.
-        start, seed: where all of them begin (`start_picture`).
+        start, seed: the common starting picture (`start_picture`).
         alpha: levels by which every value moves in a step.
-        classifiers: one or more of the registry. The pictures have the size that the first one sees; others resize.
+        classifiers: one or more of the registry. The pictures have the input size of the first; the others resize.
     """
 
     targets: tuple[int, ...] = number(..., 0, LABELS, count=(1, "max_rows"))
@@ -115,7 +115,7 @@ class Climb(Task[Wall]):
 
     @property
     def length(self) -> int:
-        return max(self.steps, 2)  # never short: each step is a gradient of every row
+        return max(self.steps, 2)  # never a short run: each step takes a gradient of every row
 
     @property
     def rows(self) -> int:
@@ -147,7 +147,7 @@ class Climb(Task[Wall]):
             steps=self.steps,
             step_size=self.alpha / 255,
         )
-        # about as many pictures a run, however many there are in a row: they are kept as long as somebody looks
+        # about the same number of pictures for every number of rows: they are kept as long as a page shows them
         stride = max(len(self.targets), math.ceil(self.steps / 20))
         for step in ascent:
             shown = step.final or step.index % stride == 0
@@ -168,17 +168,17 @@ class Climb(Task[Wall]):
 
 @dataclass(frozen=True, eq=False)
 class Bred:
-    """Where the evolution stands.
+    """The progress of the evolution.
 
     Attributes:
-        queries: questions asked.
-        wanted: the probability of the wanted class, for its champion.
-        picture: the champion, (S, S, 3) uint8; small on the way, and empty where it is the same as before.
-        gained: how many classes have got a new champion.
-        sure: for how many classes the champion's probability is more than a half.
-        others: the classes, without the wanted one, whose champions are the surest; now and then, and at the end.
-            Otherwise empty.
-        certainty: their probabilities; pictures: (N, S, S, 3) uint8, small on the way.
+        queries: the number of queries so far.
+        wanted: the probability of the wanted class for its champion.
+        picture: the champion, (S, S, 3) uint8; small before the end, and empty where it has not changed.
+        gained: the number of classes with a new champion.
+        sure: the number of classes whose champion's probability is above one half.
+        others: the classes, without the wanted one, whose champions have the highest probability; in some records
+            and at the end, otherwise empty.
+        certainty: their probabilities; pictures: (N, S, S, 3) uint8, small before the end.
     """
 
     queries: int
@@ -193,14 +193,14 @@ class Bred:
 
 @dataclass(frozen=True)
 class Evolution(Task[Bred]):
-    """The evolutionary search for a picture of one class, and for the fun of it of all others, by questions alone.
+    """The evolutionary search for a picture of one class, and of all other classes beside it, by queries alone.
 
-    The last record speaks of what was rounded to 8 bits and asked about once more.
+    The last record has the answers to the pictures after rounding to 8 bits.
 
     Attributes:
         target: the class.
         encoding: of `ENCODINGS`.
-        queries: questions.
+        queries: the number of queries.
     """
 
     target: int = number(..., 0, LABELS)
@@ -247,7 +247,7 @@ class Evolution(Task[Bred]):
         yield Bred(generation.queries, wanted, pixels[0], 0, sure, others, tuple(rest), pixels[1:])
 
     def generations(self, classifier: Classifier) -> Iterator[Generation[Any]]:
-        """The search itself, to its last query."""
+        """Run the search to its last query."""
         return evolve(
             classifier,
             ENCODINGS[self.encoding],
@@ -260,6 +260,6 @@ class Evolution(Task[Bred]):
         )
 
     def others(self, generation: Generation[Any]) -> tuple[int, ...]:
-        """The classes whose champions are the surest, without the wanted one."""
+        """The classes whose champions have the highest probability, without the wanted one."""
         order = generation.scores.argsort(descending=True).tolist()
         return tuple(label for label in order if label != self.target)[:GALLERY]

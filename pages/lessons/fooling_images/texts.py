@@ -1,4 +1,4 @@
-"""Everything that the lesson says around its sections."""
+"""The texts around the lesson's sections."""
 
 from pages.lessons.fooling_images.settings import MOST_QUERIES
 from pages.lessons.fooling_images.tasks import CHILDREN

@@ -1,4 +1,4 @@
-"""The argument, line by line, each measured as it is revealed."""
+"""The argument, line by line; each line is measured when it is revealed."""
 
 from collections.abc import Iterator
 

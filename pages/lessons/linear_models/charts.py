@@ -1,4 +1,4 @@
-"""Numbers in, charts out."""
+"""Charts of the lesson on linear models: numbers in, Vega-Lite specifications or pixels out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ def square(values: Tensor) -> np.ndarray:
 
 
 def training_chart(losses: Sequence[float], epochs: int, limits: tuple[float, float], colour: str) -> dict[str, Any]:
-    """The loss after each epoch as a Vega-Lite specification, on fixed axes: nothing moves while it grows."""
+    """The loss after each epoch as a Vega-Lite specification, on fixed axes, which do not move while it grows."""
     return {
         "data": {"values": [{"epoch": index, "loss": loss} for index, loss in enumerate(losses)]},
         "mark": {"type": "line", "point": {"size": 60, "color": colour}, "color": colour, "strokeWidth": 3},

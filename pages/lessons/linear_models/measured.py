@@ -1,4 +1,4 @@
-"""What the lesson measures on MNIST's zeros and ones."""
+"""The lesson's measurements on MNIST's zeros and ones."""
 
 import streamlit as st
 import torch
@@ -23,13 +23,13 @@ from pages.lessons.linear_models.settings import FITTED, QUERIES, SAMPLE
 
 @st.cache_resource(show_spinner=False)
 def training_images() -> Tensor:
-    """Zeros and ones as pixels, once for all trainings: one that nobody has watched to its end keeps them."""
+    """Zeros and ones as pixels, shared by all trainings; a training that has not ended keeps them in memory."""
     return digits("train").images
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
 def training(seed: int, against: float = 0.0, box: bool = False) -> Remembered[Epoch]:
-    """The lecture's recipe: 10 epochs with steps of 1.0; against δ, 20 epochs with steps of 0.1."""
+    """Train by the lecture's recipe: 10 epochs with steps of 1.0; against δ, 20 epochs with steps of 0.1."""
     x, labels = training_images(), digits("train").labels
     epochs, rate = (20, 0.1) if against else (10, 1.0)
     return Remembered(lambda: train(x, labels, eps=against, box=box, epochs=epochs, rate=rate, seed=seed))
@@ -54,7 +54,7 @@ def error_curve(seed: int, against: float, box: bool) -> tuple[list[float], list
 
 @st.cache_data(show_spinner=False, max_entries=500)
 def noise_error(seed: int, eps: float, box: bool) -> float:
-    """The error under random ±ε in every pixel, as large as δ* and without its plan."""
+    """The error under random ±ε in every pixel, which has the size of δ* and random signs."""
     data = digits("test")
     coins = torch.randint(0, 2, data.levels.shape, generator=torch.Generator().manual_seed(seed))
     noisy = data.images + eps * signs(coins)
@@ -63,7 +63,7 @@ def noise_error(seed: int, eps: float, box: bool) -> float:
 
 @st.cache_data(show_spinner=False, max_entries=500)
 def power_in_box(seed: int, eps: float) -> float:
-    """What δ* keeps of its ε‖θ‖₁ where pixels stay in [0, 1], on the average over the test digits."""
+    """The part of ε‖θ‖₁ that δ* keeps where pixels stay in [0, 1], averaged over the test digits."""
     data = digits("test")
     theta = trained(seed).theta
     delta = worst_case(theta, data.labels, eps, data.images).flatten(1)
@@ -72,7 +72,7 @@ def power_in_box(seed: int, eps: float) -> float:
 
 @st.cache_data(show_spinner=False)
 def never_inked() -> int:
-    """How many pixels are black in every training digit."""
+    """Count the pixels that are black in every training digit."""
     return int((digits("train").levels.amax(0) == 0).sum())
 
 
@@ -108,5 +108,5 @@ def measured_now(text: str) -> None:
 
 
 def minus(value: float) -> str:
-    """With a minus sign that is as wide as a plus."""
+    """The value with a minus sign that is as wide as a plus."""
     return f"{value:.3f}".replace("-", "−")

@@ -50,7 +50,7 @@ def one_digit(_: None) -> Iterator[None]:
     settings = page.value
     models = {"standard": trained(settings.seed), "robust": trained(settings.seed, settings.against)}
     model, eps, box = models[settings.model], settings.room, settings.box
-    if y is None:  # nobody told what it is meant to be: the attack leads away from what the model says
+    if y is None:  # the digit has no label: the attack leads away from the model's answer
         y = (model.score(x) > 0).long()
     delta = worst_case(model.theta, y, eps, x if box else None).view_as(x)
     before, after = float(model.probability(x)), float(model.probability(x + delta))
@@ -78,7 +78,7 @@ def one_digit(_: None) -> Iterator[None]:
 
 
 def show_panels(x: Tensor, delta: Tensor, eps: float, says: str) -> None:
-    """The digit, δ, and their sum."""
+    """Show the digit, δ, and their sum."""
     panels = (
         (square(x), "x", "The digit, untouched"),
         (0.5 + square(delta), f"+ δ\\*, ε = {eps:g}", "The worst perturbation for this digit, around grey"),
@@ -91,7 +91,7 @@ def show_panels(x: Tensor, delta: Tensor, eps: float, says: str) -> None:
 
 
 def show_falling(models: dict[str, LinearClassifier], x: Tensor, y: Tensor, after: float) -> None:
-    """What both models say under δ*, for every ε."""
+    """Show the answers of both models under δ*, for every ε."""
     eps, box = page.value.room, page.value.box
     grid = [k / 100 for k in range(51)]
     lines = []

@@ -1,4 +1,4 @@
-"""Lesson: the case we can solve. For a linear classifier, the worst δ and the robust model can be written down."""
+"""Lesson: linear models, for which the worst δ and the robust model have a closed form."""
 
 from collections.abc import Iterator
 
@@ -48,7 +48,7 @@ from pages.widgets.stage import picture_uri
 def watch(
     slot: DeltaGenerator, course: Remembered[Epoch], epochs: int, colour: str, limits: tuple[float, float]
 ) -> Epoch:
-    """Draw the loss after every epoch as it comes; the last epoch."""
+    """Draw the loss after every epoch as it comes. Return the last epoch."""
     losses: list[float] = []
     known = course.ended
     for epoch in course:
@@ -65,7 +65,7 @@ def watch(
 
 
 def share(part: float) -> str:
-    """An error for people, with the number of digits that it stands for."""
+    """An error for people, with the number of wrong digits."""
     return f"{part:.4f} ({round(part * TESTED)} of {TESTED})"
 
 
@@ -162,7 +162,7 @@ def show_worst(settings: Settings) -> None:
 
 
 def show_digits(settings: Settings) -> None:
-    """The first test digits, untouched and under δ*."""
+    """Show the first test digits, untouched and under δ*."""
     eps, box, model, data = settings.eps, settings.box, trained(settings.seed), digits("test")
     first = slice(0, 20)
     x, y = data[first].images, data.labels[first]
@@ -225,7 +225,7 @@ def train_against_it(_: None) -> Iterator[None]:
 
 
 def show_price(settings: Settings) -> None:
-    """The errors of both models, at this ε and along all."""
+    """Show the errors of both models, at this ε and at all others."""
     eps, box = settings.eps, settings.box
     rows = [
         (name, test_error(settings.seed, against, 0.0, False), test_error(settings.seed, against, eps, box))
@@ -254,7 +254,7 @@ def the_lectures_numbers(_: None) -> Iterator[None]:
     st.subheader("5 · The lecture's numbers, and ours", anchor=False)
     place = st.container()
     yield
-    yield  # many trainings: the rest of the page comes first
+    yield  # many trainings follow, so the rest of the page comes first
     with place:
         show_seeds(page.value)
         show_boxes(page.value.seed)

@@ -1,4 +1,4 @@
-"""Something that is computed bit by bit, once, and watched by many."""
+"""A computation in small parts that runs once and is shared by many readers."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,10 +8,10 @@ T = TypeVar("T")
 
 
 class Remembered(Generic[T]):
-    """A generator whose items are kept: whoever iterates gets all of them, and computes only what nobody had yet.
+    """A generator whose items are kept: each reader gets all items, and computes only those that are still missing.
 
-    Keep it in ``st.cache_resource``. Somebody who stops in the middle leaves the rest to the next. If an item cannot
-    be computed, the next one who asks starts anew.
+    Keep it in ``st.cache_resource``. A reader who stops in the middle leaves the rest to the next reader. If an item
+    cannot be computed, the next reader starts anew.
 
     Args:
         make: starts the computation; it has to give the same items every time.
@@ -27,7 +27,7 @@ class Remembered(Generic[T]):
 
     @property
     def ended(self) -> bool:
-        """Whether all of it is there."""
+        """Tell whether all items are there."""
         return self._ended
 
     def __iter__(self) -> Iterator[T]:
@@ -37,11 +37,11 @@ class Remembered(Generic[T]):
             place += 1
 
     def all(self) -> list[T]:
-        """Every item; waits for what is missing."""
+        """Return all items; compute the missing ones, or wait for them."""
         return list(self)
 
     def _item(self, place: int) -> tuple[T] | None:
-        """The item in that place, in a tuple of one; None after the end."""
+        """The item with that index, in a tuple of one; None after the end."""
         with self._lock:
             while len(self._items) <= place and not self._ended:
                 try:

@@ -1,4 +1,4 @@
-"""Every control of the lesson: its link."""
+"""All controls of the lesson, which its link holds."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ STANDARD, ROBUST = PALETTE[1], PALETTE[0]
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page. ε is in units of the whole range from black to white."""
+    """All controls of the page. ε is in units of the whole range from black to white."""
 
     eps: float = number(LECTURE_EPS, 0, 0.5)
     box: bool = False
     seed: int = number(0, 0, 99)
     line: int = number(0, 0, 5)
-    against: float = number(LECTURE_EPS, 0.05, 0.3)  # with 0.4, these steps are too long: training does not settle
+    against: float = number(LECTURE_EPS, 0.05, 0.3)  # with 0.4, the steps are too long and training does not converge
     source: str = word("test", ("test", "own"))
     digit: int = number(0, 0, TESTED - 1)
     model: str = word("standard", ("standard", "robust"))

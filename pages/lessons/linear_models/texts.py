@@ -1,4 +1,4 @@
-"""Everything that the lesson says around its sections."""
+"""The texts around the lesson's sections."""
 
 from pages.lessons.linear_models.measured import test_error, trained
 from pages.lessons.linear_models.settings import page

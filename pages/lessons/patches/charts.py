@@ -10,10 +10,10 @@ GRID = 56  # points to click on, each way
 
 
 def click_chart(uri: str, points: Sequence[tuple[float, float]], side: int) -> dict[str, Any]:
-    """A picture to click on: a fine grid of invisible points, of which the nearest one is selected.
+    """A picture to click on: a click selects the nearest point of a fine, invisible grid.
 
     Args:
-        uri: of the picture; points: the two that are set, parts of the width and the height.
+        uri: of the picture; points: the two chosen points, in parts of the width and the height.
         side: of the chart, in pixels.
     """
     grid = [{"u": (i + 0.5) / GRID, "v": (j + 0.5) / GRID} for i in range(GRID) for j in range(GRID)]
@@ -43,7 +43,7 @@ def click_chart(uri: str, points: Sequence[tuple[float, float]], side: int) -> d
 
 
 def training_chart(points: Sequence[tuple[int, float]], steps: int, wanted: str) -> dict[str, Any]:
-    """How the class gets likelier in the views of each step.
+    """The probability of the class in the views of each step.
 
     Args:
         points: (step, probability); steps: the end of the axis; wanted: the class.
@@ -66,10 +66,10 @@ def training_chart(points: Sequence[tuple[int, float]], steps: int, wanted: str)
 
 
 def rates_chart(rows: Sequence[tuple[str, str, int, int]]) -> dict[str, Any]:
-    """Successes of so many places, as bars in groups.
+    """The number of successful places, as grouped bars.
 
     Args:
-        rows: (photographs, what was counted, how many, of how many), in order.
+        rows: (photographs, name of the count, count, number of places), in order.
     """
     values = [{"photos": a, "what": b, "share": n / max(of, 1), "told": f"{n} of {of}"} for a, b, n, of in rows]
     groups, kinds = list(dict.fromkeys(r[0] for r in rows)), list(dict.fromkeys(r[1] for r in rows))

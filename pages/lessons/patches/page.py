@@ -1,4 +1,4 @@
-"""Lesson: glasses and patches. Only a small part may change, but that part by as much as it likes."""
+"""Lesson: glasses and patches. Only a small part of the picture may change, but that part by any amount."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ state = st.session_state
 
 @dataclass
 class Run:
-    """The photograph, and the patch as soon as there is one."""
+    """The photograph; and the patch, as soon as there is one."""
 
     original: np.ndarray
     patch: np.ndarray | None = None
@@ -78,13 +78,13 @@ def to_wear(run: Run) -> Iterator[None]:
 
 
 def choose_image(image: str) -> None:
-    """Another photograph has its eyes elsewhere."""
+    """Choose a photograph, and set the points to its eyes."""
     ax, ay, bx, by = POINTS.get(image, MIDDLE)
     page.set(image=image, ax=ax, ay=ay, bx=bx, by=by, thing="stickers" if image == "stop_sign_composite" else "glasses")
 
 
 def clicked() -> None:
-    """The first click sets the first point, the next one the second."""
+    """Set a point to the click: the first click sets the first point, the next one the second."""
     spots = state.patches_spot.selection.get("spot") or []
     if not spots:
         return
@@ -133,7 +133,7 @@ def show_controls(original: np.ndarray) -> None:
 
 
 def follow_wear(original: np.ndarray, row: PictureRow, verdict: DeltaGenerator, chart: DeltaGenerator) -> None:
-    """The attack on the photograph."""
+    """Show the attack on the photograph."""
     settings, picture = page.value, Pictures.of(original[None])
     seen = look("look", original)
     if seen is None:
@@ -178,7 +178,7 @@ def follow_wear(original: np.ndarray, row: PictureRow, verdict: DeltaGenerator, 
 def show_verdict(
     verdict: DeltaGenerator, last: Worn, original: np.ndarray, mask: np.ndarray, label: int, target: int | None
 ) -> None:
-    """What came of it, and that nothing has changed outside of the mask."""
+    """Tell the result, and that nothing has changed outside the mask."""
     part = float(mask.mean())
     now = int(last.probabilities.argmax())
     untouched = int(np.abs(last.pixels.astype(int) - original)[~mask].max(initial=0))
@@ -203,7 +203,7 @@ def show_verdict(
 
 @st.cache_data(show_spinner=False)
 def samples(half: int) -> Pictures:
-    """Every second sample photograph: those that the patch is trained on (0), those that it has never seen (1)."""
+    """Every second sample photograph: those that the patch is trained on (0), or those that are held out (1)."""
     return photographs(half)
 
 
@@ -250,13 +250,13 @@ def one_patch(run: Run) -> Iterator[None]:
 
 
 def rounded(patch: np.ndarray) -> np.ndarray:
-    """The patch as it is pasted: a disc on white."""
+    """The patch as it is pasted, a disc on white."""
     y, x = np.mgrid[: len(patch), : len(patch)] + 0.5 - len(patch) / 2
     return np.where((x * x + y * y < (len(patch) / 2) ** 2)[..., None], patch, 255).astype(np.uint8)
 
 
 def train_patch(picture: DeltaGenerator, note: DeltaGenerator, chart: DeltaGenerator) -> np.ndarray | None:
-    """A new patch, step by step."""
+    """Train a new patch, and show it step by step."""
     settings = page.value
     name = categories()[settings.label]
 
@@ -303,7 +303,7 @@ def paste(run: Run) -> Iterator[None]:
 
 
 def follow_paste(original: np.ndarray, patch: np.ndarray, pasted: DeltaGenerator, told: DeltaGenerator) -> None:
-    """The learner's own place."""
+    """Show the patch at the learner's own place."""
     settings = page.value
     spot = Spot(settings.across / 100, settings.down / 100, settings.large / 100, float(settings.angle))
     shown = follow(job_for("paste", Paste(Pictures.of(original[None]), DEFAULT, patch.tobytes(), SIDE, spot)))
@@ -318,7 +318,7 @@ def follow_paste(original: np.ndarray, patch: np.ndarray, pasted: DeltaGenerator
 
 
 def follow_rates(patch: np.ndarray, slot: DeltaGenerator, note: DeltaGenerator) -> None:
-    """Over places and photographs."""
+    """Show the success rates over places and photographs."""
     settings, name = page.value, categories()[page.value.says]
     titles = {1: "never seen", 0: "trained on"}
     given = (DEFAULT, patch.tobytes(), SIDE, settings.says, settings.large / 100, PLACES, settings.seed + 1)

@@ -1,4 +1,4 @@
-"""Every control of the lesson: its link."""
+"""All controls of the lesson, which its link holds."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from pages.widgets.query import number, solved, word
 
 SIZE = info_of(DEFAULT).input_size
 STEPS, PATCH_STEPS = 100, 60
-PLACES = 4  # of each photograph, when the patch is judged
+PLACES = 4  # places of each photograph that judge the patch
 THINGS: dict[Thing, str] = {"glasses": "glasses", "stickers": "two stickers"}
-# The two points of each photograph, in per cent: its eyes, or where the stickers lie.
+# The two points of each photograph, in per cent: its eyes, or the places of the stickers.
 POINTS: dict[str, tuple[int, int, int, int]] = {
     "tabby_cat": (39, 52, 66, 53),
     "red_panda": (33, 54, 52, 50),
@@ -31,7 +31,7 @@ MIDDLE = (40, 45, 60, 45)
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page. The two points and the patch's place in per cent of the picture."""
+    """All controls of the page. The two points and the patch's place are in per cent of the picture."""
 
     image: str = word("tabby_cat", {*PHOTOS, OWN})
     thing: Thing = word("glasses", THINGS)

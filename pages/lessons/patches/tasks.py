@@ -1,4 +1,4 @@
-"""What the lesson on glasses and patches asks of the engine.
+"""Tasks of the lesson on glasses and patches.
 
 python -m pages.lessons.patches.tasks      # trains the patch in assets/patches anew, and judges it
 """
@@ -30,9 +30,9 @@ from adv_core.transforms.transform import opinions, seen_through
 Thing = Literal["glasses", "stickers"]
 THINGS = {"glasses": glasses, "stickers": stickers}
 VIEWS = 8  # photographs in a step of a patch's training
-PRICE = 4.0  # of roughness, and of unprintable colours, in units of the cross-entropy
-TURNED = 30.0  # degrees to either side, of all places that are drawn
-SIZES = (0.3, 0.5)  # of the picture's side
+PRICE = 4.0  # the weight of roughness and of unprintable colours, in units of the cross-entropy
+TURNED = 30.0  # the largest angle of random places, in degrees to either side
+SIZES = (0.3, 0.5)  # the range of sizes, in parts of the picture's side
 ASSETS = Path(__file__).parents[3] / "assets"
 BEFOREHAND = 323  # the class of the patch that is shipped: monarch
 LONG = 400  # steps of its training
@@ -40,16 +40,16 @@ SIDE = 112  # of every patch, in pixels
 SIDES = (8, 256)
 
 
-# --------------------------------------------------------------------------------------------------------- what is worn
+# ------------------------------------------------------------------------------------------------ glasses and stickers
 
 
 @dataclass(frozen=True, eq=False)
 class Worn:
-    """One step.
+    """One step of painting glasses or stickers.
 
     Attributes:
-        pixels: (H, W, 3) uint8; probabilities: what the network says of exactly these, (K,).
-        roughness, unprintable: of what is worn, see `patches`.
+        pixels: (H, W, 3) uint8; probabilities: the network's answer to exactly these, (K,).
+        roughness, unprintable: of the painted part, see `patches`.
     """
 
     index: int
@@ -61,13 +61,13 @@ class Worn:
 
 @dataclass(frozen=True)
 class Wear(Task[Worn]):
-    """Paint glasses or stickers, and nothing else, until the network sees something else.
+    """Paint glasses or stickers so that the network's answer changes; the rest of the picture stays.
 
     Attributes:
         left, right: the pupils, or the middles of the stickers.
         size: see `patches.glasses`.
         label: the present answer; target: the wanted one, None for any other.
-        smooth, printable: whether roughness, and colours that no printer has, cost something.
+        smooth, printable: whether roughness, and unprintable colours, have a cost.
         alpha: levels of a step.
     """
 
@@ -90,7 +90,7 @@ class Wear(Task[Worn]):
 
     @property
     def mask(self) -> np.ndarray:
-        """Where it is worn, (H, W) bool."""
+        """The mask of the glasses or stickers, (H, W) bool."""
         return THINGS[self.thing](self.left, self.right, self.picture.height, self.picture.width, self.size)
 
     def records(self, networks: Networks) -> Iterator[Worn]:
@@ -132,12 +132,12 @@ class Trained:
 
 @dataclass(frozen=True)
 class TrainPatch(Task[Trained]):
-    """A patch for all of these photographs, at random places, sizes and angles: momentum ascent from grey.
+    """Train a patch for all of these photographs, at random places, sizes and angles, by momentum ascent from grey.
 
     Attributes:
         side: of the patch, in pixels.
         alpha: levels of a step.
-        start: a patch to go on with, (side, side, 3) bytes; empty for grey.
+        start: a patch to start from, (side, side, 3) bytes; empty for grey.
     """
 
     photographs: Pictures
@@ -180,13 +180,13 @@ class TrainPatch(Task[Trained]):
 
 @dataclass(frozen=True)
 class Tried:
-    """One photograph with the patch at several places.
+    """The answers to one photograph with the patch at several places.
 
     Attributes:
-        picture: its number.
-        wanted: whether the network saw the target, for each place; changed: whether it saw anything but what it sees
-            without a patch.
-        blank: whether a plain grey patch at the same places changed the answer: merely covering does that, too.
+        picture: the index of the photograph.
+        wanted: for each place, whether the network answered with the target; changed: whether its answer differs from
+            the one without a patch.
+        blank: whether a plain grey patch at the same place changed the answer, by covering alone.
     """
 
     picture: int
@@ -197,11 +197,11 @@ class Tried:
 
 @dataclass(frozen=True)
 class TryPatch(Task[Tried]):
-    """Paste a patch into photographs at new random places, and count.
+    """Paste a patch into photographs at new random places, and count the successes.
 
     Attributes:
         patch: (side, side, 3) bytes.
-        places: for each photograph.
+        places: the number of places for each photograph.
         size: of the patch, a part of the picture's side.
     """
 
@@ -243,24 +243,24 @@ class TryPatch(Task[Tried]):
 
 
 def check_patch(patch: bytes, side: int) -> None:
-    """Refuse bytes that are no patch of that side."""
+    """Refuse bytes that do not form a patch of that side."""
     if len(patch) != side**2 * 3:
         raise ValueError(f"a patch of side {side} has {side**2 * 3} bytes, not {len(patch)}")
 
 
 def as_patch(patch: bytes, side: int) -> Tensor:
-    """(1, 3, side, side) in [0, 1]."""
+    """The patch as a tensor, (1, 3, side, side) in [0, 1]."""
     return from_pixels(np.frombuffer(patch, np.uint8).reshape(1, side, side, 3))
 
 
 def answers_with(classifier: Classifier, patch: Tensor, x: Tensor, places: Sequence[Place]) -> np.ndarray:
-    """What the network says of the 8-bit pictures with the patch, (N,)."""
+    """The network's answers to the 8-bit pictures with the patch, (N,)."""
     return np.asarray(opinions(classifier, seen_through((), paste(patch, x, places))).argmax(1))
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A photograph with the patch where the learner has put it, and what the network says of it."""
+    """A photograph with the patch at the learner's place, and the network's answer to it."""
 
     pixels: Pixels
     probabilities: np.ndarray
@@ -268,7 +268,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Paste(Task[Shown]):
-    """One photograph, one patch, one place: one record, at once."""
+    """Paste one patch into one photograph at one place. The task has one record."""
 
     picture: Pictures = checked(..., Pictures.check_single)
     classifier: str = word(..., REGISTRY)
@@ -287,11 +287,11 @@ class Paste(Task[Shown]):
         yield Shown(pixels[0], opinions(classifier, pixels)[0])
 
 
-# ---------------------------------------------------------------------------------------------- a patch for the shelf
+# --------------------------------------------------------------------------------------------------- the shipped patch
 
 
 def photographs(half: int) -> Pictures:
-    """Every second sample photograph: those that patches are trained on (0), those that they never see (1)."""
+    """Every second sample photograph: those that patches are trained on (0), or those that are held out (1)."""
     side = info_of(DEFAULT).input_size
     files = sorted((ASSETS / "photos").glob("*.jpg"))[half::2]
     return Pictures.of(np.stack([np.asarray(fit(open_image(file.read_bytes()), side, side)) for file in files]))

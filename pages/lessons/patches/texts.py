@@ -1,4 +1,4 @@
-"""Everything that the lesson says around its sections."""
+"""The texts around the lesson's sections."""
 
 from pages.lessons.patches.settings import page
 from pages.lessons.patches.tasks import VIEWS

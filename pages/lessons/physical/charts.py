@@ -1,4 +1,4 @@
-"""Charts and a printed page about views and defences: numbers and pictures in, Vega-Lite specifications or HTML out."""
+"""Charts of views, and a page to print: numbers and pictures in, Vega-Lite specifications or HTML out."""
 
 import base64
 import html
@@ -20,12 +20,12 @@ def view_chart(
     trained: tuple[float, float],
     mark: float | None,
 ) -> dict[str, Any]:
-    """The probability of a class along one knob of a view.
+    """The probability of a class against one setting of a view.
 
     Args:
         lines: (name, colour, (setting, probability) so far) each.
-        title: of the knob; wanted: the class.
-        span: the axis; trained: the views that an attack was averaged over, drawn as a grey band.
+        title: of the setting; wanted: the class.
+        span: the axis; trained: the range of views that the attack averaged over, drawn as a grey band.
         mark: the present setting, as a dotted line.
     """
     x = {
@@ -75,11 +75,11 @@ def view_chart(
 
 
 def for_printing(sheets: Sequence[tuple[np.ndarray, str]], footer: str) -> bytes:
-    """A page of HTML that needs nothing else: one picture on each sheet of A4, 16 cm wide, its pixels as sharp squares.
+    """A self-contained HTML page: one picture on each sheet of A4, 16 cm wide, its pixels as sharp squares.
 
     Args:
-        sheets: (pixels (H, W, 3) uint8, what stands below the picture) each.
-        footer: on every sheet.
+        sheets: (pixels (H, W, 3) uint8, caption) each.
+        footer: the text at the foot of every sheet.
     """
     parts = []
     for pixels, text in sheets:
@@ -99,5 +99,5 @@ def for_printing(sheets: Sequence[tuple[np.ndarray, str]], footer: str) -> bytes
 
 
 def enlarged(pixels: np.ndarray, times: int = 4) -> bytes:
-    """The picture (H, W, 3) uint8 with every pixel as a square of so many pixels, as PNG bytes."""
+    """The picture (H, W, 3) uint8 as PNG bytes, every pixel enlarged to a square of ``times`` pixels a side."""
     return to_png(pixels.repeat(times, 0).repeat(times, 1))

@@ -1,4 +1,4 @@
-"""Lesson: it survives the camera. An ordinary adversarial picture dies when turned; one made for many views lives."""
+"""Lesson: physical attacks. An adversarial picture stops fooling when turned; one made for many views keeps fooling."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -35,8 +35,8 @@ state = st.session_state
 
 @dataclass
 class Run:
-    """The photograph, and what has been found by now: the request with the network's answer to the photograph, and
-    the two attacked pictures."""
+    """The photograph, and the results so far: the request with the network's answer to the photograph, and the two
+    attacked pictures."""
 
     original: np.ndarray
     base: Attack
@@ -83,7 +83,7 @@ def two_pictures(run: Run) -> Iterator[None]:
 
 
 def show_sliders() -> None:
-    """The camera: all four act on both pictures at once."""
+    """Show the sliders of the camera; all four act on both pictures at once."""
     left, right = st.columns(2, gap="medium")
     with left:
         page.control("angle", st.slider, "Turn, in degrees", -45, 45)
@@ -105,7 +105,7 @@ def show_sliders() -> None:
 
 
 def show_attack() -> None:
-    """What both attacks aim at, and how far they may go."""
+    """Show the target and the ε of both attacks."""
     left, middle, right = st.columns([2, 2, 1], gap="medium")
     with left:
         page.control("target", st.selectbox, "Target class", range(1000), format_func=lambda index: categories()[index])
@@ -116,7 +116,7 @@ def show_attack() -> None:
 
 
 def attacked(base: Attack, views: int) -> Attack:
-    """The targeted attack, on the picture itself or on the average over random views."""
+    """The targeted attack, on the picture itself or on the mean over random views."""
     settings = page.value
     return replace(
         base,
@@ -130,7 +130,7 @@ def attacked(base: Attack, views: int) -> Attack:
 
 
 def in_view(row: PictureRow, name: str, pixels: np.ndarray, straight: float) -> None:
-    """Both the picture and the answer of the present view: they belong to the same 8-bit pixels."""
+    """Show the picture and the answer of the present view; both belong to the same 8-bit pixels."""
     settings = page.value
     seen = look(f"seen {name}", pixels, DEFAULT, settings.view.chain)
     if seen is None:
@@ -148,8 +148,10 @@ def in_view(row: PictureRow, name: str, pixels: np.ndarray, straight: float) -> 
 
 
 def follow_attacks(base: Attack, row: PictureRow, status: DeltaGenerator) -> tuple[np.ndarray, ...]:
-    """The ordinary attack first, which takes a moment; then the other one, shown straight on while it runs. Both
-    pictures, or nothing."""
+    """Run the ordinary attack first, which is short; then the other one, shown straight on while it runs.
+
+    Return both pictures; or an empty tuple where an attack did not end.
+    """
     target, found = page.value.target, []
     for name, views in zip(NAMES, (0, page.value.views), strict=True):
 
@@ -172,7 +174,7 @@ def follow_attacks(base: Attack, row: PictureRow, status: DeltaGenerator) -> tup
 
 
 def follow_untouched(base: Attack, slot: DeltaGenerator) -> None:
-    """Whether the view alone would confuse the network."""
+    """Show whether the view alone changes the network's answer."""
     seen = look("seen untouched", base.pixels, DEFAULT, page.value.view.chain)
     if seen is not None:
         probabilities = seen.probabilities[0]
@@ -238,7 +240,7 @@ def follow_curves(pictures: tuple[np.ndarray, ...], slot: DeltaGenerator, note: 
 
 
 def follow_counts(base: Attack, pictures: tuple[np.ndarray, ...], slot: DeltaGenerator) -> None:
-    """New random views, all knobs at once: how many of them the target wins."""
+    """Show the number of new random views, with all settings varied at once, in which the target wins."""
     counts = []
     for name, pixels in zip(NAMES, pictures, strict=True):
         views = Views(Pictures.of(pixels), DEFAULT, NEW_VIEWS, page.value.seed + 1)
@@ -355,7 +357,7 @@ def _take(key: str) -> None:
 
 
 def middle(image: Image.Image, part: float) -> np.ndarray:
-    """The square in its middle, whose side is that part of the shorter side, as the network sees it."""
+    """The square in the image's middle, whose side is that part of the shorter side, at the network's size."""
     side = max(round(min(image.size) * part), 1)
     left, upper = (image.width - side) // 2, (image.height - side) // 2
     return np.asarray(fit(image.crop((left, upper, left + side, upper + side)), SIZE, SIZE))

@@ -1,4 +1,4 @@
-"""Every control of the lesson: its link."""
+"""All controls of the lesson, which its link holds."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ NAMES = ("ordinary attack", "attack over views")
 
 @dataclass(frozen=True)
 class Axis:
-    """One knob of a view: its name, the settings of its curve, and between what the attack's views were drawn."""
+    """One setting of a view: its name, the values of its curve, and the range of the attack's views."""
 
     short: str
     title: str
@@ -41,7 +41,7 @@ def _axes() -> dict[Knob, Axis]:
     turned, scaled, lit, saved = _of(Rotation), _of(Scale), _of(Brightness), _of(Jpeg)
     assert isinstance(turned, Rotation) and isinstance(scaled, Scale)
     assert isinstance(lit, Brightness) and isinstance(saved, Jpeg)
-    # From the middle outwards, so that the curve begins where everybody looks.
+    # From the middle outwards, so that the curve begins at the most important values.
     return {
         "angle": Axis(
             "angle",
@@ -75,7 +75,7 @@ AXES = _axes()
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page. ε in levels of 255, the angle in degrees, ``part`` of an upload in per cent."""
+    """All controls of the page: ε in levels of 255, the angle in degrees, ``part`` of an upload in per cent."""
 
     image: str = word("pig", {*PHOTOS, OWN})
     target: int = number(106, 0, 999, named=class_named)

@@ -1,6 +1,6 @@
-"""What the lesson on the camera asks of the engine: pictures seen from one view, and along one knob of it.
+"""Tasks of the lesson on physical attacks: pictures in one view, and along one setting of it.
 
-A view is a chain of transforms with chosen parameters: plain values, as everything that the engine computes.
+A view is a chain of transforms with chosen parameters; it consists of plain values, like every task.
 """
 
 from collections.abc import Iterator
@@ -18,18 +18,18 @@ from adv_core.transforms.light import Brightness
 from adv_core.transforms.transform import Chain, Transform, opinions, seen_through
 
 Knob = Literal["angle", "scale", "brightness", "quality"]
-NOT_JPEG = 101  # the quality of a picture that is saved without any loss
+NOT_JPEG = 101  # the quality that stands for saving without any loss
 
 
 @dataclass(frozen=True)
 class View(Checked):
-    """How a picture is looked at.
+    """A camera's view of a picture.
 
     Attributes:
         angle: in degrees, counter-clockwise, -180 ... 180.
         scale: a factor, 0.1 ... 10.
-        brightness: is added to every value, -1 ... 1.
-        quality: of the JPEG that it is saved as, 1 ... 100, or `NOT_JPEG`.
+        brightness: added to every value, -1 ... 1.
+        quality: of the saved JPEG, 1 ... 100, or `NOT_JPEG`.
     """
 
     angle: float = number(0.0, -180, 180)
@@ -39,7 +39,7 @@ class View(Checked):
 
     @property
     def chain(self) -> Chain:
-        """In the order of a camera. What changes nothing is left out: a picture seen straight on is that picture."""
+        """The view as transforms, in the order of a camera. Transforms without effect are left out."""
         every: tuple[tuple[Transform, float, float], ...] = (
             (Rotation(), self.angle, 0.0),
             (Scale(), self.scale, 1.0),
@@ -51,7 +51,7 @@ class View(Checked):
 
 @dataclass(frozen=True)
 class Turn:
-    """At one setting of the knob: the probability of the wanted class, and whether it is the answer, one a picture."""
+    """At one value of the setting, the probability of the wanted class, and whether it is the answer, one a picture."""
 
     value: float
     probabilities: tuple[float, ...]
@@ -60,11 +60,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class AlongKnob(Task[Turn]):
-    """The same pictures at many settings of one knob, everything else untouched.
+    """The same pictures at many values of one setting, with all others unchanged.
 
     Attributes:
-        values: the settings, one record each, in this order.
-        target: the class whose probability is told.
+        values: the values, one record each, in this order.
+        target: the class whose probability is recorded.
     """
 
     pictures: Pictures
@@ -91,7 +91,7 @@ class AlongKnob(Task[Turn]):
             self.view(value).check(limits)
 
     def view(self, value: float) -> View:
-        """The view at that setting."""
+        """The view at that value."""
         return replace(View(), **{self.knob: value})
 
     def records(self, networks: Networks) -> Iterator[Turn]:

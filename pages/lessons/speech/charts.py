@@ -9,7 +9,7 @@ from adv_core.speech.recogniser import Moment
 from adv_core.speech.sound import FULL, Samples
 from pages.widgets.charts import PALETTE
 
-# From dark to light, and as well told apart without colour: a few points of viridis.
+# A few points of viridis, from dark to light, which are distinct without colour, too.
 _SCALE = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], float)
 _GREY = (138, 143, 152)
 
@@ -27,9 +27,9 @@ def wave_picture(samples: Samples, width: int = 420, height: int = 90) -> np.nda
 
 
 def spectrogram_picture(samples: Samples, width: int = 420, height: int = 120, floor: float = -80.0) -> np.ndarray:
-    """How loud each frequency is at each moment, (height, width, 3) uint8; low ones below, to 8 kHz, 80 dB in all.
+    """The loudness of each frequency at each moment, (height, width, 3) uint8; low ones below, to 8 kHz, 80 dB in all.
 
-    The scale is that of full loudness, the same for every picture: what is quiet looks dark.
+    The scale begins at full loudness, the same for every picture, so a quiet clip looks dark.
     """
     size, x = 512, samples.astype(float) / FULL
     x = np.pad(x, (size // 2, size // 2))
@@ -45,7 +45,7 @@ def spectrogram_picture(samples: Samples, width: int = 420, height: int = 120, f
 
 
 def alignment_chart(lines: Sequence[tuple[str, Sequence[Moment]]], seconds: float) -> dict[str, Any]:
-    """Which letter is heard when: a row of letters for each clip, over its seconds; a silent one has its row."""
+    """The letters of each clip over its seconds, a row a clip; a silent clip has an empty row."""
     values = [
         {"clip": name, "at": (m.start + m.end) / 2, "letter": m.letter if m.letter != " " else "␣", "sure": m.sure}
         for name, moments in lines
@@ -80,7 +80,7 @@ def alignment_chart(lines: Sequence[tuple[str, Sequence[Moment]]], seconds: floa
 
 
 def noise_chart(rows: Sequence[tuple[str, float, int, int]]) -> dict[str, Any]:
-    """(clip, SNR, kept, of) as grouped bars: how often each clip is still written down as it should be."""
+    """The number of draws in which each clip is still transcribed right, as grouped bars: (clip, SNR, kept, of)."""
     names = list(dict.fromkeys(name for name, *_ in rows))
     return {
         "data": {"values": [{"clip": n, "snr": f"{snr:.0f} dB", "kept": kept / of} for n, snr, kept, of in rows]},

@@ -1,4 +1,4 @@
-"""Lesson: fool a speech recogniser. A clip is written down as any chosen words, and the ear hears no difference."""
+"""Lesson: attacks on a speech recogniser. It transcribes a clip as chosen words; the ear hears no difference."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def sample_clip(name: str) -> Clip:
 
 
 def take(key: str) -> None:
-    """What has been uploaded or recorded; a bad file is explained, and the clip before it stays."""
+    """Take an uploaded or recorded clip; explain a bad file, and keep the previous clip."""
     file = state.get(key)
     state["audio error"] = None
     if file is None:
@@ -101,8 +101,8 @@ def sidebar() -> None:
 
 @dataclass
 class Run:
-    """The clip, and as soon as they are known: what the network hears in it, and the quietest clip that the attack has
-    found, with what the network hears in that one."""
+    """The clip; and, as soon as they are known, its transcript, the quietest clip that the attack has found, and the
+    transcript of that clip."""
 
     clip: Clip
     heard: Heard | None = None
@@ -115,7 +115,7 @@ def prepare() -> Run:
 
 @dataclass
 class Place:
-    """One of the three columns."""
+    """One of the three columns of clips."""
 
     key: str
     player: DeltaGenerator
@@ -161,35 +161,35 @@ def three_sounds(run: Run) -> Iterator[None]:
     if why:
         verdict.error(why, icon=":material/edit:")
         return
-    yield  # the letters of the clip itself come before the attack
+    yield  # the letters of the original clip come before the attack
     run.found = follow_attack(run.clip, run.heard, places, line, verdict)
 
 
 def said_line(title: str, text: str, note: str = "") -> str:
-    """A transcript, for people; an empty one is told, too."""
+    """A transcript for people; an empty one is named as such."""
     return f"{title}: **{text or NOTHING}**" + (f"  \n:gray[{note}]" if note else "")
 
 
 def measured(original: Clip, changed: Clip) -> str:
-    """How loud the change is, in the paper's measure and in the usual one."""
+    """The loudness of the change, in the paper's measure and in the usual one."""
     db, snr = (rule(original.samples, changed.samples) for rule in (distortion, signal_to_noise))
     return f"{f'{db:.1f}'.replace('-', '−')} dB beside the clip's loudest moment; signal to noise {snr:.0f} dB"
 
 
 def attack(clip: Clip, views: int) -> Hide:
-    """What the page's controls ask for, with so many noisy views."""
+    """The attack that the page's controls set, with so many noisy views."""
     return Hide(clip, page.value.target, page.value.steps, views, page.value.seed)
 
 
 def quietest(tries: list[SpeechStep]) -> SpeechStep | None:
-    """The last try that found a clip; None where none did."""
+    """The last step that found a clip; None where none did."""
     return next((t for t in reversed(tries) if t.found), None)
 
 
 def follow_attack(
     clip: Clip, heard: Heard, places: dict[str, Place], line: DeltaGenerator, verdict: DeltaGenerator
 ) -> Clip | None:
-    """Run it, live; the quietest clip that it found."""
+    """Run the attack live. Return the quietest clip that it found."""
     settings = page.value
     shown: list[Clip] = []
 
@@ -200,13 +200,13 @@ def follow_attack(
         shown.append(found)
 
     def draw(tries: list[SpeechStep]) -> None:
-        verdict.empty()  # the place in the line, where there was one
+        verdict.empty()  # removes the place in the queue, if it was shown
         last = tries[-1]
         best = quietest(tries)
         note = (
             f"step {last.index + 1} of {settings.steps} · CTC loss {last.loss:.1f} · largest change {last.level} levels"
         )
-        if best and best.found and not shown:  # the first success at once; a player that changes cannot be played
+        if best and best.found and not shown:  # the first success at once; later ones would interrupt the player
             show(best.found, best.level)
         if best:
             note += f" · quietest success so far: {best.level} levels"
@@ -239,7 +239,7 @@ def letters(run: Run) -> Iterator[None]:
     st.markdown(
         "Every 20 ms the network votes for a letter or for none. Here are its letters at their moments; ␣ is a space."
     )
-    # On a phone, or for a long clip, the letters would stand upon each other: the chart is wider then, and scrolls.
+    # On a phone, or for a long clip, the letters would overlap: the chart is wider then, and scrolls.
     wide = max(38, round(13 * len(run.clip.samples) / RATE))
     st.html(f"<style>.st-key-speech_letters [data-testid=stVegaLiteChart] {{min-width: {wide}rem}}</style>")
     with st.container(key="speech_letters"):
@@ -284,7 +284,7 @@ def noise(run: Run) -> Iterator[None]:
 
 
 def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, told: DeltaGenerator) -> None:
-    """Who is still understood in noise; where the attack has heard noise, beside one that has not."""
+    """Show which clips are still transcribed right in noise, and compare attacks with and without noisy views."""
     settings = page.value
     clips, names = [clip, found], ["clip itself", "hidden words"]
     if settings.views:
@@ -332,13 +332,13 @@ def formula(_: Run) -> None:
 
 
 def number_of(count: int) -> str:
-    """With a narrow space between thousands."""
+    """The number with a narrow space between thousands."""
     return f"{count:,}".replace(",", "\u202f")
 
 
 def the_network(_: Run) -> None:
     figures = recogniser().figures
-    # A later cycle may hear the first phrases of a part again.
+    # A later cycle may use the first phrases of a part again.
     parts = {part for cycle in figures["cycles"] for part in cycle["clips"]}
     phrases = sum(max(cycle["clips"].get(part, 0) for cycle in figures["cycles"]) for part in parts)
     rates = figures["word_error_rate"]

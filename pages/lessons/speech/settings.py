@@ -1,4 +1,4 @@
-"""Every control of the lesson: its link."""
+"""All controls of the lesson, which its link holds."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ CLIPS = {
     "rushing": "a waterfall, no word in it",
 }
 IDEAS = ("open the secret door", "send all money", "browse evil dot com", "yes")
-NOTHING = "(nothing)"  # a transcript without a letter, for people
+NOTHING = "(nothing)"  # an empty transcript, for people
 TITLES = {"x": "original", "delta": "the change alone", "adversarial": "original + change"}
 
 
@@ -30,7 +30,7 @@ MAX_STEPS = LIMITS.max_sound_steps
 
 
 class _Phrases:
-    """Every text, however mad: what cannot be said is refused below with a sentence."""
+    """A container of all texts: a text that cannot be spoken is refused below with a sentence."""
 
     def __contains__(self, text: object) -> bool:
         return isinstance(text, str) and 0 < len(text) <= 200
@@ -38,7 +38,7 @@ class _Phrases:
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page."""
+    """All controls of the page."""
 
     clip: str = word("weather", {*CLIPS, OWN})
     text: str = word("open the secret door", _Phrases())
@@ -50,7 +50,7 @@ class Settings:
 
     @property
     def target(self) -> str:
-        return " ".join(self.text.lower().replace("’", "'").split())  # phones type the curly one
+        return " ".join(self.text.lower().replace("’", "'").split())  # phones type the curly apostrophe
 
 
 page = Controls("speech", Settings)

@@ -1,4 +1,4 @@
-"""What the lesson on speech asks of the engine: to write a clip down, to hide a phrase in it, to disturb it."""
+"""Tasks of the lesson on speech: to transcribe a clip, to hide a phrase in it, to disturb it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ MAX_VIEWS = 4
 
 @dataclass(frozen=True)
 class Clip(Checked):
-    """16-bit samples at `sound.RATE`, as bytes: equal clips are equal values."""
+    """16-bit samples at `sound.RATE`, as bytes, so that equal clips are equal values."""
 
     data: bytes = field(repr=False)
 
@@ -30,16 +30,16 @@ class Clip(Checked):
 
     @cached_property
     def samples(self) -> Samples:
-        """(T,) int16."""
+        """The samples, (T,) int16."""
         return np.frombuffer(self.data, "<i2").astype(np.int16)
 
     @property
     def frames(self) -> int:
-        """Votes of the recogniser while the clip lasts, one every 20 ms."""
+        """The number of the recogniser's frames during the clip, one every 20 ms."""
         return len(self.data) // 2 // (HOP * STRIDE)
 
     def check(self, limits: Limits = LIMITS) -> None:
-        """Refuse what is no clip, or too long a one."""
+        """Refuse bytes that are no clip, and a clip that is too long."""
         super().check(limits)
         if not self.data or len(self.data) % 2 or len(self.data) > 2 * RATE * MAX_SECONDS:
             seconds = len(self.data) / 2 / RATE
@@ -47,7 +47,7 @@ class Clip(Checked):
 
 
 def refused(clip: Clip, text: str) -> str | None:
-    """Why this text cannot be hidden in that clip, as a sentence; None if it can."""
+    """The reason why this text cannot be hidden in that clip, as a sentence; None if it can."""
     if not text:
         return "Write the words that the network shall hear."
     try:
@@ -65,7 +65,7 @@ def refused(clip: Clip, text: str) -> str | None:
 
 @dataclass(frozen=True)
 class Heard:
-    """What is written down of a clip, and when each letter is heard."""
+    """The transcript of a clip, and the times of its letters."""
 
     text: str
     moments: tuple[Moment, ...]
@@ -73,7 +73,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Listen(Task[Heard]):
-    """Write a clip down."""
+    """Transcribe a clip."""
 
     clip: Clip
 
@@ -89,9 +89,9 @@ class SpeechStep:
     """One step of the attack.
 
     Attributes:
-        index: 0 is the clip itself; text: what is written down of x + δ; loss: CTC, averaged over the views.
+        index: 0 is the clip itself; text: the transcript of x + δ; loss: CTC, averaged over the views.
         level: the largest change, in levels of 16 bits.
-        found: the quietest clip so far, where this step is the one that found it; otherwise None.
+        found: the quietest clip so far if this step found it, else None.
     """
 
     index: int
@@ -103,7 +103,7 @@ class SpeechStep:
 
 @dataclass(frozen=True)
 class Hide(Task[SpeechStep]):
-    """Change the clip as little as possible until the text is written down.
+    """Change the clip as little as possible so that its transcript is the text.
 
     Attributes:
         views: noisy views in each step; 0 is the attack of the paper.
@@ -125,8 +125,10 @@ class Hide(Task[SpeechStep]):
 
     @property
     def threads(self) -> int:
-        """To wake a second one for each layer takes longer than the layer of so short a clip: one is twice as fast as
-        two, and as fast with four noisy views."""
+        """One: for a short clip, waking a second thread for each layer takes longer than the layer's computation.
+
+        One thread is twice as fast as two; with four noisy views it is as fast as two.
+        """
         return 1
 
     def check(self, limits: Limits = LIMITS) -> None:
@@ -138,7 +140,7 @@ class Hide(Task[SpeechStep]):
         network = recogniser(str(networks.device)).network
         aim, least = Spoken(self.text), FULL * 2
         for step in hide(network, self.clip.samples, self.text, steps=self.steps, views=self.views, seed=self.seed):
-            if step.final:  # the quietest one found, which has been told already
+            if step.final:  # the quietest one found, which an earlier record has reported
                 return
             level = round(float(step.delta.abs().max()) / GRAIN)
             found = None
@@ -149,12 +151,12 @@ class Hide(Task[SpeechStep]):
 
 @dataclass(frozen=True)
 class Disturbed:
-    """How a clip fared in noise.
+    """The transcripts of a clip in noise.
 
     Attributes:
-        place: of the clip in the task; snr: decibels.
-        kept: in how many draws it is written down as it should be; of: draws.
-        example: what is written down in the first draw.
+        place: the index of the clip in the task; snr: decibels.
+        kept: the number of draws in which it is transcribed right; of: the number of draws.
+        example: the transcript in the first draw.
     """
 
     place: int
@@ -166,12 +168,12 @@ class Disturbed:
 
 @dataclass(frozen=True)
 class Disturb(Task[Disturbed]):
-    """White noise over clips: are they still written down as they should be?
+    """Add white noise to clips and count the draws in which they are still transcribed right.
 
     Attributes:
         clips: and ``texts``, one each.
-        snrs: how far below the clip the noise lies, in decibels.
-        draws: of the noise, for each clip and each level.
+        snrs: the distance of the noise below the clip, in decibels.
+        draws: the number of noise draws for each clip and each level.
     """
 
     clips: tuple[Clip, ...] = several(..., 1, 4)
@@ -202,7 +204,7 @@ class Disturb(Task[Disturbed]):
 
 
 def melody(seconds: float = 3.0) -> Samples:
-    """A little tune of plucked strings, computed: a carrier that says nothing."""
+    """A short tune of plucked strings, synthesised: a carrier without words."""
     time = np.arange(round(seconds * RATE)) / RATE
     heard = np.zeros_like(time)
     for start, note in zip(np.arange(0, seconds, 0.3), (0, 4, 7, 12, 7, 4, 9, 5, 2, 7), strict=False):
@@ -214,13 +216,13 @@ def melody(seconds: float = 3.0) -> Samples:
 
 
 def rushing(seconds: float = 3.0) -> Samples:
-    """Pink noise, as of a waterfall: a carrier that says nothing."""
+    """Pink noise, as of a waterfall: a carrier without words."""
     white = np.fft.rfft(np.random.default_rng(0).standard_normal(round(seconds * RATE)))
     heard = np.fft.irfft(white / np.sqrt(np.maximum(np.arange(len(white)), 60)), round(seconds * RATE))
     return to_pcm(0.5 * heard / np.abs(heard).max())
 
 
 def change_alone(original: Clip, changed: Clip) -> tuple[Clip, float]:
-    """δ as a clip, made loud enough to be heard, and by what factor."""
+    """δ as a clip, made loud enough to hear, and the factor of amplification."""
     heard, factor = amplified(original.samples, changed.samples)
     return Clip.of(heard), factor

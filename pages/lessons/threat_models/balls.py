@@ -1,4 +1,4 @@
-"""The balls side by side: one δ in each, at ε that are equally visible."""
+"""The balls of three norms side by side, with ε for which the worst δ are equally visible."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ from pages.widgets.stage import percent, picture_uri
 
 @dataclass(frozen=True, eq=False)
 class Filled:
-    """A ball, and the worst δ that was found in it."""
+    """A ball, and the worst δ found in it."""
 
     norm: NormKey
     radius: float  # in pixel units
@@ -32,7 +32,7 @@ class Filled:
 
     @cached_property
     def delta(self) -> np.ndarray:
-        """In levels of 255, whole numbers, (H, W, 3)."""
+        """δ in levels of 255, whole numbers, (H, W, 3)."""
         return self.after.astype(np.int64) - self.before
 
     @property
@@ -56,13 +56,13 @@ class Filled:
 
     @cached_property
     def seen(self) -> float:
-        """How much a viewer notices, in levels."""
+        """The visibility of δ for a viewer, in levels."""
         return visibility(self.before, self.after)
 
 
 @dataclass
 class Run:
-    """The photograph; and, as soon as they are known, what the network says of it and the worst δ of each ball."""
+    """The photograph; and, as soon as they are known, the network's answer to it and the worst δ of each ball."""
 
     base: Attack
     clean: np.ndarray | None = None
@@ -70,7 +70,7 @@ class Run:
 
 
 def fill(base: Attack, norm: NormKey, radius: float) -> Filled:
-    """The worst δ that PGD finds in a ball; ends the page where the engine cannot."""
+    """Find the worst δ in a ball by PGD; end the page where the engine cannot."""
     job = job_for(f"ball {norm}", replace(base, attack="pgd", norm=norm, eps=(radius,), steps=STEPS))
     frames = follow(job)
     if frames is None or frames[-1].pixels is None:
@@ -82,8 +82,8 @@ def matched(base: Attack, eps: float) -> Iterator[Filled]:
     """The L∞ ball of that ε, and the L2 and L1 balls in which the worst δ is as visible as in it."""
     first = fill(base, "linf", eps)
     yield first
-    # First guesses, from five of the photographs; then by rule of three: how much is seen of δ is nearly proportional
-    # to the radius.
+    # First guesses come from five of the photographs. Then the radius is scaled: the visibility of δ is nearly
+    # proportional to it.
     guesses = {"l2": 0.28 * eps * VALUES**0.5, "l1": 0.026 * (eps * 255 / 8) ** 0.45 * eps * VALUES}
     for norm in ("l2", "l1"):
         radius = _rounded(guesses[norm])
@@ -97,7 +97,7 @@ def matched(base: Attack, eps: float) -> Iterator[Filled]:
 
 
 def _rounded(value: float) -> float:
-    """To three digits: a radius that can be said aloud."""
+    """The value with three digits, so that a radius can be said aloud."""
     return float(f"{value:.3g}")
 
 

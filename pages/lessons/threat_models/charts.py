@@ -1,4 +1,4 @@
-"""Charts about small perturbations: plain numbers in, Vega-Lite specifications out (Vega redraws in place)."""
+"""Charts of small perturbations: plain numbers in, Vega-Lite specifications out (Vega redraws in place)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +11,12 @@ BINS = 20
 
 
 def draws_chart(random: Sequence[float], total: int, untouched: float, worst: float | None) -> dict[str, Any]:
-    """How probable the class was under each of the random δ, as a histogram; one line for the worst case.
+    """The histogram of the class's probability under random δ, with a line for the worst case.
 
     Args:
-        random: probabilities, of as many δ as have been drawn.
-        total: how many there will be: the axis does not move meanwhile.
-        untouched, worst: probabilities without δ and with the adversarial one (None as long as it is not known).
+        random: the probabilities for the δ drawn so far.
+        total: the final number of δ, so that the axis does not move meanwhile.
+        untouched, worst: the probabilities without δ and with the adversarial one (None until it is known).
     """
     counts, edges = np.histogram(random, BINS, (0, 1))
     bars = [
@@ -131,12 +131,12 @@ def decision_map(
     colours: dict[str, str],
     balls: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[int]]],
 ) -> dict[str, Any]:
-    """Which class the network sees at each place of a plane, and the edges of balls around its middle.
+    """The network's class at each place of a plane, and the edges of balls around its middle.
 
     Args:
         places: a of every place of a line, in 1/255.
         lines: (b in 1/255, class at each place, its probability) of the lines so far.
-        colours: of the classes that are told apart; all others are "another class".
+        colours: of the classes that have their own; all others are "another class".
         balls: (name, a, b, dashes of its line) of each edge.
     """
     half = (places[1] - places[0]) / 2
@@ -189,7 +189,7 @@ def decision_map(
             },
         }
     ]
-    for colour, width in (("white", 5), ("black", 2)):  # black with a white seam can be seen on any class
+    for colour, width in (("white", 5), ("black", 2)):  # black with a white seam is visible on every class
         layers.append(
             {
                 "data": {"values": edges},

@@ -1,4 +1,4 @@
-"""Measuring a threshold of perception: which of two pictures is the changed one? (Levitt, J. Acoust. Soc. Am. 1971.)"""
+"""Measure a threshold of perception by an adaptive staircase (Levitt, J. Acoust. Soc. Am. 1971)."""
 
 import random
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ TURNS, COUNTED, LONGEST = 7, 4, 30
 
 @dataclass(frozen=True)
 class Staircase:
-    """Two right answers in a row make it harder, one wrong answer makes it easier.
+    """An adaptive test: two right answers in a row make it harder, one wrong answer makes it easier.
 
-    So it hovers where the chance of being right twice is a half, which is where 71 % of the answers are right.
+    It converges to the level at which the chance of two right answers is one half, so 71 % of the answers are right.
 
     Args:
-        answers: so far: "1" for right and "0" for wrong, oldest first.
+        answers: the answers so far, "1" for right and "0" for wrong, oldest first.
     """
 
     answers: str = ""
 
     @cached_property
     def _walk(self) -> tuple[list[int], list[int]]:
-        """The place in LEVELS of every trial and of the next one; the places at which the walk turned."""
+        """The indices into LEVELS of every trial and of the next one; the indices at which the walk turned."""
         places, turns, right, heading = [START], [], 0, 0
         for answer in self.answers:
             here = places[-1]
@@ -53,19 +53,19 @@ class Staircase:
 
     @property
     def done(self) -> bool:
-        """After seven turns, or thirty trials."""
+        """True after seven turns, or thirty trials."""
         return len(self._walk[1]) >= TURNS or len(self.answers) >= LONGEST
 
     @property
     def progress(self) -> float:
-        """How far it has come, in [0, 1]."""
+        """The progress, in [0, 1]."""
         return min(max(len(self._walk[1]) / TURNS, len(self.answers) / LONGEST), 1.0)
 
     @property
     def threshold(self) -> float | None:
         """The geometric mean of ε at the last four turns; None before the end.
 
-        Whoever walked to an end of the scale did not turn often enough there: then of the last four trials.
+        A viewer who reached an end of the scale has too few turns there; then it is the mean of the last four trials.
         """
         if not self.done:
             return None
@@ -74,24 +74,24 @@ class Staircase:
         return exp(sum(map(log, last)) / len(last))
 
     def side(self, seed: int) -> Literal["left", "right"]:
-        """Where the changed picture of the next trial stands."""
+        """The side of the changed picture in the next trial."""
         coin = random.Random(f"{seed} {len(self.answers)}").random()
         return "left" if coin < 0.5 else "right"
 
 
-_BRIGHTNESS = np.array([0.2126, 0.7152, 0.0722])  # how much red, green and blue count (ITU-R BT.709)
+_BRIGHTNESS = np.array([0.2126, 0.7152, 0.0722])  # the weights of red, green and blue (ITU-R BT.709)
 
 
 def visibility(before: np.ndarray, after: np.ndarray, spot: int = 15) -> float:
     """The strongest change of brightness within any spot, as a root mean square, in levels of 255.
 
-    An eye does not add up a picture: it finds the place where something is wrong. Ten levels in one spot are seen where
-    a tenth of a level everywhere is not, though the sum may be the same. What this leaves out: colour, and that a busy
-    texture hides more than a plain sky (Chou & Li, IEEE Trans. Circuits Syst. Video Technol. 1995).
+    An eye does not sum over a picture; it finds the most conspicuous place. Ten levels in one spot are visible, a tenth
+    of a level everywhere is not, though the sum may be the same. The measure leaves out colour, and that a busy texture
+    hides more than a plain sky (Chou & Li, IEEE Trans. Circuits Syst. Video Technol. 1995).
 
     Args:
         before, after: the pictures, (H, W, 3) uint8.
-        spot: side of a spot in pixels; about what a glance takes in at arm's length.
+        spot: side of a spot in pixels; about the size that one glance covers at arm's length.
     """
     change = ((after.astype(np.float64) - before.astype(np.float64)) @ _BRIGHTNESS) ** 2
     height, width = (min(spot, side) for side in change.shape)

@@ -1,4 +1,4 @@
-"""Lesson: what is a small perturbation? Threat models, random against worst-case noise, and a viewer's threshold."""
+"""Lesson: small perturbations. Threat models, random against worst-case noise, and a viewer's threshold."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ from pages.widgets.photograph import chosen, photograph_sidebar
 from pages.widgets.quiz import guess
 from pages.widgets.stage import percent, picture_uri
 
-# Room for what comes later, where the page is wide enough to tell how much.
+# Space for later content, where the page is wide enough to know its size.
 STYLE = """<style>
 @media (min-width: 1100px) {
 .st-key-balls {min-height: 61rem}
@@ -42,7 +42,7 @@ state = st.session_state
 def prepare() -> Run:
     if state.setdefault("threat_models_shown", page.value.image) != page.value.image:
         state.threat_models_shown = page.value.image
-        page.set(guess=-1, answers="")  # they were about another photograph
+        page.set(guess=-1, answers="")  # the old ones belong to another photograph
     return Run(Attack(Pictures.of(chosen(page, SIZE)), DEFAULT))
 
 
@@ -51,7 +51,7 @@ def sidebar() -> None:
 
 
 def allowed(place: str, drawn: np.ndarray | None = None) -> np.ndarray:
-    """Δ(x) as a mask, (SIZE, SIZE) bool: where δ may live."""
+    """Δ(x) as a mask, (SIZE, SIZE) bool: true where δ may be nonzero."""
     y, x = (np.mgrid[:SIZE, :SIZE] + 0.5) / SIZE
     if place == "sticker":
         return np.asarray((x - 0.24) ** 2 + (y - 0.76) ** 2 < 0.15**2)

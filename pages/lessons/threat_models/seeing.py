@@ -1,4 +1,4 @@
-"""A test of the reader's own eyes, beside the network's threshold."""
+"""A test of the reader's own threshold of perception, compared with the network's threshold."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Every control of the lesson: its link."""
+"""All controls of the lesson, which its link holds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ VALUES = 3 * SIZE * SIZE
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page. ε in levels of 255."""
+    """All controls of the page. ε is in levels of 255."""
 
     image: str = word("polar_bear", {*PHOTOS, OWN})
     eps: int = number(8, 0, 32)

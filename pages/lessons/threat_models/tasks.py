@@ -1,4 +1,4 @@
-"""What the lesson on threat models asks of the engine: what a network says in a plane through a picture."""
+"""The task of the lesson on threat models: a network's answers in a plane through a picture."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Line:
     """One line of the plane.
 
     Attributes:
-        index: its place in `landscape.line_order`.
+        index: its index in `landscape.line_order`.
         logits: at each of its points, (side, K) float32.
     """
 
@@ -34,10 +34,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Slice(Task[Line]):
-    """Look at a plane through a picture, a line a record (`adv_core.landscape`).
+    """Compute a network's answers in a plane through a picture, a line a record (`adv_core.landscape`).
 
     Attributes:
-        label: the present class: one axis is the way in which its loss grows fastest.
+        label: the present class; one axis is the direction in which its loss grows fastest.
         reach: of the plane to each side, in pixel units.
         side: points along each side.
         seed: of the other axis.

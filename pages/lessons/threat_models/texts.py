@@ -1,4 +1,4 @@
-"""Everything that the lesson says around its sections."""
+"""The texts around the lesson's sections."""
 
 from pages.lessons.threat_models.settings import VALUES, page
 from pages.widgets.lesson import Texts

@@ -1,4 +1,4 @@
-"""Charts of the lesson without noise: numbers in, Vega-Lite specifications out."""
+"""Charts of the lesson on unrestricted attacks: numbers in, Vega-Lite specifications out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ _GREY = "#8a8f98"
 def ladder_chart(
     points: Sequence[tuple[float, float]], *, title: str, wanted: str, end: float, mark: float | None
 ) -> dict[str, Any]:
-    """What the worst direction leaves to a class, against the size of the change.
+    """The probability of a class in the worst direction, against the size of the change.
 
     Args:
         points: (size, the least probability among all directions).
@@ -46,10 +46,10 @@ def ladder_chart(
 
 
 def search_chart(points: Sequence[tuple[int, float]], queries: int) -> dict[str, Any]:
-    """The size of the smallest change found so far, against the questions asked.
+    """The size of the smallest change found so far, against the number of queries.
 
     Args:
-        points: (questions, size as a part of the budget); queries: the end of the axis.
+        points: (queries, size as a part of the budget); queries: the end of the axis.
     """
     return {
         "data": {"values": [{"queries": asked, "size": size} for asked, size in points]},
@@ -80,11 +80,11 @@ def landscape_chart(
     cuts: Sequence[float],
     wanted: str,
 ) -> dict[str, Any]:
-    """How sure the network is of a class, over turn and crop; a dot where it says something else.
+    """The probability of a class over rotation and crop; a dot where the answer is another class.
 
     Args:
         cells: (angle, part cut off, probability of the class, the answer where it is another one, else "").
-        angles, cuts: all that there will be, for the axes.
+        angles, cuts: all values, for the axes.
         wanted: the class.
     """
     values = [{"angle": f"{a:g}", "cut": f"{c:.0%}", "p": p, "says": says or wanted} for a, c, p, says in cells]
@@ -127,11 +127,11 @@ def landscape_chart(
 
 
 def trials_chart(rows: Sequence[tuple[str, str, int]], pictures: int) -> dict[str, Any]:
-    """How many pictures fell, as bars in groups.
+    """The number of fooled pictures, as grouped bars.
 
     Args:
-        rows: (the change, how hard one looked, how many), in order.
-        pictures: of how many.
+        rows: (the change, the effort of the search, the number), in order.
+        pictures: the number of all pictures.
     """
     order = list(dict.fromkeys(name for name, *_ in rows))
     efforts = list(dict.fromkeys(effort for _, effort, _ in rows))

@@ -1,4 +1,4 @@
-"""Lesson: no noise at all. A turn, a shift, another colour, a crop: found by search, they fool a network as well."""
+"""Lesson: unrestricted attacks. A rotation, a shift, another colour or a crop, found by search, fools a network."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ STYLE = """<style>
 
 @dataclass
 class Run:
-    """The photograph, and the network's answer to it as soon as it is known."""
+    """The photograph; and the network's answer to it, as soon as it is known."""
 
     original: np.ndarray
     label: int | None = None
@@ -103,7 +103,7 @@ def show_controls() -> None:
 
 
 def in_words(pose: Pose) -> str:
-    """What was done, in the order of the eye."""
+    """The changes of a pose in words, the most visible first."""
     told = []
     if pose.angle:
         told.append(f"turned by {abs(pose.angle):.3g}° to the {'left' if pose.angle > 0 else 'right'}")
@@ -130,7 +130,7 @@ def measure(kind: Room, size: float) -> str:
 
 
 def follow_hand(original: np.ndarray, row: PictureRow) -> int | None:
-    """The untouched picture and the one of the sliders; what the network calls the first."""
+    """Show the untouched picture and that of the sliders. Return the network's answer to the untouched one."""
     chain = page.value.hand.chain
     looks = []
     for slot, each in (("as it is", ()), ("hand", chain)):
@@ -153,7 +153,7 @@ def follow_ladder(
     slot: DeltaGenerator,
     note: DeltaGenerator,
 ) -> None:
-    """One kind of change: every size, all its directions."""
+    """Show one kind of change at every size, in all its directions."""
     kind = page.value.kind
     assert kind != "all"
     name, shown = categories()[label], [0.0]
@@ -214,7 +214,7 @@ def follow_together(
     slot: DeltaGenerator,
     note: DeltaGenerator,
 ) -> None:
-    """All changes at once, within the budget."""
+    """Show the search in all changes at once, within the budget."""
     settings = page.value
     drawn: list[int] = []
 

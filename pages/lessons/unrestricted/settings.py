@@ -1,4 +1,4 @@
-"""Every control of the lesson: its link."""
+"""All controls of the lesson, which its link holds."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ CUTS = tuple(k / 10 for k in range(6))
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page. Angles in degrees, shifts and what is cut off in per cent of the side."""
+    """All controls of the page: angles in degrees, shifts and cuts in per cent of the side."""
 
     image: str = word("koala", {*PHOTOS, OWN})
     kind: Room = word("all", NAMES)

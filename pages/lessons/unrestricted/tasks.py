@@ -1,9 +1,8 @@
-"""What the lesson without noise asks of the engine: the smallest turn, shift, change of colour or crop that fools.
+"""Tasks of the lesson on unrestricted attacks: the smallest rotation, shift, change of colour or crop that fools.
 
-Δ is no ball here: it is a family of natural changes with a few parameters, and a search through them needs neither a
-gradient nor more than the network's answers (Engstrom, Tran, Tsipras, Schmidt & Madry, "Exploring the Landscape of
-Spatial Robustness", ICML 2019, arXiv:1712.02779; Brown et al., "Unrestricted Adversarial Examples", 2018,
-arXiv:1809.08352).
+Δ is not a ball here, but a family of natural changes with a few parameters. A search through them needs only the
+network's answers, and no gradient (Engstrom, Tran, Tsipras, Schmidt & Madry, "Exploring the Landscape of Spatial
+Robustness", ICML 2019, arXiv:1712.02779; Brown et al., "Unrestricted Adversarial Examples", 2018, arXiv:1809.08352).
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +30,7 @@ from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.fields import LABELS, SEEDS, checked, number, required
 from adv_core.transforms.transform import opinions
 
-# The first rungs of the ladder lie so far apart; then the interval with the first success is halved.
+# The distance between the first rungs of the ladder; afterwards the interval with the first success is halved.
 RUNGS: dict[Kind, int] = {"turn": 90, "shift": 40, "colour": 36, "crop": 30}
 HALVINGS = 4
 
@@ -41,15 +40,15 @@ HALVINGS = 4
 
 @dataclass(frozen=True, eq=False)
 class Rung:
-    """All changes of one size.
+    """The answers to all changes of one size.
 
     Attributes:
         size: degrees, or a part of the side.
         kept: the probability of the present answer, one for each of `poses`.
-        fooled: whether the answer is another one.
-        best: of those that fool, the one that leaves the least to the present answer; None where none does.
-        pixels: of that one, (H, W, 3) uint8; empty where none does.
-        answer, certainty: what the network says of it.
+        fooled: whether the answer has changed, one for each of `poses`.
+        best: of the poses that fool, the one with the lowest probability of the present answer; None where none fools.
+        pixels: of that pose, (H, W, 3) uint8; empty where none fools.
+        answer, certainty: the network's answer to it, and its probability.
         halved: whether it lies between two rungs of the ladder.
     """
 
@@ -65,13 +64,13 @@ class Rung:
 
 @dataclass(frozen=True)
 class Smallest(Task[Rung]):
-    """The smallest change of one kind that fools: up a ladder of sizes, all directions at each; then halving.
+    """Find the smallest change of one kind that fools: by a ladder of sizes, all directions at each, then by halving.
 
-    The whole ladder is climbed, for the curve. Nothing says that a larger change fools wherever a smaller one does, so
-    what is found is the smallest *found*.
+    The whole ladder is computed, for the curve. A larger change need not fool where a smaller one does, so the result
+    is only the smallest change *found*.
 
     Attributes:
-        label: the present answer, to be left.
+        label: the present answer, to leave.
         frameless: see `Pose`.
     """
 
@@ -110,7 +109,7 @@ class Smallest(Task[Rung]):
             low, high = (low, middle) if rung.best is not None else (middle, high)
 
     def rung(self, classifier: Classifier, x: Tensor, size: float, show: bool) -> Rung:
-        """All changes of that size; the pixels only where they are to be shown."""
+        """Compute all changes of that size; return pixels only where ``show`` is true."""
         held = poses(self.kind, size, self.frameless)
         pixels, said = asked(classifier, x, held)
         kept, answers = said[:, self.label], said.argmax(1)
@@ -131,11 +130,11 @@ class Smallest(Task[Rung]):
 
 @dataclass(frozen=True)
 class Together(Task[SearchStep]):
-    """`search` for one picture: the smallest pose, in all changes at once.
+    """Run `search` for one picture: find the smallest pose, in all changes at once.
 
     Attributes:
-        label: the answer to be left.
-        queries: questions.
+        label: the answer to leave.
+        queries: the number of queries.
     """
 
     picture: Pictures = checked(..., Pictures.check_single)
@@ -172,7 +171,7 @@ class Together(Task[SearchStep]):
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """All crops at one angle: the probability of the present answer, and what the network says, one a crop."""
+    """All crops at one angle: the probability of the present answer, and the network's answer, one a crop."""
 
     angle: float
     kept: tuple[float, ...]
@@ -181,7 +180,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Landscape(Task[Strip]):
-    """Turned and cropped at once, on a grid; one record an angle, from the middle outwards.
+    """Rotate and crop at once, on a grid; one record an angle, from the middle outwards.
 
     Attributes:
         angles, cuts: degrees, and parts of the sides that a crop in the middle takes away.
@@ -218,7 +217,7 @@ class Landscape(Task[Strip]):
 
 @dataclass(frozen=True)
 class Trial:
-    """One picture, some questions later: how many were asked, and the number of the first that fooled; 0 is none."""
+    """The progress of one picture: the number of queries, and the number of the first query that fooled; 0 is none."""
 
     picture: int
     queries: int
@@ -227,11 +226,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Trials(Task[Trial]):
-    """`search` for many pictures, each to its first success.
+    """Run `search` for many pictures, each to its first success.
 
     Attributes:
-        room: what may change.
-        queries: for each picture at most. All pictures have draws of their own.
+        room: the changes that are allowed.
+        queries: the most queries for each picture. All pictures have draws of their own.
     """
 
     pictures: Pictures
@@ -265,5 +264,5 @@ class Trials(Task[Trial]):
 
 
 def fallen(trials: Sequence[Trial], queries: int) -> int:
-    """How many pictures were fooled by one of their first so many questions."""
+    """Count the pictures that were fooled by one of their first ``queries`` queries."""
     return len({each.picture for each in trials if 0 < each.first <= queries})

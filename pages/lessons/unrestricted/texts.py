@@ -1,4 +1,4 @@
-"""Everything that the lesson says around its sections."""
+"""The texts around the lesson's sections."""
 
 from pages.lessons.unrestricted.settings import TRIALS
 from pages.widgets.lesson import Texts
