@@ -1,4 +1,4 @@
-"""Adversarial Lab: `streamlit run app.py`. Pages live in `pages/`, mathematics in `adv_core`."""
+"""The app of Adversarial Lab: `streamlit run app.py`. Pages are in `pages/`, the mathematics is in `adv_core`."""
 
 import startup
 
@@ -26,26 +26,28 @@ from adv_core.serving.hosting.shutdown import GracefulShutdown
 from adv_core.serving.limits import LIMITS
 from adv_core.serving.memory import Tidying
 
-TIDYING_SECONDS = 60.0  # between two looks for memory that can be given back
+TIDYING_SECONDS = 60.0  # between two searches for memory that can be given back
 
 leaving = GracefulShutdown(drain, LIMITS.drain_seconds)
 
 
 def log_ours_only() -> None:
-    """Streamlit gives each of its loggers a handler; ours takes their place, also for loggers that it makes later."""
+    """Replace the handler that Streamlit gives each of its loggers by ours, also for loggers that it makes later."""
     logs.set_up()
     streamlit.logger.setup_formatter = logs.hand_over
     streamlit.logger.update_formatter()
 
 
 def count(error: Exception) -> None:
-    """A page that failed. Streamlit has logged it, and shows a sentence without details."""
+    """Count a page that failed. Streamlit has logged the error, and shows a sentence without details."""
     metrics.page_errors.labels(type(error).__name__).inc()
 
 
 def forget_uploads() -> None:
-    """Uploads end with their session. Streamlit keeps one that arrives later, and those of a session that it has lost
-    from sight before it was collected as garbage."""
+    """Delete the uploads of ended sessions.
+
+    Streamlit keeps uploads that arrive after the end, and those of a session whose object it dropped before the end.
+    """
     here = runtime.get_instance()
     alive = {each.session.id for each in here._session_mgr.list_sessions()}
     for session in set(here.uploaded_file_mgr.file_storage) - alive:
@@ -53,13 +55,13 @@ def forget_uploads() -> None:
 
 
 def kept(session: str) -> tuple[int, int]:
-    """Bytes of the files that this session has uploaded, and of everybody's."""
+    """The bytes of this session's uploaded files, and of all uploaded files."""
     forget_uploads()
     return uploads.kept(runtime.get_instance().uploaded_file_mgr.file_storage, session)
 
 
 async def sweep() -> None:
-    """Delete what nobody needs any more, at the start and now and then: uploads, rooms of classes that have expired."""
+    """Delete uploads of ended sessions and expired rooms, at the start and at intervals."""
     while True:
         forget_uploads()
         await asyncio.to_thread(sweep_what_has_expired)
@@ -67,15 +69,17 @@ async def sweep() -> None:
 
 
 def forget_sessions() -> bool:
-    """Whether any have ended. They do two minutes after their tab was closed; Streamlit keeps the last ones until
-    somebody else leaves."""
+    """Drop the sessions that ended two minutes ago or earlier. Return whether there were any.
+
+    Streamlit by itself keeps the last ones until another session ends.
+    """
     manager = runtime.get_instance()._session_mgr
     with manager._storage_lock:
         return bool(manager._session_storage._cache.expire())
 
 
 async def tidy_up() -> None:
-    """Give memory back when nobody computes any more."""
+    """Give memory back when the process is idle."""
     tidying = Tidying(computing, forget_unused)
     while True:
         await asyncio.sleep(TIDYING_SECONDS)
@@ -84,9 +88,9 @@ async def tidy_up() -> None:
 
 @asynccontextmanager
 async def prepared(_: Any) -> AsyncIterator[None]:
-    """Before the first visitor comes: the engine, the ports that an operator asked for, and the default network.
+    """Start the engine, the ports that an operator has configured, and the default network before the first visitor.
 
-    The network is loaded beside the server, so that a page can be opened meanwhile.
+    The network is loaded in the background, so that a page can be opened meanwhile.
     """
     leaving.on_sigterm()
     loading = asyncio.get_running_loop().run_in_executor(None, lambda: ready(timeout=60))

@@ -1,9 +1,9 @@
-"""How fast are the attacks, and how soon does the app answer? Ratios, all taken in one run.
+"""Benchmark of the speed of the attacks and of the app's first answer, as ratios within one run.
 
     python -m bench.attack_lab [--repeats 3]
 
-Each attack is set against the bare loop that it cannot beat: as many forward passes and `torch.autograd.grad` to the
-input, of the same network. The app's cold start is set against importing torch and streamlit alone.
+Each attack is compared with a bare loop, its lower bound: as many forward passes and `torch.autograd.grad` to the
+input, of the same network. The app's cold start is compared with importing torch and streamlit alone.
 """
 
 import startup
@@ -68,7 +68,7 @@ def attack_table(repeats: int) -> None:
 
 
 def cold_start(repeats: int) -> None:
-    """A first visit in a fresh process, up to the untouched picture's classes on the page."""
+    """Time a first visit in a fresh process, up to the untouched picture's classes on the page."""
     root = Path(__file__).parents[1]
     imports = "import torch, streamlit"
     first = (
@@ -91,7 +91,7 @@ def cold_start(repeats: int) -> None:
 
 
 def success_rates() -> None:
-    """The figures that the lecture relies on, on EfficientNet-Lite0 and pictures rounded to 8 bits."""
+    """Print the figures that the lecture relies on, on EfficientNet-Lite0 and pictures rounded to 8 bits."""
     clf = load_classifier(device="cpu")
     x = torch.cat([clf.prepare(open_image(path.read_bytes())) for path in PHOTOS])
     y = clf(x).argmax(1)

@@ -1,16 +1,16 @@
-"""A class on one machine: many websocket sessions against the real server, our engine beside a naive one.
+"""Benchmark of a class on one machine: many websocket sessions on the real server, with our engine and a naive one.
 
     python -m bench.classroom                             # N = 1, 8, 30, 100; about 15 minutes on two cores
     python -m bench.classroom --sessions 1 4 --rounds 1   # a smoke run
     python -m bench.classroom --soak 10                   # 100 idle and 30 active sessions for 10 minutes
 
-Each session is a learner: it opens a link with a photograph, an ε and a seed of its own (so that nothing is shared by
-accident) and PGD-10 on EfficientNet-Lite0, and waits for the verdict below the pictures. When everybody has one, all do
-at once what the scenario says, and this is measured: `attack` moves ε and waits for the verdict; `sweep` moves ε six
-times within a second and waits for the last; `upload` sends a photograph. `open` measures the opening itself. A lone
-learner does it ten times in a row. The naive engine is the same app started by `bench.naive_engine`: every session
-computes in its own script thread. Every engine gets a fresh server, warmed up by one session; engines take turns, and
-ratios are of one run.
+Each session is a learner: it opens a link with its own photograph, ε and seed (so that no result is shared by accident)
+and PGD-10 on EfficientNet-Lite0, and waits for the verdict below the pictures. When all sessions have a verdict, all
+perform the scenario at once, and this is measured: `attack` moves ε and waits for the verdict; `sweep` moves ε six
+times within a second and waits for the last verdict; `upload` sends a photograph. `open` measures the opening itself. A
+single learner repeats the scenario ten times. The naive engine is the same app started by `bench.naive_engine`: every
+session computes in its own script thread. Every engine gets a fresh server, warmed up by one session. Engines take
+turns, and ratios are of one run.
 """
 
 import argparse
@@ -40,7 +40,7 @@ LIMIT = 300.0
 
 
 class Server:
-    """The app as a process of its own."""
+    """The app in a process of its own."""
 
     def __init__(self, engine: str) -> None:
         with socket.socket() as free:
@@ -62,7 +62,7 @@ class Server:
         raise SystemExit("the server did not start")
 
     def memory(self, name: str = "VmRSS") -> float:
-        """MB; VmHWM is the peak."""
+        """The memory of the process in MB; VmHWM is the peak."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         match = re.search(rf"{name}:\s+(\d+)", status)
         return int(match.group(1)) / 1024 if match else float("nan")
@@ -98,24 +98,24 @@ class Learner:
         return f"image={photo}&attack=pgd&steps=10&eps={1 + self.number % 7}&random=1&seed={self.number}"
 
     async def open(self) -> float:
-        """Open the link; seconds to the verdict."""
+        """Open the link. Return the seconds to the verdict."""
         message = BackMsg()
         message.rerun_script.query_string = self.query()
         return await self._ask(message)
 
     async def move(self, eps: int) -> float:
-        """Move the ε slider; seconds to the verdict."""
+        """Move the ε slider. Return the seconds to the verdict."""
         return await self._ask(self._slider(eps))
 
     async def sweep(self, values: list[int]) -> float:
-        """Move it quickly through all the values; seconds from the last one to its verdict."""
+        """Move the slider quickly through all values. Return the seconds from the last one to its verdict."""
         for eps in values[:-1]:
             await self.socket.send(self._slider(eps).SerializeToString())
             await asyncio.sleep(0.15)
         return await self._ask(self._slider(values[-1]), mark=f"ε = {values[-1]}/255")
 
     async def upload(self, data: bytes) -> float:
-        """Upload a photograph; seconds to the verdict."""
+        """Upload a photograph. Return the seconds to the verdict."""
         asked = BackMsg()
         asked.file_urls_request.request_id = "upload"
         asked.file_urls_request.file_names.append("photo.jpg")
@@ -153,7 +153,7 @@ class Learner:
         return message
 
     async def _ask(self, message: BackMsg, mark: str = "") -> float:
-        """Send it; seconds until the verdict of the run that it starts (with ``mark`` on the page before it)."""
+        """Send it. Return the seconds until the verdict of the run that it starts (after ``mark`` on the page)."""
         start = time.perf_counter()
         await self.socket.send(message.SerializeToString())
         fresh = seen = False
@@ -182,7 +182,7 @@ class Learner:
 
 @dataclass
 class Outcome:
-    """What one engine did for N learners."""
+    """The results of one engine for N learners."""
 
     seconds: list[float]
     wall: float
@@ -203,7 +203,7 @@ Lesson = Callable[[Learner], Awaitable[list[float]]]
 
 
 async def crowd(server: Server, count: int, lesson: Lesson | None, first: int) -> Outcome:
-    """That many learners at once. Without a lesson, the opening is what counts."""
+    """Run that many learners at once. Without a lesson, the opening is measured."""
     errors: list[str] = []
     everybody_is_here = asyncio.Barrier(count)
     starts: list[float] = [time.perf_counter()] if lesson is None else []
@@ -218,7 +218,7 @@ async def crowd(server: Server, count: int, lesson: Lesson | None, first: int) -
                     times = await lesson(learner)
                 errors.extend(learner.errors)
                 return times
-        except Exception as error:  # a closed socket, a verdict that never comes
+        except Exception as error:  # a closed socket, a missing verdict
             await everybody_is_here.abort()
             errors.append(repr(error))
             return []
@@ -284,7 +284,7 @@ def compare(counts: list[int], scenarios: list[str], engines: list[str], rounds:
 
 
 async def soak(minutes: float, idle: int, active: int) -> None:
-    """Idle tabs and busy ones for a while; errors, and memory over time."""
+    """Run idle and busy tabs for some minutes; print errors, and the memory over time."""
     server = Server("local")
     errors: list[str] = []
     verdicts = 0

@@ -1,11 +1,11 @@
-"""The engine on a cluster beside the one in this process: throughput, the first frame, and a replica that is killed.
+"""Benchmark of the cluster engine beside the local one: throughput, the first frame, recovery from a killed replica.
 
     .venv/bin/python -m bench.cluster            # needs requirements-cluster.txt; a few minutes on two cores
 
-Everything runs on this machine: Ray's own processes, the replicas and the clients share its cores. So a second replica
-cannot make it faster than its cores are; it shows what the way through Ray costs, and that the replicas add up. Each
-learner asks for PGD-10 on EfficientNet-Lite0 with a picture of his own. Engines take turns; ratios are of one turn, and
-the table gives the median turn. A lone replica has both cores (`ADV_RAY_CPUS=2`, as the local engine has), each of two
+All processes run on this machine: Ray's own, the replicas and the clients share its cores. A second replica therefore
+adds no speed beyond the cores; it shows the cost of the way through Ray, and that replicas add up. Each learner
+requests PGD-10 on EfficientNet-Lite0 with a picture of their own. Engines take turns; ratios are of one turn, and the
+table gives the median turn. A single replica has both cores (`ADV_RAY_CPUS=2`, as the local engine has), each of two
 has one.
 """
 
@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-# Nobody else joins the cluster of this run. Ray reads it when it is imported.
+# No other process may join the cluster of this run. Ray reads the variable when it is imported.
 os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
 
 import numpy as np
@@ -36,18 +36,18 @@ from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.queue import Engine, Job
 from adv_core.serving.limits import Limits
 
-LIMITS = Limits(remembered_mib=1)  # nothing is to be answered from memory
+LIMITS = Limits(remembered_mib=1)  # no result may come from memory
 _rng = np.random.default_rng(0)
 
 
 def requests(count: int) -> list[Attack]:
-    """Pictures that nobody has asked about yet."""
+    """Requests with pictures that have not been requested before."""
     pictures = [Pictures.of(_rng.integers(0, 256, (224, 224, 3), np.uint8)) for _ in range(count)]
     return [Attack(picture, "efficientnet_lite0", eps=(2 / 255,), steps=10) for picture in pictures]
 
 
 def crowd(engine: Engine, learners: int) -> tuple[float, float]:
-    """All at once: (runs a second, seconds to the first frame of the median learner)."""
+    """Run all learners at once: (runs a second, seconds to the first frame of the median learner)."""
     start = time.perf_counter()
     jobs = [engine.submit(request, f"s{i}") for i, request in enumerate(requests(learners))]
     first = _first_frames(jobs, start)
@@ -71,7 +71,7 @@ def replicas() -> int:
 
 
 def cluster_of(count: int, cpus: int) -> RayServeEngine:
-    """That many replicas, each with its network loaded."""
+    """Start that many replicas, each with its network loaded."""
     deploy(Cluster(min_replicas=count, max_replicas=count, cpus=cpus), LIMITS)
     while replicas() != count:
         time.sleep(0.1)
@@ -79,8 +79,11 @@ def cluster_of(count: int, cpus: int) -> RayServeEngine:
 
 
 def recovery() -> tuple[float, float, int]:
-    """One of two replicas is killed among sixteen runs: seconds until the last of them has ended, until two replicas
-    are there again, and how many learners were told so."""
+    """Kill one of two replicas during sixteen runs.
+
+    Return the seconds until the last run has ended, the seconds until two replicas are there again, and the number of
+    learners who were told so.
+    """
     engine = cluster_of(2, 1)
     crowd(engine, 8)
     jobs = [engine.submit(request, f"s{i}") for i, request in enumerate(requests(16))]

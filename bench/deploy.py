@@ -1,11 +1,10 @@
-"""One replica and two behind nginx, on this machine: `python -m bench.deploy`, about three minutes on two quiet cores.
+"""Benchmark of one and two replicas behind nginx: `python -m bench.deploy`, about three minutes on two idle cores.
 
-First what a replica needs of memory: just started, after its first visitor, and with many tabs open.
-Then nginx with the configuration of `deploy/` before one and two replicas. A page load is the page, what its HTML
-names, and the two requests that come before the websocket, of eight browsers without a cache. Verdicts are of
-`bench.classroom`: everybody opens a link of his own, and then moves ε at the same moment, three times. All of it shares
-the cores with nginx and the clients, so two replicas here tell what the way through nginx costs, not what a second
-machine would bring.
+It first measures the memory of a replica: just started, after its first visitor, and with many tabs open. Then it runs
+nginx with the configuration of `deploy/` before one and two replicas. A page load is the page, the files that its HTML
+names, and the two requests before the websocket, of eight browsers without a cache. Verdicts are those of
+`bench.classroom`: each session opens its own link, and then all move ε at the same moment, three times. Nginx and the
+clients share the cores, so two replicas here show the cost of the way through nginx, not the gain of a second machine.
 """
 
 import argparse
@@ -24,18 +23,18 @@ BROWSERS = 8
 
 
 class Site:
-    """nginx before replicas; what `crowd` wants to know of a server."""
+    """nginx before replicas, with the attributes of a server that `crowd` uses."""
 
     def __init__(self, port: int, replicas: list[Server]) -> None:
         self.port, self.replicas = port, replicas
 
     def memory(self, name: str = "VmRSS") -> float:
-        """MB of the largest replica."""
+        """The memory of the largest replica in MB."""
         return max(replica.memory(name) for replica in self.replicas)
 
 
 def settled(server: Server) -> float:
-    """MB, once it does not change any more."""
+    """The memory in MB when it no longer changes."""
     last = 0.0
     while abs(server.memory() - last) > 1:
         last = server.memory()
@@ -46,7 +45,7 @@ def settled(server: Server) -> float:
 def memory(tabs: int) -> None:
     server = Server("local")
     try:
-        time.sleep(10)  # the default network is loaded beside the server
+        time.sleep(10)  # the default network is loaded in the background
         started = settled(server)
         asyncio.run(crowd(server, 1, lesson_of("attack", 1), 9999))
         first = settled(server)
@@ -68,7 +67,7 @@ def memory(tabs: int) -> None:
 
 
 def page_loads(port: int, seconds: float) -> tuple[float, int]:
-    """(a second, requests that failed)"""
+    """Return (page loads a second, number of failed requests)."""
     counts = [0] * BROWSERS
     failed: list[str] = []
     end = time.monotonic() + seconds

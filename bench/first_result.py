@@ -1,9 +1,9 @@
-"""How long until a page shows its first result, in a real browser, from the click on a link.
+"""Benchmark of the time from the click on a link to a page's first result, in a real browser.
 
     python -m bench.first_result
 
-"Just started": the first visitor of a server that has only just begun to answer, while it still loads its network.
-"Running": the same link in a fresh browser window afterwards. Medians of three servers.
+"Just started" is the first visit to a server that has just begun to answer and still loads its network. "Running" is
+the same link in a fresh browser window afterwards. Figures are medians of three servers.
 """
 
 import os
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from bench.classroom import Server
 
-# (link, what stands for the first result)
+# (link, the element that marks the first result)
 PAGES = (
     ("/", "[data-testid=stImage] img[alt^='Perturbed picture, classified as']"),
     ("/threat-models", "img[alt^='The photograph with the worst']"),

@@ -1,4 +1,4 @@
-"""What the gallery's lessons say about themselves, measured.
+"""Measurements behind the figures in the texts of the gallery's lessons.
 
 python -m bench.gallery                                              # all of them: half an hour on two cores
 python -m bench.gallery fooling patches camera defences blackbox unrestricted
@@ -35,7 +35,7 @@ LITE0, LITE1, LITE2 = (f"efficientnet_lite{level}" for level in range(3))
 
 
 def fooling() -> None:
-    """How many of 100 random classes gradient ascent reaches, who agrees, and how far breeding gets."""
+    """Measure gradient ascent to 100 random classes, the agreement of other networks, and evolution."""
     here, classes = DeviceNetworks("cpu"), some_classes(100)
     fooling_ascent(here, classes)
     fooling_together(here, classes[:40])
@@ -43,7 +43,7 @@ def fooling() -> None:
 
 
 def fooling_ascent(here: DeviceNetworks, classes: tuple[int, ...]) -> None:
-    """40 steps for all, more for those that need them; the other networks look at what 40 steps have made."""
+    """Climb 40 steps for all, more for those that need them; the other networks classify the pictures of step 40."""
     print("\n| start | ≥ 99 % within 40 steps | within 200 | median | most | Lite1 agrees | Lite2 | seconds a class |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     for start in ("noise", "grey", "stripes"):
@@ -66,7 +66,7 @@ def fooling_ascent(here: DeviceNetworks, classes: tuple[int, ...]) -> None:
 
 
 def fooling_together(here: DeviceNetworks, classes: tuple[int, ...]) -> None:
-    """Lite0 and Lite1 climbed together, 40 steps, and what Lite2 says of it."""
+    """Climb Lite0 and Lite1 together, 40 steps, and test the pictures on Lite2."""
     print("\n| start | both ≥ 99 % | Lite0 and Lite1 both say so | Lite2 agrees |\n|---|---|---|---|", flush=True)
     for start in ("noise", "grey"):
         sure = said = agree = 0
@@ -104,13 +104,13 @@ def _parts(classes: tuple[int, ...], size: int) -> list[tuple[int, ...]]:
 
 
 def _first_sure(records: Sequence[Wall]) -> np.ndarray:
-    """The first step at which each row has 99 %, as an 8-bit picture; -1 where there is none."""
+    """The first step at which each row, as an 8-bit picture, has 99 %; -1 where there is none."""
     sure = np.stack([record.wanted[0] >= 0.99 for record in records])
     return np.where(sure.any(0), sure.argmax(0), -1)
 
 
 def _agreeing(here: DeviceNetworks, pixels: np.ndarray, classes: Sequence[int], name: str) -> int:
-    """Of how many pictures that network sees the class."""
+    """Count the pictures in which that network sees the class."""
     (opinion,) = Look(Pictures.of(pixels), name).records(here)
     return int((opinion.logits.argmax(1) == np.array(classes)).sum())
 
@@ -119,7 +119,7 @@ def _agreeing(here: DeviceNetworks, pixels: np.ndarray, classes: Sequence[int], 
 
 
 def patches() -> None:
-    """How many photographs glasses fool, and how often the shipped patch succeeds where nobody has trained it."""
+    """Count the photographs that fool with glasses, and the successes of the shipped patch on held-out photographs."""
     here = DeviceNetworks("cpu")
     print("\n| glasses, 130 % | any other class | macaw | espresso | lemon |\n|---|---|---|---|---|", flush=True)
     for smooth in (False, True):
@@ -156,7 +156,7 @@ def patches() -> None:
 
 
 def camera() -> None:
-    """Pig to wombat, panda to gibbon, at 4/255: turned pictures and new views, for both attacks."""
+    """Measure pig to wombat and panda to gibbon, at 4/255: turned pictures and new views, for both attacks."""
     here, angles = DeviceNetworks("cpu"), tuple(float(angle) for angle in range(-45, 46, 3))
     print("\n| attack | views a step | angles of 31 | new views of 32 |\n|---|---|---|---|", flush=True)
     for image, target in (("pig", 106), ("giant_panda", 368)):
@@ -176,7 +176,7 @@ def camera() -> None:
 
 
 def defences() -> None:
-    """Sixteen photographs behind every defence, at ε = 1, 2 and 4: untouched, plain attack, attack that knows."""
+    """Measure sixteen photographs behind every defence, at ε = 1, 2 and 4: untouched, unaware attack, aware attack."""
     here, pictures = DeviceNetworks("cpu"), everything(224)
     every = (
         Defence(),
@@ -204,7 +204,7 @@ def defences() -> None:
 
 
 def blackbox() -> None:
-    """Square Attack on all photographs, the transfer matrix with its ensembles, and the stolen copy."""
+    """Measure Square Attack on all photographs, the transfer matrix with its ensembles, and the substitute."""
     here = DeviceNetworks("cpu")
     network, asked = here.classifier(LITE0), []
     for pixels in everything(224).pixels:
@@ -239,7 +239,7 @@ def blackbox() -> None:
 
 
 def unrestricted() -> None:
-    """The smallest change of each kind, photograph by photograph; then how many photographs random poses fool."""
+    """Measure the smallest change of each kind, photograph by photograph, and count those that random poses fool."""
     here = DeviceNetworks("cpu")
     print(
         "\n| photograph | turn | shift | colour | crop | all at once, of the budget |\n|---|---|---|---|---|---|",
@@ -272,7 +272,7 @@ def names_of_all() -> list[str]:
 
 
 def photograph(name: str, side: int = 224) -> np.ndarray:
-    """A sample as a network sees it, (side, side, 3) uint8."""
+    """A sample at a network's input size, (side, side, 3) uint8."""
     return np.asarray(fit(open_image((ASSETS / "photos" / f"{name}.jpg").read_bytes()), side, side))
 
 
@@ -280,7 +280,7 @@ def everything(side: int) -> Pictures:
     return Pictures.of(np.stack([photograph(name, side) for name in names_of_all()]))
 
 
-# Where the eyes are, in per cent.
+# The places of the eyes, in per cent.
 FACES = {
     "tabby_cat": (39, 52, 66, 53),
     "red_panda": (33, 54, 52, 50),

@@ -1,16 +1,16 @@
-"""What a server holds while visitors look at every page, and after they have left.
+"""Benchmark of a server's memory while visitors open every page, and after they have left.
 
     python -m bench.memory                                  # three visitors, then ten minutes: a quarter of an hour
     python -m bench.memory --visitors 1 --minutes 0.5 1     # a smoke run
 
-Visitors are websocket sessions. Each opens all the pages in the order of the lecture, with a photograph and a seed of
-its own, so that nothing is shared by accident, and waits on each page until all of it stands there. They visit at the
-same time, but for the first page, which the first one opens alone. RSS is what the process holds in memory; PSS counts
-what it shares with other processes (libraries) by its part; anonymous memory is what it has allocated itself.
+Visitors are websocket sessions. Each opens all pages in the order of the lecture, with its own photograph and seed, so
+that no result is shared by accident, and waits on each page until it is complete. They visit at the same time, except
+for the first page, which the first visitor opens alone. RSS is the memory of the process; PSS counts memory shared with
+other processes (libraries) by its part; anonymous memory is the memory that the process has allocated itself.
 
-Then somebody comes back and opens the pages once more, with the settings of the first visitor. Seconds are until the
-page is complete, beside those of somebody who did the same right after the visitors had left. `--no-return` leaves that
-out, for a server that has not been asked anything since.
+Then a visitor opens the pages once more, with the settings of the first visitor. The seconds until a page is complete
+are compared with those of a visitor who did the same right after the others had left. `--no-return` leaves that visitor
+out, for a server that gets no request in between.
 """
 
 import argparse
@@ -30,10 +30,10 @@ PAGE_LIMIT = 900.0
 
 
 class Visitor(Learner):
-    """A learner who opens pages one after the other."""
+    """A learner that opens pages one after the other."""
 
     async def look(self, page: str) -> float:
-        """Open the page of that address in this session; seconds until its script has come to its end."""
+        """Open the page of that address in this session. Return the seconds until its script has ended."""
         message = BackMsg()
         message.rerun_script.page_name = page
         message.rerun_script.query_string = f"image={PHOTOS[self.number % len(PHOTOS)].stem}&seed={self.number}"
@@ -50,7 +50,7 @@ class Visitor(Learner):
 
 
 def holds(server: Server) -> tuple[float, float, float]:
-    """MB: RSS, PSS and anonymous memory of the server."""
+    """The RSS, PSS and anonymous memory of the server in MB."""
     text = Path(f"/proc/{server.process.pid}/smaps_rollup").read_text()
     found = {name: int(size) / 1024 for name, size in re.findall(r"^(\w+): +(\d+) kB", text, re.MULTILINE)}
     return found["Rss"], found["Pss"], found["Anonymous"]
@@ -62,7 +62,7 @@ def tell(server: Server, when: str) -> None:
 
 
 async def tour(visitor: Visitor) -> dict[str, float]:
-    """Every page; the seconds of each."""
+    """Open every page. Return the seconds of each."""
     seconds = {page: await visitor.look(page) for page in PAGES}
     if visitor.errors:
         raise SystemExit("\n".join(visitor.errors))
@@ -75,7 +75,7 @@ async def once(server: Server, number: int) -> dict[str, float]:
 
 
 async def visit(server: Server, visitors: int) -> None:
-    """All of them at once, after the first one's first page; then they leave."""
+    """Run all visitors at once, after the first one's first page; then end their sessions."""
     async with Visitor(server, 0) as first:
         await first.look("")
         await asyncio.sleep(2)

@@ -1,4 +1,4 @@
-"""The engine that a first version of such an app would have, for comparison.
+"""A naive engine, for comparison.
 
 python -m bench.naive_engine run app.py --server.port 8601      # the app on it, with the arguments of `streamlit`
 """
@@ -15,8 +15,8 @@ from adv_core.serving.limits import LIMITS, Limits
 
 
 class NaiveEngine:
-    """What a first version of such an app would do, kept for comparison (`bench/classroom.py`): every session computes
-    in its own thread, whenever it waits, and nothing is shared but the networks."""
+    """An engine without a queue, for comparison (`bench/classroom.py`): every session computes in its own thread while
+    it waits, and sessions share only the networks."""
 
     def __init__(self, device: str = "auto", limits: Limits = LIMITS) -> None:
         self._device, self._limits = device, limits

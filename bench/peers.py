@@ -1,15 +1,15 @@
-"""Our attacks beside torchattacks, foolbox, ART, CleverHans and adv-lib: the same work, in one run, with its result.
+"""Benchmark of our attacks beside torchattacks, foolbox, ART, CleverHans and adv-lib: time and result of equal work.
 
     make bench-peers                  # 15 to 20 minutes on two cores
     .venv-peers/bin/python -m bench.peers --quick
     .venv-peers/bin/python -m bench.peers --device cuda
 
 Every peer runs twice: on the plain module that its user would pass (normalisation in front, the network as its authors
-wrote it), and on our rewritten network, so that a reader sees what comes from the network and what from the loop. The
-bare loop is forward + gradient to the input, as often as the attack has steps, and nothing else. Contestants take turns
+wrote it), and on our rewritten network. So the table separates the gain of the network from the gain of the loop. The
+bare loop is forward + gradient to the input, once for each step of the attack, and nothing else. Contestants take turns
 within a row, single steps after one turn that is not counted; times are medians. The loss is that of the plain module
-on the final picture, as the attack maximises it, so that nobody buys speed with weakness. Peers do not round to 8 bits;
-for this comparison, neither do we.
+on the final picture, as the attack maximises it, so a weaker attack is visible beside its speed. Peers do not round to
+8 bits; in this comparison, our attacks do not either.
 """
 
 import startup
@@ -54,7 +54,7 @@ class Work:
     targeted: bool = False
 
     def loss(self, logits: Tensor, labels: Tensor) -> float:
-        """What the attack maximises, the mean over the batch."""
+        """The loss that the attack maximises, the mean over the batch."""
         value = float(F.cross_entropy(logits, labels))
         return -value if self.targeted else value
 
@@ -70,7 +70,7 @@ Attack = Callable[[nn.Module, Tensor, Tensor, Work], Tensor]
 
 
 class Plain(nn.Module):
-    """What a user of the peers would pass: pixels in, the network as it comes."""
+    """The plain module of a peer's user: pixels in, the network as its authors wrote it."""
 
     def __init__(self, network: nn.Module, classifier: Classifier) -> None:
         super().__init__()
@@ -191,7 +191,7 @@ PEERS: dict[str, Attack] = {
     "ART": art,
     "CleverHans": cleverhans,
 }
-QUICK_PEERS = ("torchattacks", "adv-lib")  # the others pay for parameter gradients: long rows without them
+QUICK_PEERS = ("torchattacks", "adv-lib")  # the others compute parameter gradients, too slow for long rows
 
 
 def networks(name: str, device: str) -> tuple[nn.Module, Classifier]:
@@ -205,12 +205,12 @@ def networks(name: str, device: str) -> tuple[nn.Module, Classifier]:
         network = info.load()
     network = network.eval().requires_grad_(False)
     classifier = Classifier(fast_network(copy.deepcopy(network)), info).to(device)
-    # A peer's user does not freeze parameters; whoever differentiates to the input alone pays nothing for that.
+    # A peer's user does not freeze parameters; a peer that differentiates to the input alone loses nothing by that.
     return Plain(network, classifier).to(device).eval().requires_grad_(True), classifier
 
 
 def contest(plain: nn.Module, fast: nn.Module, rounds: list[Tensor], work: Work, peers: tuple[str, ...]) -> str:
-    """One row of the table: every round has other photographs, the same for all."""
+    """Measure a row of the table: every round has new photographs, the same for all contestants."""
     runners: dict[str, tuple[Attack, nn.Module]] = {
         "ours": (ours, fast),
         "bare ours": (bare_loop, fast),
@@ -229,12 +229,12 @@ def contest(plain: nn.Module, fast: nn.Module, rounds: list[Tensor], work: Work,
             labels = (labels + 404) % 1000
         for name, (attack, model) in runners.items():
             try:
-                if work.steps == 1:  # so short that it matters whose data are in the processor's cache
+                if work.steps == 1:  # so short that the contents of the processor's cache matter
                     attack(model, x, labels, work)
                 synchronise(x)
                 start = time.perf_counter()
                 result = attack(model, x, labels, work)
-            except Exception as error:  # a peer that cannot do it is reported, not fatal
+            except Exception as error:  # a peer that fails is reported, and the others go on
                 missing[name] = "-" if isinstance(error, NotImplementedError) else type(error).__name__
                 continue
             synchronise(x)
@@ -298,7 +298,7 @@ def main() -> None:
                 if asked.only not in ("", work.title):
                     continue
                 if batch == 32 and work.title in ("PGD-40 L2", "targeted PGD-40"):
-                    continue  # a minute for each contestant; nothing that PGD-40 does not tell
+                    continue  # it takes a minute for each contestant, and PGD-40 shows the same
                 long = batch > 1 or (work.steps == 40 and network == "resnet50")
                 repeats = 5 if work.steps == 1 else 3
                 if asked.quick or (long and work.steps > 1):

@@ -1,11 +1,11 @@
-"""How rooms fare: `python -m bench.rooms` hands in, `python -m bench.rooms --phones 30` only looks.
+"""Benchmark of rooms: `python -m bench.rooms` submits pictures, `python -m bench.rooms --phones 30` opens the page.
 
-30 clients, a picture each a second for ten seconds, on SQLite and on a PostgreSQL of its own (Debian's, on loopback,
-which waits for the disk). Latency is from the bytes of the file to the line on the board. "none" is a judge that asks
-no network: what is left is the reading of the PNG and the database.
+30 clients submit a picture each a second for ten seconds, on SQLite and on a PostgreSQL of its own (Debian's, on
+loopback, which waits for the disk). Latency is from the bytes of the file to the line on the board. "none" is a judge
+without a network: it leaves the reading of the PNG and the database.
 
-Phones are websocket sessions against the real server, each a student of the room, that look at the page and ask for the
-board and the newest question as often as the page tells a browser to. Nobody hands in anything meanwhile.
+Phones are websocket sessions on the real server, each a student of the room. They open the page and request the board
+and the newest question as often as the page tells a browser to. No picture is submitted meanwhile.
 """
 
 import argparse
@@ -50,8 +50,8 @@ def easy(challenge: Challenge, png: bytes) -> Judgement:
 
 
 def pictures(first: int) -> tuple[Challenge, list[bytes]]:
-    """A challenge, and for each client and turn a picture of its own that fools, counted from ``first``: the engine
-    remembers what it was asked before."""
+    """A challenge, and for each client and turn a different picture that fools, counted from ``first``, since the
+    engine remembers earlier results."""
     photo = Path(__file__).parents[1] / "assets" / "photos" / "koala.jpg"
     pixels = np.asarray(fit(open_image(photo.read_bytes()), 224, 224))
     said = look(DEFAULT, pixels)
@@ -76,11 +76,11 @@ def measure(name: str, url: URL, judging: str, check: Callable[[Challenge, bytes
     start = time.perf_counter() + 0.5
 
     def client(number: int) -> None:
-        again = start + number / CLIENTS / 10  # everybody in the same tenth of the second: a class starts on a word
+        again = start + number / CLIENTS / 10  # all within a tenth of a second, as a class starts on a word
         for turn in range(EACH):
             time.sleep(max(again - time.perf_counter(), 0))
             began = time.perf_counter()
-            again = began + 1.005 * SECONDS / EACH  # one a second is what is allowed
+            again = began + 1.005 * SECONDS / EACH  # one a second is allowed
             try:
                 judgement = store.hand_in(room.code, tokens[number], made[EACH * number + turn], check)
                 refused.extend([] if judgement.accepted else [judgement.reason])
@@ -121,7 +121,7 @@ class Phone:
         self.boards = 0
 
     async def look(self, seconds: float) -> None:
-        """Open the page, then ask again in the page's own rhythm until the time is over."""
+        """Open the page, then update it at the page's own interval until the time is over."""
         headers = {"Cookie": self.cookie}
         async with websockets.connect(self.address, max_size=None, additional_headers=headers) as self.socket:
             message = BackMsg()
@@ -141,7 +141,7 @@ class Phone:
                 await asyncio.sleep(max(interval - self.took[-1], 0))
 
     async def _ask(self, message: BackMsg) -> tuple[float, str, str]:
-        """Send it, and wait for the end of the run; (interval, fragment, page) that it told of."""
+        """Send it, and wait for the end of the run. Return the (interval, fragment, page) that the run reported."""
         interval, fragment, script = 0.0, "", ""
         await self.socket.send(message.SerializeToString())
         while True:
@@ -181,7 +181,7 @@ def phones(count: int, seconds: float = 30.0) -> None:
             async def together() -> None:
                 nonlocal began, used
                 tasks = [asyncio.create_task(phone.look(seconds)) for phone in shown]
-                await asyncio.sleep(seconds / 2)  # by then everybody has the page
+                await asyncio.sleep(seconds / 2)  # by then all phones have the page
                 began, used = time.perf_counter(), cpu_seconds(server)
                 await asyncio.gather(*tasks)
 

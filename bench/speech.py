@@ -1,5 +1,7 @@
-"""What the lesson on speech says about itself, measured. Needs espeak-ng, flite and festival to have
-somebody speak, and for `recordings` what `adv_core.speech.recordings` names.
+"""Measurements behind the figures in the texts of the lesson on speech.
+
+They need espeak-ng, flite and festival for synthesised speech, and for `recordings` the packages that
+`adv_core.speech.recordings` names.
 
 python -m bench.speech                       # all of it: about an hour
 python -m bench.speech words recordings attack noise
@@ -27,7 +29,7 @@ PAIRS = 100
 
 
 def words() -> None:
-    """Word error rates on voices that were never trained on."""
+    """Print word error rates on voices that were never trained on."""
     found = judge(recogniser().network, WORK)
     print("\n| 500 new phrases, spoken by | wrong words |\n|---|---|")
     print(f"| ten voices of espeak-ng, accents that it knows | {found['espeak']:.1%} |")
@@ -36,7 +38,7 @@ def words() -> None:
 
 
 def recordings() -> None:
-    """People: one on the telephone, and three recordings of others."""
+    """Print word error rates on people: one on the telephone, and three recordings of others."""
     print("\n| recorded | words | wrong |\n|---|---|---|")
     _count("single words, one speaker, by telephone (8 kHz)", telephone())
     _count("phrases, three speakers", phrases())
@@ -56,7 +58,7 @@ def _count(title: str, recorded: list[Recorded]) -> None:
 
 
 def pairs() -> list[tuple[Samples, str, str]]:
-    """(clip, what it says, what it shall say): clips and targets that nobody has tuned anything on."""
+    """(clip, its text, the target text): clips and targets that no setting was tuned on."""
     half = PAIRS // 2
     found, chance = [], Random("targets")
     for part in ("espeak", "flite"):
@@ -71,7 +73,7 @@ def pairs() -> list[tuple[Samples, str, str]]:
 
 
 def attack() -> None:
-    """A hundred clips, each made to say another phrase."""
+    """Attack a hundred clips, each with another phrase as the target."""
     decibels, ratios, firsts, wholes = [], [], [], []
     for clip, _, target in pairs():
         began, first, last = time.perf_counter(), None, None
@@ -96,7 +98,7 @@ def attack() -> None:
 
 
 def noise() -> None:
-    """Who survives white noise: the clip, the hidden words, and those made with noisy views. Ten pairs, ten draws."""
+    """Test white noise on the clip, on hidden words, and on words hidden with noisy views. Ten pairs, ten draws."""
     network = recogniser().network
     understood = [each for each in pairs() if heard_as(network, [each[0]])[0] == each[1]][:10]
     lines: dict[str, list[tuple[Samples, str]]] = {"the clip itself": [(clip, text) for clip, text, _ in understood]}

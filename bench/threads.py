@@ -1,14 +1,14 @@
-"""How threads wait, and a forward pass alone: steps a second under two policies, and our network beside ONNX Runtime.
+"""Benchmark of two waiting policies of threads (steps a second), and of our network beside ONNX Runtime.
 
     make bench-threads                       # about six minutes on two cores
     .venv/bin/python -m bench.threads        # without ONNX Runtime
 
-Steps a second are those of PGD on EfficientNet-Lite0 in the app's engine, for one learner who asks again and again and
-for thirty who ask at once. "Old" is what `startup.prepare` sets, where threads sleep at once; "new" lets them spin for
-a short while before they sleep. Every cell is a process of its own, since the variables are read when torch is loaded.
-Policies take turns, once on a machine that does nothing else and once beside two programs that compute without end; the
-tables give medians and the ratio of two neighbours, also its least and greatest. The forward pass is that of the
-network without its normalisation, in inference mode, under the old policy.
+Steps a second are those of PGD on EfficientNet-Lite0 in the app's engine, for one learner with repeated requests and
+for thirty at once. "Old" is the policy of `startup.prepare`: threads sleep at once. "New" lets them spin for a short
+while before they sleep. Every cell is a process of its own, since the variables are read when torch is loaded. Policies
+take turns, once on an idle machine and once beside two programs that compute without end. The tables give medians and
+the ratio of two neighbours, also its least and greatest. The forward pass is that of the network without its
+normalisation, in inference mode, under the old policy.
 """
 
 import argparse
@@ -33,7 +33,7 @@ BATCHES, LEARNERS = (1, 8, 32), (1, 30)
 
 
 def steps_a_second(learners: int) -> float:
-    """What this process computes for so many learners, each with a picture of their own."""
+    """The steps a second of this process for so many learners, each with a picture of their own."""
     import numpy as np
 
     from adv_core.serving.engine.attack import Attack
@@ -43,7 +43,7 @@ def steps_a_second(learners: int) -> float:
 
     steps, turns = 10, 8 if learners == 1 else 1
     rng = np.random.default_rng(0)
-    engine = LocalEngine("cpu", Limits(remembered_mib=1))  # nothing is to be answered from memory
+    engine = LocalEngine("cpu", Limits(remembered_mib=1))  # no result may come from memory
 
     def ask() -> None:
         pictures = [Pictures.of(rng.integers(0, 256, (224, 224, 3), np.uint8)) for _ in range(learners)]
@@ -77,7 +77,7 @@ def forward_passes() -> dict[str, dict[str, float]]:
             times: dict[str, list[float]] = {name: [] for name in contestants}
             for _ in range(6):
                 for name, network in contestants.items():
-                    time.sleep(0.1)  # until the other's threads sleep
+                    time.sleep(0.1)  # until the other contestant's threads sleep
                     network(x)
                     for _ in range(max(24 // batch, 2)):
                         start = time.perf_counter()
@@ -114,7 +114,7 @@ def child(what: str, policy: dict[str, str]) -> float | dict[str, dict[str, floa
 
 @contextlib.contextmanager
 def busy(programs: int) -> Iterator[None]:
-    """So many programs that compute without end, at normal priority."""
+    """Run that many programs that compute without end, at normal priority, inside the block."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(programs)]
     try:
         yield

@@ -1,9 +1,10 @@
-"""Seconds an epoch of adversarial training: the project's loop against the same loop written with torchattacks.
+"""Benchmark of an epoch of adversarial training: the project's loop and the same loop written with torchattacks.
 
     python -m bench.training
 
-Equal network, data, batches, optimiser, number and size of steps, random start. One epoch of each in turn, several
-rounds; medians, and their ratio. The robust errors at the end show that both did the same work.
+Network, data, batches, optimiser, number and size of steps, and random start are equal. The loops take turns, an epoch
+each, for several rounds; the table has medians, and their ratio. The robust errors at the end show that both did the
+same work.
 """
 
 import statistics
@@ -22,7 +23,7 @@ ROUNDS, IMAGES = 5, 10_000
 
 
 def ours(recipe: Recipe) -> Callable[[], DigitNetwork]:
-    """One epoch of `adv_core.training` a call, always going on from where the last one stopped."""
+    """Return a function that trains one further epoch by `adv_core.training` at each call."""
     data, network = mnist("train", range(10)), DigitNetwork(recipe.seed)
     loop = train(network, data.images[:IMAGES], data.labels[:IMAGES], recipe)
 
@@ -35,7 +36,7 @@ def ours(recipe: Recipe) -> Callable[[], DigitNetwork]:
 
 
 def theirs(recipe: Recipe) -> Callable[[], DigitNetwork]:
-    """The same with torchattacks, as its documentation has it."""
+    """Return the same function written with torchattacks, as in its documentation."""
     data, network = mnist("train", range(10)), DigitNetwork(recipe.seed)
     optimizer = torch.optim.Adam(network.parameters(), recipe.rate)
     if recipe.inner == "fgsm":

@@ -1,6 +1,6 @@
 """The table of contents: one line a lesson (file, title, address)."""
 
-# Files are named as seen from the main script.
+# Paths of files are relative to the main script.
 LAB = "lab/page.py"
 # In the order of the lecture: (file, title, the page's name in its address).
 LESSONS = (

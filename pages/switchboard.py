@@ -1,7 +1,7 @@
 """The main script, which Streamlit runs for every visitor: it chooses the page.
 
-It lies in this folder because Streamlit looks for a folder `pages/` beside the main script and, until somebody has
-visited, takes the files there for all the pages there are: a link to a lesson would open with "Page not found".
+It is in this folder for this reason: Streamlit looks for a folder `pages/` beside the main script and, until the first
+visit, takes the files there for the list of pages. A link to a lesson would then open with "Page not found".
 """
 
 import streamlit as st
@@ -12,7 +12,7 @@ from pages.contents import CLASSROOM, LAB, LESSONS
 
 @st.cache_resource(show_spinner=False)
 def settle(page: str) -> None:
-    """Once for each page, at the end of its first run: what it has loaded by then stays for good."""
+    """Freeze the objects that a page has loaded, once for each page, at the end of its first run."""
     freeze_live_objects()
 
 

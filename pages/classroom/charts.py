@@ -1,4 +1,4 @@
-"""Pictures about a class: the histogram of a poll as a Vega-Lite specification, the board as CSV and as PNG."""
+"""Charts of a class: the histogram of a poll as a Vega-Lite specification, the board as CSV and as PNG."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from pages.widgets.charts import PALETTE
 
 
 def votes_chart(choices: Sequence[str], counts: Sequence[int], answer: int | None) -> dict[str, Any]:
-    """A bar a choice. Once there is an answer, the right one has a colour of its own, and a tick."""
+    """The votes, a bar a choice. When the answer is known, the right choice has its own colour, and a tick."""
     values = [
         {"choice": f"{'✓ ' if place == answer else ''}{choice}", "votes": count, "right": place == answer}
         for place, (choice, count) in enumerate(zip(choices, counts, strict=True))
@@ -44,7 +44,7 @@ def minutes(seconds: float) -> str:
 
 
 def board_csv(board: Board, challenge: Challenge) -> str:
-    """The board as CSV with a header. A nickname begins with a letter or a digit: no spreadsheet computes it."""
+    """The board as CSV with a header. A nickname begins with a letter or a digit, so no spreadsheet runs a formula."""
     file = io.StringIO()
     lines = csv.writer(file)
     unit = "pixels" if challenge.rule == "pixels" else "levels of 255"
@@ -92,7 +92,7 @@ def board_picture(board: Board, challenge: Challenge, most: int = 20) -> bytes:
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Nicknames are written in many scripts; Pillow's own font knows one."""
+    """A font for nicknames in many scripts; Pillow's own font has one script."""
     for name in ("NotoSans-Regular.ttf", "DejaVuSans.ttf", "Arial Unicode.ttf", "arial.ttf"):
         try:
             return ImageFont.truetype(name, size)

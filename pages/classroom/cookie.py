@@ -1,7 +1,7 @@
-"""Something that a browser remembers for a page: who one is in a room.
+"""Cookies: a browser remembers its visitor's token or secret of a room.
 
-Not in the address, where everything else of a page is kept: whoever shares the address, or shows it on a projector,
-would share the right to act, and servers on the way write addresses down.
+The page's address must not hold it, unlike all other state of a page: a shared or projected address would share the
+right to act, and servers on the way log addresses.
 """
 
 import re
@@ -19,7 +19,7 @@ def remember(name: str, value: str, hours: int) -> None:
     """Let the browser remember a value for later visits.
 
     Raises:
-        ValueError: a name or a value with other signs than letters, digits, - and _.
+        ValueError: a name or a value with signs other than letters, digits, - and _.
     """
     if not _SAFE.fullmatch(name) or not _SAFE.fullmatch(value):
         raise ValueError("a cookie's name and value have letters, digits, - and _ only")
@@ -28,6 +28,6 @@ def remember(name: str, value: str, hours: int) -> None:
 
 
 def remembered(name: str) -> str:
-    """The value that the browser came with; "" for none."""
+    """The value that the browser sent; "" for none."""
     value = st.context.cookies.get(name) or ""
     return value if _SAFE.fullmatch(value) else ""

@@ -17,5 +17,5 @@ _clock = st.components.v2.component(
 
 
 def countdown(key: str, seconds: float) -> None:
-    """Show how much time is left, from now on."""
+    """Show the remaining time, counting down from now."""
     _clock(key=key, data={"left": round(seconds, 1)})

@@ -1,4 +1,4 @@
-"""The host's page: open a room for the class, watch the board, ask, reveal."""
+"""The host's page: open a room for the class, watch the board, ask questions, reveal the results."""
 
 from dataclasses import dataclass, replace
 
@@ -39,16 +39,16 @@ from pages.widgets.photograph import OWN, PHOTOS, class_named, gallery, needs_ow
 from pages.widgets.query import number, sequence, word
 from pages.widgets.stage import percent, picture_uri
 
-EVERY = 2.0  # seconds between two looks at the board
+EVERY = 2.0  # seconds between two updates of the board
 QUESTIONS = {"which": "Which of the two is perturbed?", "what": "What will it say?"}
 state = st.session_state
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The challenge that a room is opened with, and the room. ``eps`` in levels of 255.
+    """The challenge of a new room, and the room's code. ``eps`` is in levels of 255.
 
-    The room's secret is not among them: it stands in no address that others may see on the projector.
+    The room's secret is not a setting, since settings appear in the address, which others see on the projector.
     """
 
     image: str = word("koala", {*PHOTOS, OWN})
@@ -71,12 +71,12 @@ page = Controls("host", Settings)
 
 
 def here() -> list[str]:
-    """The networks on this machine: a room cannot wait for a download."""
+    """The networks on this machine; a room cannot wait for a download."""
     return [info.name for info in list_classifiers() if info.is_here]
 
 
 def opinion(slot: str, classifier: str, pixels: Pixels) -> tuple[Prediction, Seen] | None:
-    """What a network says of a picture; None with the reason on the page."""
+    """A network's answer to a picture; None, with the reason on the page, where there is none."""
     looked = look(slot, pixels, classifier)
     if looked is None:
         return None
@@ -85,7 +85,7 @@ def opinion(slot: str, classifier: str, pixels: Pixels) -> tuple[Prediction, See
 
 
 def set_up(store: Store) -> None:
-    """The challenge, and the button that opens a room with it."""
+    """Show the challenge, and the button that opens a room with it."""
     names = here()
     for name in ("model", "hidden"):
         if getattr(page.value, name) not in names:
@@ -190,7 +190,7 @@ def open_room(store: Store, challenge: Challenge) -> None:
         state.host_problem = str(refusal)
         return
     secrets_of()[room.code] = secret
-    page.reset("present")  # the address is on the projector, and must not name the hidden network
+    page.reset("present")  # the address is visible on the projector and must not name the hidden network
     page.set(code=room.code)
 
 
@@ -198,13 +198,13 @@ def open_room(store: Store, challenge: Challenge) -> None:
 
 
 def secrets_of() -> dict[str, str]:
-    """The secrets of the rooms that were opened, or entered by their secret link, in this session."""
+    """The secrets of the rooms that this session opened, or entered by their secret link."""
     secrets: dict[str, str] = state.setdefault("host_secrets", {})
     return secrets
 
 
 def take_key() -> None:
-    """The secret link was opened: keep the secret, and take it out of the address."""
+    """Keep the secret of an opened secret link, and remove it from the address."""
     query = st.query_params.to_dict()
     code, key = query.get("code", ""), query.get("key", "")
     if code and key:
@@ -213,7 +213,7 @@ def take_key() -> None:
 
 
 def secret_of(code: str) -> str:
-    """This session's or this browser's secret of that room; "" for none."""
+    """The secret of that room in this session or browser; "" for none."""
     return secrets_of().get(code) or remembered(f"host_{code}")
 
 
@@ -222,7 +222,7 @@ def leave() -> None:
 
 
 def act(action: str, *arguments: object) -> None:
-    """Something that only the host may do; what is wrong with it is told on the page."""
+    """Perform an action of the host; show a refusal on the page."""
     code = page.value.code
     try:
         getattr(the_store(), action)(code, secret_of(code), *arguments)
@@ -257,7 +257,7 @@ def show_room(store: Store, room: Room) -> None:
     with st.container(horizontal=True):
         if not room.revealed:
             st.button("5 minutes more", on_click=act, args=("prolong", 5), key="host_more")
-            # In this order: a press on the wrong button shall not end the game.
+            # In this order, so that a press on the wrong button does not end the game.
             if left(room) > 0:
                 st.button("Stop now", on_click=act, args=("close",), key="host_close")
             else:
@@ -286,7 +286,7 @@ def show_room(store: Store, room: Room) -> None:
 
 @st.fragment(run_every=EVERY)
 def live_board(store: Store, room: Room, challenge: Challenge) -> None:
-    """The board, looked at again and again. When the time is over, the whole page is drawn anew, once."""
+    """Show the board, updated regularly. When the time is over, draw the whole page anew, once."""
     try:
         draw_board(board_of(room.code), challenge)
     except Refused as refusal:
@@ -329,7 +329,7 @@ def ask_the_class(store: Store, room: Room) -> None:
 
 
 def drafted(classifier: str, kind: str, name: str, eps: int) -> Draft | None:
-    """A question about that photograph, its pictures made by the engine; None with the reason on the page."""
+    """Make a question about that photograph, with the engine; on failure None, with the reason on the page."""
     side = info_of(classifier).input_size
     original = np.asarray(fit(sample(name), side, side))
     looked = opinion("poll look", classifier, original)
@@ -352,7 +352,7 @@ def drafted(classifier: str, kind: str, name: str, eps: int) -> Draft | None:
 
 @st.fragment(run_every=EVERY)
 def live_poll(store: Store, room: Room) -> None:
-    """The newest question, with its votes as they come."""
+    """Show the newest question, with its votes as they come."""
     poll = store.latest_poll(room)
     if poll is None:
         st.caption("A question appears on everybody's phone at once.")

@@ -35,14 +35,14 @@ from pages.widgets.lesson import opening
 from pages.widgets.query import limits, sequence, to_query
 from pages.widgets.stage import picture_uri
 
-EVERY = 3.0  # seconds between two looks at the room; a hundred phones look at the same time
+EVERY = 3.0  # seconds between two updates of the room; a hundred phones update at the same time
 state = st.session_state
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The room. Who one is there stands in the session and in a cookie, not in the address: a student who shares the
-    link invites others, and does not lend them a name."""
+    """The room's code. The student's token is in the session and in a cookie, not in the address: a student who shares
+    the link invites others, but does not share the token."""
 
     code: str = sequence(LETTERS + LETTERS.lower(), CODE_LENGTH)
     present: bool = False
@@ -60,12 +60,12 @@ def tokens() -> dict[str, str]:
 
 
 def token_of(code: str) -> str:
-    """This session's or this browser's token of that room; "" for none."""
+    """The token of that room in this session or browser; "" for none."""
     return tokens().get(code) or remembered(f"room_{code}")
 
 
 def choose_room() -> None:
-    """Which room? The code is on the projector."""
+    """Ask for the room's code, which is on the projector."""
     with st.form("student_find"):
         typed = st.text_input("Code of the room", max_chars=12, placeholder="five letters", key="student_typed")
         if st.form_submit_button("Enter", type="primary"):
@@ -100,7 +100,7 @@ def join(store: Store, room: Room) -> None:
 
 
 def lab_link(challenge: Challenge) -> str | None:
-    """The Attack Lab with this challenge's settings; None where the photograph is somebody's own."""
+    """The link to the Attack Lab with this challenge's settings; None where the photograph is not a sample."""
     if not challenge.sample:
         return None
     pixels = challenge.rule == "pixels"
@@ -159,7 +159,7 @@ def hand_in(store: Store, room: Room) -> None:
 
 
 def judged(store: Store, room: Room, png: bytes) -> tuple[str, str]:
-    """Hand a picture in; what to say of it, and in which colour."""
+    """Hand a picture in. Return the text of the result and its colour."""
     session = state.get("session", "")
     try:
         judgement = store.hand_in(room.code, token_of(room.code), png, partial(judge, session=session))
@@ -175,11 +175,11 @@ def judged(store: Store, room: Room, png: bytes) -> tuple[str, str]:
 
 @st.fragment(run_every=EVERY)
 def live(store: Store, room: Room, member: Member, challenge: Challenge, below: DeltaGenerator) -> None:
-    """What changes while one looks: the newest question, here, and the board, in its slot further down the page."""
+    """Show the parts that change with time: the newest question, here, and the board, in its slot further down."""
     try:
         now = store.room(room.code)
         if (now.closes_at, now.revealed, left(now) > 0) != state.get("student_drawn"):
-            st.rerun()  # the host has changed the time, or it is over: the whole page is drawn anew
+            st.rerun()  # the host has changed the time, or it is over: draw the whole page anew
         poll(store, now, member)
         board = board_of(room.code)
     except Refused as refusal:
@@ -260,7 +260,7 @@ def main() -> None:
     st.html(f"<div>You are <span class='class-name'>{html.escape(member.nickname)}</span> here.</div>")
     state.student_drawn = (room.closes_at, room.revealed, left(room) > 0)
     countdown("student_clock", left(room))
-    # A question comes first: on a phone, nobody would see it below.
+    # A question comes first: further down, nobody sees it on a phone.
     newest = st.container()
     picture, doing = st.columns([2, 3], gap="large")
     with picture:

@@ -1,4 +1,4 @@
-"""What host and students see alike: the board, the best pictures, the answers of a poll."""
+"""The parts that host and students share: the board, the best pictures, the votes of a poll."""
 
 import html
 import time
@@ -44,7 +44,7 @@ STYLE = """<style>
 
 
 def the_store() -> Store:
-    """The process's rooms; where there is no database, the page says so and ends here."""
+    """Return the process's rooms; where the database fails, explain it on the page and end the page."""
     try:
         return default_store()
     except Refused as refusal:
@@ -54,7 +54,7 @@ def the_store() -> Store:
 
 @st.cache_data(ttl=1, max_entries=200, show_spinner=False)
 def board_of(code: str) -> Board:
-    """The board, worked out once a second, however many students look."""
+    """The board, computed at most once a second for all students together."""
     store = default_store()
     return store.board(store.room(code))
 
@@ -66,7 +66,7 @@ def base() -> str:
 
 
 def is_loopback() -> bool:
-    """Whether this page was opened by an address that leads nobody else here."""
+    """Tell whether this page was opened at a loopback address, which other machines cannot reach."""
     return (urlsplit(st.context.url or "").hostname or "localhost") in ("localhost", "127.0.0.1", "::1")
 
 
@@ -76,7 +76,7 @@ def left(room: Room) -> float:
 
 
 def draw_board(board: Board, challenge: Challenge, me: Member | None = None, most: int = 12) -> None:
-    """The first lines of the board, and the member's own. Whatever a student has typed is escaped."""
+    """Draw the first lines of the board, and the member's own. All text from students is escaped."""
     with st.container(key=f"class_board{'_mine' if me else ''}"):
         if not board.entries:
             st.html("<div class='class-empty'>Nobody is on the board yet. The first picture that counts leads.</div>")
@@ -106,7 +106,7 @@ def _crowd(board: Board, most: int) -> str:
 
 
 def draw_reveal(store: Store, room: Room, challenge: Challenge, board: Board) -> None:
-    """The truth, and the best pictures."""
+    """Draw the solution, and the best pictures."""
     st.subheader("The reveal", anchor=False)
     names = categories()
     first = info_of(challenge.classifier).title
@@ -144,7 +144,7 @@ def _pictures_of(poll_id: int, _store: Store, _poll: Poll) -> np.ndarray:
 
 
 def draw_question(store: Store, poll: Poll) -> None:
-    """What a poll asks, with its pictures."""
+    """Draw the question of a poll, with its pictures."""
     st.markdown(f"**{poll.question}**")
     shown = _pictures_of(poll.id, store, poll)
     if poll.kind == "what":
@@ -161,7 +161,7 @@ def draw_question(store: Store, poll: Poll) -> None:
 
 
 def draw_votes(poll: Poll) -> None:
-    """The histogram, and the truth once there is one."""
+    """Draw the histogram, and the truth when it is known."""
     st.vega_lite_chart(
         votes_chart(poll.choices, poll.counts, poll.answer),
         width="stretch",

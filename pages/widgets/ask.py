@@ -1,4 +1,4 @@
-"""Ask what a network says of some pictures, from a page."""
+"""Get a network's answers to some pictures, from a page."""
 
 from dataclasses import replace
 
@@ -11,8 +11,11 @@ from pages.widgets.live import follow, job_for
 
 
 def look(slot: str, pixels: np.ndarray, name: str = DEFAULT, chain: Chain = ()) -> Seen | None:
-    """What that network says of pictures (N, H, W, 3), or of one (H, W, 3), seen through the transforms; None with the
-    reason on the page. Its pixels are always there, also where nothing was changed."""
+    """Return the network's answers to pictures (N, H, W, 3), or to one (H, W, 3), seen through the transforms.
+
+    Return None, with the reason on the page, where there are none. The result always has its pixels, also where the
+    transforms changed nothing.
+    """
     task = Look(Pictures.of(pixels), name, chain)
     found = follow(job_for(slot, task), end=False)
     if found is None:

@@ -65,30 +65,30 @@ def canvas(
     background: str | None = None,
     start: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """A surface to draw on. Each finished stroke, Clear and Undo is one message, and so one rerun of the script.
+    """Show a surface to draw on. Each finished stroke, Clear and Undo sends one message, and causes one rerun.
 
-    The drawing belongs to its sheet: the size, the background and the start. On another sheet the surface shows the new
-    start, Undo begins anew, and nothing counts as drawn. Only the latest drawing is kept: coming back to the former
-    sheet brings it back, unless something was drawn elsewhere in between. ``label`` and ``brush`` may change at any
-    time. A canvas that the script leaves out for one run forgets its drawing, as every widget of Streamlit does.
+    The drawing belongs to its sheet: the size, the background and the start. On a new sheet the surface shows the new
+    start, Undo begins anew, and nothing counts as drawn. Only the latest drawing is kept: a return to the former sheet
+    restores it, unless another sheet was drawn on in between. ``label`` and ``brush`` may change at any time. A canvas
+    that the script leaves out for one run loses its drawing, as every widget of Streamlit does.
 
     Args:
         key: unique on the page.
-        width, height: the grid's pixels; on the screen it is as wide as the column, but not larger than 26 rem.
-        label: stands above the surface, and is its name for a screen reader.
+        width, height: the grid's pixels; on the screen it is as wide as the column, but not wider than 26 rem.
+        label: the text above the surface, and its name for a screen reader.
         brush: diameter of the round brush in grid pixels; its edge is one pixel soft.
-        background: a picture as a data address, stretched to the grid; strokes then lie over it as a translucent mask.
-            Without one they are white on black.
-        start: (height, width), in [0, 1]: what is on the sheet before the first stroke. Pass the same one in every run:
-            fed with the own result, each stroke would begin a new sheet.
+        background: a picture as a data address, stretched to the grid; strokes then form a translucent mask over it.
+            Without one, strokes are white on black.
+        start: (height, width), in [0, 1]: the drawing before the first stroke. Pass the same one in every run: if you
+            pass the result, each stroke starts a new sheet.
 
     Returns:
-        (height, width) float32 in [0, 1], a multiple of 1/255: what is on the surface; ``None`` when that is blank. A
-        mask is ``drawn >= 0.5``.
+        The drawing, (height, width) float32 in [0, 1], multiples of 1/255; ``None`` if it is blank. A mask is
+        ``drawn >= 0.5``.
 
     Raises:
         ValueError: a size or brush that is not positive, a background that is no data address of a picture, a start of
-            another shape or range. What the browser sends raises nothing: rubbish counts as nothing drawn.
+            another shape or range. A message of the browser never raises: an invalid one counts as a blank drawing.
     """
     if width < 1 or height < 1 or not brush > 0:
         raise ValueError(f"a canvas needs a positive size and brush, got {width} x {height} and {brush}")
@@ -109,7 +109,7 @@ def canvas(
             "brush": brush,
             "background": background,
             "start": packed,
-            # Only a surface that has just been put on the page asks: whether to go on with what the browser remembers.
+            # A surface that is new on the page asks whether to restore the drawing that the browser remembers.
             "drawn": isinstance(before, dict) and received(before.get("drawing"), sheet, (height, width)) is not None,
         },
         on_drawing_change=_nothing,
@@ -120,10 +120,10 @@ def canvas(
 
 
 def pack(pixels: np.ndarray) -> str:
-    """uint8 array as base64 of (run length, value) pairs of bytes, row by row; a run has 255 pixels at most.
+    """Encode a uint8 array as base64 of (run length, value) pairs of bytes, row by row; a run has 255 pixels at most.
 
-    A mask of 224 × 224 is some two thousand characters instead of 67 thousand, which Streamlit's browser side would
-    send along with every rerun, whatever caused it.
+    A mask of 224 × 224 has some two thousand characters instead of 67 thousand. Streamlit's browser side sends them
+    with every rerun.
     """
     flat = pixels.ravel()
     starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]])
@@ -135,9 +135,9 @@ def pack(pixels: np.ndarray) -> str:
 
 
 def unpack(packed: object, shape: tuple[int, int]) -> np.ndarray | None:
-    """The uint8 array of that shape that ``pack`` turned into ``packed``; ``None`` for anything else.
+    """Decode the result of `pack` into the uint8 array of that shape; return ``None`` for anything else.
 
-    No more is decoded than a grid of that shape can need, whatever was sent.
+    It decodes no more bytes than a grid of that shape can need.
     """
     size = shape[0] * shape[1]
     if not isinstance(packed, str) or len(packed) > 4 * (2 * size + 2) // 3 + 4:
@@ -153,7 +153,7 @@ def unpack(packed: object, shape: tuple[int, int]) -> np.ndarray | None:
 
 
 def received(sent: object, sheet: str, shape: tuple[int, int]) -> np.ndarray | None:
-    """The uint8 drawing in a message of the browser; ``None`` if it is none, or was drawn on another sheet."""
+    """The uint8 drawing in a message of the browser; ``None`` if there is none, or if it belongs to another sheet."""
     if not isinstance(sent, dict) or sent.get("sheet") != sheet:
         return None
     return unpack(sent.get("pixels"), shape)
@@ -166,4 +166,4 @@ def _bytes(start: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _nothing() -> None:
-    """Streamlit wants a callback for each value that a component may send."""
+    """Do nothing; Streamlit requires a callback for each value that a component may send."""

@@ -1,4 +1,4 @@
-"""Pictures about a run: arrays in, plotly figure (or PNG bytes) out. Nothing here knows who will show it."""
+"""Charts of a run: arrays in; plotly figures, Vega-Lite specifications or PNG bytes out. No Streamlit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from adv_core.images import to_png
 
-# Okabe & Ito (2008): told apart with any colour vision, on paper and on a projector.
+# Okabe & Ito (2008): distinct with any colour vision, on paper and on a projector.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F")
 
 
@@ -27,7 +27,7 @@ def curve(
 
     Args:
         lines: (name, x values, y values, colour) each.
-        mark: an x to draw a dotted vertical line at.
+        mark: the x of a dotted vertical line.
     """
     figure = go.Figure()
     for name, xs, ys, colour in lines:
@@ -51,8 +51,7 @@ def curve(
 def loss_chart(
     points: Sequence[tuple[int, float]], steps: int, mark: int | None = None, title: str = "objective"
 ) -> dict[str, Any]:
-    """A value (what the attack maximises) at steps of a run, as a Vega-Lite specification; ``mark`` draws a line at one
-    step."""
+    """The objective at steps of a run, as a Vega-Lite specification; ``mark`` draws a line at one step."""
     layers: list[dict[str, Any]] = [
         {
             "mark": {"type": "line", "color": PALETTE[2], "strokeWidth": 3},
@@ -80,7 +79,7 @@ def loss_chart(
 
 
 def _drawable(text: str) -> str:
-    """The font that comes with Pillow lacks these signs and would draw boxes."""
+    """Replace the signs that Pillow's font lacks; it draws boxes for them."""
     return text.translate({0xA0: " ", ord("×"): "x", ord("ε"): "eps", ord("·"): ",", ord("−"): "-"})
 
 

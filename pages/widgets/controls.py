@@ -1,4 +1,4 @@
-"""One page's settings, kept the same in three places: the session, the widgets and the address.
+"""The settings of a page, kept equal in the session, the widgets and the address.
 
 page = Controls("threat-models", Settings)
 page.start()
@@ -23,7 +23,7 @@ state = st.session_state
 class Controls(Generic[S]):
     """The settings of the page with that name: a value of a frozen dataclass, described as in `pages.widgets.query`.
 
-    A link sets them when it is opened. From then on the visitor's controls do, also after a visit to another page.
+    A link sets them when it is opened. Afterwards the visitor's controls set them, also after a visit to another page.
     """
 
     def __init__(self, name: str, kind: type[S]) -> None:
@@ -31,13 +31,13 @@ class Controls(Generic[S]):
 
     @property
     def value(self) -> S:
-        """The settings as they are now."""
+        """The present settings."""
         settings: S = state[self.name]
         return settings
 
     @property
     def notes(self) -> list[str]:
-        """What of the link could not be taken, until the visitor changes something."""
+        """Sentences about the invalid parts of the link; empty as soon as the visitor changes a control."""
         notes: list[str] = state[f"{self.name} notes"]
         return notes if to_query(self.value) == state[f"{self.name} arrived"] else []
 
@@ -47,7 +47,7 @@ class Controls(Generic[S]):
         state[f"{self.name} arrived"] = to_query(self.value)
 
     def start(self) -> bool:
-        """Once in each run of the page, before anything else; True where the visitor has just come to the page."""
+        """Start a run of the page; call it first. Return True where the visitor has just come to the page."""
         came, state.page = state.get("page") != self.name, self.name
         link = st.query_params.to_dict()
         if self.name not in state or (came and link):
@@ -56,7 +56,7 @@ class Controls(Generic[S]):
             state[f"{self.name} arrived"] = to_query(settings)
             for f in fields(self.kind):  # type: ignore[arg-type]
                 state.pop(self.key(f.name), None)
-        # What a widget was set to counts from the beginning of the run on, also above the place where it is drawn.
+        # A widget's new value counts from the beginning of the run, also above the place where the widget is drawn.
         moved = {f.name: state.get(self.key(f.name)) for f in fields(self.kind)}  # type: ignore[arg-type]
         state[self.name] = replace(self.value, **{name: value for name, value in moved.items() if value is not None})  # type: ignore[type-var]
         return came
@@ -66,17 +66,17 @@ class Controls(Generic[S]):
         return f"{self.name.replace('-', '_')}_{setting}"
 
     def set(self, **changes: object) -> None:
-        """Set controls from code (a callback): the settings, and the widgets that show them."""
+        """Change settings from code (a callback), and the widgets that show them."""
         state[self.name] = replace(self.value, **changes)  # type: ignore[type-var]
         for name in changes:
             state[self.key(name)] = getattr(self.value, name)
 
     def reset(self, *but: str) -> None:
-        """All controls as they were at first, but those."""
+        """Reset all controls to their defaults, except for ``but``."""
         self.set(**{f.name: f.default for f in fields(self.kind) if f.name not in but})  # type: ignore[arg-type]
 
     def control(self, name: str, widget: Callable[..., Any], *args: object, **options: object) -> Any:
-        """One widget that is bound to the setting of that name; the setting."""
+        """Draw a widget that is bound to the setting of that name. Return the setting."""
         key = self.key(name)
         if key not in state:
             state[key] = getattr(self.value, name)
@@ -86,13 +86,13 @@ class Controls(Generic[S]):
         return getattr(self.value, name)
 
     def into_address(self) -> None:
-        """Make the browser's address the link to this state; after the controls, before anything that takes long."""
+        """Write this state into the browser's address. Call it after the controls and before long computations."""
         query = to_query(self.value)
         if st.query_params.to_dict() != query:
             st.query_params.from_dict(query)
 
     def link(self, **changes: object) -> str:
-        """The address of exactly this state, or of this state with changes."""
+        """The address of this state, or of this state with changes."""
         address = (st.context.url or "").split("?")[0]
         query = urlencode(to_query(replace(self.value, **changes)))  # type: ignore[type-var]
         return f"{address}?{query}" if query else address or "/"

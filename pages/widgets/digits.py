@@ -1,4 +1,4 @@
-"""Pictures of handwritten digits and of what a linear model makes of them: arrays in, pixels or a chart out."""
+"""Pictures of handwritten digits and of a linear model's weights: arrays in, pixels or a chart out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ def _enlarged(pixels: np.ndarray, zoom: int) -> np.ndarray:
 
 
 def ink(image: np.ndarray, zoom: int = 6) -> np.ndarray:
-    """A digit (H, W) in [0, 1], white on black, (zoom·H, zoom·W, 3) uint8. What lies outside [0, 1] is cut off."""
+    """A digit (H, W) in [0, 1], white on black, (zoom·H, zoom·W, 3) uint8. Values outside [0, 1] are clipped."""
     levels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
     return _enlarged(np.repeat(levels[..., None], 3, 2), zoom)
 
@@ -32,7 +32,7 @@ def signed(values: np.ndarray, limit: float, zoom: int = 6) -> np.ndarray:
 
 
 def sheet(images: np.ndarray, wrong: Sequence[bool], columns: int, zoom: int = 3, frame: int = 6) -> np.ndarray:
-    """Digits (N, H, W) in rows of ``columns``; those that are wrong have an orange frame, the others a grey one."""
+    """Digits (N, H, W) in rows of ``columns``; wrong ones have an orange frame, the others a grey one."""
     height, width = images.shape[1] * zoom + 2 * frame, images.shape[2] * zoom + 2 * frame
     rows = -(-len(images) // columns)
     page = np.full((rows * height, columns * width, 3), 255, np.uint8)
@@ -43,7 +43,7 @@ def sheet(images: np.ndarray, wrong: Sequence[bool], columns: int, zoom: int = 3
     return page
 
 
-# One colour a network, on every chart of the lesson.
+# One colour for each network, on every chart of the lesson.
 STANDARD, ROBUST, STRONGER, OWN = PALETTE[1], PALETTE[0], PALETTE[2], PALETTE[3]
 
 
@@ -54,7 +54,7 @@ def error_curves(
 
     Args:
         curves: (name, colour, (ε, error) so far).
-        mark: an ε to draw a dotted line at; longest: where the axis ends; title: of that axis.
+        mark: the ε of a dotted line; longest: the end of the axis; title: of that axis.
     """
     values = [{"eps": eps, "error": error, "network": name} for name, _, points in curves for eps, error in points]
     return {

@@ -1,10 +1,10 @@
-"""The frame that every lesson has in common, and what lessons draw in it: tables, charts, rows of small pictures.
+"""The frame that all lessons share, and elements to draw in it: tables, charts, rows of small pictures.
 
 def two_pictures(run: Run) -> Iterator[None]:
     st.subheader("1 · Two pictures")
     page.control("eps", st.slider, "ε", 0, 32)
     slot = st.empty()
-    yield  # everything else of the page is drawn here
+    yield  # the rest of the page is drawn here
     run.pictures = ...
     slot.image(...)
 
@@ -33,13 +33,13 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Texts:
-    """What a lesson says around its sections. Everything is markdown.
+    """The texts of a lesson around its sections, in markdown.
 
     Attributes:
         title, lead: at the top.
-        questions: the questions of "Check yourself", made in each run, for they may depend on the settings.
-        script: the lecturer's two minutes; a function where it depends on the settings.
-        pitfalls: what usually goes wrong.
+        questions: makes the questions of "Check yourself" in each run, since they may depend on the settings.
+        script: the lecturer's script of two minutes; a function where it depends on the settings.
+        pitfalls: common mistakes.
         references: (text, address) each.
     """
 
@@ -56,21 +56,21 @@ class Lesson(Generic[R]):
     """One lesson: its sections, and around them opening, sidebar, questions, lecturer's script, references and links.
 
     A section is a generator function. It draws its title, its controls and empty slots, yields, and then computes and
-    fills the slots. All sections are drawn first, then the rest of the page, and only then they go on, one after the
-    other: the page stands before anything is computed. Before something that takes long, a section may yield again, so
-    that the others go on first. A function without a `yield` is a section with nothing to compute. Streamlit's
-    interruptions end a section as they end any script, and no other one goes on.
+    fills the slots. All sections are drawn first, then the rest of the page. Only then do the sections go on, one after
+    the other, so the page is complete before any computation. A section may yield again before a long computation, so
+    that the others go on first. A function without a `yield` is a section with nothing to compute. A Streamlit
+    interruption ends a section as it ends any script; the other sections do not go on.
 
     Attributes:
         page: the settings.
-        texts: what is said around the sections.
+        texts: the texts around the sections.
         sections: in the order of the page.
-        prepare: puts right what a link cannot carry and makes the value that is given to each section of this run. What
-            a section finds and a later one needs, it writes there; a section that misses something returns.
-        sidebar: draws the lesson's own controls there.
+        prepare: corrects settings that a link cannot carry, and makes the value that all sections of this run get. A
+            section stores results for later sections there; a section whose input is missing returns.
+        sidebar: draws the lesson's own controls in the sidebar.
         style: CSS in a style element.
-        questions_late: for questions that need what the sections compute: they are drawn, at their place, as soon as
-            each section has gone on once.
+        questions_late: True for questions that need results of the sections: they are drawn, at their place, as soon
+            as each section has gone on once.
     """
 
     page: Controls[Any]
@@ -82,7 +82,7 @@ class Lesson(Generic[R]):
     questions_late: bool = False
 
     def show(self) -> None:
-        """Run the page once."""
+        """Draw the lesson in one run of the page."""
         self.page.start()
         with st.sidebar:
             self.sidebar()
@@ -91,7 +91,7 @@ class Lesson(Generic[R]):
         if self.style:
             st.html(self.style)
         opening(self.page, self.texts.title, self.texts.lead)
-        with contextlib.ExitStack() as begun:  # closes the sections that an interruption has left at their `yield`
+        with contextlib.ExitStack() as begun:  # closes the sections that an interruption leaves at their `yield`
             waiting = []
             for section in self.sections:
                 story = section(run)
@@ -117,7 +117,7 @@ class Lesson(Generic[R]):
 
 
 def _goes_on(story: "GeneratorType[None, None, None]") -> bool:
-    """Run a section up to its next `yield`; False where it has ended instead."""
+    """Run a section up to its next `yield`. Return False where it has ended instead."""
     before = context_dg_stack.get()
     try:
         next(story)
@@ -132,7 +132,7 @@ def _goes_on(story: "GeneratorType[None, None, None]") -> bool:
 
 
 def opening(page: Controls[Any], title: str, lead: str) -> None:
-    """Title and lead, in the look of the app; and what of the link could not be taken. Call it after `page.start`."""
+    """Draw title, lead, and notes on invalid parts of the link, in the app's style. Call it after `page.start`."""
     st.html(CSS)
     if page.value.present:
         st.html(PRESENT_CSS)
@@ -146,28 +146,28 @@ def opening(page: Controls[Any], title: str, lead: str) -> None:
 
 
 def presenting(page: Controls[Any]) -> None:
-    """The switch for the projector, for the page's sidebar."""
+    """Draw the switch for projector mode, for the page's sidebar."""
     page.control("present", st.toggle, "Presentation mode")
     st.caption("Hides this bar and enlarges everything, for a projector.")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], slot: DeltaGenerator | None = None) -> None:
-    """A table whose cells are markdown.
+    """Draw a table whose cells are markdown.
 
     Args:
-        slot: where to draw it, for one that is drawn again while its rows come.
+        slot: the place of a table that is drawn again while its rows come.
     """
     lines = [head, ["---"] * len(head), *rows]
     (slot or st).markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
 def chart(figure: go.Figure, key: str, alt: str) -> None:
-    """A plotly figure without the bar of tools over it."""
+    """Draw a plotly figure without its toolbar."""
     st.plotly_chart(figure, config={"displayModeBar": False}, key=key, alt=alt)
 
 
 def pictures(*shown: tuple[np.ndarray, str, str], width: int = 150) -> None:
-    """Small pictures side by side: ((H, W, 3) uint8, what stands below, text alternative), that many pixels wide."""
+    """Draw small pictures side by side: ((H, W, 3) uint8, caption, text alternative) each, ``width`` pixels wide."""
     with st.container(horizontal=True, gap="small"):
         for pixels, caption, alt in shown:
             with st.container(width=width):
@@ -176,7 +176,7 @@ def pictures(*shown: tuple[np.ndarray, str, str], width: int = 150) -> None:
 
 
 def for_the_lecturer(page: Controls[Any], texts: Texts) -> None:
-    """The two-minute script, the link to open, and what usually goes wrong."""
+    """Draw the two-minute script, the link to open, and the common mistakes."""
     script = texts.script if isinstance(texts.script, str) else texts.script()
     with st.expander("For the lecturer", icon=":material/co_present:"):
         st.markdown(f"**The two-minute script**\n\n{script}")
@@ -187,7 +187,7 @@ def for_the_lecturer(page: Controls[Any], texts: Texts) -> None:
 
 
 def read_on(page: Controls[Any], references: Sequence[tuple[str, str]]) -> None:
-    """References (text, address), the link to the present state, and where to go on."""
+    """Draw references (text, address), the link to the present state, and the next lesson."""
     st.subheader("Read on", anchor=False)
     st.markdown("\n".join(f"- [{text}]({address})" for text, address in references))
     st.markdown("**Link to exactly this state**")

@@ -1,10 +1,10 @@
-"""Run something on the engine and show it live: the one way in which every page computes.
+"""Run a task on the engine and show it live. All pages compute in this way.
 
     job = job_for("main", request)
     frames = follow(job, draw, waiting)
 
-A page has named slots; a new request in a slot stops the old one. Frames are drawn as they come, and every drawing is a
-point at which a changed control interrupts the script. What fails is said in a sentence, with a button to try again.
+A page has named slots; a new request in a slot stops the old one. Frames are drawn as they come; at every drawing, a
+changed control can interrupt the script. A failure is shown as a sentence, with a button to try again.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ K = TypeVar("K")
 
 
 def job_for(slot: str, request: Task[R]) -> Job[R]:
-    """The job of that slot: the present one if it is for the same request; otherwise it stops and a new one starts.
+    """Return the job of that slot. If the present one is for another request, stop it and start a new one.
 
-    Where the engine takes no more, the page says so and ends here.
+    Where the engine refuses the request, explain it on the page and end the page.
     """
     jobs: dict[str, Job[Any]] = state.setdefault("jobs", {})
     current = jobs.get(slot)
@@ -37,7 +37,7 @@ def job_for(slot: str, request: Task[R]) -> Job[R]:
     drop_jobs(slot)
     try:
         jobs[slot] = default_engine().submit(request, state.setdefault("session", secrets.token_hex(8)))
-    except EngineUnavailable:  # why is for the host, and in the log
+    except EngineUnavailable:  # the cause concerns the host and is in the log
         _refused("The machines that compute this lesson cannot be reached just now. Please try again in a minute.")
     except (EngineBusy, ValueError) as error:
         _refused(str(error))
@@ -53,7 +53,7 @@ def drop_jobs(*slots: str) -> None:
 
 
 def request_of(slot: str) -> Task[Any] | None:
-    """What the slot's job was asked."""
+    """The request of the slot's job."""
     job: Job[Any] | None = state.setdefault("jobs", {}).get(slot)
     return None if job is None else job.request
 
@@ -65,14 +65,14 @@ def follow(
     interval: float = 0.12,
     end: bool = True,
 ) -> list[R] | None:
-    """Draw a job's frames as they come; its whole run, or None with the reason on the page.
+    """Draw a job's frames as they come. Return its whole run; on failure None, with the reason on the page.
 
     Args:
         draw: gets the frames so far, at most every ``interval`` seconds, and at the end the whole run. On a machine
-            with many learners they take turns, and a run is drawn more rarely: pictures on the way to a result shall
-            not keep the results waiting.
-        waiting: gets a sentence about the place in the line, while there is one.
-        end: whether to draw the whole run; not where the page does so anyway.
+            with many learners, pages take turns and draw a run more rarely, so that intermediate pictures do not
+            delay results.
+        waiting: gets a sentence about the place in the queue, as long as the job waits.
+        end: whether to draw the whole run; False where the page draws it itself.
     """
     with _turns.follower():
         _follow(job, draw, waiting, interval, end)
@@ -89,12 +89,13 @@ def follow_each(
     waiting: Callable[[str], object] = lambda text: None,
     interval: float = 0.3,
 ) -> dict[K, list[R]] | None:
-    """Follow several works, one after the other, into one chart or table that fills row by row; the records of each,
-    or None with the reason on the page.
+    """Follow several works, one after the other, into one chart or table that fills row by row.
+
+    Return the records of each; on failure None, with the reason on the page.
 
     Args:
-        slot: the beginning of their slots' names; the work's key follows.
-        draw: gets the records so far of every work that has begun, and the key of the one under way.
+        slot: the prefix of their slots' names; the work's key follows.
+        draw: gets the records so far of every work that has begun, and the key of the running one.
         waiting, interval: see `follow`.
     """
     found: dict[K, list[R]] = {}
@@ -136,7 +137,7 @@ def _follow(
 
 
 class _Turns:
-    """Who may draw a picture on the way: one page of the process at a time, and the more pages, the longer a break."""
+    """Turns to draw intermediate pictures: one page of the process at a time; breaks grow with the number of pages."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -145,7 +146,7 @@ class _Turns:
 
     @contextlib.contextmanager
     def follower(self) -> Iterator[None]:
-        """A page that follows a run."""
+        """Count a page that follows a run, inside the block."""
         with self._lock:
             self._pages += 1
         try:
@@ -155,7 +156,7 @@ class _Turns:
                 self._pages -= 1
 
     def take(self) -> bool:
-        """Whether it is this page's turn; if so, it has to call `give` afterwards."""
+        """Take the turn if it is free. Return whether it was; then the page has to call `give` afterwards."""
         with self._lock:
             mine = time.monotonic() >= self._free_at
             if mine:
@@ -163,7 +164,7 @@ class _Turns:
         return mine
 
     def give(self, seconds: float) -> None:
-        """The end of a turn that took so long."""
+        """End a turn that took that many seconds."""
         self._free_at = time.monotonic() + (1 + self._pages) * seconds
 
 
@@ -171,7 +172,7 @@ _turns = _Turns()
 
 
 def in_line(before: int, seconds: float) -> str:
-    """The place in the line, for people: rounded, since it is a guess."""
+    """The place in the queue for people; the time is rounded, since it is an estimate."""
     who = (
         "You are next" if before == 0 else "1 run is before yours" if before == 1 else f"{before} runs are before yours"
     )
@@ -190,7 +191,7 @@ def _sorry(text: str) -> None:
 
 
 def computed(slot: str, work: Task[R]) -> R:
-    """The one record of a short task; ends the page where the engine cannot."""
+    """Return the single record of a short task; end the page where the engine cannot compute it."""
     records = follow(job_for(slot, work))
     if records is None:
         st.stop()

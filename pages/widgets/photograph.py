@@ -1,4 +1,4 @@
-"""Whose picture it is: sixteen samples, or the visitor's own."""
+"""The choice of a photograph: sixteen samples, or the visitor's own."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def sample(name: str) -> Image.Image:
 
 @st.cache_data(show_spinner=False)
 def samples(side: int) -> np.ndarray:
-    """All samples as a network of that input size sees them, (N, side, side, 3) uint8."""
+    """All samples at a network's input size, (N, side, side, 3) uint8."""
     return np.stack([np.asarray(fit(sample(name), side, side)) for name in PHOTOS])
 
 
@@ -37,20 +37,20 @@ def thumbnail(name: str) -> str:
 
 
 def photograph(name: str) -> Image.Image:
-    """The sample of that name, or for `OWN` the visitor's own picture of this session."""
+    """The sample of that name; for `OWN`, the visitor's own picture of this session."""
     return state.own_image if name == OWN else sample(name)
 
 
 def chosen(page: Controls[Any], side: int) -> np.ndarray:
-    """The photograph of the page's setting ``image`` as a network of that input size sees it, (side, side, 3) uint8."""
+    """The photograph of the page's setting ``image`` at a network's input size, (side, side, 3) uint8."""
     return np.asarray(fit(photograph(page.value.image), side, side))
 
 
 def photograph_sidebar(page: Controls[Any], seed: str = "", choose: Callable[..., None] | None = None) -> None:
-    """The sidebar of a lesson on a photograph: samples, upload and camera, and the seed of what is random.
+    """Draw the sidebar of a lesson on a photograph: samples, upload and camera, and the seed of random draws.
 
     Args:
-        seed: the label of the page's setting ``seed``; nothing is asked for if empty.
+        seed: the label of the page's setting ``seed``; no control if empty.
         choose: see `gallery`.
     """
     default = page.kind().image
@@ -66,20 +66,20 @@ def photograph_sidebar(page: Controls[Any], seed: str = "", choose: Callable[...
 
 
 def needs_own(page: Controls[Any], default: str) -> None:
-    """A link cannot carry somebody's own picture: show the usual one then, and say so. Call it after `page.start`."""
+    """Replace a visitor's own picture, which a link cannot carry, by the default. Call it after `page.start`."""
     if page.value.image == OWN and "own_image" not in state:
         page.set(image=default)
         page.tell("The link was made with somebody's own photograph, which a link cannot carry.")
 
 
 def gallery(page: Controls[Any], choose: Callable[..., None] | None = None) -> None:
-    """A button that opens the samples; the page's setting ``image`` follows.
+    """Draw a button that opens the samples; a choice sets the page's setting ``image``.
 
     Args:
-        choose: is called with ``image=...``; the page's own `Controls.set` if there is none.
+        choose: called with ``image=...``; the page's own `Controls.set` if None.
     """
     choose = choose or page.set
-    # What is inside is computed only while it is open: sixteen pictures with their buttons are much for every rerun.
+    # The contents are computed only while it is open: sixteen pictures with buttons are too much for every rerun.
     popover = st.popover("Choose a photograph", width="stretch", on_change="rerun", key="gallery_open")
     if popover.open:
         with popover, st.container(key="gallery"):
@@ -94,7 +94,7 @@ def gallery(page: Controls[Any], choose: Callable[..., None] | None = None) -> N
 def own_picture(
     page: Controls[Any], default: str, note: str = "Up to 10 MB. It stays in memory and is never stored."
 ) -> None:
-    """Upload and camera. A bad picture is explained, and the one before it stays. ``note`` tells what becomes of it."""
+    """Draw upload and camera. A bad picture is explained, and the previous one stays. ``note``: on its storage."""
     st.file_uploader(
         "Or upload one",
         type=["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"],
@@ -104,7 +104,7 @@ def own_picture(
     )
     st.caption(note)
     if st.toggle("Use the camera", key="camera_on"):
-        # Not "camera": that is the key of a page's own state.
+        # Not "camera", which is the key of a page's own state.
         st.camera_input("Take a picture", key="taken", on_change=_take, args=(page, "taken", default))
     if "own_image" in state and page.value.image != OWN:
         st.button("Back to your own picture", on_click=page.set, kwargs={"image": OWN}, width="stretch")
@@ -144,7 +144,7 @@ PHOTOS: dict[str, str] = {
     "stop_sign_composite": "Stop sign",
     "portrait_astronaut": "Astronaut",
 }
-# What the photographs show, as ImageNet classes. There is no class for an astronaut.
+# The ImageNet classes of the photographs. There is no class for an astronaut.
 TRUE_CLASSES: dict[str, int] = {
     "german_shepherd": 235,
     "pig": 341,

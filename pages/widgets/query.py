@@ -8,8 +8,8 @@
         done: str = solved("abcd")
 
 `number` and `word` are those of `adv_core.serving.fields`: one declaration serves the link, the widget's bounds and the
-server's check. Everything that a link can say is checked here: numbers are clamped, unknown words replaced by defaults,
-and each such repair is told to the visitor. Nothing else in the app trusts a query string.
+server's check. This module checks all values of a link: it clamps numbers, replaces unknown words by defaults, and
+tells each repair to the visitor. No other part of the app trusts a query string.
 """
 
 from collections.abc import Mapping
@@ -29,16 +29,16 @@ def solved(questions: str) -> Any:
 
 
 def sequence(letters: str, most: int) -> Any:
-    """A field that holds up to so many letters out of some, in any order, such as the answers "10110"."""
+    """A field that holds up to ``most`` of the given letters, in any order, such as the answers "10110"."""
     return field(default="", metadata={"sequence": letters, "most": most})
 
 
 def from_query(kind: type[S], query: Mapping[str, str]) -> tuple[S, list[str]]:
-    """The settings that a query string asks for, and a sentence for each thing in it that could not be taken."""
+    """Read settings from a query string. Return them, and a sentence for each invalid part."""
     settings, notes = kind(), []
     for name, raw in query.items():
         if name not in {f.name for f in fields(settings)}:  # type: ignore[arg-type]
-            continue  # other people's parameters (utm_source, embed, ...) are none of our business
+            continue  # parameters of others (utm_source, embed, ...) are ignored
         parsed, note = _parse(kind, field_of(kind, name), str(raw).strip())
         if note:
             notes.append(note)
@@ -48,7 +48,7 @@ def from_query(kind: type[S], query: Mapping[str, str]) -> tuple[S, list[str]]:
 
 
 def to_query(settings: Any) -> dict[str, str]:
-    """What differs from the defaults, as a query string's parts; `from_query` gives the same settings back."""
+    """The values that differ from the defaults, as parts of a query string; `from_query` is the inverse."""
     return {
         f.name: _shown(getattr(settings, f.name)) for f in fields(settings) if getattr(settings, f.name) != f.default
     }

@@ -1,6 +1,6 @@
-"""Check yourself: questions whose answers are explained, right or wrong.
+"""Questions to check yourself; each answer, right or wrong, is explained.
 
-What has been solved is kept in the page's setting ``done``, and so in the session and in the link; never on a server.
+The page's setting ``done`` holds the solved questions, and so do the session and the link; the server stores nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,12 +15,12 @@ from pages.widgets.query import limits
 
 @dataclass(frozen=True)
 class Choice:
-    """One right answer among some.
+    """A question with one right answer among several.
 
     Attributes:
         letter: the question's name in the link; one letter, unique on its page.
         text: the question, in markdown.
-        answers: (answer, what to say to whoever chose it), in the order in which they are shown.
+        answers: (answer, explanation for those who chose it), in the order in which they are shown.
         right: the index of the right one.
     """
 
@@ -30,7 +30,7 @@ class Choice:
     right: int
 
     def ask(self, key: str) -> tuple[bool, str] | None:
-        """Draw it; (whether the answer is right, what to say), or None while there is none."""
+        """Draw the question. Return (whether the answer is right, explanation), or None while there is no answer."""
         chosen = st.radio(
             "Your answer",
             range(len(self.answers)),
@@ -44,12 +44,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class Number:
-    """A number, right within a tolerance.
+    """A question for a number, which is right within a tolerance.
 
     Attributes:
-        answer, tolerance: |given - answer| ≤ tolerance is right. Computed by the page, where it can be.
-        why: said of the right answer.
-        wrong: what to say of a wrong one, given the number.
+        answer, tolerance: |given - answer| ≤ tolerance is right. The page computes the answer where it can.
+        why: the explanation of the right answer.
+        wrong: makes the explanation of a wrong number.
         unit: shown in the field's label.
     """
 
@@ -95,7 +95,7 @@ def guess(page: Controls[Any], setting: str, text: str, start: int) -> int | Non
     Args:
         setting: a whole number of the page's settings, `query.number(-1, -1, high)`: -1 stands for "not yet".
         text: the question, in markdown.
-        start: where the slider stands at first.
+        start: the first value of the slider.
     """
     given = int(getattr(page.value, setting))
     if given >= 0:

@@ -1,4 +1,4 @@
-"""Pictures in a row that are redrawn while a run streams; the stage, the row of an attack; bars for classes."""
+"""Rows of pictures that are redrawn while a run streams; the stage of an attack; bars for classes."""
 
 import base64
 import html
@@ -65,10 +65,10 @@ html {font-size: 19px}
 
 
 def picture_uri(pixels: np.ndarray) -> str:
-    """(H, W, 3) uint8 as a data address that holds exactly these pixels.
+    """Encode (H, W, 3) uint8 as a data address that holds exactly these pixels.
 
-    Given bytes or arrays, ``st.image`` may encode them anew as JPEG; and a picture that arrives with its message cannot
-    lag behind its caption while a run streams.
+    ``st.image`` may encode bytes or arrays anew as JPEG. A picture inside its message also cannot lag behind its
+    caption while a run streams.
     """
     return _uri(pixels.tobytes(), pixels.shape)
 
@@ -80,7 +80,7 @@ def _uri(data: bytes, shape: tuple[int, ...]) -> str:
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of the stage with what stands over and under it."""
+    """A picture of the stage with the texts above and below it."""
 
     title: str
     picture: str
@@ -90,7 +90,7 @@ class Panel:
 
 
 def waiting(pixels: np.ndarray) -> list[Panel]:
-    """What the stage shows before anything has been computed: it has its full size from the first moment."""
+    """The panels of the stage before any computation; they give it its full size from the start."""
     grey = picture_uri(np.full_like(pixels, 128))
     return [
         Panel("original", picture_uri(pixels), "…", "the network is looking", "Original picture, not yet classified"),
@@ -100,11 +100,11 @@ def waiting(pixels: np.ndarray) -> list[Panel]:
 
 
 class _Panels:
-    """Pictures with their texts, one in each column. Only what changes is drawn: each element is a message to the
+    """Pictures with their texts, one in each column. Only changes are drawn, since each element is a message to the
     browser.
 
     Args:
-        panels: what stands there at first. The list is kept up to date.
+        panels: the first contents. The list is kept up to date.
     """
 
     def __init__(self, columns: Sequence[DeltaGenerator], panels: list[Panel]) -> None:
@@ -131,16 +131,18 @@ class _Panels:
 
 
 class PictureRow(_Panels):
-    """Pictures side by side, each with a title above and a caption below. What they show outlives the run of the page:
-    a rerun begins with it, so that nothing flickers and the page does not jump.
+    """Pictures side by side, each with a title above and a caption below.
+
+    Their contents outlive the run of the page: a rerun starts with them, so nothing flickers and the page does not
+    jump.
 
     Args:
         key: the name of the container.
-        titles: what stands above each picture, by the picture's name.
-        start: what every picture shows at first, (H, W, 3) uint8.
-        about: what the pictures are about. When it changes, they are back at the start.
+        titles: the title of each picture, by the picture's name.
+        start: the first content of every picture, (H, W, 3) uint8.
+        about: the subject of the pictures. When it changes, the pictures return to the start.
         line, alt: the second line and the text alternative at the start; ``{name}`` and ``{title}`` are filled in.
-        width: how many pictures stand in a row; all of them if None.
+        width: the number of pictures in a row; all of them if None.
     """
 
     def __init__(
@@ -172,8 +174,8 @@ class PictureRow(_Panels):
         """Draw one picture.
 
         Args:
-            pixels: (H, W, 3) uint8; None for new words below the picture that is there.
-            alt: the text alternative; title, headline and line if empty.
+            pixels: (H, W, 3) uint8; None changes only the texts below the present picture.
+            alt: the text alternative; if empty, it is title, headline and line.
         """
         place = self._places[name]
         panel = replace(self._panels[place], headline=headline, line=line)
@@ -187,8 +189,8 @@ class Stage(_Panels):
     """The three pictures of an attack.
 
     Args:
-        panels: what stands there at first: the panels of the run before. A slot that is emptied before it is filled
-            again would make the whole page jump. The list is kept up to date, for the next time.
+        panels: the first contents: the panels of the previous run. A slot that is empty before it is filled again
+            makes the whole page jump. The list is kept up to date for the next run.
     """
 
     def __init__(self, panels: list[Panel]) -> None:
@@ -196,7 +198,7 @@ class Stage(_Panels):
             super().__init__(st.columns(3), panels)
 
     def original(self, pixels: np.ndarray, label: int, probability: float) -> None:
-        """The untouched picture and what the network says of it."""
+        """Draw the untouched picture and the network's answer to it."""
         name = categories()[label]
         alt = f"Original picture, classified as {name}"
         self._draw(0, Panel("original", picture_uri(pixels), name, percent(probability), alt))
@@ -204,7 +206,7 @@ class Stage(_Panels):
     def perturbation(
         self, before: np.ndarray, after: np.ndarray, factor: int, radius: str, norms: tuple[float, float]
     ) -> None:
-        """factor × (after - before) around grey; ``norms``: ‖δ‖∞ in levels and ‖δ‖₂ of the whole δ."""
+        """Draw factor × (after - before) around grey; ``norms``: ‖δ‖∞ in levels and ‖δ‖₂ of the whole δ."""
         delta = (after.astype(np.float32) - before.astype(np.float32)) / 255
         linf, l2 = norms
         picture = picture_uri(amplify(delta.transpose(2, 0, 1), factor))
@@ -213,13 +215,13 @@ class Stage(_Panels):
         self._draw(1, Panel(f"+ {factor} × perturbation", picture, f"ε = {radius}", line, alt))
 
     def fooled(self, pixels: np.ndarray, label: int, probability: float) -> None:
-        """x + δ and what the network says now."""
+        """Draw x + δ and the network's answer to it."""
         name = categories()[label]
         alt = f"Perturbed picture, classified as {name}"
         self._draw(2, Panel("= what it now sees", picture_uri(pixels), name, percent(probability), alt))
 
     def wait(self, pixels: np.ndarray) -> None:
-        """Take the old run's perturbation and result off the stage, keeping room for those of ``pixels``."""
+        """Clear the old run's perturbation and result, and keep the space for those of ``pixels``."""
         for slot, panel in enumerate(waiting(pixels)):
             if slot > 0:
                 self._draw(slot, panel)
@@ -234,18 +236,18 @@ def _picture(panel: Panel, slot: DeltaGenerator) -> DeltaGenerator:
 
 
 def caption(slot: DeltaGenerator, headline: str, *lines: str) -> DeltaGenerator:
-    """What stands under a picture: a headline, and lines of text."""
+    """Draw the text below a picture: a headline, and lines of text."""
     text = html.escape("\n".join(lines))
     return slot.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{text}</span></div>")
 
 
 def class_colours(*classes: int) -> dict[int, str]:
-    """One colour a class, the same in every chart: the important ones first, as long as there are colours."""
+    """Assign one colour to each class for all charts: the important classes first, as long as there are colours."""
     return dict(zip(dict.fromkeys(classes), PALETTE, strict=False))
 
 
 def bars(slot: DeltaGenerator, probabilities: np.ndarray, classes: list[int], colours: dict[int, str]) -> None:
-    """Probability bars for the given classes, on one scale from 0 to 100 %."""
+    """Draw probability bars for the given classes, on one scale from 0 to 100 %."""
     rows = []
     for index in classes:
         name, p = html.escape(categories()[index]), float(probabilities[index])
@@ -264,7 +266,7 @@ def top(probabilities: np.ndarray, count: int = 5) -> list[int]:
 
 
 def percent(p: float) -> str:
-    """A probability for people. Nothing is called 0 or 100 %. The spaces do not break."""
+    """A probability for people. It never reads 0 or 100 %, and its spaces do not break."""
     if p < 0.0005:
         return "<\u00a00.1\u00a0%"
     if p >= 0.9995:

@@ -262,7 +262,7 @@ def worst_on_grid(classifier: Logits, x: Tensor, y: Tensor, delta_set: Ball, cou
         size = square.norm(dim=1, keepdim=True).clamp_min(1e-12)
         square = square * (square.abs().amax(1, keepdim=True) / size)
     offsets = float(delta_set.radius) * square
-    candidates = (x[:, None] + offsets).clamp(0, 1)  # x is in the box: clamping moves closer to x, never out of the ball
+    candidates = (x[:, None] + offsets).clamp(0, 1)  # x is in the box, so clamping stays in the ball
     losses = evaluate(classifier, candidates.flatten(0, 1), Untargeted(y.repeat_interleave(count**2)))[1]
     best = losses.reshape(len(x), -1).max(1)
     return candidates[torch.arange(len(x)), best.indices], best.values
