@@ -1,4 +1,4 @@
-"""The arrows between modules: who may import whom. Read from the source, so that nothing has to be run."""
+"""The imports between modules, and the first words of docstrings, read from the source without running it."""
 
 import ast
 from functools import cache
@@ -9,6 +9,8 @@ import pytest
 from tests.paths import ROOT
 
 SCREEN = ("streamlit", "plotly")
+RIDDLES = ("What", "Whether", "Who", "Whose", "Where", "How", "Why", "Between")
+"""Words that leave the thing unnamed at the beginning of a docstring."""
 
 
 def module_of(path: Path) -> str:
@@ -16,11 +18,16 @@ def module_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+def sources() -> list[Path]:
+    """The files of the project that are no tests."""
+    folders = (ROOT / part for part in ("adv_core", "pages", "bench"))
+    return [ROOT / "app.py", ROOT / "startup.py", *(file for folder in folders for file in folder.rglob("*.py"))]
+
+
 @cache
 def imports() -> dict[str, frozenset[str]]:
-    """What each module of the project imports, anywhere in its file: modules of the project, and other packages."""
-    files = [ROOT / "app.py", *(f for part in ("adv_core", "pages", "bench") for f in (ROOT / part).rglob("*.py"))]
-    modules = {module_of(file): file for file in files}
+    """The imports of each module of the project, anywhere in its file: modules of the project, and other packages."""
+    modules = {module_of(file): file for file in sources()}
     found = {}
     for name, file in modules.items():
         seen: set[str] = set()
@@ -35,7 +42,7 @@ def imports() -> dict[str, frozenset[str]]:
 
 
 def inside(name: str, *packages: str) -> bool:
-    """Whether the module is one of those packages, or lies in it."""
+    """Tell whether the module is one of those packages, or lies in it."""
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
@@ -93,7 +100,7 @@ def test_what_is_computed_and_what_is_drawn_know_no_streamlit(part: str) -> None
 
 
 def test_there_is_no_circle() -> None:
-    """Modules that import each other, over any number of others, are told as one group."""
+    """Modules that import each other, directly or over others, are reported as one group."""
     graph = {name: {other for other in others if other in imports()} for name, others in imports().items()}
     reach = {name: set(others) for name, others in graph.items()}
     for middle in graph:
@@ -102,3 +109,16 @@ def test_there_is_no_circle() -> None:
                 reach[name] |= reach[middle]
     circles = {tuple(sorted(o for o in reach[n] if n in reach[o])) for n in graph if n in reach[n]}
     assert circles == set()
+
+
+def test_a_docstring_begins_with_a_verb_or_a_noun() -> None:
+    """Docstrings are all strings that stand alone: those of modules, classes, functions, and of constants."""
+    found = []
+    for file in sources():
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    first = text.split()[0]
+                    if first in RIDDLES:
+                        found.append(f"{module_of(file)}, line {node.lineno}: {first}")
+    assert found == []

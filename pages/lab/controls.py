@@ -1,4 +1,4 @@
-"""The knobs of the lab."""
+"""The controls of the lab."""
 
 import random
 from dataclasses import replace

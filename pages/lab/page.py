@@ -34,7 +34,7 @@ state = st.session_state
 
 
 def display(pixels: np.ndarray) -> np.ndarray:
-    """What the browser gets of a picture that is larger than the page: a smaller one. The saved file has it all."""
+    """The picture for the browser: a large one is made smaller. The saved file has all pixels."""
     side = max(pixels.shape[:2])
     if side <= SHOWN_SIDE:
         return pixels
@@ -129,7 +129,7 @@ def show_sweep(settings: Settings, request: Attack, clean: np.ndarray, label: in
 
 
 def show_views(classifier: str, last: Frame, label: int) -> None:
-    """How often the network is fooled when the picture is turned, scaled, blurred and compressed."""
+    """Show the share of random views (turned, scaled, blurred, compressed) in which the network is fooled."""
     assert last.pixels is not None
     views = Views(Pictures.of(last.pixels[0]), classifier, SEEN, page.value.seed + 1)
     found = follow(job_for("views", views))

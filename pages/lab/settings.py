@@ -18,14 +18,14 @@ LOSSES: dict[LossKey, str] = {
     "margin": "margin of the logits",
     "dlr": "logits ratio (DLR)",
 }
-# Each norm has an ε of its own in the link: to switch between norms keeps them all.
+# Each norm has an ε of its own in the link, so that a switch between norms keeps all of them.
 EPS_FIELDS: dict[NormKey, str] = {"linf": "eps", "l2": "eps2", "l1": "eps1", "l0": "eps0"}
 STEP_RULES = {"steepest": "steepest ascent", "gradient": "raw gradient"}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Every control of the page.
+    """All controls of the page.
 
     ε of L∞ and α are in levels of 255, ε of L2 and L1 in units of the pixel range, ε of L0 is a number of pixels.
     """
@@ -60,18 +60,18 @@ class Settings:
 
     @property
     def targeted(self) -> bool:
-        """Whether the attack goes towards the target class."""
+        """True where the attack aims at the target class."""
         return self.info.targeted == "always" or (self.info.targeted == "optional" and self.aim)
 
     @property
     def ball(self) -> Norm:
-        """The norm that is used: the chosen one, unless the attack does not know it or the picture is too large."""
+        """The norm in use: the chosen one, unless the attack does not support it or the picture is too large."""
         known = [key for key in self.info.norms if NORMS[key].whole or not self.whole]
         return NORMS[self.norm if self.norm in known else known[0]]
 
     @property
     def eps_field(self) -> str:
-        """The name of the setting that holds ε of the norm that is used."""
+        """The name of the setting with the ε of the norm in use."""
         return EPS_FIELDS[self.ball.key]
 
     @property

@@ -1,4 +1,4 @@
-"""What came of an attack, in a sentence, and why it failed if it did."""
+"""The result of an attack in a sentence, with the reason of a failure."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -21,19 +21,19 @@ class Verdict:
 
 
 def judge(settings: Settings, label: int, frames: list[Frame], changed: int, used: float = 1.0) -> Verdict:
-    """Explain the end of a run; and say so where the network was wrong about the picture to start with.
+    """Explain the end of a run, and note where the network misread the untouched picture.
 
     Args:
-        label: the class of the untouched picture, by the classifier's own word.
+        label: the classifier's answer to the untouched picture.
         frames: the whole run.
-        changed: how many colour values of the 8-bit picture differ from the original.
+        changed: the number of colour values of the 8-bit picture that differ from the original.
         used: ‖δ‖ of the 8-bit picture as a share of ε.
     """
     verdict = _judge(settings, label, frames, changed, used)
     true = TRUE_CLASSES.get(settings.image)
     if settings.image == OWN or true == label:
         return verdict
-    # The attack starts from what the network says, right or wrong.
+    # The attack starts from the network's answer, right or wrong.
     shown = PHOTOS[settings.image].lower()
     return replace(verdict, text=f"{verdict.text} (It was wrong before any attack: {shown} is what the picture shows.)")
 

@@ -1,4 +1,4 @@
-"""An attack on a picture as a task, and what comes back: frames of arrays. No torch module ever travels."""
+"""An attack on a picture as a task, and its records: frames of arrays. No torch module leaves the process."""
 
 import math
 from collections.abc import Hashable, Iterator, Sequence
@@ -25,22 +25,22 @@ from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.expectation import CAMERA, Transformed
 
 LossKey = Literal["ce", "difference", "margin", "dlr"]
-SHOWN_SIDE = 512  # a larger picture is thinned out on the way
+SHOWN_SIDE = 512  # a larger picture is thinned out before the last frame
 MAX_VIEWS = 16
-_COUNTS = frozenset({"steps", "restarts", "queries"})  # what an attack does not know cannot be too much of it
+_COUNTS = frozenset({"steps", "restarts", "queries"})  # not limited where the attack does not use them
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One step, as arrays: what a page draws.
+    """One step, as arrays for a page to draw.
 
     Attributes:
         index: 0 is the start.
-        pixels: x + δ rounded to 8 bits, (N, H, W, 3) uint8; None where no pictures were asked for. A picture with a
-            side above `SHOWN_SIDE` is thinned out by `thin` on the way; the last frame has it whole.
+        pixels: x + δ rounded to 8 bits, (N, H, W, 3) uint8; None where the task wants no pictures. A picture with a
+            side above `SHOWN_SIDE` is thinned out by `thin` in all frames but the last.
         logits: (N, K) float32. At the last frame they belong to exactly these 8-bit pixels; before it, to x + δ before
             rounding.
-        loss: (N,), what the attack maximises.
+        loss: (N,), the objective that the attack maximises.
         gradient_norm: (N,), or None where no gradient was needed.
         size: ‖δ‖ before rounding, in the norm of the task, (N,).
         norms: ‖δ‖∞ (in levels of 255) and ‖δ‖₂ of the rounded δ, (N, 2); of a thinned-out picture, before rounding.
@@ -62,16 +62,16 @@ class Frame:
 
 @dataclass(frozen=True)
 class InBall(BatchTask[Frame]):
-    """What an attack on one picture and noise have in common: a ball, one row of the batch for each radius.
+    """The base of an attack on one picture and of noise: a ball, one row of the batch for each radius.
 
     Attributes:
         picture: attacked as it is, through the network's own resizing where it has another size.
         classifier: a name from the registry.
         norm, eps: the ball; several radii make several rows, computed side by side (the ε sweep).
         label: the present class.
-        seed: of whatever is drawn.
-        mask: where δ may live, as packed bits, row by row (see `with_mask`); empty for everywhere.
-        pictures: whether the frames carry pictures, or only what the classifier says.
+        seed: of all random draws.
+        mask: the places where δ may be nonzero, as packed bits, row by row (see `with_mask`); empty for all places.
+        pictures: whether the frames have pictures, or only the classifier's answers.
     """
 
     picture: Pictures = checked(..., Pictures.check_single)
@@ -94,7 +94,7 @@ class InBall(BatchTask[Frame]):
 
     @property
     def background(self) -> bool:
-        """What is asked for without pictures is a curve below the page's first screen."""
+        """True for a task without pictures: it is a curve below the page's first screen."""
         return not self.pictures
 
     @property
@@ -103,7 +103,7 @@ class InBall(BatchTask[Frame]):
 
     @property
     def frame_bytes(self) -> int:
-        """The size of one frame's pictures on the way."""
+        """The size of the pictures of a frame before the last."""
         height, width = self.picture.height, self.picture.width
         stride = _stride(height, width)
         return self.rows * 3 * -(-height // stride) * -(-width // stride) if self.pictures else 0
@@ -118,7 +118,7 @@ class InBall(BatchTask[Frame]):
         return bits.reshape(shape).astype(bool)
 
     def with_mask(self, allowed: np.ndarray) -> Self:
-        """The same task for δ that live only where ``allowed`` (H, W) is true."""
+        """The same task for δ that are nonzero only where ``allowed`` (H, W) is true."""
         return replace(self, mask=np.packbits(allowed).tobytes())
 
     def with_pixels(self, pixels: np.ndarray) -> Self:
@@ -132,7 +132,7 @@ class InBall(BatchTask[Frame]):
         return Masked(ball, torch.from_numpy(self.allowed)) if self.mask else ball
 
     def check_relations(self, views: int, limits: Limits) -> None:
-        """Refuse a picture that is too large with all its rows, and a mask that does not fit it."""
+        """Refuse a picture that is too large for its number of rows, and a mask that does not fit it."""
         pixels = self.rows * views * self.row_pixels
         if pixels > limits.max_pixels:
             raise ValueError(
@@ -144,7 +144,7 @@ class InBall(BatchTask[Frame]):
             raise ValueError(f"mask has to hold {needed} bytes, a bit for each pixel, not {len(self.mask)}")
 
     def alike(self, **changes: Any) -> Self:
-        """What two of them share that are computed together: everything but picture, ε, class and seed."""
+        """The task without picture, ε, class and seed; it is equal for tasks that can be computed together."""
         return replace(self, picture=replace(self.picture, data=b""), eps=(), label=0, seed=0, **changes)
 
 
@@ -153,13 +153,13 @@ class Attack(InBall):
     """One attack on one picture, as data.
 
     Attributes:
-        attack: a name from the catalogue. Attacks that look for the smallest δ do not ask for ε.
+        attack: a name from the catalogue. Attacks that look for the smallest δ do not use ε.
         objective: cross-entropy, the lecture's difference, the margin, or the logits ratio.
         target: the wanted class, None for "anything else".
         step_size: None takes the default that follows from ε and steps.
         steps, step, random_start, restarts, queries, seed: options of the solvers that know them.
         views: random views (`CAMERA`) over which PGD's objective is averaged in every step; 0 for none. The
-            frames tell what the classifier says of the picture itself.
+            frames have the classifier's answer to the picture itself.
     """
 
     attack: str = word("pgd", ATTACKS)
@@ -180,7 +180,7 @@ class Attack(InBall):
 
     @property
     def options(self) -> dict[str, object]:
-        """What the solver is told beside its arguments."""
+        """The keyword arguments of the solver."""
         return {name: getattr(self, name) for name in self.info.options}
 
     @property
@@ -207,10 +207,10 @@ class Attack(InBall):
 
     @property
     def batch_key(self) -> Hashable:
-        """What has to be equal for two attacks to be computed as one batch; None for those that go alone.
+        """The key that is equal for attacks that can be computed as one batch; None for those that run alone.
 
         ε, the classes and the seed may differ, row by row; the mask may not. Attacks whose end depends on all rows of
-        the batch, or that draw for all of them at once, go alone.
+        the batch, or that draw for all of them at once, run alone.
         """
         if self.views or not self.info.batches:
             return None
@@ -229,13 +229,13 @@ class Attack(InBall):
         places = {"set": delta_set, "objective": objective, "y": labels_of(tasks)}
         seen = Transformed(classifier, CAMERA, samples=first.views, seed=first.seed) if first.views else classifier
         for step in info.solver(seen, x, *(places[name] for name in info.arguments), **options):
-            if first.views:  # it climbs the average over the views; each step tells of the picture itself
+            if first.views:  # it climbs the mean over the views; each step has the answer to the picture itself
                 step = replace(step, evaluate=partial(evaluate, classifier, step.adversarial, objective))
             yield BatchStep(step.index, step.final, partial(frames_of, step, tasks, delta_set))
 
 
 def set_of(tasks: Sequence[Attack]) -> PerturbationSet:
-    """Δ of attacks that are computed together; for those that look for the smallest δ, a ball without a limit."""
+    """Δ of attacks that are computed together; for attacks that look for the smallest δ, a ball without a limit."""
     return tasks[0].ball([math.inf] if tasks[0].info.minimal else [eps for task in tasks for eps in task.eps])
 
 
@@ -255,7 +255,7 @@ def objective_of(tasks: Sequence[Attack]) -> Objective:
 def _gradient(
     tasks: Sequence[Attack], kept: Store, classifier: Logits, x: Tensor, objective: Objective
 ) -> InputGradient:
-    """∂L/∂x does not depend on ε: kept for each picture, so that moving ε costs one forward pass."""
+    """Return ∂L/∂x, which does not depend on ε: it is kept for each picture, so a new ε costs one forward pass."""
     keys, missing, row = [], {}, 0
     for task in tasks:
         key = digest_of(("gradient", task.picture, task.classifier, task.objective, task.label, task.target))
@@ -296,16 +296,16 @@ def seeds_of(tasks: Sequence[InBall]) -> list[int]:
 
 
 def thin(pixels: np.ndarray) -> np.ndarray:
-    """Every second (third, ...) pixel of (..., H, W, 3), until no side is longer than `SHOWN_SIDE`.
+    """Keep every second (third, ...) pixel of (..., H, W, 3), so that no side is longer than `SHOWN_SIDE`.
 
-    Thinned out rather than averaged: averaging would wash the perturbation away.
+    The picture is not averaged, since an average would remove the perturbation.
     """
     stride = _stride(*pixels.shape[-3:-1])
     return pixels[..., ::stride, ::stride, :]
 
 
 def frames_of(step: Step, tasks: Sequence[InBall], delta_set: PerturbationSet) -> list[Frame]:
-    """One frame for each of the tasks whose rows lie one after the other in the batch of the step."""
+    """Make one frame for each of the tasks, whose rows lie one after the other in the batch of the step."""
     pixels, levels = None, (step.delta * 255).round_()
     if tasks[0].pictures:
         x, shown = step.x, levels
@@ -323,7 +323,7 @@ def frames_of(step: Step, tasks: Sequence[InBall], delta_set: PerturbationSet) -
     for task in tasks:
         own = slice(end, end + task.rows)
         end += task.rows
-        # Copies: a part of a batch would keep the whole batch alive.
+        # Copies, since a view would keep the whole batch alive.
         frames.append(
             Frame(
                 step.index,
@@ -339,8 +339,8 @@ def frames_of(step: Step, tasks: Sequence[InBall], delta_set: PerturbationSet) -
 
 
 def _whole_levels(delta: Tensor, delta_set: PerturbationSet) -> Tensor:
-    """δ in whole levels of 255, of which no row leaves its ball: rounded to nearest where that fits, otherwise ever
-    more towards zero. Quicker than `PerturbationSet.quantize`, which wastes nothing."""
+    """Round δ to whole levels of 255 such that no row leaves its ball: to the nearest level where that fits, otherwise
+    further and further towards zero. It is quicker than `PerturbationSet.quantize`, which loses less length."""
     exact = delta * 255
     levels, limit = exact.round(), torch.as_tensor(delta_set.radius).to(delta.device)
     for up in (0.4, 0.2, 0.0):

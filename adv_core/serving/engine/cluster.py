@@ -4,25 +4,25 @@
     python -m adv_core.serving.engine.cluster deploy              # or let the first app do it
     ADV_ENGINE=ray streamlit run app.py               # on a machine of the cluster (`--num-cpus=0` lends it nothing)
 
-| variable | default | what it sets |
+| variable | default | meaning |
 |---|---|---|
 | `ADV_RAY_ADDRESS` | auto | host:port of the cluster's head; "auto" is the cluster of this machine |
-| `ADV_RAY_TIMEOUT` | 20 | seconds to wait for the cluster before one says that it does not answer |
+| `ADV_RAY_TIMEOUT` | 20 | seconds to wait for the cluster's answer |
 | `ADV_RAY_MIN_REPLICAS`, `ADV_RAY_MAX_REPLICAS` | 1, 4 | replicas, by load |
-| `ADV_RAY_TARGET` | 6 | runs of one replica, above which another one is started |
-| `ADV_RAY_UPSCALE_SECONDS` | 5 | how long the load has to last for that |
-| `ADV_RAY_DOWNSCALE_SECONDS` | 300 | how long it has to be gone until a replica is stopped |
+| `ADV_RAY_TARGET` | 6 | runs of one replica above which another one is started |
+| `ADV_RAY_UPSCALE_SECONDS` | 5 | seconds for which the load has to last for that |
+| `ADV_RAY_DOWNSCALE_SECONDS` | 300 | seconds without that load after which a replica is stopped |
 | `ADV_RAY_CPUS`, `ADV_RAY_GPUS` | 2, 0 | of one replica; 0.25 GPUs put four replicas on one |
 
-An app keeps the line of its own sessions and lets only a few long runs wait in the cluster, so that a newer request of
-a session can replace the waiting one, and a replica that has just been started finds something to do. Which replica
-gets a run is Serve's choice: of two, the one with fewer. Neither equal nor compatible requests are sent to the same one
-on purpose. Equal ones are one run already, here; and a class that does the same exercise is compatible all over: it
-would meet on one replica, and the others would be idle.
+An app keeps the queue of its own sessions and lets only a few long runs wait in the cluster, so that a newer request of
+a session can replace the waiting one, and a new replica finds work. Serve chooses the replica of a run: of two, the one
+with fewer runs. Equal or compatible requests are not sent to the same replica on purpose. Equal ones are already one
+run in the app. The requests of a class with the same exercise are all compatible: they would meet on one replica, and
+the others would be idle.
 
-Whoever can reach Ray's ports can run programs there: a cluster belongs into a network of its own, with
-`RAY_AUTH_MODE=token` on all of its machines. Only a machine that has joined the cluster can be streamed to, so `ray://`
-is refused.
+Everybody who can reach Ray's ports can run programs there, so a cluster needs a network of its own, with
+`RAY_AUTH_MODE=token` on all of its machines. Results can be streamed only to a machine that has joined the cluster, so
+`ray://` is refused.
 """
 
 import argparse
@@ -40,8 +40,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-# Before Ray is imported. The second: where the head is away for more than a minute, Ray ends the whole process, and
-# with it everybody's page.
+# Set before Ray is imported. The second one matters because Ray ends the whole process, and with it all pages, when the
+# head is away for more than a minute.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "86400")
 
@@ -62,8 +62,8 @@ WINDOW = 12  # long runs of one app that wait in the cluster; the others wait in
 CALLS = 64  # of one replica at a time
 # How torch's threads wait: what `startup.py`, beside this package, sets for the app.
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
-PATIENCE = 60.0  # seconds until a replica begins: it may have to be started first
-CLOSING = 10.0  # seconds for a goodbye
+PATIENCE = 60.0  # seconds until a replica begins, which may have to be started first
+CLOSING = 10.0  # seconds for the end of the connection
 GONE = "The machine that computed this has gone. Please try again."
 NOBODY = "No machine of the cluster is free just now. Please try again in a moment."
 LOST = (RayActorError, TimeoutError, StopAsyncIteration)  # the last: a stream that ends before the run does
@@ -76,7 +76,7 @@ logging.getLogger("ray.serve").setLevel(logging.WARNING)
 
 @dataclass(frozen=True)
 class Cluster:
-    """Which cluster, and what of it is ours: see the table of this module."""
+    """The cluster's address and the settings of our replicas, as in the table of this module."""
 
     address: str = "auto"
     timeout: float = 20.0
@@ -93,7 +93,7 @@ class Cluster:
         """The defaults, changed by the variables that are set.
 
         Raises:
-            ValueError: a variable that is no number, or fewer replicas at most than at least; the message names it.
+            ValueError: a variable that is not a number, or fewer replicas at most than at least; the message names it.
         """
         changes: dict[str, Any] = {}
         for each in fields(cls):
@@ -115,11 +115,11 @@ class Cluster:
 
 
 class ServedReplica(Replica):
-    """A replica, as Serve calls it."""
+    """A replica with the methods that Serve calls."""
 
-    # A look or one step of FGSM comes as one answer and not as a stream. What arrives within two milliseconds is handed
-    # over together, so that the engine makes one batch of it: for an accelerator, since on a CPU it gains nothing
-    # (bench/RESULTS.md). Long runs meet in the engine's own batches, which others may join between two steps: a batch
+    # A look or one step of FGSM is one response and not a stream. Requests within two milliseconds are submitted
+    # together, so that the engine makes one batch of them: for an accelerator, since on a CPU it gains nothing
+    # (bench/RESULTS.md). Long runs meet in the engine's own batches, which others may join between two steps; a batch
     # of Serve would hold them until the last of them is done.
     @serve.batch(max_batch_size=16, batch_wait_timeout_s=0.002, max_concurrent_batches=4)
     async def short(self, works: list[Task[Any]]) -> list[bytes]:
@@ -138,7 +138,7 @@ def connect(cluster: Cluster) -> None:
         raise EngineUnavailable("ADV_RAY_ADDRESS has to be host:port: through ray:// no frame can be streamed")
     unreachable = f"The cluster at {cluster.address} does not answer"
     host, _, port = cluster.address.rpartition(":")
-    if host:  # asked by hand first: where nobody listens, Ray would try for minutes
+    if host:  # the port is tried first, since Ray tries for minutes where nothing listens
         try:
             socket.create_connection((host, int(port)), cluster.timeout).close()
         except (OSError, ValueError) as error:
@@ -155,7 +155,7 @@ def connect(cluster: Cluster) -> None:
 
 
 def _within(seconds: float, act: Callable[[], T]) -> T:
-    """What it gives, or TimeoutError. A call into Ray that hangs cannot be ended; it is left behind."""
+    """Return the result of ``act``, or raise TimeoutError. A hanging call into Ray cannot be ended; it stays."""
     results: list[T] = []
     errors: list[BaseException] = []
 
@@ -197,7 +197,7 @@ def deploy(cluster: Cluster, limits: Limits = LIMITS, wait: bool = True) -> None
             "metrics_interval_s": max(0.1, cluster.upscale_seconds / 2),  # on its way out, but all there is in 2.60
             "look_back_period_s": 1 + 2 * cluster.upscale_seconds,
         },
-        graceful_shutdown_timeout_s=60,  # a replica that is no longer needed finishes what it has begun
+        graceful_shutdown_timeout_s=60,  # a replica that is no longer needed finishes its runs
         health_check_period_s=5,
     )
     device = "auto" if cluster.gpus else "cpu"
@@ -207,9 +207,9 @@ def deploy(cluster: Cluster, limits: Limits = LIMITS, wait: bool = True) -> None
 
 
 class RayServeEngine(SharedQueue):
-    """Computes on the cluster's replicas.
+    """An engine that computes on the cluster's replicas.
 
-    Results that are known, and the line of those who wait, are this process's; a batch is a replica's.
+    Known results and the queue are in this process; batches are in the replicas.
 
     Args:
         handle: of the deployment of `ServedReplica`; `RayServeEngine.connected` finds it.
@@ -221,8 +221,8 @@ class RayServeEngine(SharedQueue):
         self._short = handle.options(method_name="short")
         self._handle = handle
         self._app = secrets.token_hex(8)
-        self._inside: dict[Run, asyncio.Task[None]] = {}  # what the cluster has been asked for
-        self._told: dict[Run, tuple[int, float]] = {}  # places in the replicas' lines
+        self._inside: dict[Run, asyncio.Task[None]] = {}  # the runs that have been sent to the cluster
+        self._told: dict[Run, tuple[int, float]] = {}  # places in the replicas' queues
         self._machine = ("cpu", 1)
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="adv_core cluster", daemon=True).start()
@@ -231,10 +231,10 @@ class RayServeEngine(SharedQueue):
 
     @classmethod
     def connected(cls, cluster: Cluster | None = None, limits: Limits = LIMITS) -> "RayServeEngine":
-        """The engine of that cluster, where the replicas are started if there are none.
+        """Return the engine of that cluster; start the replicas if there are none.
 
         Raises:
-            ValueError: an environment variable that makes no sense.
+            ValueError: an invalid environment variable.
             EngineUnavailable: the cluster does not answer.
         """
         cluster = cluster or Cluster.from_environment()
@@ -253,10 +253,10 @@ class RayServeEngine(SharedQueue):
         return engine
 
     def close(self) -> None:
-        """Stop what runs. An engine that has joined the cluster leaves it; the replicas stay.
+        """Stop all runs. An engine that has joined the cluster leaves it; the replicas stay.
 
-        What Serve runs in this process reports to the cluster several times a second. It has to end before the
-        connection does: otherwise each report is an error in the log, until the process is gone.
+        Serve's threads in this process report to the cluster several times a second. They have to end before the
+        connection does: otherwise each report is an error in the log until the process ends.
         """
         if self._closed:
             return
@@ -272,12 +272,12 @@ class RayServeEngine(SharedQueue):
             if self._joined:
                 _within(CLOSING, self._handle.shutdown)
                 _within(CLOSING, ray.shutdown)
-        except Exception as error:  # the cluster may have gone before us
+        except Exception as error:  # the cluster may have ended before this process
             _log.debug("left without a word: %s", type(error).__name__)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     async def _stop(self) -> None:
-        """End every task: a stream that is closed is a run that its replica stops."""
+        """End every task; the replica stops a run whose stream is closed."""
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
@@ -289,7 +289,7 @@ class RayServeEngine(SharedQueue):
 
     @property
     def device(self) -> str:
-        """Of the replica that was heard of last."""
+        """The device of the replica with the latest news."""
         return self._machine[0]
 
     @property
@@ -313,7 +313,7 @@ class RayServeEngine(SharedQueue):
     # ------------------------------------------------------------------------------------------- the loop's thread
 
     def _admit(self) -> None:
-        """Send what may be sent: everything short, and long runs as long as few of them wait in the cluster."""
+        """Send all short runs, and long runs as long as few of them wait in the cluster."""
         with self._work:
             self._drop_unwanted()
             lease = self._limits.lease_seconds
@@ -335,7 +335,7 @@ class RayServeEngine(SharedQueue):
                 self._tending = self._loop.create_task(self._tend())
 
     async def _tend(self) -> None:
-        """While there is something to do: stop what nobody wants any more, and tell the replicas that we are here."""
+        """While there are runs, stop those that nobody wants any more, and renew the lease with the replicas."""
         renewed, renewal = time.monotonic(), None
         while self._inside or self._waiting:
             await asyncio.sleep(0.1)
@@ -352,11 +352,11 @@ class RayServeEngine(SharedQueue):
         try:
             answers = self._handle.broadcast("renew", self._app).results_async(timeout_s=2, return_exceptions=True)
             await asyncio.wait_for(answers, 2)
-        except Exception as error:  # nobody is there just now; whoever comes next begins with a fresh lease
+        except Exception as error:  # no replica is there now; a new one starts with a fresh lease
             _log.debug("no replica heard us: %s", type(error).__name__)
 
     async def _follow(self, run: Run) -> None:
-        """One run, from its start to its end."""
+        """Follow a run from its start to its end."""
         error: str | None = None
         try:
             try:
@@ -364,7 +364,7 @@ class RayServeEngine(SharedQueue):
             except (RayActorError, StopAsyncIteration):
                 if run.frames:
                     raise
-                error = await self._computed(run)  # nothing of it was shown: nobody has to know
+                error = await self._computed(run)  # nothing of it has been shown, so a restart is invisible
         except asyncio.CancelledError:
             error = STOPPED
         except BackPressureError:
@@ -373,7 +373,7 @@ class RayServeEngine(SharedQueue):
         except LOST as lost:
             metrics.failed.labels(type(lost).__name__).inc()
             error = GONE if run.started else NOBODY
-        except Exception as failure:  # the text may name machines, its type does not
+        except Exception as failure:  # its text may name machines, its type does not
             metrics.failed.labels(type(failure).__name__).inc()
             error = f"The computation failed ({type(failure).__name__}). Please try again."
         with self._work:
@@ -383,7 +383,7 @@ class RayServeEngine(SharedQueue):
         self._admit()
 
     async def _computed(self, run: Run) -> str | None:
-        """Ask a replica, and pass on what it tells; its sentence, if it failed."""
+        """Send a run to a replica and pass its news on. Return the replica's sentence if the run failed."""
         lease = self._limits.lease_seconds
         news, limit = News(), PATIENCE
         response: Any = (

@@ -28,7 +28,7 @@ Model = str | bytes
 
 @cache
 def digits(split: Split) -> Digits:
-    """All ten of them."""
+    """The digits of all ten kinds."""
     return mnist(split, range(10))
 
 
@@ -36,13 +36,13 @@ def network_of(model: Model, device: str = "cpu") -> DigitNetwork:
     """The network, ready to be attacked.
 
     Raises:
-        ValueError: no such checkpoint, or no weights of such a network.
+        ValueError: an unknown checkpoint, or bytes that are no weights of such a network.
     """
     return unpack(model, device) if isinstance(model, bytes) else checkpoint(model, device).network
 
 
 def check_model(model: Model) -> None:
-    """Refuse what is no network.
+    """Refuse a value that names or holds no network.
 
     Raises:
         ValueError: an unknown checkpoint, or bytes that are no weights.
@@ -66,15 +66,15 @@ class CurvePoint:
 class ErrorCurve(Task[CurvePoint]):
     """The error of a network against ε.
 
-    A digit that falls at one ε counts as fallen at every larger one: the smaller ball lies in the larger. δ is not
-    rounded to 8 bits, as in `training.Judge`.
+    A digit that is fooled at one ε counts as fooled at every larger one, since the smaller ball lies in the larger. δ
+    is not rounded to 8 bits, as in `training.Judge`.
 
     Attributes:
         model: the network.
         eps: radii, rising; the first may be 0.
         norm: of the ball, "linf" or "l2".
         steps: of PGD, from x itself with cross-entropy; step size 2.5·ε/steps.
-        images: the first so many digits of MNIST's test data.
+        images: the number of digits, the first ones of MNIST's test data.
     """
 
     model: Model = checked(..., check_model, repr=False)
@@ -113,11 +113,11 @@ class ErrorCurve(Task[CurvePoint]):
 
 @dataclass(frozen=True)
 class Digit(Checked):
-    """A digit as data: what a request can carry.
+    """A digit as data that a request can hold.
 
     Attributes:
         pixels: 28 · 28 bytes, row by row; ink is 255.
-        label: what it is, or is taken for.
+        label: its class, or the class that the learner gave it.
     """
 
     pixels: bytes = field(repr=False)
@@ -135,11 +135,11 @@ class Digit(Checked):
 
     @property
     def levels(self) -> np.ndarray:
-        """(28, 28) uint8."""
+        """The digit as (28, 28) uint8."""
         return np.frombuffer(self.pixels, np.uint8).reshape(28, 28)
 
     def tensor(self, device: torch.device) -> Tensor:
-        """(1, 1, 28, 28) in [0, 1]."""
+        """The digit as (1, 1, 28, 28) in [0, 1]."""
         return (torch.from_numpy(self.levels.astype(np.float32)) / 255)[None, None].to(device)
 
 

@@ -1,27 +1,27 @@
-"""Where tasks are computed, for everybody who uses this process: plain values in, records out.
+"""The local engine, which computes tasks for all users of this process: plain values in, records out.
 
 Worker threads own the device and do all torch work; pages only submit and look. On a CPU there are two of them: a
 batch leaves cores idle wherever its threads wait for each other or for Python, and two batches fill these gaps (1.3
 times the steps, on two cores). While one batch is alone it has all of torch's threads that it can use; two share them.
 
-- Equal requests are one `Run`, whoever asks; results are kept and given away again.
+- Equal requests share one `Run`, also across sessions; results are kept for later requests.
 - Tasks that agree in their ``batch_key`` (attacks that differ only in picture, classes, ε and seed, say) are computed
   together, as rows of one batch.
 - Short work (a look at a picture, one gradient) starts at once. Of the long runs, a few batches advance side by side,
-  one step at a time; the others wait in line. Most steps go to the batch that is nearest to its end, so that somebody
-  gets a result soon; every fourth goes round, so that nobody is kept waiting for ever. A batch that has had its share
-  of steps keeps nobody out any more. Runs without pictures (curves below the page's first screen) have a place of their
-  own, and every tenth step while there is anything else.
-- A session (one browser tab) has one long run and one that waits; a newer request takes the place of the waiting one.
-- A run ends when it is done, when nobody wants it any more, or when nobody has looked at it for a while (a closed tab
-  says no goodbye).
+  one step at a time; the others wait in the queue. Most steps go to the batch that is nearest to its end, so that a
+  result is ready soon; every fourth step goes to each batch in turn, so that no batch waits for ever. A batch that has
+  had its share of steps no longer blocks others from starting. Runs without pictures (curves below the page's first
+  screen) have a place of their own, and every tenth step while there is other work.
+- A session (one browser tab) has one long run and one that waits; a newer request replaces the waiting one.
+- A run ends when it is done, when nobody wants it any more, or when no page has read it for a while, since a browser
+  does not report a closed tab.
 
 A row of a batch is the same attack as the row alone, but not the same pixels. For another number of rows, or of
-threads, a kernel may sum in another order, and each processor has kernels of its own: logits and gradients differ by
+threads, a kernel may sum in another order, and each processor has its own kernels: logits and gradients differ by
 about 1e-6 of their size, and a few components of a gradient change their sign. Sign steps amplify that; after some
-steps many pixels differ, and with them the digits of a probability. What holds on every processor: the start, the ball
-and the box; a first step that differs in less than one pixel of a thousand; that the numbers of a frame belong to its
-pixels; and that neither attack is the weaker one.
+steps many pixels differ, and with them the digits of a probability. On every processor, these properties hold: the
+start, the ball and the box are the same; the first step differs in less than one pixel of a thousand; the numbers of a
+frame belong to its pixels; and neither attack is weaker than the other.
 """
 
 import math
@@ -43,8 +43,8 @@ from adv_core.serving.engine.work import BatchStep
 from adv_core.serving.limits import LIMITS, Limits
 
 MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every tenth
-MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures on the way; so does one of large pictures
-SHARE = 50  # steps, after which a batch keeps nobody out any more
+MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures; a run with more bytes shows fewer steps, too
+SHARE = 50  # steps after which a batch no longer blocks others from starting
 _INTERRUPTED = "The computation was interrupted. Please try again."
 _NO_MEMORY = "There is not enough memory for this just now. Please try again, or choose a smaller network."
 
@@ -68,16 +68,16 @@ class _Batch:
         return sum(run.request.rows for run in self.runs)
 
     def shown(self, step: BatchStep[Any] | None) -> Sequence[Any]:
-        """What of this step goes to the runs, one each; nothing for a step between two that are shown."""
+        """The records of this step for the runs, one each; none for a step between two that are shown."""
         return step.records() if step and (step.final or step.index % self.stride == 0) else []
 
 
 class LocalEngine(SharedQueue):
-    """Computes in this process, on one device.
+    """An engine that computes in this process, on one device.
 
     Args:
-        workers: threads that compute; None is two on a CPU with as many cores, and one on an accelerator, which is fed
-            best by one.
+        workers: threads that compute; None is two on a CPU with as many cores, and one on an accelerator, which is
+            fastest with one.
     """
 
     def __init__(self, device: str = "auto", limits: Limits = LIMITS, workers: int | None = None) -> None:
@@ -85,7 +85,7 @@ class LocalEngine(SharedQueue):
         self._device, self._workers = device, workers
         self._batches: list[_Batch] = []
         self._models = DeviceNetworks(device)
-        self._row_seconds = 0.05  # one row, one step: a first guess, then measured
+        self._row_seconds = 0.05  # of one row in one step: first a guess, then measured
         self._turn = 0
         self._alive: list[threading.Thread] = []  # the workers, the eldest first
 
@@ -142,7 +142,7 @@ class LocalEngine(SharedQueue):
                 self._advance(batch)
                 with self._work:
                     batch.busy, batch = False, None
-        finally:  # only if this thread is being killed: nobody shall wait for it in vain
+        finally:  # reached only if this thread is being killed: its runs must end, since others wait for them
             with self._work:
                 self._alive = [worker for worker in self._alive if worker is not threading.current_thread()]
                 lost = [] if batch is None else batch.runs
@@ -155,11 +155,11 @@ class LocalEngine(SharedQueue):
                 self._work.notify_all()
 
     def _take(self) -> _Batch | None:
-        """The batch whose next step is to be computed, from now on by this worker; None where there is none to take.
+        """Take the batch whose next step this worker computes; None where there is none to take.
 
-        A batch that is alone is computed by the eldest worker. Each worker has OpenMP threads of its own, as many as it
-        has ever used at a time: if two workers each had one for every core, libgomp would count more threads than cores
-        and never let one spin, whatever an operator has set (see `startup.py`).
+        The eldest worker computes a batch that is alone. Each worker has its own OpenMP threads, as many as it has ever
+        used at a time. If two workers each had one for every core, libgomp would count more threads than cores and
+        never let one spin, against an operator's setting (see `startup.py`).
         """
         self._drop_unwanted()
         self._admit()
@@ -171,7 +171,7 @@ class LocalEngine(SharedQueue):
         if batch is not None:
             batch.busy = True
             if any(not other.busy for other in self._batches):
-                self._work.notify()  # here is more, for another worker
+                self._work.notify()  # there is work for another worker
         return batch
 
     def _drop_unwanted(self) -> None:
@@ -184,8 +184,8 @@ class LocalEngine(SharedQueue):
                     self._finish(run, error=STOPPED)
 
     def _admit(self) -> None:
-        """Start what may start: everything short, and long runs as long as there is room."""
-        # A run that nobody wants any more may still go along with its batch; it takes nobody's place.
+        """Start all short runs, and long runs as long as there is room."""
+        # A run that nobody wants any more may continue as part of its batch, but takes no place.
         running = [run for batch in self._batches if not batch.short for run in batch.runs]
         lease = self._limits.lease_seconds
         long = Counter(session for run in running for session in run.wanted_by(lease))
@@ -235,7 +235,8 @@ class LocalEngine(SharedQueue):
         if not free:
             return None
         self._turn += 1
-        # A look at a picture goes first, but not always. Then what people look at; the curves below it now and then.
+        # A look at a picture usually goes first. Then come runs that people look at, and at times the curves below
+        # them.
         short = [batch for batch in free if batch.short]
         ahead = [batch for batch in free if not batch.short and not batch.background]
         behind = [batch for batch in free if not batch.short and batch.background]
@@ -248,12 +249,12 @@ class LocalEngine(SharedQueue):
         return min(ahead, key=lambda batch: batch.served)
 
     def _advance(self, batch: _Batch) -> None:
-        """One step of one batch."""
+        """Compute one step of one batch."""
         start = time.monotonic()
         try:
             step = next(batch.steps, None)
             frames = batch.shown(step)
-        except Exception as error:  # the worker must outlive every request
+        except Exception as error:  # the worker must survive every failure
             self._failed(batch, error)
             return
         for run, frame in zip(batch.runs, frames, strict=False):
@@ -269,7 +270,7 @@ class LocalEngine(SharedQueue):
         self._row_seconds += 0.05 * ((time.monotonic() - start) / batch.rows - self._row_seconds)
 
     def _failed(self, batch: _Batch, error: Exception) -> None:
-        """Say it in a sentence. Of several runs only one may be to blame: each of them gets a try alone."""
+        """End a failed run with a sentence. If there are several, each is retried alone: one may be to blame."""
         metrics.failed.labels(type(error).__name__).inc()
         no_memory = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or "allocate memory" in str(error)
         if no_memory:
@@ -284,10 +285,10 @@ class LocalEngine(SharedQueue):
                     else:
                         self._finish(run, STOPPED)
                 return
-            if no_memory:  # on a CPU torch says so in a RuntimeError
+            if no_memory:  # on a CPU, torch raises a RuntimeError for it
                 text = _NO_MEMORY
             elif isinstance(error, ClassifierError | ValueError):
                 text = str(error)
-            else:  # the text of an error may name paths, its type does not
+            else:  # the text of an error may have paths, its type does not
                 text = f"The computation failed ({type(error).__name__}). Please try again."
             self._finish(batch.runs[0], text)

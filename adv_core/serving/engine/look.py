@@ -1,4 +1,4 @@
-"""What a network says of some pictures: the one task in which everybody asks."""
+"""The task that gets a network's answers to some pictures, used by all pages."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ MAX_PICTURES = 32
 
 @dataclass(frozen=True)
 class Pictures(Checked):
-    """Pictures of one size, as bytes: equal pictures are equal values.
+    """Pictures of one size, as bytes, so that equal pictures are equal values.
 
     Attributes:
         data: (N, height, width, 3) uint8, row by row.
@@ -33,7 +33,7 @@ class Pictures(Checked):
 
     @classmethod
     def of(cls, pixels: np.ndarray) -> "Pictures":
-        """Of an array (N, H, W, 3) uint8, or of one picture (H, W, 3)."""
+        """Make the value from an array (N, H, W, 3) uint8, or from one picture (H, W, 3)."""
         return cls(pixels.tobytes(), *pixels.shape[-3:-1])
 
     @property
@@ -42,11 +42,11 @@ class Pictures(Checked):
 
     @property
     def pixels(self) -> np.ndarray:
-        """(N, H, W, 3) uint8."""
+        """The pictures as (N, H, W, 3) uint8."""
         return np.frombuffer(self.data, np.uint8).reshape(-1, self.height, self.width, 3)
 
     def check(self, limits: Limits = LIMITS) -> None:
-        """Refuse nothing at all, too much, and bytes that are no pictures."""
+        """Refuse no picture, too many pixels, and bytes that are no pictures."""
         super().check(limits)
         size = self.height * self.width * 3
         if not self.data or len(self.data) % size:
@@ -59,7 +59,7 @@ class Pictures(Checked):
             )
 
     def check_single(self) -> None:
-        """Refuse several pictures where one is wanted."""
+        """Refuse several pictures where one is required."""
         if self.count != 1:
             raise ValueError(f"picture has to hold one picture, not {self.count}")
 
@@ -72,11 +72,12 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What the network says of some pictures.
+    """A network's answers to some pictures.
 
     Attributes:
         logits: (N, K) float32.
-        pixels: exactly what was judged, (N, H, W, 3) uint8; empty where no transform has changed the task's pictures.
+        pixels: the exact input of the network, (N, H, W, 3) uint8; empty where no transform has changed the task's
+            pictures.
     """
 
     logits: np.ndarray
@@ -90,10 +91,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Look(BatchTask[Seen]):
-    """Look at some pictures, through a chain of transforms if one is given: one record, at once.
+    """Classify some pictures, through a chain of transforms if one is given. The task has one record.
 
     Attributes:
-        pictures: where the network wants another size, it resizes them itself.
+        pictures: of any size; the network resizes them itself.
         classifier: a name from the registry.
     """
 
@@ -123,17 +124,17 @@ class Look(BatchTask[Seen]):
         judged = [seen if seen.size else task.pictures.pixels for task, seen in zip(tasks, changed, strict=True)]
         logits = logits_of(classifier, from_pixels(np.concatenate(judged)).to(networks.device))
         rows = np.split(logits, np.cumsum([task.rows for task in tasks])[:-1])
-        # Copies: a part of a batch would keep the whole batch alive.
+        # Copies, since a view would keep the whole batch alive.
         records = [Seen(own.copy(), seen) for own, seen in zip(rows, changed, strict=True)]
         yield BatchStep(0, True, lambda: records)
 
 
 @dataclass(frozen=True)
 class Views(Task[Seen]):
-    """Look at one picture from random views (`CAMERA`): one record, at once, a row for each view.
+    """Classify one picture in random views (`CAMERA`). The task has one record, with a row for each view.
 
     Attributes:
-        draws: views.
+        draws: the number of views.
         seed: of the views.
     """
 
@@ -162,6 +163,6 @@ class Views(Task[Seen]):
 
 
 def logits_of(classifier: Classifier, x: Tensor) -> np.ndarray:
-    """What the classifier says of pictures (N, 3, H, W): (N, K) float32."""
+    """The classifier's logits for pictures (N, 3, H, W): (N, K) float32."""
     with torch.no_grad():
         return np.asarray(classifier(x).float().cpu().numpy())

@@ -1,4 +1,4 @@
-"""The networks of one device, shared by all that is computed there."""
+"""The networks of one device, shared by all tasks there."""
 
 import threading
 import time
@@ -10,16 +10,16 @@ from adv_core.networks.device import pick_device
 from adv_core.serving.engine.work import Store
 from adv_core.serving.memory import freeze_live_objects
 
-KEPT_BYTES = 64 * 2**20  # of what tasks keep to be quick
+KEPT_BYTES = 64 * 2**20  # of the tasks' cached results
 
 
 class DeviceNetworks:
-    """The classifiers of one device, and what tasks keep there. Any thread may use it."""
+    """The classifiers of one device, and the tasks' cache. Any thread may use it."""
 
     def __init__(self, device: str) -> None:
         self._device = device
         self._classifiers: dict[str, Classifier] = {}
-        self._used: dict[str, float] = {}  # when a classifier was asked for last
+        self._used: dict[str, float] = {}  # the time of each classifier's last use
         self._loading = threading.Lock()
         self.kept = Store(KEPT_BYTES)
 
@@ -36,14 +36,16 @@ class DeviceNetworks:
             return self._classifiers[name]
 
     def forget(self) -> None:
-        """Give back what is only kept to be quick."""
+        """Clear the cache."""
         self.kept.forget()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
     def forget_unused(self, since: float) -> bool:
-        """Drop the classifiers that nobody has asked for since then, but the default one, and what tasks keep. A run
-        keeps its classifier to its end."""
+        """Drop cached results and classifiers unused since then, except for the default classifier.
+
+        A run keeps its classifier to its end.
+        """
         with self._loading:
             old = [name for name in self._classifiers if name != DEFAULT and self._used[name] < since]
             for name in old:

@@ -18,7 +18,7 @@ class Noise(InBall):
     """Random δ on the edge of a ball. The first frame is the picture itself.
 
     Attributes:
-        draws: how many δ, one after the other; the k-th is the first one of ``seed + k - 1``.
+        draws: the number of δ, one after the other; the k-th is the first one of ``seed + k - 1``.
     """
 
     draws: int = number(1, 1, "max_steps")

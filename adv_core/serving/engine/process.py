@@ -13,21 +13,21 @@ from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.engine.look import Look, Pictures
 from adv_core.serving.engine.queue import Engine, EngineUnavailable, SharedQueue
 
-_AGAIN = 15.0  # seconds, after which a cluster that could not be reached is looked for again
+_AGAIN = 15.0  # seconds after which an unreachable cluster is tried again
 _engine: Engine | None = None
 _engine_lock = threading.Lock()
 _missed: tuple[float, EngineUnavailable] | None = None
 
 
 def default_engine() -> Engine:
-    """The process's engine: networks are loaded once, whoever asks.
+    """Return the process's engine, shared by all sessions, so that networks are loaded once.
 
     ``ADV_ENGINE`` is "local" (the default) or "ray" for a cluster (see `cluster`). Where the cluster cannot be reached,
     ``ADV_ENGINE_FALLBACK=local`` computes here instead.
 
     Raises:
         ValueError: an unknown ``ADV_ENGINE``.
-        EngineUnavailable: no cluster, and nothing to fall back on. It is looked for again after a while.
+        EngineUnavailable: no cluster, and no fallback. The cluster is tried again after a while.
     """
     global _engine
     with _engine_lock:
@@ -41,7 +41,7 @@ def default_engine() -> Engine:
 
 
 def use(engine: Engine) -> None:
-    """Make ``engine`` the engine of this process, before anybody asks for one (a benchmark's own engine, say)."""
+    """Make ``engine`` the engine of this process (a benchmark's own engine, say). Call it before any other use."""
     global _engine
     with _engine_lock:
         _engine = engine
@@ -51,17 +51,17 @@ def use(engine: Engine) -> None:
 def _open_port() -> None:
     try:
         metrics.serve_if_asked(ready)
-    except (OSError, ValueError) as error:  # a port that is taken shall not keep learners out
+    except (OSError, ValueError) as error:  # a port in use must not keep learners out
         logging.getLogger(__name__).error("No metrics: %s", error)
 
 
 def _cluster_engine() -> Engine:
     global _missed
     if _missed is not None and time.monotonic() - _missed[0] < _AGAIN:
-        raise _missed[1]  # at once: nobody shall wait for what somebody has just waited for in vain
+        raise _missed[1]  # at once, since another caller has just waited in vain
     try:
         try:
-            from adv_core.serving.engine.cluster import RayServeEngine  # Ray is there on a cluster alone
+            from adv_core.serving.engine.cluster import RayServeEngine  # Ray is installed on a cluster alone
         except ImportError:
             raise EngineUnavailable("ADV_ENGINE=ray needs Ray: pip install -r requirements-cluster.txt") from None
         return RayServeEngine.connected()
@@ -75,17 +75,17 @@ def _cluster_engine() -> Engine:
 
 
 def drain(seconds: float) -> bool:
-    """Let this process's engine come to an end; see `SharedQueue.drain`. True where there is nothing that could run."""
+    """Drain this process's engine; see `SharedQueue.drain`. Return True where there is no engine."""
     return _engine.drain(seconds) if isinstance(_engine, SharedQueue) else True
 
 
 def computing() -> bool:
-    """Whether this process's engine has anything to do."""
+    """Tell whether this process's engine has any work."""
     return isinstance(_engine, SharedQueue) and _engine.computing
 
 
 def forget_unused(since: float) -> bool:
-    """Let this process's engine drop what nobody has used since then; see `SharedQueue.forget_unused`."""
+    """Let this process's engine drop objects unused since then; see `SharedQueue.forget_unused`."""
     return isinstance(_engine, SharedQueue) and _engine.forget_unused(since)
 
 
@@ -99,7 +99,7 @@ _probes = itertools.count()
 
 
 def ready(timeout: float = 5.0) -> bool:
-    """Whether there is an engine, and its default classifier answers."""
+    """Tell whether there is an engine and its default classifier answers."""
     try:
         return answers(default_engine(), timeout)
     except EngineUnavailable:  # it has been logged
@@ -107,7 +107,7 @@ def ready(timeout: float = 5.0) -> bool:
 
 
 def answers(engine: Engine, timeout: float = 5.0) -> bool:
-    """Whether the default classifier answers, just now, to a picture that nobody has asked about before."""
+    """Tell whether the default classifier answers now, to a picture that is not in the cache."""
     side = info_of(DEFAULT).input_size
     grey = bytearray([128]) * (side * side * 3)
     grey[:4] = next(_probes).to_bytes(4, "little")

@@ -1,4 +1,4 @@
-"""A run, who waits for it, and the line: what every engine does with work before and after it is computed."""
+"""Runs, the jobs that wait for them, and the queue: the part that all engines share."""
 
 import threading
 import time
@@ -19,11 +19,11 @@ RESTARTING = "This machine is being restarted. Please try again in a minute."
 
 
 class EngineBusy(RuntimeError):
-    """Nothing more is taken just now: the queue is full, or the instance drains. The message is for people."""
+    """The engine takes no request now: the queue is full, or the instance drains. The message is for people."""
 
 
 class EngineUnavailable(RuntimeError):
-    """There is nothing to compute on. The message is for the host."""
+    """There is no engine to compute on. The message is for the host."""
 
 
 class Run:
@@ -43,20 +43,20 @@ class Run:
 
     @property
     def short(self) -> bool:
-        """One gradient at most: it starts at once."""
+        """True for at most one gradient; such a run starts at once."""
         return self.request.length <= 1
 
     @property
     def background(self) -> bool:
-        """It can wait for what people look at."""
+        """True where the run can wait for runs that people look at."""
         return self.request.background
 
     def wanted(self, lease: float) -> bool:
-        """Whether anybody still looks."""
+        """Tell whether a page still reads the run."""
         return bool(self.wanted_by(lease))
 
     def wanted_by(self, lease: float) -> set[str]:
-        """The sessions that still look."""
+        """The sessions that still read the run."""
         now = time.monotonic()
         return {job.session for job in self.jobs if not job.cancelled and now - job.seen <= lease}
 
@@ -73,12 +73,12 @@ class Run:
         with self.news:
             self.error = error
             self.done = True
-            self.jobs = []  # they know their run: without the way back, both are freed as soon as nobody holds a job
+            self.jobs = []  # jobs refer to their run; without a cycle, both are freed as soon as nobody holds a job
             self.news.notify_all()
 
 
 class Job(Generic[R]):
-    """What a submitted request gives back: a look at its run. Frames appear while it runs; `wait` sleeps meanwhile."""
+    """A handle of a submitted request's run. Frames appear while it runs; `wait` sleeps until there are new ones."""
 
     def __init__(
         self, request: Task[R], run: Run, position: Callable[[Run], tuple[int, float]], session: str = ""
@@ -98,41 +98,41 @@ class Job(Generic[R]):
 
     @property
     def error(self) -> str | None:
-        """Why it failed, in a sentence for people; None if it did not."""
+        """The reason of a failure, in a sentence for people; None if it did not fail."""
         return self._run.error
 
     @property
     def done(self) -> bool:
-        """Finished, failed or cancelled: no frame will come any more."""
+        """True when it is finished, failed or cancelled, and no more frames come."""
         return self.cancelled or self._run.done
 
     @property
     def finished(self) -> bool:
-        """Done, and whole."""
+        """True when it is done without a failure."""
         return self._run.done and self._run.error is None and not self.cancelled
 
     @property
     def place(self) -> tuple[int, float] | None:
-        """(how many are before this one, about how many seconds it will wait); None once it has started."""
+        """(runs before this one, estimated seconds of waiting); None when it has started."""
         return None if self._run.started or self.done else self._position(self._run)
 
     def cancel(self) -> None:
-        """Stop wanting it. The computation stops before its next step, unless somebody else asked for the same.
+        """Cancel the job. The computation stops before its next step, unless another job shares the run.
 
-        A row of a batch goes on with its neighbours, but counts as nobody's.
+        A row of a batch goes on with its neighbours, but occupies no place.
         """
         self.cancelled = True
         with self._run.news:
             self._run.news.notify_all()
 
     def wait(self, seen: int, timeout: float) -> bool:
-        """Sleep until there are more than ``seen`` frames or the job is done; False when the time ran out."""
+        """Sleep until there are more than ``seen`` frames or the job is done. Return False when the time is over."""
         self.seen = time.monotonic()
         with self._run.news:
             return self._run.news.wait_for(lambda: self.done or len(self._run.frames) > seen, timeout)
 
     def result(self, timeout: float | None = None) -> list[R]:
-        """Wait for the end; all frames.
+        """Wait for the end. Return all frames.
 
         Raises:
             TimeoutError, or RuntimeError with the sentence for people when the job failed or was cancelled.
@@ -148,21 +148,21 @@ class Job(Generic[R]):
 
 
 class Engine(Protocol):
-    """Whatever computes: in this process, or later elsewhere."""
+    """The interface of an engine, in this process or elsewhere."""
 
     @property
     def device(self) -> str:
-        """Where it computes, for a program that is to give the same bits."""
+        """The device, for a program that has to reproduce the same bits."""
 
     @property
     def threads(self) -> int:
-        """How many threads torch uses for one operation."""
+        """The number of threads that torch uses for one operation."""
 
     def submit(self, request: Task[R], session: str = "") -> Job[R]:
-        """Queue a request; returns at once. A result that is known already is there at once, too.
+        """Queue a request and return at once. A known result is available at once, too.
 
         Raises:
-            ValueError: a request beyond the limits, or that makes no sense.
+            ValueError: a request that is invalid or beyond the limits.
             EngineBusy: the queue is full, the session has started too many runs, or the instance drains.
         """
 
@@ -172,7 +172,7 @@ class Engine(Protocol):
 
 @dataclass
 class _Kept:
-    """A result, its size in bytes, and when it was made or asked for last."""
+    """A result, its size in bytes, and the time when it was made or last used."""
 
     records: list[Any]
     size: int
@@ -180,8 +180,11 @@ class _Kept:
 
 
 class SharedQueue:
-    """What every engine does with a request before and after it is computed: known results are given away again, equal
-    requests share one run, the queue has an end, and a session's newer request takes the place of the waiting one."""
+    """The base of all engines, which handles a request before and after it is computed.
+
+    Known results are kept for later requests, equal requests share one run, the queue has a maximum length, and a
+    session's newer request replaces its waiting one.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -193,15 +196,15 @@ class SharedQueue:
         self._results: OrderedDict[Hashable, _Kept] = OrderedDict()
 
     def _arrived(self) -> None:
-        """Something waits. The lock is held."""
+        """Handle the arrival of a run. The lock is held."""
         raise NotImplementedError
 
     def _place(self, run: Run) -> tuple[int, float]:
-        """(how many are before this one, about how many seconds it will wait)."""
+        """(runs before this one, estimated seconds of waiting)."""
         raise NotImplementedError
 
     def _drop_unwanted(self) -> None:
-        """Stop what nobody waits for any more. The lock is held."""
+        """Stop the runs that nobody wants any more. The lock is held."""
         lease = self._limits.lease_seconds
         for run in [run for run in self._waiting if not run.wanted(lease)]:
             self._waiting.remove(run)
@@ -242,10 +245,10 @@ class SharedQueue:
         return self.submit(request).result(timeout)
 
     def drain(self, seconds: float) -> bool:
-        """Take nothing new any more, send away who waits, and let what runs come to its end.
+        """Refuse new requests, end the waiting ones, and let the running ones finish.
 
         Returns:
-            Whether it has come there within so many seconds.
+            Whether they have finished within that many seconds.
         """
         with self._work:
             self._draining = True
@@ -256,17 +259,16 @@ class SharedQueue:
             metrics.queued.set(len(self._waiting))
         end = time.monotonic() + seconds
         while self._runs and time.monotonic() < end:
-            time.sleep(0.05)  # not on the condition: a worker's wake-up call shall not come here
+            time.sleep(0.05)  # not on the condition, which would take a wake-up call from a worker
         return not self._runs
 
     @property
     def computing(self) -> bool:
-        """Whether anything runs or waits."""
+        """Tell whether anything runs or waits."""
         return bool(self._runs)
 
     def forget_unused(self, since: float) -> bool:
-        """Drop what is kept for the next who asks, where nobody has since that moment (of `time.monotonic`): results,
-        but the small ones.
+        """Drop kept results, except for small ones, that have not been used since that time (of `time.monotonic`).
 
         Returns:
             Whether there was anything to drop.
@@ -278,7 +280,7 @@ class SharedQueue:
         return bool(old)
 
     def close(self) -> None:
-        """Give back what the engine holds outside of this process. Nothing can be computed any more."""
+        """Release the engine's resources outside this process. The engine cannot compute afterwards."""
 
     def _job(self, request: Task[R], run: Run, session: str) -> Job[R]:
         job = Job(request, run, self._place, session)
@@ -287,7 +289,7 @@ class SharedQueue:
         return job
 
     def _supersede(self, session: str) -> int:
-        """A session's newer request takes the place of the one that waits: that place in the line."""
+        """End the waiting request of a session for a newer one. Return its place in the queue."""
         ahead = list(self._waiting)
         for place, run in enumerate(self._waiting):
             mine = [] if run.short else [job for job in run.jobs if job.session == session and not job.cancelled]
@@ -299,14 +301,14 @@ class SharedQueue:
         return sum(run in self._waiting for run in ahead)
 
     def _line(self) -> list[Run]:
-        """Who waits, in the order in which they may start: what people look at before the curves below it."""
+        """The waiting runs, in the order in which they may start: background curves come last."""
         return sorted(self._waiting, key=lambda run: run.background)
 
     def _finish(self, run: Run, error: str | None = None) -> None:
         self._runs.pop(run.key, None)
         room = self._limits.remembered_mib * 2**20
         size = size_of(run.frames)
-        if error is None and size <= room / 2:  # one large result must not drive out everybody's
+        if error is None and size <= room / 2:  # one large result must not displace all others
             self._results[run.key] = _Kept(run.frames, size, time.monotonic())
             size = sum(kept.size for kept in self._results.values())
             while size > room:

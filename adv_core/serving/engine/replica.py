@@ -1,8 +1,8 @@
-"""What one replica of the cluster does: a `LocalEngine` of its own, whose frames go back as a stream.
+"""A replica of the cluster: it has a `LocalEngine` of its own, and sends frames back as a stream.
 
-Batches, fair turns, short work first, and the sentences for what fails are the local engine's: there is one
-implementation of them. This module knows nothing of Ray; `cluster` puts it there. What travels is packed here, as
-plain bytes: an array that Ray unpacks is a view into its store on that machine, and would keep it from being freed.
+Batches, fair turns, short work first, and the sentences for failures are those of the local engine. This module does
+not depend on Ray; `cluster` deploys it there. Records are packed here, as plain bytes: an array that Ray unpacks is a
+view into its store on that machine, and keeps the store from being freed.
 """
 
 import asyncio
@@ -20,21 +20,21 @@ from adv_core.serving.engine.queue import EngineBusy, Job
 from adv_core.serving.engine.work import Task
 from adv_core.serving.limits import Limits
 
-PACE = 0.05  # seconds between two parcels of one run: a page draws more rarely
-FORGET = 600.0  # seconds, after which an app that was not heard of is nobody
-HEARTBEAT = 5.0  # seconds, after which a replica that has nothing to tell says so
+PACE = 0.05  # seconds between two messages of one run; a page draws more rarely
+FORGET = 600.0  # seconds after which a silent app is forgotten
+HEARTBEAT = 5.0  # seconds after which a replica without news sends an empty message
 
 
 @dataclass(frozen=True)
 class News:
-    """What a replica tells of a run.
+    """A replica's report on a run.
 
     Attributes:
-        records: those that have come since the last news.
-        place: (how many are before it, about how many seconds it will wait); None once it has started.
-        done: nothing comes any more.
-        error: why it failed, in a sentence for people.
-        device, threads: where it is computed.
+        records: the records since the last news.
+        place: (runs before it, estimated seconds of waiting); None when it has started.
+        done: True for the last news of a run.
+        error: the reason of a failure, in a sentence for people.
+        device, threads: of the replica's computation.
     """
 
     records: list[Any] = field(default_factory=list)
@@ -50,19 +50,19 @@ def pack(news: News) -> bytes:
 
 
 def unpack(data: bytes) -> News:
-    """Only for what a replica of one's own cluster has sent: to unpickle is to trust."""
+    """Unpack news. Unpickling can run code, so use it only for messages of a replica of the own cluster."""
     news: News = pickle.loads(data)
     return news
 
 
 class Replica:
-    """Computes for the apps that ask it.
+    """A worker that computes for several apps.
 
     Args:
-        limits: those of the host, who checks every request; here they are checked again.
+        limits: those of the host. The app checks every request; the replica checks it again.
         device: "cpu", or "auto" for an accelerator that the cluster has given to this replica.
         threads: of torch, on a CPU.
-        calls: how many runs it may be asked for at a time.
+        calls: the most runs at a time.
     """
 
     def __init__(self, limits: Limits, device: str = "auto", threads: int = 1, calls: int = 64) -> None:
@@ -74,13 +74,16 @@ class Replica:
         self._renewed: dict[str, float] = {}
 
     async def renew(self, app: str) -> None:
-        """That app is still there, and wants what it has asked for."""
+        """Renew the lease of an app that is still there and wants its runs."""
         now = time.monotonic()
         self._renewed = {name: at for name, at in self._renewed.items() if now - at < FORGET} | {app: now}
 
     async def stream(self, work: Task[Any], app: str, lease: float) -> AsyncIterator[bytes]:
-        """The run, as packed `News`. It stops when the caller closes the stream, and when the app has not been heard of
-        for ``lease`` seconds: an app that was killed closes nothing."""
+        """Stream the run as packed `News`.
+
+        The run stops when the caller closes the stream, and when the app has not renewed its lease for ``lease``
+        seconds, since a killed app does not close its streams.
+        """
         job = self._submitted(work)
         if isinstance(job, str):
             yield pack(News(done=True, error=job))
@@ -103,7 +106,7 @@ class Replica:
             job.cancel()
 
     async def all_of(self, works: list[Task[Any]]) -> list[bytes]:
-        """Short works, each as one packed `News`: they are asked for together, and so computed together."""
+        """Compute short works, each as one packed `News`. They are submitted together, and so computed together."""
         jobs = [self._submitted(work) for work in works]
         return [await self._whole(job) for job in jobs]
 
@@ -115,7 +118,7 @@ class Replica:
         return pack(self._news(job, True, job.frames, None))
 
     def _submitted(self, work: Task[Any]) -> Job[Any] | str:
-        """The job, or why there is none. It belongs to no session: whose turn it is, each app decides for its own."""
+        """The job, or the reason why there is none. It belongs to no session: each app orders its own runs."""
         try:
             return self._engine.submit(work)
         except (EngineBusy, ValueError) as error:
@@ -125,6 +128,6 @@ class Replica:
         return News(records, place, done, job.error if done else None, self._engine.device, self._engine.threads)
 
     async def _wait(self, job: Job[Any], seen: int, timeout: float) -> None:
-        """Until it has more records than ``seen`` (-1: all of them) or the time has run out."""
+        """Wait until it has more records than ``seen`` (-1: all of them) or the time is over."""
         seen = seen if seen >= 0 else 2**62
         await asyncio.get_running_loop().run_in_executor(self._waiters, job.wait, seen, timeout)

@@ -1,9 +1,9 @@
-"""How many threads a batch gets that is computed alone: all of them, or a single one, whichever is quicker just now."""
+"""The number of threads for a batch that is computed alone: all of them, or a single one, whichever is quicker."""
 
 import math
 from collections.abc import Hashable
 
-EVERY = 24  # steps, after which the other number is tried for a step
+EVERY = 24  # steps after which the other number is tried for a step
 WEIGHT = 0.5  # of a new comparison
 
 
@@ -21,14 +21,14 @@ class ThreadTrial:
         self._steps = 0
 
     def choose(self, batch: Hashable, most: int) -> int:
-        """Return 1 or ``most``: how many threads the next step of that batch is computed on."""
+        """Return the number of threads for the next step of that batch: 1 or ``most``."""
         usual, other = (most, 1) if self._log_ratio <= 0 else (1, most)
         self._steps += 1
         due = self._steps % EVERY == 0 and self._last is not None and self._last[:2] == (batch, usual)
         return other if due else usual
 
     def took(self, batch: Hashable, threads: int, seconds: float) -> None:
-        """Tell how long a step took. It is compared with the one before, if that was of the same batch."""
+        """Record the duration of a step. It is compared with the one before, if that was of the same batch."""
         if self._last is not None and self._last[0] == batch and self._last[1] != threads:
             many, one = (seconds, self._last[2]) if threads > 1 else (self._last[2], seconds)
             ratio = min(max(math.log(many / one), -1.0), 1.0)

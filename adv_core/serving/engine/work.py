@@ -1,7 +1,7 @@
-"""A task: something to compute, as data. The contract between a page, the engine and the mathematics.
+"""Tasks: computations as data. They are the contract between a page, the engine and the mathematics.
 
-Plain values in, records out, one after the other. Equal tasks are computed once, shared with whoever asks for the same,
-take their turn among everybody's, and stop when nobody looks any more. Tasks of a `BatchTask` that agree in their
+A task has plain values and yields records, one after the other. Equal tasks are computed once, and their result is
+shared. Tasks take turns, and stop when no page reads them any more. Tasks of a `BatchTask` that agree in their
 ``batch_key`` are computed together, as rows of one batch.
 """
 
@@ -22,12 +22,12 @@ from adv_core.classifiers import Classifier
 from adv_core.serving.fields import Checked
 
 R = TypeVar("R")
-_SHORT = 256  # bytes; what is longer stands in a key as its digest
-_VALUE = 32  # bytes of a number, about; so is what stands around a record's fields
+_SHORT = 256  # bytes; in a key, a longer value is replaced by its digest
+_VALUE = 32  # bytes of a number, about; the same for the object around a record's fields
 
 
 def size_of(value: object) -> int:
-    """Return about how many bytes a value takes to be kept: a record, an array, bytes, a tuple of such."""
+    """Estimate the bytes that a value takes to be kept: a record, an array, bytes, a tuple of such."""
     if isinstance(value, np.ndarray | torch.Tensor):
         return value.nbytes
     if isinstance(value, bytes | str):
@@ -40,7 +40,7 @@ def size_of(value: object) -> int:
 
 
 def digest_of(value: Any) -> Hashable:
-    """Return a short value that is equal for equal values: arrays and long bytes are hashed, wherever they stand."""
+    """Return a short value that is equal for equal values: arrays and long bytes inside it are hashed."""
     if isinstance(value, bytes) and len(value) > _SHORT:
         return "sha256", hashlib.sha256(value).hexdigest()
     if isinstance(value, np.ndarray):
@@ -53,19 +53,19 @@ def digest_of(value: Any) -> Hashable:
 
 
 class Store:
-    """Results of one device that are kept to be quick: the least recently used go first. Any thread may use it.
+    """A cache of results of one device, which drops the least recently used first. Any thread may use it.
 
     Args:
-        most: bytes that are kept.
+        most: the most bytes that are kept.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._kept: OrderedDict[Hashable, tuple[Any, int, float]] = OrderedDict()  # value, size, when it was asked for
+        self._kept: OrderedDict[Hashable, tuple[Any, int, float]] = OrderedDict()  # value, size, time of the last use
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> Any | None:
-        """Return what is kept under that key; None where nothing is."""
+        """Return the value under that key; None where there is none."""
         with self._lock:
             if key not in self._kept:
                 return None
@@ -74,7 +74,7 @@ class Store:
             return value
 
     def put(self, key: Hashable, value: Any) -> None:
-        """Keep a value, and drop the oldest ones as far as it takes."""
+        """Keep a value, and drop the oldest ones to make room."""
         with self._lock:
             self._kept.pop(key, None)
             self._kept[key] = value, size_of(value), time.monotonic()
@@ -84,7 +84,7 @@ class Store:
                 size -= oldest
 
     def forget(self, since: float = float("inf")) -> bool:
-        """Drop what nobody has asked for since that moment (of `time.monotonic`), by default everything.
+        """Drop values unused since that time (of `time.monotonic`), by default all values.
 
         Returns:
             Whether there was anything to drop.
@@ -97,14 +97,14 @@ class Store:
 
 
 class Networks(Protocol):
-    """What a task finds where it is computed."""
+    """The networks and the cache of the device that computes a task."""
 
     @property
     def device(self) -> torch.device: ...
 
     @property
     def kept(self) -> Store:
-        """What was computed on this device and may be of use again."""
+        """The cache of results of this device."""
 
     def classifier(self, name: str) -> Classifier:
         """A network from the registry, loaded once."""
@@ -116,8 +116,8 @@ class BatchStep(Generic[R]):
 
     Attributes:
         index: of the step.
-        final: whether it is shown however many steps there are.
-        records: computes its records, one a task, when somebody asks.
+        final: whether it is shown for every number of steps.
+        records: computes its records, one a task, on demand.
     """
 
     index: int
@@ -126,54 +126,54 @@ class BatchStep(Generic[R]):
 
 
 class Task(Checked, ABC, Generic[R]):
-    """Something to compute that ends in records of one kind: a frozen dataclass of plain values, with their limits.
+    """A computation that yields records of one kind: a frozen dataclass of plain values, with their limits.
 
     Equal tasks have equal results.
     """
 
     @abstractmethod
     def records(self, networks: Networks) -> Iterator[R]:
-        """The records. Between two of them others have their turn: no record may take longer than a tenth of a second
-        or so."""
+        """Yield the records. Other tasks take turns between two of them, so no record may take longer than about a
+        tenth of a second."""
 
     @property
     def length(self) -> int:
         """The index of the last record, if it does not end earlier. Work of length 0 or 1 is short: it starts at once,
-        and its every record has to be there within a fraction of a second."""
+        and each of its records has to take a fraction of a second."""
         return 0
 
     @property
     def rows(self) -> int:
-        """How much work one record is, in pictures that a step of an attack looks at."""
+        """The work of one record, in pictures of a step of an attack."""
         return 1
 
     @property
     def background(self) -> bool:
-        """Whether it can wait for what people look at: a curve below the page's first screen."""
+        """True where it can wait for work that people look at: a curve below the page's first screen."""
         return False
 
     @property
     def threads(self) -> int | None:
-        """How many of torch's threads it can make use of, on a CPU; None: of all that there are."""
+        """The number of torch's threads that it can use on a CPU; None: all threads."""
         return None
 
     @property
     def row_pixels(self) -> int:
-        """Pixels of one row, for the limit of what is computed together."""
+        """The pixels of one row, for the limit of a batch."""
         return 0
 
     @property
     def frame_bytes(self) -> int:
-        """The size of a record on the way, where only some of them may be kept; 0 keeps as many as may be."""
+        """The bytes of a record before the last, if only some of them can be kept; 0 keeps the largest number."""
         return 0
 
     @property
     def batch_key(self) -> Hashable:
-        """What has to be equal for two of them to be computed as one batch; None goes alone."""
+        """The key that is equal for tasks that can be computed as one batch; None runs alone."""
         return None
 
     def key(self) -> Hashable:
-        """What the result depends on, with digests in the place of large data."""
+        """The values that the result depends on, with digests in the place of large data."""
         return digest_of(self)
 
     @classmethod
