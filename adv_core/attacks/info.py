@@ -1,7 +1,7 @@
 """The entry of an attack in the catalogue."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from adv_core.attacks.step import Step
@@ -25,6 +25,7 @@ class AttackInfo:
         targeted: whether it aims at a class: never, always, or on request.
         minimal: True where it looks for the smallest δ and takes no ε.
         runs: the number of times that it runs through ``steps``.
+        at_hand: options for a classifier that is at hand, where a query costs nothing but time.
         batches: whether rows of different learners may share a batch: no row's result depends on the other rows.
     """
 
@@ -41,6 +42,7 @@ class AttackInfo:
     targeted: Literal["never", "always", "optional"] = "optional"
     minimal: bool = False
     runs: int = 1
+    at_hand: Mapping[str, object] = field(default_factory=dict)
     batches: bool = True
 
     @property

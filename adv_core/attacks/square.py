@@ -122,8 +122,8 @@ def _ask(
     every = active.repeat(len(shares))
     part = objective.rows(every)
     logits, loss = evaluate(classifier, x[every] + torch.cat(candidates), part)
-    split = zip(*(each.split(len(active)) for each in (logits, loss, part.reached(logits))), strict=True)
-    return [_Answer(c, *said, state) for c, said, state in zip(candidates, split, drawn, strict=True)]
+    parts = [each.split(len(active)) for each in (logits, loss, part.reached(logits))]
+    return [_Answer(*answer) for answer in zip(candidates, *parts, drawn, strict=True)]
 
 
 def _shrink(done: float) -> float:
@@ -226,6 +226,7 @@ SQUARE = AttackInfo(
     r"\delta \leftarrow \delta + \text{square},\quad \text{if}\ L(f(x + \delta))\ \text{rises}",
     "Andriushchenko et al., ECCV 2020, arXiv:1912.00049",
     options=("queries", "seed"),
+    at_hand={"ahead": 8},
     norms=("linf", "l2"),
     batches=False,
 )

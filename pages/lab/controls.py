@@ -58,6 +58,7 @@ def use_found(name: str, value: float) -> None:
 
 
 def sidebar() -> None:
+    """Photograph, network, and the knobs that few need."""
     st.header("Photograph", divider="gray")
     gallery(page, apply)
     shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
@@ -91,41 +92,46 @@ def sidebar() -> None:
     )
 
     with st.expander("Advanced"):
-        knows = page.value.info.options
-        losses = list(lab.LOSSES) if page.value.targeted else [name for name in lab.LOSSES if name != "difference"]
-        if page.value.loss not in losses:
-            apply(loss="ce")
-        page.control("loss", st.radio, "Loss", losses, format_func=lab.LOSSES.get)
-        st.caption(
-            "L(y) − L(target) is the lecture's form: it does not mind when a third class wins."
-            if page.value.targeted
-            else "Cross-entropy fades where a network is sure of itself; the other two do not."
-        )
-        page.control("steps", st.slider, "Steps", 1, limits(Settings, "steps")[1], disabled="steps" not in knows)
-        st.caption("More steps find more, and take longer.")
-        if "queries" in knows:
-            page.control("queries", st.slider, "Questions to the network", 1, LIMITS.max_queries)
-            st.caption("What a black-box attack pays with. It stops when the network is fooled.")
-        page.control(
-            "rule", st.radio, "Step", list(lab.STEP_RULES), format_func=lab.STEP_RULES.get, disabled=not uses_pgd()
-        )
-        st.caption("Raw gradients are tiny where a network is sure of itself.")
-        page.control(
-            "alpha", st.number_input, "Step size α (0 = automatic)", 0.0, 1000.0, step=0.5, disabled=not uses_pgd()
-        )
-        st.caption("In levels of 255; for the raw gradient a plain factor. Automatic: 5·ε/steps.")
-        page.control("views", st.toggle, "Survive the camera", disabled=not uses_pgd() or page.value.whole)
-        st.caption("Averages the loss over eight random views in every step (EOT): eight times the work.")
-        page.control("random", st.toggle, "Random start", disabled="random_start" not in knows)
-        st.caption("Begins somewhere in the ball instead of at the picture.")
-        page.control("restarts", st.slider, "Restarts", 1, LIMITS.max_restarts, disabled="restarts" not in knows)
-        st.caption("How often to run, each time from another random start; the best end counts.")
-        page.control("seed", st.number_input, "Seed", 0, 9999, step=1)
-        st.caption("The same seed gives the same start and the same noise.")
-        page.control("amp", st.slider, "Amplification of the perturbation", 1, 100)
-        st.caption("Only how the middle picture is drawn: 0.5 + k·δ.")
+        advanced()
     presenting(page)
     st.button("Reset everything", on_click=page.reset, width="stretch")
+
+
+def advanced() -> None:
+    """The knobs of the solver, and how the perturbation is drawn."""
+    knows = page.value.info.options
+    losses = list(lab.LOSSES) if page.value.targeted else [name for name in lab.LOSSES if name != "difference"]
+    if page.value.loss not in losses:
+        apply(loss="ce")
+    page.control("loss", st.radio, "Loss", losses, format_func=lab.LOSSES.get)
+    st.caption(
+        "L(y) − L(target) is the lecture's form: it does not mind when a third class wins."
+        if page.value.targeted
+        else "Cross-entropy fades where a network is sure of itself; the other two do not."
+    )
+    page.control("steps", st.slider, "Steps", 1, limits(Settings, "steps")[1], disabled="steps" not in knows)
+    st.caption("More steps find more, and take longer.")
+    if "queries" in knows:
+        page.control("queries", st.slider, "Questions to the network", 1, LIMITS.max_queries)
+        st.caption("What a black-box attack pays with. It stops when the network is fooled.")
+    page.control(
+        "rule", st.radio, "Step", list(lab.STEP_RULES), format_func=lab.STEP_RULES.get, disabled=not uses_pgd()
+    )
+    st.caption("Raw gradients are tiny where a network is sure of itself.")
+    page.control(
+        "alpha", st.number_input, "Step size α (0 = automatic)", 0.0, 1000.0, step=0.5, disabled=not uses_pgd()
+    )
+    st.caption("In levels of 255; for the raw gradient a plain factor. Automatic: 5·ε/steps.")
+    page.control("views", st.toggle, "Survive the camera", disabled=not uses_pgd() or page.value.whole)
+    st.caption("Averages the loss over eight random views in every step (EOT): eight times the work.")
+    page.control("random", st.toggle, "Random start", disabled="random_start" not in knows)
+    st.caption("Begins somewhere in the ball instead of at the picture.")
+    page.control("restarts", st.slider, "Restarts", 1, LIMITS.max_restarts, disabled="restarts" not in knows)
+    st.caption("How often to run, each time from another random start; the best end counts.")
+    page.control("seed", st.number_input, "Seed", 0, 9999, step=1)
+    st.caption("The same seed gives the same start and the same noise.")
+    page.control("amp", st.slider, "Amplification of the perturbation", 1, 100)
+    st.caption("Only how the middle picture is drawn: 0.5 + k·δ.")
 
 
 def attack_menu() -> None:

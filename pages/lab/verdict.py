@@ -52,12 +52,7 @@ def _judge(settings: Settings, label: int, frames: list[Frame], changed: int, us
     if settings.radius == 0 and not info.minimal:
         return Verdict("info", "ε = 0 allows no change at all, so nothing happens. Move ε up.")
     if (now == settings.target) if targeted else (now != label):
-        how = ""
-        if info.minimal:
-            how = f" This needed ε = {settings.ball.text(float(frames[-1].size[0]))}, the smallest that was found."
-        elif "queries" in info.options:
-            how = f" It took {frames[-1].index + 1} questions to the network, and no gradient."
-        return Verdict("success", f"**Fooled.** {said} instead of **{name[label]}**.{how}")
+        return Verdict("success", f"**Fooled.** {said} instead of **{name[label]}**.{_price(settings, frames[-1])}")
     if info.minimal:
         more = "a larger L2 search takes more steps" if info.name == "carlini_wagner" else "take more steps"
         return Verdict("info", f"No δ was found that fools the network: {more}. {said}.")
@@ -100,6 +95,15 @@ def _judge(settings: Settings, label: int, frames: list[Frame], changed: int, us
         return Verdict("info", f"Not yet a **{name[settings.target]}**. {said}.{why}")
     more = "PGD finds more than one step does, or raise ε." if not info.is_iterative else "Raise ε."
     return Verdict("info", f"The network still says **{name[label]}**: this picture needs more than this ε. {more}")
+
+
+def _price(settings: Settings, last: Frame) -> str:
+    """The ε that was found, or the questions that were asked."""
+    if settings.info.minimal:
+        return f" This needed ε = {settings.ball.text(float(last.size[0]))}, the smallest that was found."
+    if "queries" in settings.info.options:
+        return f" It took {last.index + 1} questions to the network, and no gradient."
+    return ""
 
 
 def _vanished(frames: list[Frame]) -> bool:

@@ -27,6 +27,7 @@ from adv_core.transforms.expectation import CAMERA, Transformed
 LossKey = Literal["ce", "difference", "margin", "dlr"]
 SHOWN_SIDE = 512  # a larger picture is thinned out before the last frame
 MAX_VIEWS = 16
+SMALL = 300 * 300  # pixels of a batch, of which several fit into memory at a time
 _COUNTS = frozenset({"steps", "restarts", "queries"})  # not limited where the attack does not use them
 
 
@@ -222,6 +223,8 @@ class Attack(InBall):
         classifier = networks.classifier(first.classifier)
         x, delta_set, objective = batch_of(tasks).to(classifier.device), set_of(tasks), objective_of(tasks)
         options = dict(first.options)
+        if len(x) * first.row_pixels <= SMALL:
+            options |= info.at_hand
         if "seed" in options:
             options["seed"] = seeds_of(tasks) if info.batches else first.seed
         if info.solver is fgsm:

@@ -16,7 +16,7 @@ from adv_core.attacks.catalogue import ATTACKS
 from adv_core.images import to_pixels, to_png
 from adv_core.norms import NORMS
 from adv_core.serving import limits
-from pages.lab import controls
+from pages.lab import below, controls
 from pages.lab.settings import PRESETS
 from tests.pages.visit import button, link, nothing_computed, picture, pictures, smaller, visit
 from tests.paths import ROOT
@@ -222,7 +222,7 @@ def test_the_photograph_at_its_own_size_fools_when_it_is_opened_anew(classifier:
 
 
 def test_a_large_photograph_is_made_smaller_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (limits, controls):  # so that a small one is large
+    for module in (limits, controls, below):  # so that a small one is large
         monkeypatch.setattr(module, "LIMITS", replace(limits.LIMITS, max_pixels=200_000))
     monkeypatch.setitem(NORMS, "linf", replace(NORMS["linf"], sweep=(1.0,)))
     at = lab(**FAST | {"whole": "1", "attack": "fgsm", "eps": "4"})

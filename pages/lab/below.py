@@ -1,0 +1,163 @@
+"""The parts of the lab below the result: views, noise, saving and sharing, the curve over ε."""
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from adv_core.classifiers import categories, info_of
+from adv_core.images import amplify, to_png
+from adv_core.serving.engine.attack import Frame, thin
+from adv_core.serving.engine.look import Pictures, Views
+from adv_core.serving.engine.noise import Noise
+from adv_core.serving.engine.process import default_engine
+from adv_core.serving.limits import LIMITS
+from pages.lab.result import Subject, display
+from pages.lab.settings import SEEN, page
+from pages.lab.snippet import snippet
+from pages.widgets.charts import curve, side_by_side
+from pages.widgets.live import follow, job_for
+from pages.widgets.photograph import OWN
+from pages.widgets.stage import bars, class_colours, percent, picture_uri, top
+
+
+def show_sweep(subject: Subject) -> None:
+    """Draw the curve of probabilities over ε: the same attack with several radii at once."""
+    settings, request, clean, label = subject.settings, subject.request, subject.clean, subject.label
+    if settings.radius <= 0 or settings.info.minimal:
+        return
+    st.subheader("How much ε does it take?")
+    if "queries" in request.info.options:
+        st.caption("A black-box attack asks too many questions for a whole curve: move ε by hand.")
+        return
+    if request.views:
+        st.caption("With random views in every step, a whole curve would take too long: move ε by hand.")
+        return
+    ball = settings.ball
+    values = sorted({*ball.sweep, settings.shown_eps} - {0.0})
+    if len(values) * request.row_pixels > LIMITS.max_pixels:
+        st.caption("This photograph is too large for a curve over ε: switch to the network's size.")
+        return
+    sweep = replace(request, eps=tuple(map(ball.radius, values)), pictures=False)
+    slot, note = st.empty(), st.empty()
+    wanted = settings.target if settings.targeted and settings.target != label else None
+    colours = class_colours(label, *([] if wanted is None else [wanted]))
+
+    def draw(frames: list[Frame]) -> None:
+        index = frames[-1].index
+        if index < sweep.length:
+            note.caption(f"Attacking with {len(values)} values of ε at once: step {index} of {sweep.length} …")
+            return
+        now = frames[-1].probabilities
+        lines = [
+            (categories()[c], [0.0, *values], [float(clean[c]), *map(float, now[:, c])], colours[c]) for c in colours
+        ]
+        figure = curve(
+            lines,
+            x_title=ball.axis,
+            y_title="probability",
+            y_range=(-0.02, 1.02),
+            mark=settings.shown_eps,
+            mark_text="your ε",
+        )
+        alt = f"Probability against ε of: {', '.join(categories()[c] for c in colours)}"
+        slot.plotly_chart(figure, width="stretch", alt=alt, config={"displayModeBar": False}, key="sweep_chart")
+
+    if follow(job_for("sweep", sweep), draw, note.caption, interval=0.6):
+        note.caption(
+            "Each point is this very attack, run anew with that ε, and judged on the picture rounded to 8 bits. "
+            "At ε = 0 stands the untouched picture."
+            + (" With a random start, each ε begins in the same direction." if request.random_start else "")
+        )
+
+
+def show_views(subject: Subject, last: Frame) -> None:
+    """Count how often the network is fooled when the picture is turned, scaled, blurred and compressed."""
+    settings = subject.settings
+    if not subject.request.views:
+        return
+    assert last.pixels is not None
+    found = follow(job_for("views", Views(Pictures.of(last.pixels[0]), settings.model, SEEN, settings.seed + 1)))
+    if found is None:
+        return
+    classes = found[-1].logits.argmax(1)
+    fooled = int((classes == settings.target if settings.targeted else classes != subject.label).sum())
+    aim = f"says {categories()[settings.target]}" if settings.targeted else "is fooled"
+    st.caption(
+        f"In {SEEN} new random views (turned by up to 15°, scaled, cropped, lighter or darker, blurred, JPEG) of this "
+        f"picture the network {aim} in **{fooled}**."
+    )
+
+
+def show_noise(subject: Subject, last: Frame) -> None:
+    """Show random noise of the same size beside the attack."""
+    settings = subject.settings
+    st.subheader("Is it just noise?")
+    room = float(last.size[0]) if settings.info.minimal else settings.radius
+    picture, classifier = subject.request.picture, subject.request.classifier
+    noise = Noise(picture, classifier, settings.ball.key, (room,), subject.label, settings.seed)
+    noisy = follow(job_for("noise", noise))
+    if noisy is None:
+        return
+    pixels, probabilities = noisy[-1].pixels, noisy[-1].probabilities[0]
+    assert pixels is not None
+    shown, text = st.columns([1, 2])
+    seen = int(probabilities.argmax())
+    shown.image(
+        picture_uri(display(pixels[0])), width="stretch", alt=f"Noisy picture, classified as {categories()[seen]}"
+    )
+    text.markdown(
+        f"Random noise of the same size, ε = {settings.ball.text(room)}, seed {settings.seed}: the network "
+        f"says **{categories()[seen]}** ({percent(float(probabilities[seen]))}). The attack has no more room than "
+        "this; it only knows which way to go."
+    )
+    bars(text.empty(), probabilities, top(probabilities), subject.colours(probabilities))
+
+
+def show_saving(subject: Subject, last: Frame) -> None:
+    """Offer the picture, a sheet for slides, the link and the program."""
+    settings, request, original = subject.settings, subject.request, subject.original
+    st.subheader("Keep it, share it")
+    final = last.pixels
+    assert final is not None
+    now = int(last.logits[0].argmax())
+    p_label, p_now = float(subject.clean[subject.label]), float(last.probabilities[0, now])
+    k = settings.amp
+    delta = (thin(final[0]).astype(np.float32) - thin(original).astype(np.float32)) / 255
+    linf, l2 = map(float, last.norms[0])
+    left, right = st.columns(2)
+    left.download_button(
+        "Adversarial picture (PNG)",
+        to_png(final[0]),
+        "adversarial.png",
+        "image/png",
+        width="stretch",
+        on_click="ignore",
+    )
+    left.caption("Exactly the pixels that were judged. Upload it here again: it still fools this network.")
+    sheet = side_by_side(
+        [
+            (display(original), categories()[subject.label], percent(p_label)),
+            (amplify(delta.transpose(2, 0, 1), k), f"{k} × perturbation", f"max {linf:g}/255, length {l2:.2f}"),
+            (display(final[0]), categories()[now], percent(p_now)),
+        ],
+        f"{info_of(settings.model).title}, {settings.info.title}, eps = {subject.size_text(last)} · Adversarial Lab",
+    )
+    right.download_button(
+        "Side by side, for slides (PNG)", sheet, "side-by-side.png", "image/png", width="stretch", on_click="ignore"
+    )
+    right.caption("All three pictures with their labels.")
+    st.markdown("**Link to exactly this state**")
+    st.code(page.link(), language=None, wrap_lines=True)
+    if settings.image == OWN:
+        st.caption("Your own picture is not in the link: it never leaves this session.")
+    with st.expander("The same in Python"):
+        engine = default_engine()
+        program = snippet(request, settings.image, whole=settings.whole, device=engine.device, threads=engine.threads)
+        st.code(program, language="python")
+        st.caption(
+            "It repeats this run. On the same processor, with the same number of threads, it gives the same δ, bit for "
+            "bit. Another processor rounds differently, and so does a batch in which this page computed your run "
+            "together with those of others. A few components of the gradient then change their sign, each step "
+            "amplifies that, and many pixels differ in the end. The loss that is reached is about the same."
+        )
