@@ -1,19 +1,22 @@
-"""Settings of a server for its own process, made before torch is loaded. An imported library must not make them.
+"""The settings of a server for its own process, made before torch is loaded. Importing the library sets none of them.
 
-torch reads the waiting policy of its OpenMP threads when it is loaded, so `prepare` comes before the first import of
-`adv_core`. Threads that spin between two layers of a network take the cores from other learners and other programs, so
-they sleep at once. A single learner may gain from a short spin (`GOMP_SPINCOUNT` on Linux; `KMP_BLOCKTIME`, in
-milliseconds, on macOS and Windows): `python -m bench.threads` measures it on your machine. A variable that is set
-already stays.
+torch reads how its OpenMP threads wait when it is loaded, so `prepare` comes before the first import of `adv_core`.
+Between two layers of a network, threads wait for a fraction of a millisecond. On Linux they spin for about that long
+(`GOMP_SPINCOUNT`) and then sleep: to sleep at once costs a lone learner a third of the steps, and to spin for longer
+takes the cores from other programs. Where several learners compute, each has one thread and none waits; beside another
+program the engine changes to one thread, too (`adv_core.serving.engine.threads`). On macOS and Windows torch brings
+another OpenMP library, which does not know `GOMP_SPINCOUNT`: there the threads sleep at once, unless an operator sets
+`KMP_BLOCKTIME` (milliseconds); nobody has measured that yet. `python -m bench.threads` measures your machine. A
+variable that is set already stays.
 """
 
 import os
 
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "20000"}
 
 
 def prepare() -> None:
-    """Set the waiting policy of torch's threads, and let the process keep the memory of one step for the next.
+    """Set how torch's threads wait, and let the process keep the memory of one step for the next.
 
     Call it once, before torch is imported and before any thread is started. Variables that are set already stay.
     """

@@ -1,14 +1,16 @@
-"""Benchmark of two waiting policies of threads (steps a second), and of our network beside ONNX Runtime.
+"""How threads wait, and a forward pass alone: steps a second under two policies, and our network beside ONNX Runtime.
 
     make bench-threads                       # about six minutes on two cores
     .venv/bin/python -m bench.threads        # without ONNX Runtime
 
-Steps a second are those of PGD on EfficientNet-Lite0 in the app's engine, for one learner with repeated requests and
-for thirty at once. "Old" is the policy of `startup.prepare`: threads sleep at once. "New" lets them spin for a short
-while before they sleep. Every cell is a process of its own, since the variables are read when torch is loaded. Policies
-take turns, once on an idle machine and once beside two programs that compute without end. The tables give medians and
-the ratio of two neighbours, also its least and greatest. The forward pass is that of the network without its
-normalisation, in inference mode, under the old policy.
+Steps a second are those of PGD on EfficientNet-Lite0 in the app's engine, for one learner who asks again and again and
+for thirty who ask at once. "Old": threads sleep at once, and a batch that is alone has all of them. "New" is what the
+app does: they spin for a short while before they sleep (`startup.prepare`), and the engine changes to a single thread
+where that is quicker. Every cell is a process of its own, since the variables are read when torch is loaded. Policies
+take turns, once on a machine that does nothing else and once beside two programs that compute without end; the tables
+give medians and the ratio of two neighbours, also its least and greatest. The forward pass is that of the network
+without its normalisation, in inference mode. The last table is a Square Attack whose queries are answered one by one,
+and as the engine asks them, several in a batch (`ahead`).
 """
 
 import argparse
@@ -24,16 +26,18 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import startup
 
 ROOT = Path(__file__).parents[1]
-SPIN = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "20000"}
+OLD = {"OMP_WAIT_POLICY": "PASSIVE"}
+QUERIES = 300
 BATCHES, LEARNERS = (1, 8, 32), (1, 30)
 
 
-def steps_a_second(learners: int) -> float:
-    """The steps a second of this process for so many learners, each with a picture of their own."""
+def steps_a_second(learners: int, old: bool) -> float:
+    """Return the steps that this process computes in a second for so many learners, each with their own picture."""
     import numpy as np
 
     from adv_core.serving.engine.attack import Attack
@@ -43,7 +47,9 @@ def steps_a_second(learners: int) -> float:
 
     steps, turns = 10, 8 if learners == 1 else 1
     rng = np.random.default_rng(0)
-    engine = LocalEngine("cpu", Limits(remembered_mib=1))  # no result may come from memory
+    engine = LocalEngine("cpu", Limits(remembered_mib=1))  # nothing is to be answered from memory
+    if old:
+        engine._trial.choose = lambda batch, most: most  # type: ignore[method-assign]
 
     def ask() -> None:
         pictures = [Pictures.of(rng.integers(0, 256, (224, 224, 3), np.uint8)) for _ in range(learners)]
@@ -77,7 +83,7 @@ def forward_passes() -> dict[str, dict[str, float]]:
             times: dict[str, list[float]] = {name: [] for name in contestants}
             for _ in range(6):
                 for name, network in contestants.items():
-                    time.sleep(0.1)  # until the other contestant's threads sleep
+                    time.sleep(0.1)  # until the other's threads sleep
                     network(x)
                     for _ in range(max(24 // batch, 2)):
                         start = time.perf_counter()
@@ -85,6 +91,41 @@ def forward_passes() -> dict[str, dict[str, float]]:
                         times[name].append(time.perf_counter() - start)
             for name, taken in times.items():
                 found[name][str(batch)] = statistics.median(taken) / batch * 1e3
+    return found
+
+
+def square_attacks() -> dict[str, float]:
+    """Milliseconds a query of a Square Attack that does not reach its aim within `QUERIES`, by contestant."""
+    import torch
+
+    from adv_core import Custom, Linf, load_classifier, square_attack
+
+    classifier = load_classifier(device="cpu")
+    x = torch.randint(0, 256, (1, 3, 224, 224), generator=torch.Generator().manual_seed(0)) / 255
+    y = int(classifier(x).argmax())
+    # As a margin, but never reached: the search goes on to its end.
+    aim = Custom(
+        lambda z: z[:, :y].amax(1) - z[:, y] if y else -z[:, 0], lambda z: torch.zeros(len(z), dtype=torch.bool)
+    )
+    contestants: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], int]] = {
+        "ours, one by one": (classifier, 1),
+        "ours, 8 ahead": (classifier, 8),
+    }
+    if importlib.util.find_spec("onnxruntime") is not None:
+        rival = onnx_runtime(classifier.info.load().eval())
+
+        def answers(batch: torch.Tensor) -> torch.Tensor:
+            return torch.from_numpy(rival((batch - classifier.mean) / classifier.std)[0])  # type: ignore[index]
+
+        contestants["ONNX Runtime, one by one"] = answers, 1
+    found = {}
+    for name, (network, ahead) in contestants.items():
+        for queries in (20, QUERIES):  # the first ones warm up
+            start = time.perf_counter()
+            for _ in square_attack(network, x, Linf(8 / 255), aim, queries=queries, ahead=ahead):
+                pass
+            found[name] = (time.perf_counter() - start) / queries * 1e3
+        time.sleep(0.1)
     return found
 
 
@@ -103,18 +144,17 @@ def onnx_runtime(network: "torch.nn.Module") -> "Callable[[torch.Tensor], object
     return lambda x: session.run(None, {"x": x.numpy()})
 
 
-def child(what: str, policy: dict[str, str]) -> float | dict[str, dict[str, float]]:
-    """The result of `steps_a_second` ("1", "30") or `forward_passes` ("forward") in a fresh process."""
-    environment = {name: value for name, value in os.environ.items() if name not in SPIN} | policy
-    command = [sys.executable, "-m", "bench.threads", "--child", what]
+def child(what: str, policy: dict[str, str]) -> Any:
+    """The result of `steps_a_second` ("1", "30"), `forward_passes` or `square_attacks` in a fresh process."""
+    environment = {name: value for name, value in os.environ.items() if name not in startup.WAITING} | policy
+    command = [sys.executable, "-m", "bench.threads", "--child", what, *(["--old"] if policy is OLD else [])]
     done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    result: float | dict[str, dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @contextlib.contextmanager
 def busy(programs: int) -> Iterator[None]:
-    """Run that many programs that compute without end, at normal priority, inside the block."""
+    """So many programs that compute without end, at normal priority."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(programs)]
     try:
         yield
@@ -132,8 +172,8 @@ def policies(rounds: int) -> None:
             pairs = []
             with busy(programs):
                 for turn in range(rounds):
-                    order = (startup.WAITING, SPIN) if turn % 2 == 0 else (SPIN, startup.WAITING)
-                    seen = [float(child(str(learners), policy)) for policy in order]  # type: ignore[arg-type]
+                    order = (OLD, startup.WAITING) if turn % 2 == 0 else (startup.WAITING, OLD)
+                    seen = [float(child(str(learners), policy)) for policy in order]
                     pairs.append(seen if turn % 2 == 0 else seen[::-1])
             old, new = (statistics.median(column) for column in zip(*pairs, strict=True))
             ratios = sorted(b / a for a, b in pairs)
@@ -143,25 +183,32 @@ def policies(rounds: int) -> None:
 
 def forward() -> None:
     found = child("forward", startup.WAITING)
-    assert isinstance(found, dict)
     rival = found.get("ONNX Runtime")
     print("\n| batch | ours, ms a picture | ONNX Runtime | ours / ONNX Runtime |")
     print("|---|---|---|---|")
     for batch, ours in found["ours"].items():
         beside = f"{rival[batch]:.1f} | **{ours / rival[batch]:.2f}**" if rival else "- | -"
         print(f"| {batch} | {ours:.1f} | {beside} |")
+    print("\n| Square Attack | ms a query |\n|---|---|")
+    for name, milliseconds in child("square", startup.WAITING).items():
+        print(f"| {name} | {milliseconds:.1f} |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--child", choices=["1", "30", "forward"], help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=["1", "30", "forward", "square"], help=argparse.SUPPRESS)
+    parser.add_argument("--old", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         from adv_core.serving.memory import keep_freed_memory
 
         keep_freed_memory()
-        print(json.dumps(forward_passes() if arguments.child == "forward" else steps_a_second(int(arguments.child))))
+        by_name = {"forward": forward_passes, "square": square_attacks}
+        if arguments.child in by_name:
+            print(json.dumps(by_name[arguments.child]()))
+        else:
+            print(json.dumps(steps_a_second(int(arguments.child), arguments.old)))
         return
     policies(arguments.rounds)
     forward()

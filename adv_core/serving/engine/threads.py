@@ -18,14 +18,16 @@ class ThreadTrial:
     def __init__(self) -> None:
         self._log_ratio = math.log(0.8)  # of the times on all threads and on one
         self._last: tuple[Hashable, int, float] | None = None  # a batch, its threads, the seconds of a step
-        self._steps = 0
+        self._since = 0  # steps since the last trial
 
     def choose(self, batch: Hashable, most: int) -> int:
         """Return the number of threads for the next step of that batch: 1 or ``most``."""
         usual, other = (most, 1) if self._log_ratio <= 0 else (1, most)
-        self._steps += 1
-        due = self._steps % EVERY == 0 and self._last is not None and self._last[:2] == (batch, usual)
-        return other if due else usual
+        self._since += 1
+        if self._since < EVERY or self._last is None or self._last[:2] != (batch, usual):
+            return usual
+        self._since = 0
+        return other
 
     def took(self, batch: Hashable, threads: int, seconds: float) -> None:
         """Record the duration of a step. It is compared with the one before, if that was of the same batch."""
