@@ -66,7 +66,7 @@ def square_attack(
     delta = perturbation_set.quantize(search.start(), x) if quantize else search.start()
     logits, loss = evaluate(classifier, x + delta, objective)
     warn_of_probabilities(logits)
-    query, guess = 1, 1
+    query, kept = 1, 0.5  # the share of queries that are kept, the last ones more than the first
     waiting: list[_Answer] = []
     for query in range(1, queries):
         yield Step(query - 1, x, delta, known(logits, loss))
@@ -74,19 +74,20 @@ def square_attack(
         if not len(active):
             break
         if not waiting:
-            asked = range(query, min(query + guess, queries))
+            few = max(min(ahead // len(active), round(0.5 / kept)), 1)  # half of the batch is wasted on an average
+            asked = range(query, min(query + few, queries))
             shares = [first_share * _shrink(each / queries) for each in asked]
             waiting = _ask(classifier, x, delta, active, shares, search, objective, quantize)
-            guess = min(2 * guess, max(ahead // len(active), 1))
         answer = waiting.pop(0)
         better = (answer.loss > loss[active]) | answer.reached
+        kept += 0.1 * (float(better.any()) - kept)
         if not bool(better.any()):
             continue
         delta = delta.index_copy(0, active, where_rows(better, answer.delta, delta[active]))
         logits = logits.index_copy(0, active, where_rows(better, answer.logits, logits[active]))
         loss = loss.index_copy(0, active, where_rows(better, answer.loss, loss[active]))
         # The other answers belong to squares on a δ that is no longer the best one.
-        waiting, guess = [], 1
+        waiting = []
         generator.set_state(answer.drawn)
     yield Step(query, x, delta, known(logits, loss), final=True)
 

@@ -88,7 +88,7 @@ def test_asking_ahead_is_the_same_search(ball: PerturbationSet, rows: int) -> No
     assert len(alone.steps) == len(ahead.steps) > 30
     for one, other in zip(alone.steps, ahead.steps, strict=True):
         assert one.index == other.index and torch.equal(one.delta, other.delta)
-    assert max(sizes) == 8 and len(sizes) < 0.8 * len(ahead.steps)
+    assert rows < max(sizes) <= 8 and len(sizes) < len(ahead.steps)
 
 
 @pytest.mark.parametrize(
