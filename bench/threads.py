@@ -1,4 +1,4 @@
-"""The way threads wait, and a forward pass alone: steps a second under two policies, and our network beside ONNX Runtime.
+"""Steps a second under two ways in which threads wait, and our network beside ONNX Runtime.
 
     make bench-threads                       # about six minutes on two cores
     .venv/bin/python -m bench.threads        # without ONNX Runtime
