@@ -1,4 +1,4 @@
-"""Exact decoding of a PNG, such as an adversarial picture that somebody hands in."""
+"""Exact decoding of a PNG, such as a submitted adversarial picture."""
 
 import io
 import struct
@@ -22,7 +22,7 @@ def read_png(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
     Only the chunks that hold the pixels are decoded. Notes, profiles and the like are neither read nor kept.
 
     Raises:
-        ImageError: for anything else, with a sentence for whoever uploaded it.
+        ImageError: for anything else, with a sentence for the person who uploaded it.
     """
     # An incompressible picture is a little larger than its pixels; notes may take as much again.
     if len(data) > 2 * (3 * height * width + height) + 2**16:

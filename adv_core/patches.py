@@ -28,7 +28,7 @@ Point = tuple[float, float]  # (across, down), parts of the width and the height
 Shape = Literal["round", "square"]
 
 
-# --------------------------------------------------------------------------------------------------------- what is worn
+# ------------------------------------------------------------------------------------------------ glasses and stickers
 
 
 def glasses(left: Point, right: Point, height: int, width: int, size: float = 1.0) -> np.ndarray:
@@ -65,7 +65,7 @@ def _frame_of(left: Point, right: Point, height: int, width: int) -> tuple[tuple
     return (x - (ax + bx) / 2, y - (ay + by) / 2), apart, direction
 
 
-# -------------------------------------------------------------------------------------------------------- what it costs
+# --------------------------------------------------------------------------------------------------------------- costs
 
 
 @cache

@@ -134,7 +134,7 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """One minibatch.
+    """One minibatch of a training.
 
     Attributes:
         step: minibatches that are done, from 1; of: the number of all.

@@ -27,7 +27,7 @@ class AdaptiveAscent(Rule):
 
     @staticmethod
     def _checkpoints(steps: int) -> list[int]:
-        """As in the authors' program: 22 % of the steps, then less and less, down to 6 %."""
+        """The authors' checkpoints: after 22 % of the steps, then at shrinking distances, down to 6 %."""
         places, apart = [0], max(int(0.22 * steps), 1)
         while places[-1] < steps:
             places.append(places[-1] + apart)

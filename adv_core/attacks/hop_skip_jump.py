@@ -75,7 +75,7 @@ def hop_skip_jump(
 
 
 class _Walk:
-    """For every row, a point on the adversarial side of the boundary; and the number of queries that are left."""
+    """A point of every row on the adversarial side of the boundary, and the number of queries that are left."""
 
     def __init__(
         self,

@@ -149,7 +149,7 @@ def connect(cluster: Cluster) -> None:
 
     try:
         _within(cluster.timeout, join)
-    except Exception as error:  # whatever Ray raises
+    except Exception as error:  # Ray raises many kinds of exception
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise EngineUnavailable(f"{unreachable}: {reason}") from None
 

@@ -125,7 +125,7 @@ class Digit(Checked):
 
     @classmethod
     def of(cls, image: Tensor, label: int) -> "Digit":
-        """From an image (..., 28, 28) in [0, 1]."""
+        """Make the value from an image (..., 28, 28) in [0, 1]."""
         return cls(bytes((image.flatten() * 255).round().to(torch.uint8).tolist()), label)
 
     def check(self, limits: Limits = LIMITS) -> None:
