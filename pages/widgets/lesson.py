@@ -37,7 +37,8 @@ class Texts:
 
     Attributes:
         title, lead: at the top.
-        questions: makes the questions of "Check yourself" in each run, since they may depend on the settings.
+        questions: makes the questions of "Check yourself" in each run, since they may depend on the settings. It is
+            data rather than code, so it may be as long as a lesson has questions.
         script: the lecturer's script of two minutes; a function where it depends on the settings.
         pitfalls: common mistakes.
         references: (text, address) each.

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -127,12 +128,9 @@ def follow_training(bar: DeltaGenerator, left: DeltaGenerator, right: DeltaGener
             )
             for name, colour, course in shown
         ]
-        left.vega_lite_chart(
-            course_chart(losses, robust.epochs), height=270, width="stretch", alt=_told(shown, "training loss")
-        )
-        right.vega_lite_chart(
-            judged_chart(points, robust.epochs), height=270, width="stretch", alt=_told(shown, "test error")
-        )
+        size: Any = {"height": 270, "width": "stretch"}
+        left.vega_lite_chart(course_chart(losses, robust.epochs), **size, alt=_told(shown, "training loss"))
+        right.vega_lite_chart(judged_chart(points, robust.epochs), **size, alt=_told(shown, "test error"))
 
     def progress() -> None:
         done = [courses().get(recipe, [])[-1:] for recipe in names]

@@ -187,26 +187,11 @@ def decision_map(
                 "color": shade,
                 "tooltip": [{"field": "class"}, {"field": "p", "format": ".1%"}],
             },
-        }
-    ]
-    for colour, width in (("white", 5), ("black", 2)):  # black with a white seam is visible on every class
-        layers.append(
-            {
-                "data": {"values": edges},
-                "mark": {"type": "line", "strokeWidth": width, "color": colour, "clip": True},
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "order": {"field": "order"},
-                    "detail": {"field": "ball"},
-                    **({"strokeDash": dashes} if colour == "black" else {}),
-                },
-            }
-        )
-    middle = [{"a": 0, "b": 0}]
-    layers.append(
+        },
+        _outline(edges, x, y, "white", 5),  # black with a white seam is visible on every class
+        _outline(edges, x, y, "black", 2, dashes),
         {
-            "data": {"values": middle},
+            "data": {"values": [{"a": 0, "b": 0}]},
             "mark": {
                 "type": "point",
                 "shape": "cross",
@@ -216,6 +201,23 @@ def decision_map(
                 "size": 90,
             },
             "encoding": {"x": x, "y": y},
-        }
-    )
+        },
+    ]
     return {"layer": layers}
+
+
+def _outline(
+    edges: list[dict[str, Any]],
+    x: dict[str, Any],
+    y: dict[str, Any],
+    colour: str,
+    width: int,
+    dashes: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The layer with the edges of the balls."""
+    encoding = {"x": x, "y": y, "order": {"field": "order"}, "detail": {"field": "ball"}}
+    return {
+        "data": {"values": edges},
+        "mark": {"type": "line", "strokeWidth": width, "color": colour, "clip": True},
+        "encoding": encoding | ({"strokeDash": dashes} if dashes else {}),
+    }
