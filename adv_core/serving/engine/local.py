@@ -46,6 +46,7 @@ from adv_core.serving.limits import LIMITS, Limits
 
 MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every tenth
 MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures; a run with more bytes shows fewer steps, too
+IDLE = 10.0  # seconds without work, after which a worker ends: with it ends the memory that only its thread can use
 SHARE = 50  # steps after which a batch no longer blocks others from starting
 _INTERRUPTED = "The computation was interrupted. Please try again."
 _NO_MEMORY = "There is not enough memory for this just now. Please try again, or choose a smaller network."
@@ -137,7 +138,9 @@ class LocalEngine(SharedQueue):
                 with self._work:
                     batch = self._take()
                     while batch is None:
-                        self._work.wait()
+                        if not self._work.wait(IDLE) and not (self._waiting or self._batches):
+                            self._alive.remove(threading.current_thread())
+                            return
                         batch = self._take()
                     together = sum(other.busy for other in self._batches)
                 share = max(all_threads // together, 1)

@@ -16,7 +16,7 @@ from adv_core.attacks.step import Step
 from adv_core.classifiers import DEFAULT
 from adv_core.images import from_pixels, to_pixels
 from adv_core.serving.engine import attack as attacks
-from adv_core.serving.engine import networks, process, queue
+from adv_core.serving.engine import local, networks, process, queue
 from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.engine.look import Look, Pictures, Views
@@ -700,6 +700,22 @@ def test_a_worker_that_is_killed_leaves_nobody_waiting(gate: Gate, monkeypatch: 
             with pytest.raises(RuntimeError, match="interrupted"):
                 job.result(60)
     assert engine.compute(request_for(5))  # a new worker
+
+
+def test_workers_without_work_end_and_come_back(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "IDLE", 0.05)
+    engine = LocalEngine("cpu", workers=2)
+    forgotten = weakref.ref(engine)
+
+    def workers() -> list[threading.Thread]:
+        here = forgotten()
+        return [] if here is None else here._alive
+
+    for seed in range(3):
+        assert engine.compute(request_for(seed))
+        until(lambda: not workers())
+    del engine
+    until(lambda: gc.collect() >= 0 and forgotten() is None)  # a worker's last frame may still hold it for a moment
 
 
 def test_a_thousand_malformed_requests_hurt_nobody(slow: Slow) -> None:
