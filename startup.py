@@ -1,18 +1,16 @@
 """The settings of a server for its own process, made before torch is loaded. Importing the library sets none of them.
 
 torch reads how its OpenMP threads wait when it is loaded, so `prepare` comes before the first import of `adv_core`.
-Between two layers of a network, threads wait for a fraction of a millisecond. On Linux they spin for about that long
-(`GOMP_SPINCOUNT`) and then sleep: to sleep at once costs a lone learner a third of the steps, and to spin for longer
-takes the cores from other programs. Where several learners compute, each has one thread and none waits; beside another
-program the engine changes to one thread, too (`adv_core.serving.engine.threads`). On macOS and Windows torch brings
-another OpenMP library, which does not know `GOMP_SPINCOUNT`: there the threads sleep at once, unless an operator sets
-`KMP_BLOCKTIME` (milliseconds); nobody has measured that yet. `python -m bench.threads` measures your machine. A
-variable that is set already stays.
+Threads that spin between two layers of a network take the cores from other learners and other programs, so they sleep
+at once. A lone learner on an idle machine gains up to 1.75 times the steps by a short spin, and beside another program
+loses as much (bench/RESULTS.md). Set it where nothing else computes: `GOMP_SPINCOUNT=20000` on Linux, `KMP_BLOCKTIME`
+in milliseconds on macOS and Windows, whose OpenMP library is another one and where nobody has measured it.
+`python -m bench.threads` measures your machine. A variable that is set already stays.
 """
 
 import os
 
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "20000"}
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def prepare() -> None:

@@ -4,13 +4,12 @@
     .venv/bin/python -m bench.threads        # without ONNX Runtime
 
 Steps a second are those of PGD on EfficientNet-Lite0 in the app's engine, for one learner who asks again and again and
-for thirty who ask at once. "Old": threads sleep at once, and a batch that is alone has all of them. "New" is what the
-app does: they spin for a short while before they sleep (`startup.prepare`), and the engine changes to a single thread
-where that is quicker. Every cell is a process of its own, since the variables are read when torch is loaded. Policies
-take turns, once on a machine that does nothing else and once beside two programs that compute without end; the tables
-give medians and the ratio of two neighbours, also its least and greatest. The forward pass is that of the network
-without its normalisation, in inference mode. The last table is a Square Attack whose queries are answered one by one,
-and as the engine asks them, several in a batch (`ahead`).
+for thirty who ask at once. "Old" is what `startup.prepare` sets, where threads sleep at once; "new" lets them spin for
+a short while before they sleep. Every cell is a process of its own, since the variables are read when torch is loaded.
+Policies take turns, once on a machine that does nothing else and once beside two programs that compute without end; the
+tables give medians and the ratio of two neighbours, also its least and greatest. The forward pass is that of the
+network without its normalisation, in inference mode. The last table is a Square Attack whose queries are answered one
+by one, and as the engine asks them, several in a batch (`ahead`).
 """
 
 import argparse
@@ -31,12 +30,12 @@ from typing import Any
 import startup
 
 ROOT = Path(__file__).parents[1]
-OLD = {"OMP_WAIT_POLICY": "PASSIVE"}
+SPIN = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "20000"}
 QUERIES = 300
 BATCHES, LEARNERS = (1, 8, 32), (1, 30)
 
 
-def steps_a_second(learners: int, old: bool) -> float:
+def steps_a_second(learners: int) -> float:
     """Return the steps that this process computes in a second for so many learners, each with their own picture."""
     import numpy as np
 
@@ -48,8 +47,6 @@ def steps_a_second(learners: int, old: bool) -> float:
     steps, turns = 10, 8 if learners == 1 else 1
     rng = np.random.default_rng(0)
     engine = LocalEngine("cpu", Limits(remembered_mib=1, lease_seconds=600))  # nothing is answered from memory
-    if old:
-        engine._trial.choose = lambda batch, most: most  # type: ignore[method-assign]
 
     def ask() -> None:
         pictures = [Pictures.of(rng.integers(0, 256, (224, 224, 3), np.uint8)) for _ in range(learners)]
@@ -145,8 +142,8 @@ def onnx_runtime(network: "torch.nn.Module") -> "Callable[[torch.Tensor], object
 
 def child(what: str, policy: dict[str, str]) -> Any:
     """The result of `steps_a_second` ("1", "30"), `forward_passes` or `square_attacks` in a fresh process."""
-    environment = {name: value for name, value in os.environ.items() if name not in startup.WAITING} | policy
-    command = [sys.executable, "-m", "bench.threads", "--child", what, *(["--old"] if policy is OLD else [])]
+    environment = {name: value for name, value in os.environ.items() if name not in SPIN} | policy
+    command = [sys.executable, "-m", "bench.threads", "--child", what]
     done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -171,7 +168,7 @@ def policies(rounds: int) -> None:
             pairs = []
             with busy(programs):
                 for turn in range(rounds):
-                    order = (OLD, startup.WAITING) if turn % 2 == 0 else (startup.WAITING, OLD)
+                    order = (startup.WAITING, SPIN) if turn % 2 == 0 else (SPIN, startup.WAITING)
                     seen = [float(child(str(learners), policy)) for policy in order]
                     pairs.append(seen if turn % 2 == 0 else seen[::-1])
             old, new = (statistics.median(column) for column in zip(*pairs, strict=True))
@@ -197,7 +194,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--child", choices=["1", "30", "forward", "square"], help=argparse.SUPPRESS)
-    parser.add_argument("--old", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         from adv_core.serving.memory import keep_freed_memory
@@ -207,7 +203,7 @@ def main() -> None:
         if arguments.child in by_name:
             print(json.dumps(by_name[arguments.child]()))
         else:
-            print(json.dumps(steps_a_second(int(arguments.child), arguments.old)))
+            print(json.dumps(steps_a_second(int(arguments.child))))
         return
     policies(arguments.rounds)
     forward()

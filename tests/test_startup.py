@@ -69,7 +69,6 @@ def test_the_app_sets_how_threads_wait_before_torch_is_loaded() -> None:
             app.kill()
             app.communicate()
     assert re.findall(r"OMP_WAIT_POLICY = '(\w+)'", seen) == ["PASSIVE"], seen
-    assert re.findall(r"GOMP_SPINCOUNT = '(\w+)'", seen) == ["20000"], seen
 
 
 def test_replicas_of_a_cluster_wait_as_the_app_does() -> None:

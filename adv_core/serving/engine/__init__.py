@@ -3,7 +3,6 @@
 work        the contract: a task, alone or in a batch, and the networks of the device that computes it
 queue       runs, the jobs that wait for them, and the queue, which every engine has
 local       worker threads, batches, turns
-threads     one thread or all of them, for a batch that is alone
 cluster     the same on a Ray cluster; `replica` is one of its workers
 process     the engine of this process
 networks    the networks of one device

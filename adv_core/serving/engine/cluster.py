@@ -61,7 +61,7 @@ APP = "adversarial-lab"
 WINDOW = 12  # long runs of one app that wait in the cluster; the others wait in the app
 CALLS = 64  # of one replica at a time
 # How torch's threads wait: what `startup.py`, beside this package, sets for the app.
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "20000"}
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 PATIENCE = 60.0  # seconds until a replica begins, which may have to be started first
 CLOSING = 10.0  # seconds for the end of the connection
 GONE = "The machine that computed this has gone. Please try again."

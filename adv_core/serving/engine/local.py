@@ -2,8 +2,7 @@
 
 Worker threads own the device and do all torch work; pages only submit and look. On a CPU there are two of them: a
 batch leaves cores idle wherever its threads wait for each other or for Python, and two batches fill these gaps (1.3
-times the steps, on two cores). Two share torch's threads; one that is alone has all that it can use, or a single
-one where that is quicker (`threads`).
+times the steps, on two cores). While one batch is alone it has all of torch's threads that it can use; two share them.
 
 - Equal requests share one `Run`, also across sessions; results are kept for later requests.
 - Tasks that agree in their ``batch_key`` (attacks that differ only in picture, classes, ε and seed, say) are computed
@@ -40,7 +39,6 @@ from adv_core.networks.device import pick_device
 from adv_core.serving import metrics
 from adv_core.serving.engine.networks import DeviceNetworks
 from adv_core.serving.engine.queue import STOPPED, Run, SharedQueue
-from adv_core.serving.engine.threads import ThreadTrial
 from adv_core.serving.engine.work import BatchStep
 from adv_core.serving.limits import LIMITS, Limits
 
@@ -90,7 +88,6 @@ class LocalEngine(SharedQueue):
         self._models = DeviceNetworks(device)
         self._row_seconds = 0.05  # of one row in one step: first a guess, then measured
         self._turn = 0
-        self._trial = ThreadTrial()  # asked by the eldest worker alone, see `_take`
         self._alive: list[threading.Thread] = []  # the workers, the eldest first
 
     @property
@@ -144,14 +141,9 @@ class LocalEngine(SharedQueue):
                         batch = self._take()
                     together = sum(other.busy for other in self._batches)
                 share = max(all_threads // together, 1)
-                most = min(share, batch.threads or share)
-                threads = self._trial.choose(id(batch), most) if together == 1 else most
-                torch.set_num_threads(threads)  # of this worker alone, and free of cost
-                start = time.monotonic()
+                torch.set_num_threads(min(share, batch.threads or share))  # of this worker alone, and free of cost
                 self._advance(batch)
                 with self._work:
-                    if sum(other.busy for other in self._batches) <= together == 1:
-                        self._trial.took(id(batch), threads, time.monotonic() - start)
                     batch.busy, batch = False, None
         finally:  # reached only if this thread is being killed: its runs must end, since others wait for them
             with self._work:
