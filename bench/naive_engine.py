@@ -32,7 +32,7 @@ class NaiveEngine:
 
     def submit(self, request: Task[R], session: str = "") -> Job[R]:
         request.check(self._limits)
-        run = Run(request, session)
+        run = Run(request, request.key(), session)
         run.started = True
         job: _NaiveJob[R] = _NaiveJob(request, run, lambda _: (0, 0.0))
         run.jobs.append(job)

@@ -6,13 +6,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import pytest
 
 import startup
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 UNSET = {name: value for name, value in os.environ.items() if name not in startup.WAITING}
 
 

@@ -19,6 +19,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from adv_core.bounds import check_between, interval, shown
 from adv_core.serving.limits import LIMITS, Limits
 
 Bound = float | str | Callable[[], float]
@@ -26,7 +27,6 @@ Count = tuple[int, int | str]  # the number of a tuple's values: at least, at mo
 Choices = Container[str] | Callable[[], Container[str]]
 SEEDS = 2**31 - 1  # the largest seed
 LABELS = 999  # the last class of ImageNet
-_LONGEST = 60  # characters of a refused value that the message repeats
 
 
 def required(repr: bool = True) -> Any:
@@ -131,7 +131,7 @@ def _check(name: str, given: Any, hint: Any, rules: Mapping[str, Any], host: Lim
         _check_word(name, given, get_args(hint))
     elif isinstance(hint, type) and not isinstance(given, hint):
         kinds = {str: "text", bool: "True or False", bytes: "bytes"}
-        raise ValueError(f"{name} has to be {kinds.get(hint, hint.__name__)}, not {_shown(given)}")
+        raise ValueError(f"{name} has to be {kinds.get(hint, hint.__name__)}, not {shown(given)}")
     elif "choices" in rules:
         choices = rules["choices"]
         _check_word(name, given, choices() if callable(choices) else choices)
@@ -149,11 +149,11 @@ def _is_a(given: Any, hint: Any) -> bool:
 
 def _check_tuple(name: str, given: Any, hints: tuple[Any, ...], rules: Mapping[str, Any], host: Limits) -> None:
     if not isinstance(given, tuple):
-        raise ValueError(f"{name} has to be a tuple, not {_shown(given)}")
+        raise ValueError(f"{name} has to be a tuple, not {shown(given)}")
     count = rules.get("count") or ((0, math.inf) if hints[-1:] == (...,) else (len(hints), len(hints)))
     least, most = (_bound(bound, host) for bound in count)
     if not least <= len(given) <= most:
-        raise ValueError(f"{name} has to hold {_interval(least, most)} values, not {len(given)}")
+        raise ValueError(f"{name} has to hold {interval(least, most)} values, not {len(given)}")
     for place, each in enumerate(given):
         _check(f"{name}[{place}]", each, hints[0] if hints[-1:] == (...,) else hints[place], rules, host)
 
@@ -165,23 +165,11 @@ def _check_number(name: str, given: Any, kind: type, bounds: tuple[Bound, Bound]
     infinite = isinstance(given, float) and not math.isfinite(given)  # a whole number may be too large for a float
     if isinstance(given, bool) or not isinstance(given, wanted) or infinite:
         what = "a whole number" if whole else "a finite number"
-        raise ValueError(f"{name} has to be {what} in {_interval(low, high)}, not {_shown(given)}")
-    if not low <= given <= high:  # type: ignore[operator]
-        raise ValueError(f"{name} has to lie in {_interval(low, high)}, not {_shown(given)}")
+        raise ValueError(f"{name} has to be {what} in {interval(low, high)}, not {shown(given)}")
+    check_between(name, given, low, high)
 
 
 def _check_word(name: str, given: Any, choices: Container[str]) -> None:
     if not isinstance(given, str) or given not in choices:
         names = f"one of {', '.join(map(str, choices))}" if isinstance(choices, Iterable) else "a known word"
-        raise ValueError(f"{name} has to be {names}, not {_shown(given)}")
-
-
-def _interval(low: float, high: float) -> str:
-    return _shown(low) if low == high else f"{_shown(low)} ... {_shown(high)}"
-
-
-def _shown(given: Any) -> str:
-    if isinstance(given, numbers.Integral) and not isinstance(given, bool):
-        given = int(given)
-    text = repr(float(given)) if isinstance(given, float) else repr(given)  # NumPy's numbers look like Python's
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+        raise ValueError(f"{name} has to be {names}, not {shown(given)}")

@@ -21,20 +21,21 @@ from pages.lab.result import Result, Subject, display
 from pages.lab.settings import PRESETS, VIEWS, Settings, page
 from pages.lab.verdict import judge
 from pages.widgets.ask import look
+from pages.widgets.lesson import heading
 from pages.widgets.live import drop_jobs, follow, job_for, request_of
 from pages.widgets.photograph import needs_own, photograph
-from pages.widgets.stage import CSS, PRESENT_CSS, Stage, waiting
+from pages.widgets.stage import Stage, waiting
 
 state = st.session_state
 
 
 def show_opening() -> DeltaGenerator:
     """Draw title, lead and examples; return the place for messages."""
-    st.html(CSS)
-    if page.value.present:
-        st.html(PRESENT_CSS)
-    st.title("Fool a neural network", anchor=False)
-    st.markdown("A change that you can hardly see makes a network see something else. Pick an example, or turn a knob.")
+    heading(
+        page,
+        "Fool a neural network",
+        "A change that you can hardly see makes a network see something else. Pick an example, or turn a knob.",
+    )
     with st.container(horizontal=True, key="presets"):
         for name in PRESETS:
             st.button(name, on_click=preset, args=(name,))

@@ -134,16 +134,21 @@ def _goes_on(story: "GeneratorType[None, None, None]") -> bool:
 
 def opening(page: Controls[Any], title: str, lead: str) -> None:
     """Draw title, lead, and notes on invalid parts of the link, in the app's style. Call it after `page.start`."""
-    st.html(CSS)
-    if page.value.present:
-        st.html(PRESENT_CSS)
-    st.title(title, anchor=False)
-    st.markdown(lead)
+    heading(page, title, lead)
     for note in page.notes:
         st.info(note, icon=":material/link:")
     if page.value.present:
         leave = {"present": False}
         st.button("Leave presentation mode", on_click=page.set, kwargs=leave, type="tertiary", key="leave_presenting")
+
+
+def heading(page: Controls[Any], title: str, lead: str) -> None:
+    """Draw title and lead in the app's style."""
+    st.html(CSS)
+    if page.value.present:
+        st.html(PRESENT_CSS)
+    st.title(title, anchor=False)
+    st.markdown(lead)
 
 
 def presenting(page: Controls[Any]) -> None:

@@ -64,6 +64,17 @@ html {font-size: 19px}
 """
 
 
+def wrapping_row(key: str) -> str:
+    """CSS for the `PictureRow` with that key: its pictures fill as many lines as they need, two a line on a phone."""
+    row = f".st-key-{key}"
+    return (
+        f"{row} [data-testid=stHorizontalBlock] {{flex-wrap: wrap}}\n"
+        f"{row} img {{width: 100%; border-radius: .4rem}}\n"
+        f"@media (max-width: 640px) {{{row} [data-testid=stColumn] "
+        "{min-width: calc(50% - .6rem) !important; flex: 0 1 calc(50% - .6rem)}}\n"
+    )
+
+
 def picture_uri(pixels: np.ndarray) -> str:
     """Encode (H, W, 3) uint8 as a data address that holds exactly these pixels.
 

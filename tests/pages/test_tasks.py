@@ -87,7 +87,7 @@ def all_of(kind: type) -> Iterator[type]:
 
 
 def is_number(hint: Any) -> bool:
-    """Whether an annotation speaks of numbers, alone or in a tuple."""
+    """Return whether an annotation is a number, alone or in a tuple."""
     if get_origin(hint) is not None:
         return any(is_number(part) for part in get_args(hint))
     return hint in (int, float)

@@ -18,7 +18,7 @@ from adv_core.images import from_pixels
 from adv_core.norms import NORMS, NormKey
 from adv_core.objectives import LogitsRatio, Margin, Objective, Targeted, TargetedDifference, Untargeted
 from adv_core.perturbation_sets import Masked, PerturbationSet, per_row
-from adv_core.serving.engine.look import Pictures, softmax
+from adv_core.serving.engine.look import Pictures, WithLogits
 from adv_core.serving.engine.work import BatchStep, BatchTask, Networks, Store, digest_of
 from adv_core.serving.fields import LABELS, check_fields, checked, number, required, word
 from adv_core.serving.limits import LIMITS, Limits
@@ -32,7 +32,7 @@ _COUNTS = frozenset({"steps", "restarts", "queries"})  # not limited where the a
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class Frame(WithLogits):
     """One step, as arrays for a page to draw.
 
     Attributes:
@@ -54,11 +54,6 @@ class Frame:
     gradient_norm: np.ndarray | None
     size: np.ndarray
     norms: np.ndarray
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """softmax of the logits, (N, K)."""
-        return softmax(self.logits)
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,7 @@ class LocalEngine(SharedQueue):
                     batch = self._take()
                     while batch is None:
                         if not self._work.wait(IDLE) and not (self._waiting or self._batches):
+                            # Under this lock, so that whoever submits next starts another worker.
                             self._alive.remove(threading.current_thread())
                             return
                         batch = self._take()

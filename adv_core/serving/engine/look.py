@@ -70,8 +70,19 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(shifted / shifted.sum(1, keepdims=True))
 
 
+class WithLogits:
+    """A record that holds a classifier's answers as ``logits``, (N, K) float32."""
+
+    logits: np.ndarray
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """softmax of the logits, (N, K)."""
+        return softmax(self.logits)
+
+
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Seen(WithLogits):
     """A network's answers to some pictures.
 
     Attributes:
@@ -82,11 +93,6 @@ class Seen:
 
     logits: np.ndarray
     pixels: np.ndarray
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """softmax of the logits, (N, K)."""
-        return softmax(self.logits)
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,10 @@ class EngineUnavailable(RuntimeError):
 class Run:
     """One computation, and all the jobs that wait for it."""
 
-    def __init__(self, request: Task[Any], session: str = "") -> None:
+    def __init__(self, request: Task[Any], key: Hashable, session: str = "") -> None:
         self.request = request
+        self.key = key  # of the request; to hash its pictures takes a while, so it is done once
         self.session = session
-        self.key = request.key()
         self.error: str | None = None
         self.done = False
         self.started = False
@@ -220,10 +220,10 @@ class SharedQueue:
                 self._results.move_to_end(key)
                 known.asked = time.monotonic()
                 metrics.shared.inc()
-                run = Run(request, session)
+                run = Run(request, key, session)
                 run.frames, run.done, run.started = known.records, True, True
                 return self._job(request, run, session)
-            run = self._runs.get(key) or Run(request, session)
+            run = self._runs.get(key) or Run(request, key, session)
             if run.key in self._runs:
                 metrics.shared.inc()
                 return self._job(request, run, session)

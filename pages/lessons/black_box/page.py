@@ -19,21 +19,20 @@ from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson, pictures
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import PHOTOS, chosen, photograph_sidebar, samples
-from pages.widgets.stage import PictureRow, percent
+from pages.widgets.stage import PictureRow, percent, wrapping_row
 
-STYLE = """<style>
-.st-key-black_box_row [data-testid=stHorizontalBlock] {flex-wrap: wrap}
-.st-key-black_box_row img {width: 100%; border-radius: .4rem}
+STYLE = (
+    "<style>"
+    + wrapping_row("black_box_row")
+    + """
 .st-key-black_box_row .lab-cap {min-height: 4.6em}
 .st-key-black_box_verdict {min-height: 5.2rem}
 .st-key-black_box_chart {min-height: 19rem}
 .st-key-black_box_matrix {min-height: 26rem}
 .st-key-black_box_ensemble {min-height: 26rem}
 .st-key-black_box_theft {min-height: 32rem}
-@media (max-width: 640px) {
-  .st-key-black_box_row [data-testid=stColumn] {min-width: calc(50% - .6rem) !important; flex: 0 1 calc(50% - .6rem)}
-}
 </style>"""
+)
 
 
 def prepare() -> Attack:

@@ -19,19 +19,20 @@ from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
-from pages.widgets.stage import PictureRow, percent
+from pages.widgets.stage import PictureRow, percent, wrapping_row
 
-STYLE = """<style>
-.st-key-defences_row [data-testid=stHorizontalBlock] {flex-wrap: wrap}
-.st-key-defences_row img {width: 100%; border-radius: .4rem; image-rendering: pixelated}
+STYLE = (
+    "<style>"
+    + wrapping_row("defences_row")
+    + """
+.st-key-defences_row img {image-rendering: pixelated}
 .st-key-defences_row .lab-cap {min-height: 5.6em}
 .st-key-defences_row .lab-op {white-space: normal; min-height: 2.6em}
 .st-key-defences_verdict {min-height: 4.5rem}
 .st-key-defences_table {min-height: 38rem}
-@media (max-width: 640px) {
-  .st-key-defences_row [data-testid=stColumn] {min-width: calc(50% - .6rem) !important; flex: 1 1 calc(50% - .6rem)}
-}
+@media (max-width: 640px) {.st-key-defences_row [data-testid=stColumn] {flex-grow: 1}}
 </style>"""
+)
 
 
 def prepare() -> Attack:

@@ -34,19 +34,19 @@ from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar
-from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, top
+from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, top, wrapping_row
 
-STYLE = """<style>
-.st-key-patches_row [data-testid=stHorizontalBlock] {flex-wrap: wrap}
-.st-key-patches_row img, .st-key-patches_patch img {width: 100%; border-radius: .4rem}
+STYLE = (
+    "<style>"
+    + wrapping_row("patches_row")
+    + """
+.st-key-patches_patch img {width: 100%; border-radius: .4rem}
 .st-key-patches_row .lab-cap {min-height: 4.6em}
 .st-key-patches_verdict {min-height: 5.2rem}
 .st-key-patches_training {min-height: 19rem}
 .st-key-patches_rates {min-height: 21rem}
-@media (max-width: 640px) {
-  .st-key-patches_row [data-testid=stColumn] {min-width: calc(50% - .6rem) !important; flex: 0 1 calc(50% - .6rem)}
-}
 </style>"""
+)
 state = st.session_state
 
 

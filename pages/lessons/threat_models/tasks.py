@@ -8,14 +8,14 @@ import numpy as np
 from adv_core.images import from_pixels
 from adv_core.landscape import decision_slice
 from adv_core.objectives import Untargeted
-from adv_core.serving.engine.look import Pictures, softmax
+from adv_core.serving.engine.look import Pictures, WithLogits
 from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.fields import LABELS, SEEDS, checked, number, required
 from adv_core.serving.limits import LIMITS, Limits
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class Line(WithLogits):
     """One line of the plane.
 
     Attributes:
@@ -25,11 +25,6 @@ class Line:
 
     index: int
     logits: np.ndarray
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """softmax of the logits, (side, K)."""
-        return softmax(self.logits)
 
 
 @dataclass(frozen=True)

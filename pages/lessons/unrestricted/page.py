@@ -30,20 +30,19 @@ from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
-from pages.widgets.stage import PictureRow, percent
+from pages.widgets.stage import PictureRow, percent, wrapping_row
 
-STYLE = """<style>
-.st-key-unrestricted_row [data-testid=stHorizontalBlock] {flex-wrap: wrap}
-.st-key-unrestricted_row img {width: 100%; border-radius: .4rem}
+STYLE = (
+    "<style>"
+    + wrapping_row("unrestricted_row")
+    + """
 .st-key-unrestricted_row .lab-cap {min-height: 7em}
 .st-key-unrestricted_verdict {min-height: 5.2rem}
 .st-key-unrestricted_curve {min-height: 20rem}
 .st-key-unrestricted_land {min-height: 25rem}
 .st-key-unrestricted_table {min-height: 32rem}
-@media (max-width: 640px) {
-  .st-key-unrestricted_row [data-testid=stColumn] {min-width: calc(50% - .6rem) !important; flex: 0 1 calc(50% - .6rem)}
-}
 </style>"""
+)
 
 
 @dataclass

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.paths import ROOT
+
 
 def python(code: str, path: Path) -> str:
     done = subprocess.run(
@@ -12,7 +14,6 @@ def python(code: str, path: Path) -> str:
     return done.stdout.strip()
 
 
-ROOT = Path(__file__).parents[3]
 BARE = (
     "import importlib.util, sys; sys.path[:0] = [{extra!r}]\n"
     "spec = importlib.util.spec_from_file_location('compat', {module!r})\n"

@@ -3,13 +3,11 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from adv_core.serving.memory import PacedCollector, Tidying, freeze_live_objects, keep_freed_memory
-
-ROOT = Path(__file__).parents[3]
+from tests.paths import ROOT
 
 
 def test_it_says_whether_there_was_something_to_set(monkeypatch: pytest.MonkeyPatch) -> None:

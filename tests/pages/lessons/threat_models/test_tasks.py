@@ -1,4 +1,4 @@
-"""What the engine computes for the lesson on threat models."""
+"""The tasks of the lesson on threat models."""
 
 from dataclasses import replace
 
