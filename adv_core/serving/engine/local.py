@@ -24,10 +24,12 @@ start, the ball and the box are the same; the first step differs in less than on
 frame belong to its pixels; and neither attack is weaker than the other.
 """
 
+import atexit
 import math
 import os
 import threading
 import time
+import weakref
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -45,9 +47,20 @@ from adv_core.serving.limits import LIMITS, Limits
 MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every tenth
 MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures; a run with more bytes shows fewer steps, too
 IDLE = 10.0  # seconds without work, after which a worker ends: with it ends the memory that only its thread can use
+CLOSING = 10.0  # seconds for the present step of each worker, when the engine is closed
 SHARE = 50  # steps after which a batch no longer blocks others from starting
 _INTERRUPTED = "The computation was interrupted. Please try again."
 _NO_MEMORY = "There is not enough memory for this just now. Please try again, or choose a smaller network."
+
+
+_engines: "weakref.WeakSet[LocalEngine]" = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close the engines that are left: a thread that computes while Python ends would abort the process."""
+    for engine in list(_engines):
+        engine.close()
 
 
 class _Batch:
@@ -89,6 +102,8 @@ class LocalEngine(SharedQueue):
         self._row_seconds = 0.05  # of one row in one step: first a guess, then measured
         self._turn = 0
         self._alive: list[threading.Thread] = []  # the workers, the eldest first
+        self._closed = False
+        _engines.add(self)
 
     @property
     def device(self) -> str:
@@ -100,6 +115,15 @@ class LocalEngine(SharedQueue):
 
     def forget_unused(self, since: float) -> bool:
         return self._models.forget_unused(since) | super().forget_unused(since)
+
+    def close(self) -> None:
+        """End the workers after their present step, and with them all runs. The engine takes nothing afterwards."""
+        with self._work:
+            self._draining = self._closed = True
+            workers = list(self._alive)
+            self._work.notify_all()
+        for worker in workers:
+            worker.join(CLOSING)
 
     def _arrived(self) -> None:
         self._alive = [worker for worker in self._alive if worker.is_alive()]
@@ -133,20 +157,20 @@ class LocalEngine(SharedQueue):
         try:
             while True:
                 with self._work:
-                    batch = self._take()
-                    while batch is None:
+                    while not self._closed and (batch := self._take()) is None:
                         if not self._work.wait(IDLE) and not (self._waiting or self._batches):
                             # Under this lock, so that whoever submits next starts another worker.
                             self._alive.remove(threading.current_thread())
                             return
-                        batch = self._take()
+                    if batch is None:  # closed
+                        return
                     together = sum(other.busy for other in self._batches)
                 share = max(all_threads // together, 1)
                 torch.set_num_threads(min(share, batch.threads or share))  # of this worker alone, and free of cost
                 self._advance(batch)
                 with self._work:
                     batch.busy, batch = False, None
-        finally:  # reached only if this thread is being killed: its runs must end, since others wait for them
+        finally:  # the engine is closed, or this thread is being killed: runs must end, since others wait for them
             with self._work:
                 self._alive = [worker for worker in self._alive if worker is not threading.current_thread()]
                 lost = [] if batch is None else batch.runs

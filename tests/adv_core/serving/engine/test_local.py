@@ -1,4 +1,6 @@
 import gc
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -28,6 +30,7 @@ from adv_core.serving.limits import Limits
 from adv_core.transforms.light import Brightness
 from bench.naive_engine import NaiveEngine
 from pages.lessons.speech.tasks import Clip, Hide, Listen, melody
+from tests.paths import ROOT
 
 DARKER = ((Brightness(), (-25 / 255,)),)
 
@@ -715,6 +718,35 @@ def test_workers_without_work_end_and_come_back(slow: Slow, monkeypatch: pytest.
         until(lambda: not workers())
     del engine
     until(lambda: gc.collect() >= 0 and forgotten() is None)  # a worker's last frame may still hold it for a moment
+
+
+def test_a_closed_engine_ends_its_runs_and_takes_nothing(gate: Gate) -> None:
+    engine = LocalEngine("cpu", Limits(max_groups=1))
+    jobs, workers = crowd(engine, 3), list(engine._alive)
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    until(lambda: engine._closed)
+    gate.open.set()  # the present step may end now
+    closing.join()
+    assert not any(worker.is_alive() for worker in workers)
+    for job in jobs[1:]:
+        with pytest.raises(RuntimeError, match="interrupted"):
+            job.result(60)
+    with pytest.raises(EngineBusy, match="restarted"):
+        engine.submit(request_for(5))
+
+
+def test_a_process_that_ends_in_the_middle_of_a_run_is_not_aborted() -> None:
+    program = (
+        "import numpy as np\n"
+        "from adv_core.serving.engine.attack import Attack\n"
+        "from adv_core.serving.engine.local import LocalEngine\n"
+        "from adv_core.serving.engine.look import Pictures\n"
+        "picture = Pictures.of(np.zeros((224, 224, 3), np.uint8))\n"
+        "job = LocalEngine('cpu').submit(Attack(picture, 'efficientnet_lite0', eps=(0.1,), steps=200))\n"
+        "assert job.wait(1, 120)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
 
 
 def test_a_thousand_malformed_requests_hurt_nobody(slow: Slow) -> None:
