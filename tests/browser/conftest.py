@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FloatRect, Locator, Page, expect, sync_playwright
 
 from tests.paths import ROOT
 
@@ -115,6 +115,19 @@ def until(page: Page, condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < end, "it never comes"
         page.wait_for_timeout(50)
+
+
+def box(there: Locator) -> FloatRect:
+    """Where an element is on the screen: nowhere for the moment in which Streamlit replaces it by an equal one."""
+    found: list[FloatRect | None] = []
+
+    def is_somewhere() -> bool:
+        found[:] = [there.bounding_box()]
+        return found[0] is not None
+
+    until(there.page, is_somewhere)
+    assert found[0] is not None
+    return found[0]
 
 
 @contextlib.contextmanager

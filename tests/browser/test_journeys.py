@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import visiting
+from tests.browser.conftest import box, visiting
 
 FAST = "?image=pig&target=106&eps=2&steps=10"
 
@@ -126,11 +126,10 @@ def test_a_drawn_mask(page: Page, address: str) -> None:
     expect(page.get_by_text("Paint something first", exact=False)).to_be_visible()
     surface = page.get_by_role("application", name="Paint where δ may live")
     surface.scroll_into_view_if_needed()
-    box = surface.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    frame = box(surface)
+    page.mouse.move(frame["x"] + 40, frame["y"] + 40)
     page.mouse.down()
-    page.mouse.move(box["x"] + 200, box["y"] + 160, steps=8)
+    page.mouse.move(frame["x"] + 200, frame["y"] + 160, steps=8)
     page.mouse.up()
     expect(page.get_by_text("0 of them outside of the mask", exact=False)).to_be_visible()
     page.get_by_role("button", name="Clear").click()

@@ -4,6 +4,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import box
+
 
 def test_glasses_go_where_one_clicks(page: Page, address: str) -> None:
     page.goto(f"{address}/patches")
@@ -12,9 +14,8 @@ def test_glasses_go_where_one_clicks(page: Page, address: str) -> None:
     page.get_by_text("Where it sits: click the two points").click()
     spots = page.locator("canvas.marks, svg.marks").first
     expect(spots).to_be_visible()
-    box = spots.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 0.2 * box["width"], box["y"] + 0.4 * box["height"])
+    frame = box(spots)
+    page.mouse.click(frame["x"] + 0.2 * frame["width"], frame["y"] + 0.4 * frame["height"])
     expect(page).to_have_url(re.compile("ax=(19|20|21)"))
     assert page.locator("[data-testid=stException]").count() == 0
 

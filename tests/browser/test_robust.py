@@ -4,6 +4,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import box
+
 
 def test_a_live_training_is_stopped_and_goes_on(page: Page, address: str) -> None:
     page.goto(f"{address}/adversarial-training?epochs=4&inner=fgsm")
@@ -26,11 +28,10 @@ def test_a_digit_is_written_and_attacked(page: Page, address: str) -> None:
     page.goto(f"{address}/adversarial-training?source=own")
     surface = page.get_by_role("application")
     expect(surface).to_be_visible()
-    box = surface.bounding_box()
-    assert box is not None
+    frame = box(surface)
 
     def at(x: float, y: float) -> tuple[float, float]:
-        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+        return frame["x"] + x * frame["width"], frame["y"] + y * frame["height"]
 
     page.mouse.move(*at(0.5, 0.15))
     page.mouse.down()

@@ -4,13 +4,14 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import box
+
 HILL = ".st-key-hill .plane > svg"
 
 
 def spot(page: Page, x1: float, x2: float) -> tuple[float, float]:
     """Where a point of the plane is on the screen."""
-    frame = page.locator(f"{HILL} > svg").bounding_box()
-    assert frame is not None
+    frame = box(page.locator(f"{HILL} > svg"))
     return frame["x"] + x1 * frame["width"], frame["y"] + (1 - x2) * frame["height"]
 
 
