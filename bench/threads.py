@@ -4,12 +4,13 @@
     .venv/bin/python -m bench.threads        # without ONNX Runtime
 
 Steps a second are those of PGD on EfficientNet-Lite0 in the app's engine, for one learner who asks again and again and
-for thirty who ask at once. "Old" is what `startup.prepare` sets, where threads sleep at once; "new" lets them spin for
-a short while before they sleep. Every cell is a process of its own, since the variables are read when torch is loaded.
-Policies take turns, once on a machine that does nothing else and once beside two programs that compute without end; the
-tables give medians and the ratio of two neighbours, also its least and greatest. The forward pass is that of the
-network without its normalisation, in inference mode. The last table is a Square Attack whose queries are answered one
-by one, and as the engine asks them, several in a batch (`ahead`).
+for thirty who ask at once. "Asleep": threads sleep at once after each layer. "Chosen": what `startup.prepare` sets,
+where threads spin for a short while on an idle machine and sleep beside other programs (`adv_core.serving.threads`).
+"Spin": they always spin. Every cell is a process of its own, since the variables are read when torch is loaded.
+Policies take turns, on a machine that does nothing else and beside other programs; the tables give medians and the
+ratio to "asleep" of the same turn, also its least and greatest. The forward pass is that of the network without its
+normalisation, in inference mode. The last table is a Square Attack whose queries are answered one by one, and as the
+engine asks them, several in a batch (`ahead`).
 """
 
 import argparse
@@ -30,9 +31,26 @@ from typing import Any
 import startup
 
 ROOT = Path(__file__).parents[1]
-SPIN = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "20000"}
+POLICIES = {
+    "asleep": {"OMP_WAIT_POLICY": "PASSIVE"},
+    "chosen": startup.WAITING,
+    "spin": {"GOMP_SPINCOUNT": startup.WAITING["GOMP_SPINCOUNT"]},  # nothing is chosen, since it is not all of them
+}
+_LOOP = [sys.executable, "-c", "while True: pass"]
+# As a browser that shows a result while it is computed.
+_THIRD = [
+    sys.executable,
+    "-c",
+    "import time\nwhile True:\n end = time.time() + .02\n while time.time() < end: pass\n time.sleep(.04)",
+]
+BESIDE = {
+    "nothing": [],
+    "two busy programs": [_LOOP, _LOOP],
+    "one busy program at low priority": [["nice", "-n", "19", *_LOOP]],
+    "one that computes a third of the time": [_THIRD],
+}
 QUERIES = 300
-BATCHES, LEARNERS = (1, 8, 32), (1, 30)
+BATCHES = (1, 8, 32)
 
 
 def steps_a_second(learners: int) -> float:
@@ -55,8 +73,8 @@ def steps_a_second(learners: int) -> float:
         for job in jobs:
             job.result(300)
 
-    for _ in range(2 if learners == 1 else 1):
-        ask()  # both workers warm up
+    for _ in range(6 if learners == 1 else 1):
+        ask()  # caches are filled, and the engine has seen what else is computed
     start = time.perf_counter()
     for _ in range(turns):
         ask()
@@ -142,39 +160,39 @@ def onnx_runtime(network: "torch.nn.Module") -> "Callable[[torch.Tensor], object
 
 def child(what: str, policy: dict[str, str]) -> Any:
     """The result of `steps_a_second` ("1", "30"), `forward_passes` or `square_attacks` in a fresh process."""
-    environment = {name: value for name, value in os.environ.items() if name not in SPIN} | policy
+    environment = {name: value for name, value in os.environ.items() if name not in startup.WAITING} | policy
     command = [sys.executable, "-m", "bench.threads", "--child", what]
     done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 @contextlib.contextmanager
-def busy(programs: int) -> Iterator[None]:
-    """So many programs that compute without end, at normal priority."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(programs)]
+def running(commands: list[list[str]]) -> Iterator[None]:
+    """Programs that run beside."""
+    programs = [subprocess.Popen(command) for command in commands]
     try:
         yield
     finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
+        for program in programs:
+            program.kill()
+            program.wait()
 
 
 def policies(rounds: int) -> None:
-    print("| learners | busy programs beside | old, steps/s | new, steps/s | new / old |")
-    print("|---|---|---|---|---|")
-    for programs in (0, 2):
-        for learners in LEARNERS:
-            pairs = []
-            with busy(programs):
-                for turn in range(rounds):
-                    order = (startup.WAITING, SPIN) if turn % 2 == 0 else (SPIN, startup.WAITING)
-                    seen = [float(child(str(learners), policy)) for policy in order]
-                    pairs.append(seen if turn % 2 == 0 else seen[::-1])
-            old, new = (statistics.median(column) for column in zip(*pairs, strict=True))
-            ratios = sorted(b / a for a, b in pairs)
-            spread = f"**{statistics.median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-            print(f"| {learners} | {programs} | {old:.1f} | {new:.1f} | {spread} |", flush=True)
+    print(f"| learners | beside | {' | '.join(f'{name}, steps/s' for name in POLICIES)} |", end="")
+    print(f" {' | '.join(f'{name} / asleep' for name in POLICIES if name != 'asleep')} |")
+    print("|---" * (2 * len(POLICIES) + 1) + "|")
+    for learners, beside in [(1, each) for each in BESIDE] + [(30, "nothing")]:
+        seen: dict[str, list[float]] = {name: [] for name in POLICIES}
+        with running(BESIDE[beside]):
+            for turn in range(rounds):
+                for name in list(POLICIES)[:: 1 if turn % 2 == 0 else -1]:
+                    seen[name].append(float(child(str(learners), POLICIES[name])))
+        cells = [f"{statistics.median(column):.1f}" for column in seen.values()]
+        for name in list(POLICIES)[1:]:
+            ratios = sorted(new / old for new, old in zip(seen[name], seen["asleep"], strict=True))
+            cells.append(f"**{statistics.median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+        print(f"| {learners} | {beside} | {' | '.join(cells)} |", flush=True)
 
 
 def forward() -> None:

@@ -10,6 +10,7 @@ import tempfile
 import pytest
 
 import startup
+from adv_core.serving import threads
 from tests.paths import ROOT
 
 UNSET = {name: value for name, value in os.environ.items() if name not in startup.WAITING}
@@ -43,7 +44,10 @@ def test_what_an_operator_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     startup.prepare()
-    assert {name: os.environ[name] for name in startup.WAITING} == startup.WAITING | {"OMP_WAIT_POLICY": "ACTIVE"}
+    assert {name: os.environ.get(name) for name in startup.WAITING} == {
+        "OMP_WAIT_POLICY": "ACTIVE",
+        "GOMP_SPINCOUNT": None,
+    }
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="libgomp tells what it has read")
@@ -67,9 +71,8 @@ def test_the_app_sets_how_threads_wait_before_torch_is_loaded() -> None:
         finally:
             app.kill()
             app.communicate()
-    assert re.findall(r"OMP_WAIT_POLICY = '(\w+)'", seen) == ["PASSIVE"], seen
+    assert re.findall(r"(OMP_WAIT_POLICY|GOMP_SPINCOUNT) = '(\w+)'", seen) == list(startup.WAITING.items()), seen
 
 
-def test_replicas_of_a_cluster_wait_as_the_app_does() -> None:
-    module = pytest.importorskip("adv_core.serving.engine.cluster", reason="Ray is not installed", exc_type=ImportError)
-    assert module.WAITING == startup.WAITING
+def test_the_control_and_replicas_of_a_cluster_know_what_the_app_sets() -> None:
+    assert threads.WAITING == startup.WAITING

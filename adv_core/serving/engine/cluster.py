@@ -56,12 +56,11 @@ from adv_core.serving.engine.queue import BUSY, STOPPED, EngineUnavailable, Run,
 from adv_core.serving.engine.replica import HEARTBEAT, News, Replica, unpack
 from adv_core.serving.engine.work import Task
 from adv_core.serving.limits import LIMITS, Limits
+from adv_core.serving.threads import WAITING
 
 APP = "adversarial-lab"
 WINDOW = 12  # long runs of one app that wait in the cluster; the others wait in the app
 CALLS = 64  # of one replica at a time
-# How torch's threads wait: what `startup.py`, beside this package, sets for the app.
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 PATIENCE = 60.0  # seconds until a replica begins, which may have to be started first
 CLOSING = 10.0  # seconds for the end of the connection
 GONE = "The machine that computed this has gone. Please try again."

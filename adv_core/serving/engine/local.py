@@ -43,6 +43,7 @@ from adv_core.serving.engine.networks import DeviceNetworks
 from adv_core.serving.engine.queue import STOPPED, Run, SharedQueue
 from adv_core.serving.engine.work import BatchStep
 from adv_core.serving.limits import LIMITS, Limits
+from adv_core.serving.threads import SpinControl
 
 MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every tenth
 MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures; a run with more bytes shows fewer steps, too
@@ -99,6 +100,7 @@ class LocalEngine(SharedQueue):
         self._device, self._workers = device, workers
         self._batches: list[_Batch] = []
         self._models = DeviceNetworks(device)
+        self._spin = SpinControl()
         self._row_seconds = 0.05  # of one row in one step: first a guess, then measured
         self._turn = 0
         self._alive: list[threading.Thread] = []  # the workers, the eldest first
@@ -124,6 +126,7 @@ class LocalEngine(SharedQueue):
             self._work.notify_all()
         for worker in workers:
             worker.join(CLOSING)
+        self._spin.close()
 
     def _arrived(self) -> None:
         self._alive = [worker for worker in self._alive if worker.is_alive()]
@@ -166,6 +169,8 @@ class LocalEngine(SharedQueue):
                         return
                     together = sum(other.busy for other in self._batches)
                 share = max(all_threads // together, 1)
+                if all_threads > 1:
+                    self._spin.look()
                 torch.set_num_threads(min(share, batch.threads or share))  # of this worker alone, and free of cost
                 self._advance(batch)
                 with self._work:
@@ -187,7 +192,7 @@ class LocalEngine(SharedQueue):
 
         The eldest worker computes a batch that is alone. Each worker has its own OpenMP threads, as many as it has ever
         used at a time. If two workers each had one for every core, libgomp would count more threads than cores and
-        never let one spin, against an operator's setting (see `startup.py`).
+        never let one spin (see `adv_core.serving.threads`).
         """
         self._drop_unwanted()
         self._admit()

@@ -27,6 +27,7 @@ from adv_core.serving.engine.process import answers, default_engine
 from adv_core.serving.engine.queue import EngineBusy, Job
 from adv_core.serving.engine.work import Store, size_of
 from adv_core.serving.limits import Limits
+from adv_core.serving.threads import SpinControl
 from adv_core.transforms.light import Brightness
 from bench.naive_engine import NaiveEngine
 from pages.lessons.speech.tasks import Clip, Hide, Listen, melody
@@ -866,6 +867,7 @@ def test_a_task_gets_no_more_threads_than_it_can_use(monkeypatch: pytest.MonkeyP
     given: list[int] = []
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     monkeypatch.setattr(torch, "set_num_threads", given.append)
+    monkeypatch.setattr(SpinControl, "look", lambda self: None)
     LocalEngine("cpu", workers=1).compute(Hide(Clip.of(melody(0.5)), "a", steps=2))
     assert set(given) == {1}
     given.clear()
