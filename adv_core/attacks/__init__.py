@@ -2,12 +2,10 @@
 
 step              `Step`, which every solver yields; the input gradient; the checks of the input; `run`
 ascent            the one loop: step along the gradient, project, evaluate
-fgsm, pgd, mi_fgsm, apgd, noise
-                  one file an attack: its rule, its function, its entry for the catalogue
+catalogue         one line an attack: the menu of the lab and of the engine
+fgsm, pgd, …      one file an attack: its rule, its function, its entry for the catalogue
 minimum_norm      shared by the attacks that look for the smallest δ: deepfool, carlini_wagner, smallest_epsilon
-square            Square Attack, which uses the answers alone
 spatial           turns, shifts, colours and crops, found by search
 evolution         evolution of pictures, by answers alone
 substitute        a copy of a network, trained on its answers
-catalogue         one line an attack: the menu of the lab and of the engine
 """

@@ -1,36 +1,23 @@
-"""Every attack that a learner can choose: one line an attack, in the order of the menu.
+"""Every attack that a learner can choose, in the order of the menu: one line an attack, which imports its entry.
 
-The engine, the lab's menu, the program on the page and the parametrised tests read this table. To add an attack, write
-its solver and its entry in a file of its own, and add one line here.
+The engine, the lab's menu, the program on the page, the names of `adv_core` and the parametrised tests read `ATTACKS`.
 """
+# ruff: noqa: F401, I001
 
-from adv_core.attacks import (
-    apgd,
-    carlini_wagner,
-    deepfool,
-    fgsm,
-    hop_skip_jump,
-    mi_fgsm,
-    pgd,
-    smallest_epsilon,
-    square,
-)
 from adv_core.attacks.info import AttackInfo
 
+from adv_core.attacks.fgsm import FGSM
+from adv_core.attacks.pgd import PGD, TARGETED_PGD
+from adv_core.attacks.fgsm import R_FGSM
+from adv_core.attacks.pgd import BIM
+from adv_core.attacks.mi_fgsm import MI_FGSM
+from adv_core.attacks.apgd import APGD
+from adv_core.attacks.deepfool import DEEPFOOL
+from adv_core.attacks.carlini_wagner import CARLINI_WAGNER
+from adv_core.attacks.smallest_epsilon import SMALLEST_EPSILON
+from adv_core.attacks.square import SQUARE
+from adv_core.attacks.hop_skip_jump import HOP_SKIP_JUMP
+
 ATTACKS: dict[str, AttackInfo] = {
-    info.name: info
-    for info in (
-        fgsm.FGSM,
-        pgd.PGD,
-        pgd.TARGETED_PGD,
-        fgsm.R_FGSM,
-        pgd.BIM,
-        mi_fgsm.MI_FGSM,
-        apgd.APGD,
-        deepfool.DEEPFOOL,
-        carlini_wagner.CARLINI_WAGNER,
-        smallest_epsilon.SMALLEST_EPSILON,
-        square.SQUARE,
-        hop_skip_jump.HOP_SKIP_JUMP,
-    )
+    entry.name: entry for entry in list(globals().values()) if isinstance(entry, AttackInfo)
 }

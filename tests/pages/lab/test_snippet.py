@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from adv_core import Classifier, open_image
+from adv_core.attacks.catalogue import ATTACKS
 from adv_core.images import to_pixels
 from adv_core.serving.engine.attack import Attack
 from adv_core.serving.engine.local import LocalEngine
@@ -62,6 +63,14 @@ def test_it_reproduces_the_run_bit_for_bit(
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True)
     saved = np.asarray(Image.open(io.BytesIO((tmp_path / "adversarial.png").read_bytes())))
     assert expected is not None and np.array_equal(saved, expected[0])
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_its_imports_exist_for_every_attack(attack: str) -> None:
+    program = snippet(replace(BASE, attack=attack), "pig")
+    imports = [line for line in program.splitlines() if line.startswith(("import ", "from "))]
+    exec("\n".join(imports), names := {})  # type: ignore[var-annotated]
+    assert names[ATTACKS[attack].solver.__name__] is ATTACKS[attack].solver
 
 
 def test_numbers_read_as_people_write_them() -> None:
