@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -12,28 +11,27 @@ from adv_core.classifiers import categories
 from adv_core.images import to_png
 from adv_core.serving.classroom.challenges import RULES, Challenge
 from adv_core.serving.classroom.records import Board
-from pages.widgets.charts import PALETTE
+from pages.widgets import vega
+from pages.widgets.charts import GREY, PALETTE
 
 
-def votes_chart(choices: Sequence[str], counts: Sequence[int], answer: int | None) -> dict[str, Any]:
+def votes_chart(choices: Sequence[str], counts: Sequence[int], answer: int | None) -> vega.Spec:
     """The votes, a bar a choice. When the answer is known, the right choice has its own colour, and a tick."""
     values = [
         {"choice": f"{'✓ ' if place == answer else ''}{choice}", "votes": count, "right": place == answer}
         for place, (choice, count) in enumerate(zip(choices, counts, strict=True))
     ]
-    y = {"field": "choice", "type": "nominal", "title": None, "sort": None}
-    y["axis"] = {"labelLimit": 220, "labelFontSize": 15, "ticks": False, "domain": False}  # type: ignore[assignment]
-    x: dict[str, Any] = {"field": "votes", "type": "quantitative", "title": "votes"}
-    x |= {"scale": {"domain": [0, max(5, *counts)]}, "axis": {"tickMinStep": 1, "format": "d"}}
+    y: vega.Spec = {"field": "choice", "type": "nominal", "title": None, "sort": None}
+    y["axis"] = {"labelLimit": 220, "labelFontSize": 15, "ticks": False, "domain": False}
+    x = vega.numbers("votes", "votes", (0, max(5, *counts)), {"tickMinStep": 1, "format": "d"})
     colour = {"condition": {"test": "datum.right", "value": PALETTE[2]}, "value": PALETTE[0]}
-    told = [{"field": "choice"}, {"field": "votes"}]
-    text = {"align": "left", "dx": 5, "fontSize": 15, "fontWeight": "bold", "color": "#8a8f98"}
-    bar = {"type": "bar", "cornerRadiusEnd": 3}
+    bar, told = {"type": "bar", "cornerRadiusEnd": 3}, vega.tips(choice="", votes="")
+    text = {"type": "text", "align": "left", "dx": 5, "fontSize": 15, "fontWeight": "bold", "color": GREY}
     return {
         "data": {"values": values},
         "layer": [
             {"mark": bar, "encoding": {"x": x, "y": y, "color": colour, "tooltip": told}},
-            {"mark": {"type": "text", **text}, "encoding": {"x": x, "y": y, "text": {"field": "votes"}}},
+            {"mark": text, "encoding": {"x": x, "y": y, "text": {"field": "votes"}}},
         ],
     }
 

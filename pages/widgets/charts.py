@@ -1,16 +1,18 @@
 """Charts of a run: arrays in; plotly figures, Vega-Lite specifications or PNG bytes out. No Streamlit."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from PIL import Image, ImageDraw, ImageFont
 
 from adv_core.images import to_png
+from pages.widgets import vega
 
 # Okabe & Ito (2008): distinct with any colour vision, on paper and on a projector.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F")
+ORDINARY, ROBUST = PALETTE[1], PALETTE[0]
+GREY = "#8a8f98"
 
 
 def curve(
@@ -50,32 +52,14 @@ def curve(
 
 def loss_chart(
     points: Sequence[tuple[int, float]], steps: int, mark: int | None = None, title: str = "objective"
-) -> dict[str, Any]:
+) -> vega.Spec:
     """The objective at steps of a run, as a Vega-Lite specification; ``mark`` draws a line at one step."""
-    layers: list[dict[str, Any]] = [
-        {
-            "mark": {"type": "line", "color": PALETTE[2], "strokeWidth": 3},
-            "encoding": {
-                "x": {
-                    "field": "step",
-                    "type": "quantitative",
-                    "title": "step",
-                    "scale": {"domain": [0, steps]},
-                    "axis": {"tickMinStep": 1},
-                },
-                "y": {"field": "loss", "type": "quantitative", "title": title, "scale": {"zero": False}},
-            },
-        }
-    ]
-    if mark is not None:
-        layers.append(
-            {
-                "mark": {"type": "rule", "strokeDash": [4, 4], "color": "#888888"},
-                "encoding": {"x": {"datum": mark, "type": "quantitative"}},
-            }
-        )
+    x = vega.numbers("step", "step", (0, steps), {"tickMinStep": 1})
+    y = vega.numbers("loss", title, zero=False)
+    line = {"mark": {"type": "line", "color": PALETTE[2], "strokeWidth": 3}, "encoding": {"x": x, "y": y}}
+    rule = [] if mark is None else [vega.rule("x", mark, GREY, width=1)]
     values = [{"step": index, "loss": value} for index, value in points]
-    return {"data": {"values": values}, "layer": layers}
+    return {"data": {"values": values}, "layer": [line, *rule]}
 
 
 def _drawable(text: str) -> str:
@@ -102,7 +86,3 @@ def side_by_side(panels: Sequence[tuple[np.ndarray, str, str]], footer: str, *, 
         draw.text((left, gap + side + 50), _drawable(line), fill="#44505c", font=small)
     draw.text((gap, gap + side + text_height), _drawable(footer), fill="#6a7580", font=small)
     return to_png(np.asarray(sheet))
-
-
-ORDINARY, ROBUST = PALETTE[1], PALETTE[0]
-GREY = "#8a8f98"

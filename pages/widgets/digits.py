@@ -1,13 +1,13 @@
 """Pictures of handwritten digits and of a linear model's weights: arrays in, pixels or a chart out."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from pages.widgets.charts import PALETTE
+from pages.widgets import vega
+from pages.widgets.charts import GREY, PALETTE
 
-_GREY = (128, 128, 128)
+_FRAME = (128, 128, 128)
 
 
 def _rgb(colour: str) -> np.ndarray:
@@ -38,7 +38,7 @@ def sheet(images: np.ndarray, wrong: Sequence[bool], columns: int, zoom: int = 3
     page = np.full((rows * height, columns * width, 3), 255, np.uint8)
     for place, (image, is_wrong) in enumerate(zip(images, wrong, strict=True)):
         top, left = place // columns * height, place % columns * width
-        page[top : top + height, left : left + width] = _rgb(PALETTE[1]) if is_wrong else _GREY
+        page[top : top + height, left : left + width] = _rgb(PALETTE[1]) if is_wrong else _FRAME
         page[top + frame : top + height - frame, left + frame : left + width - frame] = ink(image, zoom)
     return page
 
@@ -49,56 +49,24 @@ STANDARD, ROBUST, STRONGER, OWN = PALETTE[1], PALETTE[0], PALETTE[2], PALETTE[3]
 
 def error_curves(
     curves: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], *, mark: float, longest: float, title: str
-) -> dict[str, Any]:
+) -> vega.Spec:
     """Error against ε, one line a network.
 
     Args:
         curves: (name, colour, (ε, error) so far).
         mark: the ε of a dotted line; longest: the end of the axis; title: of that axis.
     """
-    values = [{"eps": eps, "error": error, "network": name} for name, _, points in curves for eps, error in points]
-    return {
-        "layer": [
-            {
-                "data": {"values": values},
-                "mark": {"type": "line", "strokeWidth": 3, "point": {"size": 50}},
-                "encoding": {
-                    "x": {
-                        "field": "eps",
-                        "type": "quantitative",
-                        "title": title,
-                        "scale": {"domain": [0, longest]},
-                        "axis": {"tickCount": 8},
-                    },
-                    "y": {
-                        "field": "error",
-                        "type": "quantitative",
-                        "title": "error on test digits",
-                        "scale": {"domain": [0, 1]},
-                        "axis": {"format": "%", "tickCount": 5},
-                    },
-                    "color": networks_shown([(name, colour) for name, colour, _ in curves]),
-                    "tooltip": [
-                        {"field": "network"},
-                        {"field": "eps", "format": ".3g"},
-                        {"field": "error", "format": ".1%"},
-                    ],
-                },
-            },
-            {
-                "data": {"values": [{}]},
-                "mark": {"type": "rule", "strokeDash": [4, 4], "color": "#888888"},
-                "encoding": {"x": {"datum": mark, "type": "quantitative"}},
-            },
-        ]
-    }
+    line = vega.layer(
+        [{"eps": eps, "error": error, "network": name} for name, _, points in curves for eps, error in points],
+        {"type": "line", "strokeWidth": 3, "point": {"size": 50}},
+        x=vega.numbers("eps", title, (0, longest), {"tickCount": 8}),
+        y=vega.share("error", "error on test digits"),
+        color=networks_shown([(name, colour) for name, colour, _ in curves]),
+        tooltip=vega.tips(network="", eps=".3g", error=".1%"),
+    )
+    return {"layer": [line, vega.rule("x", mark, GREY, width=1)]}
 
 
-def networks_shown(networks: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    names, colours = [name for name, _ in networks], [colour for _, colour in networks]
-    return {
-        "field": "network",
-        "type": "nominal",
-        "scale": {"domain": names, "range": colours},
-        "legend": {"title": None, "orient": "top", "columns": 2, "labelLimit": 160},
-    }
+def networks_shown(networks: Sequence[tuple[str, str]]) -> vega.Spec:
+    """The colours of networks: (name, colour) each."""
+    return vega.colours("network", networks, columns=2, labelLimit=160)

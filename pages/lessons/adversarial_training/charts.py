@@ -1,43 +1,34 @@
 """Charts of adversarial training: numbers in, Vega-Lite specifications or pixels out."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pages.widgets.charts import PALETTE
+from pages.widgets import vega
+from pages.widgets.charts import GREY, PALETTE
 from pages.widgets.digits import networks_shown
 
 
-def course_chart(courses: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], epochs: int) -> dict[str, Any]:
+def course_chart(courses: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], epochs: int) -> vega.Spec:
     """The training losses so far, on fixed axes, which do not move while the curves grow.
 
     Args:
         courses: (name, colour, (epoch, mean loss at x + δ*) of each record).
     """
     values = [{"epoch": epoch, "loss": loss, "network": name} for name, _, points in courses for epoch, loss in points]
-    return {
-        "data": {"values": values},
-        "mark": {"type": "line", "strokeWidth": 2.5, "clip": True},
-        "encoding": {
-            "x": _epochs(epochs),
-            "y": {
-                "field": "loss",
-                "type": "quantitative",
-                "title": "loss at x + δ*",
-                "scale": {"type": "log", "domain": [0.01, 3], "clamp": True},
-                "axis": {"tickCount": 4, "format": "~g"},
-            },
-            "color": networks_shown([(name, colour) for name, colour, _ in courses]),
-            "tooltip": [{"field": "network"}, {"field": "epoch", "format": ".2f"}, {"field": "loss", "format": ".3f"}],
-        },
-    }
+    axis = {"tickCount": 4, "format": "~g"}
+    return vega.layer(
+        values,
+        {"type": "line", "strokeWidth": 2.5, "clip": True},
+        x=_epochs(epochs),
+        y=vega.numbers("loss", "loss at x + δ*", (0.01, 3), axis, type="log", clamp=True),
+        color=networks_shown([(name, colour) for name, colour, _ in courses]),
+        tooltip=vega.tips(network="", epoch=".2f", loss=".3f"),
+    )
 
 
-def judged_chart(
-    courses: Sequence[tuple[str, str, Sequence[tuple[float, float, float]]]], epochs: int
-) -> dict[str, Any]:
+def judged_chart(courses: Sequence[tuple[str, str, Sequence[tuple[float, float, float]]]], epochs: int) -> vega.Spec:
     """Errors on held-out digits after every epoch: untouched dashed, attacked solid.
 
     Args:
@@ -50,54 +41,27 @@ def judged_chart(
         for kind, error in zip(("untouched", "attacked"), errors, strict=True)
     ]
     dash = {"domain": ["attacked", "untouched"], "range": [[1, 0], [5, 4]]}
-    return {
-        "data": {"values": values},
-        "mark": {"type": "line", "strokeWidth": 2.5, "point": {"size": 40}, "clip": True},
-        "encoding": {
-            "x": _epochs(epochs),
-            "y": {
-                "field": "error",
-                "type": "quantitative",
-                "title": "error (dashed: untouched)",
-                "scale": {"domain": [0, 1]},
-                "axis": {"format": "%", "tickCount": 5},
-            },
-            "color": networks_shown([(name, colour) for name, colour, _ in courses]),
-            "strokeDash": {
-                "field": "digits",
-                "type": "nominal",
-                "scale": dash,
-                "legend": None,
-            },
-            "tooltip": [
-                {"field": "network"},
-                {"field": "digits"},
-                {"field": "epoch"},
-                {"field": "error", "format": ".1%"},
-            ],
-        },
-    }
+    return vega.layer(
+        values,
+        {"type": "line", "strokeWidth": 2.5, "point": {"size": 40}, "clip": True},
+        x=_epochs(epochs),
+        y=vega.share("error", "error (dashed: untouched)"),
+        color=networks_shown([(name, colour) for name, colour, _ in courses]),
+        strokeDash={"field": "digits", "type": "nominal", "scale": dash, "legend": None},
+        tooltip=vega.tips(network="", digits="", epoch="", error=".1%"),
+    )
 
 
-def ascent_chart(losses: Sequence[float], untouched: float) -> dict[str, Any]:
+def ascent_chart(losses: Sequence[float], untouched: float) -> vega.Spec:
     """The mean loss of a minibatch after every step of the inner maximum, with the loss at x as a dashed line."""
-    points = [{"step": step, "loss": loss} for step, loss in enumerate(losses)]
-    x = {"field": "step", "type": "quantitative", "title": "step of the attack", "axis": {"tickMinStep": 1}}
-    y = {"field": "loss", "type": "quantitative", "title": "mean loss", "scale": {"zero": True}}
-    return {
-        "layer": [
-            {
-                "data": {"values": points},
-                "mark": {"type": "line", "point": {"size": 60}, "color": PALETTE[1], "strokeWidth": 3},
-                "encoding": {"x": x, "y": y, "tooltip": [{"field": "step"}, {"field": "loss", "format": ".3f"}]},
-            },
-            {
-                "data": {"values": [{}]},
-                "mark": {"type": "rule", "strokeDash": [5, 4], "color": "#888888"},
-                "encoding": {"y": {"datum": untouched, "type": "quantitative"}},
-            },
-        ]
-    }
+    line = vega.layer(
+        [{"step": step, "loss": loss} for step, loss in enumerate(losses)],
+        {"type": "line", "point": {"size": 60}, "color": PALETTE[1], "strokeWidth": 3},
+        x=vega.numbers("step", "step of the attack", axis={"tickMinStep": 1}),
+        y=vega.numbers("loss", "mean loss", zero=True),
+        tooltip=vega.tips(step="", loss=".3f"),
+    )
+    return {"layer": [line, vega.rule("y", untouched, GREY, width=1)]}
 
 
 def surface(loss: np.ndarray, top: float, size: int = 480) -> np.ndarray:
@@ -137,11 +101,5 @@ def _cividis(share: float) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _epochs(epochs: int) -> dict[str, Any]:
-    return {
-        "field": "epoch",
-        "type": "quantitative",
-        "title": "epoch (one pass over the digits)",
-        "scale": {"domain": [0, epochs]},
-        "axis": {"tickMinStep": 1},
-    }
+def _epochs(epochs: int) -> vega.Spec:
+    return vega.numbers("epoch", "epoch (one pass over the digits)", (0, epochs), {"tickMinStep": 1})

@@ -1,14 +1,12 @@
 """Charts of the lesson on black-box attacks: numbers in, Vega-Lite specifications out."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from pages.widgets.charts import PALETTE
-
-_GREY = "#8a8f98"
+from pages.widgets import vega
+from pages.widgets.charts import GREY, PALETTE
 
 
-def query_chart(points: Sequence[tuple[int, float, float]], queries: int, own: str) -> dict[str, Any]:
+def query_chart(points: Sequence[tuple[int, float, float]], queries: int, own: str) -> vega.Spec:
     """The network's answer in the course of a query attack.
 
     Args:
@@ -17,35 +15,20 @@ def query_chart(points: Sequence[tuple[int, float, float]], queries: int, own: s
     """
     names = [own, "the best other class"]
     values = [{"at": at, "p": p, "class": name} for at, *both in points for name, p in zip(names, both, strict=True)]
-    x = {"field": "at", "type": "quantitative", "title": "questions asked", "scale": {"domain": [0, queries]}}
-    y = {
-        "field": "p",
-        "type": "quantitative",
-        "title": "probability",
-        "scale": {"domain": [0, 1]},
-        "axis": {"format": "%", "tickCount": 5},
-    }
-    colour = {
-        "field": "class",
-        "type": "nominal",
-        "scale": {"domain": names, "range": [PALETTE[0], PALETTE[1]]},
-        "legend": {"title": None, "orient": "top"},
-    }
-    return {
-        "data": {"values": values},
-        "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 2.5},
-        "encoding": {
-            "x": x,
-            "y": y,
-            "color": colour,
-            "tooltip": [{"field": "class"}, {"field": "at"}, {"field": "p", "format": ".1%"}],
-        },
-    }
+    told = [{"field": "class"}, *vega.tips(at="", p=".1%")]
+    return vega.layer(
+        values,
+        {"type": "line", "interpolate": "step-after", "strokeWidth": 2.5},
+        x=vega.numbers("at", "questions asked", (0, queries)),
+        y=vega.share("p", "probability"),
+        color=vega.colours("class", zip(names, PALETTE, strict=False)),
+        tooltip=told,
+    )
 
 
 def matrix_chart(
     cells: Sequence[tuple[str, str, int]], made: Sequence[str], asked: Sequence[str], of: int
-) -> dict[str, Any]:
+) -> vega.Spec:
     """The transfer matrix: for each pair of networks, the number of pictures made on one that fool the other.
 
     Args:
@@ -54,34 +37,26 @@ def matrix_chart(
         of: the number of pictures.
     """
     values = [{"made": m, "asked": a, "fooled": n, "white": m == a} for m, a, n in cells]
-    x: dict[str, Any] = {"field": "asked", "type": "nominal", "title": "shown to", "scale": {"domain": list(asked)}}
+    x: vega.Spec = {"field": "asked", "type": "nominal", "title": "shown to", "scale": {"domain": list(asked)}}
     x["axis"] = {"labelAngle": 0, "orient": "top", "labelLimit": 130, "ticks": False}
-    y: dict[str, Any] = {"field": "made", "type": "nominal", "title": "made on", "scale": {"domain": list(made)}}
+    y: vega.Spec = {"field": "made", "type": "nominal", "title": "made on", "scale": {"domain": list(made)}}
     y["axis"] = {"labelLimit": 130, "ticks": False}
-    colour = {
-        "field": "fooled",
-        "type": "quantitative",
-        "scale": {"domain": [0, of], "scheme": "blues"},
-        "legend": None,
-    }
+    scale = {"domain": [0, of], "scheme": "blues"}
+    colour = {"field": "fooled", "type": "quantitative", "scale": scale, "legend": None}
     told = [{"field": "made", "title": "made on"}, {"field": "asked", "title": "shown to"}, {"field": "fooled"}]
     dark = {"condition": {"test": f"datum.fooled > {of / 2}", "value": "white"}, "value": "#12222f"}
+    shared = {"x": x, "y": y, "tooltip": told}
+    text = {"type": "text", "fontSize": 17, "fontWeight": "bold"}
     return {
         "data": {"values": values},
         "layer": [
-            {
-                "mark": {"type": "rect", "cornerRadius": 3},
-                "encoding": {"x": x, "y": y, "color": colour, "tooltip": told},
-            },
-            {
-                "mark": {"type": "text", "fontSize": 17, "fontWeight": "bold"},
-                "encoding": {"x": x, "y": y, "text": {"field": "fooled"}, "color": dark, "tooltip": told},
-            },
+            {"mark": {"type": "rect", "cornerRadius": 3}, "encoding": {**shared, "color": colour}},
+            {"mark": text, "encoding": {**shared, "text": {"field": "fooled"}, "color": dark}},
         ],
     }
 
 
-def theft_chart(points: Sequence[tuple[int, float, float]], noise: float, queries: int, first: int) -> dict[str, Any]:
+def theft_chart(points: Sequence[tuple[int, float, float]], noise: float, queries: int, first: int) -> vega.Spec:
     """The agreement and the transfer of a substitute against the number of queries.
 
     Args:
@@ -95,30 +70,13 @@ def theft_chart(points: Sequence[tuple[int, float, float]], noise: float, querie
         for at, agreement, fooled in points
         for name, share in zip(names, (agreement, fooled, noise), strict=True)
     ]
-    return {
-        "data": {"values": values},
-        "mark": {"type": "line", "strokeWidth": 3, "point": {"size": 50, "filled": True}},
-        "encoding": {
-            "x": {
-                "field": "at",
-                "type": "quantitative",
-                "title": "questions asked",
-                "scale": {"type": "log", "base": 2, "domain": [first, max(queries, first + 1)]},
-                "axis": {"values": [first * 2**k for k in range(8)]},
-            },
-            "y": {
-                "field": "share",
-                "type": "quantitative",
-                "title": None,
-                "scale": {"domain": [0, 1]},
-                "axis": {"format": "%", "tickCount": 5},
-            },
-            "color": {
-                "field": "what",
-                "type": "nominal",
-                "scale": {"domain": names, "range": [PALETTE[0], PALETTE[1], _GREY]},
-                "legend": {"title": None, "orient": "top", "columns": 1, "labelLimit": 300},
-            },
-            "tooltip": [{"field": "what"}, {"field": "at"}, {"field": "share", "format": ".1%"}],
-        },
-    }
+    shades = zip(names, (PALETTE[0], PALETTE[1], GREY), strict=True)
+    axis, ends = {"values": [first * 2**k for k in range(8)]}, (first, max(queries, first + 1))
+    return vega.layer(
+        values,
+        {"type": "line", "strokeWidth": 3, "point": {"size": 50, "filled": True}},
+        x=vega.numbers("at", "questions asked", ends, axis, type="log", base=2),
+        y=vega.share("share", None),
+        color=vega.colours("what", shades, columns=1, labelLimit=300),
+        tooltip=vega.tips(what="", at="", share=".1%"),
+    )

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pages.widgets.charts import PALETTE
+from pages.widgets import vega
+from pages.widgets.charts import GREY, PALETTE
 
-_GREY = "#8a8f98"
 SAFE, FALLEN, UNKNOWN = PALETTE[0], PALETTE[1], "#b9bec7"
+_NEEDS = ("nothing", "gradient", "twin", "other network", "answers")
 
 
-def series_chart(bars: Sequence[tuple[str, float | None, str]]) -> dict[str, Any]:
+def series_chart(bars: Sequence[tuple[str, float | None, str]]) -> vega.Spec:
     """The error under each attack as a bar; an attack that has not begun has no bar.
 
     Args:
@@ -17,111 +18,55 @@ def series_chart(bars: Sequence[tuple[str, float | None, str]]) -> dict[str, Any
     """
     order = [name for name, *_ in bars]
     values = [{"attack": name, "error": error, "sees": sees} for name, error, sees in bars if error is not None]
-    kinds = ["nothing", "gradient", "twin", "other network", "answers"]
-    colours = [_GREY, PALETTE[0], PALETTE[1], PALETTE[2], PALETTE[3]]
-    y = {
-        "field": "attack",
-        "type": "nominal",
-        "sort": order,
-        "title": None,
-        "scale": {"domain": order},
-        "axis": {"labelLimit": 230, "labelOverlap": False},
-    }
-    x = {
-        "field": "error",
-        "type": "quantitative",
-        "title": "error on test digits",
-        "scale": {"domain": [0, 1]},
-        "axis": {"format": "%", "tickCount": 5},
-    }
+    x = vega.share("error", "error on test digits")
+    y: vega.Spec = {"field": "attack", "type": "nominal", "sort": order, "title": None, "scale": {"domain": order}}
+    y["axis"] = {"labelLimit": 230, "labelOverlap": False}
+    colour = vega.colours("sees", zip(_NEEDS, (GREY, *PALETTE), strict=False))
+    colour["legend"] = {"title": "it needs", "orient": "bottom", "columns": 2, "labelLimit": 120}
+    bar = {"type": "bar", "cornerRadiusEnd": 3}
+    text = {"type": "text", "align": "left", "dx": 5, "color": GREY, "fontWeight": "bold"}
+    told = vega.tips(attack="", error=".1%", sees="")
     return {
         "data": {"values": values},
         "layer": [
-            {
-                "mark": {"type": "bar", "cornerRadiusEnd": 3},
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "color": {
-                        "field": "sees",
-                        "type": "nominal",
-                        "scale": {"domain": kinds, "range": colours},
-                        "legend": {"title": "it needs", "orient": "bottom", "columns": 2, "labelLimit": 120},
-                    },
-                    "tooltip": [{"field": "attack"}, {"field": "error", "format": ".1%"}, {"field": "sees"}],
-                },
-            },
-            {
-                "mark": {"type": "text", "align": "left", "dx": 5, "color": _GREY, "fontWeight": "bold"},
-                "encoding": {"x": x, "y": y, "text": {"field": "error", "format": ".0%"}},
-            },
+            {"mark": bar, "encoding": {"x": x, "y": y, "color": colour, "tooltip": told}},
+            {"mark": text, "encoding": {"x": x, "y": y, "text": {"field": "error", "format": ".0%"}}},
         ],
     }
 
 
-def angle_chart(lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], reach: float) -> dict[str, Any]:
+def angle_chart(lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], reach: float) -> vega.Spec:
     """Error against the angle of a rotation, one line a network: (name, colour, (angle, error) so far)."""
     values = [
         {"angle": angle, "error": error, "network": name}
         for name, _, points in lines
         for angle, error in sorted(points)
     ]
-    return {
-        "data": {"values": values},
-        "mark": {"type": "line", "strokeWidth": 3},
-        "encoding": {
-            "x": {
-                "field": "angle",
-                "type": "quantitative",
-                "title": "turned by, in degrees",
-                "scale": {"domain": [-reach, reach], "nice": False},
-            },
-            "y": {
-                "field": "error",
-                "type": "quantitative",
-                "title": "error on test digits",
-                "scale": {"domain": [0, 1]},
-                "axis": {"format": "%", "tickCount": 5},
-            },
-            "color": _colours(lines),
-            "tooltip": [{"field": "network"}, {"field": "angle"}, {"field": "error", "format": ".1%"}],
-        },
-    }
+    return vega.layer(
+        values,
+        {"type": "line", "strokeWidth": 3},
+        x=vega.numbers("angle", "turned by, in degrees", (-reach, reach), nice=False),
+        y=vega.share("error", "error on test digits"),
+        color=_colours("network", lines),
+        tooltip=vega.tips(network="", angle="", error=".1%"),
+    )
 
 
-def vote_chart(counts: Sequence[int], samples: int, bound: float | None) -> dict[str, Any]:
+def vote_chart(counts: Sequence[int], samples: int, bound: float | None) -> vega.Spec:
     """The number of noisy copies that voted for each digit; ``bound``: lower bound of the winner's probability."""
     values = [{"digit": str(digit), "share": count / samples, "votes": count} for digit, count in enumerate(counts)]
-    x = {"field": "digit", "type": "ordinal", "title": "answer to a noisy copy", "axis": {"labelAngle": 0}}
-    y = {
-        "field": "share",
-        "type": "quantitative",
-        "title": "share of the copies",
-        "scale": {"domain": [0, 1]},
-        "axis": {"format": "%", "tickCount": 5},
-    }
-    layers: list[dict[str, Any]] = [
-        {
-            "data": {"values": values},
-            "mark": {"type": "bar", "color": PALETTE[0], "cornerRadiusEnd": 3},
-            "encoding": {"x": x, "y": y, "tooltip": [{"field": "digit"}, {"field": "votes"}]},
-        },
-        _rule(0.5, _GREY),
-    ]
-    if bound is not None:
-        layers.append(_rule(bound, PALETTE[1]))
-    return {"layer": layers}
+    bars = vega.layer(
+        values,
+        {"type": "bar", "color": PALETTE[0], "cornerRadiusEnd": 3},
+        x={"field": "digit", "type": "ordinal", "title": "answer to a noisy copy", "axis": {"labelAngle": 0}},
+        y=vega.share("share", "share of the copies"),
+        tooltip=vega.tips(digit="", votes=""),
+    )
+    bounds = [] if bound is None else [vega.rule("y", bound, PALETTE[1])]
+    return {"layer": [bars, vega.rule("y", 0.5, GREY), *bounds]}
 
 
-def _rule(share: float, colour: str) -> dict[str, Any]:
-    return {
-        "data": {"values": [{}]},
-        "mark": {"type": "rule", "strokeDash": [5, 4], "color": colour, "strokeWidth": 2},
-        "encoding": {"y": {"datum": share, "type": "quantitative"}},
-    }
-
-
-def certified_chart(lines: Sequence[tuple[str, str, Sequence[float]]], longest: float) -> dict[str, Any]:
+def certified_chart(lines: Sequence[tuple[str, str, Sequence[float]]], longest: float) -> vega.Spec:
     """Certified accuracy: the share of digits that are right within each radius at least.
 
     Args:
@@ -134,34 +79,17 @@ def certified_chart(lines: Sequence[tuple[str, str, Sequence[float]]], longest: 
         if radii
         for at in grid
     ]
-    return {
-        "data": {"values": values},
-        "mark": {"type": "line", "strokeWidth": 3, "interpolate": "step-after"},
-        "encoding": {
-            "x": {
-                "field": "radius",
-                "type": "quantitative",
-                "title": "radius in L2",
-                "scale": {"domain": [0, longest]},
-            },
-            "y": {
-                "field": "share",
-                "type": "quantitative",
-                "title": "certified and right",
-                "scale": {"domain": [0, 1]},
-                "axis": {"format": "%", "tickCount": 5},
-            },
-            "color": _colours([(name, colour, ()) for name, colour, _ in lines], "noise"),
-            "tooltip": [
-                {"field": "noise"},
-                {"field": "radius", "format": ".2f"},
-                {"field": "share", "format": ".0%"},
-            ],
-        },
-    }
+    return vega.layer(
+        values,
+        {"type": "line", "strokeWidth": 3, "interpolate": "step-after"},
+        x=vega.numbers("radius", "radius in L2", (0, longest)),
+        y=vega.share("share", "certified and right"),
+        color=_colours("noise", lines),
+        tooltip=vega.tips(noise="", radius=".2f", share=".0%"),
+    )
 
 
-def between_chart(points: Sequence[tuple[float, float, float]], longest: float) -> dict[str, Any]:
+def between_chart(points: Sequence[tuple[float, float, float]], longest: float) -> vega.Spec:
     """The shares of proved, fooled and undecided digits at each ε, stacked to 1: points are (ε, safe, fallen)."""
     kinds = ("proved safe", "unknown", "fooled")
     values = [
@@ -169,40 +97,16 @@ def between_chart(points: Sequence[tuple[float, float, float]], longest: float) 
         for eps, safe, fallen in points
         for order, (kind, share) in enumerate(zip(kinds, (safe, max(1 - safe - fallen, 0), fallen), strict=True))
     ]
-    return {
-        "data": {"values": values},
-        "mark": {"type": "area", "line": False},
-        "encoding": {
-            "x": {
-                "field": "eps",
-                "type": "quantitative",
-                "title": "ε, radius of the L∞ ball",
-                "scale": {"domain": [0, longest], "nice": False},
-            },
-            "y": {
-                "field": "share",
-                "type": "quantitative",
-                "stack": "zero",
-                "title": "share of the digits",
-                "scale": {"domain": [0, 1]},
-                "axis": {"format": "%", "tickCount": 5},
-            },
-            "color": {
-                "field": "what",
-                "type": "nominal",
-                "scale": {"domain": list(kinds), "range": [SAFE, UNKNOWN, FALLEN]},
-                "legend": {"title": None, "orient": "top"},
-            },
-            "order": {"field": "order"},
-            "tooltip": [{"field": "what"}, {"field": "eps"}, {"field": "share", "format": ".1%"}],
-        },
-    }
+    return vega.layer(
+        values,
+        {"type": "area", "line": False},
+        x=vega.numbers("eps", "ε, radius of the L∞ ball", (0, longest), nice=False),
+        y=vega.share("share", "share of the digits") | {"stack": "zero"},
+        color=vega.colours("what", zip(kinds, (SAFE, UNKNOWN, FALLEN), strict=True)),
+        order={"field": "order"},
+        tooltip=vega.tips(what="", eps="", share=".1%"),
+    )
 
 
-def _colours(lines: Sequence[tuple[str, str, Any]], field: str = "network") -> dict[str, Any]:
-    return {
-        "field": field,
-        "type": "nominal",
-        "scale": {"domain": [name for name, *_ in lines], "range": [colour for _, colour, _ in lines]},
-        "legend": {"title": None, "orient": "top", "columns": 2, "labelLimit": 170},
-    }
+def _colours(field: str, lines: Sequence[tuple[str, str, Any]]) -> vega.Spec:
+    return vega.colours(field, ((name, colour) for name, colour, _ in lines), columns=2, labelLimit=170)

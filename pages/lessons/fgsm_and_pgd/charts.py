@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from pages.lessons.fgsm_and_pgd.world import Landscape, Path, Window, turn
+from pages.widgets import vega
 from pages.widgets.charts import PALETTE
 
 # Visible on light and on dark pages, and on the orange of a high loss.
@@ -160,19 +161,17 @@ def confidence_chart(doubt: np.ndarray, norms: np.ndarray, here: tuple[float, fl
     def rows(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
         return {"values": [{"doubt": float(f"{a:.4g}"), "norm": float(f"{b:.4g}")} for a, b in pairs if a > 0 < b]}
 
-    def axis(field: str, title: str) -> dict[str, Any]:
-        ticks = {"format": ".0e", "tickCount": 5, "labelOverlap": True}
-        return {"field": field, "type": "quantitative", "scale": {"type": "log"}, "title": title, "axis": ticks}
-
+    ticks = {"format": ".0e", "tickCount": 5, "labelOverlap": True}
+    x = vega.numbers("doubt", "1 − p(y): how far from sure", axis=ticks, type="log")
+    y = vega.numbers("norm", "‖∇L‖₂", axis=ticks, type="log")
     tooltip = [
         {"field": "doubt", "title": "1 − p(y)", "format": ".1e"},
         {"field": "norm", "title": "‖∇L‖₂", "format": ".1e"},
     ]
-    encoding = {"x": axis("doubt", "1 − p(y): how far from sure"), "y": axis("norm", "‖∇L‖₂"), "tooltip": tooltip}
     data = {"type": "point", "filled": True, "size": 35, "color": PALETTE[5], "opacity": 0.8}
     own = {"type": "point", "filled": True, "shape": "diamond", "size": 320, "color": PALETTE[1], "stroke": "white"}
     return {
-        "encoding": encoding,
+        "encoding": {"x": x, "y": y, "tooltip": tooltip},
         "layer": [
             {"data": rows(list(zip(doubt, norms, strict=True))), "mark": data},
             {"data": rows([here]), "mark": {**own, "opacity": 1}},

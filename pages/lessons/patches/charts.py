@@ -1,15 +1,14 @@
 """Charts of the lesson on glasses and patches: numbers and pictures in, Vega-Lite specifications out."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from pages.widgets.charts import PALETTE
+from pages.widgets import vega
+from pages.widgets.charts import GREY, PALETTE
 
-_GREY = "#8a8f98"
 GRID = 56  # points to click on, each way
 
 
-def click_chart(uri: str, points: Sequence[tuple[float, float]], side: int) -> dict[str, Any]:
+def click_chart(uri: str, points: Sequence[tuple[float, float]], side: int) -> vega.Spec:
     """A picture to click on: a click selects the nearest point of a fine, invisible grid.
 
     Args:
@@ -20,52 +19,43 @@ def click_chart(uri: str, points: Sequence[tuple[float, float]], side: int) -> d
     x = {"field": "u", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": None}
     y = {"field": "v", "type": "quantitative", "scale": {"domain": [0, 1], "reverse": True}, "axis": None}
     marked = [{"u": u, "v": v, "name": name} for name, (u, v) in zip("12", points, strict=True)]
+    nearest = {"type": "point", "nearest": True, "encodings": ["x", "y"]}
+    unseen = {"type": "point", "opacity": 0, "size": 40, "filled": True, "cursor": "crosshair"}
     ring = {"type": "point", "shape": "circle", "size": 260, "strokeWidth": 3, "color": PALETTE[1], "filled": False}
     return {
         "width": side,
         "height": side,
         "padding": 0,
         "layer": [
-            {
-                "data": {"values": [{}]},
-                "mark": {"type": "image", "width": side, "height": side, "aspect": False},
-                "encoding": {"x": {"value": side / 2}, "y": {"value": side / 2}, "url": {"value": uri}},
-            },
-            {"data": {"values": marked}, "mark": ring, "encoding": {"x": x, "y": y}},
-            {
-                "data": {"values": grid},
-                "params": [{"name": "spot", "select": {"type": "point", "nearest": True, "encodings": ["x", "y"]}}],
-                "mark": {"type": "point", "opacity": 0, "size": 40, "filled": True, "cursor": "crosshair"},
-                "encoding": {"x": x, "y": y},
-            },
+            vega.layer(
+                [{}],
+                {"type": "image", "width": side, "height": side, "aspect": False},
+                x={"value": side / 2},
+                y={"value": side / 2},
+                url={"value": uri},
+            ),
+            vega.layer(marked, ring, x=x, y=y),
+            vega.layer(grid, unseen, x=x, y=y) | {"params": [{"name": "spot", "select": nearest}]},
         ],
     }
 
 
-def training_chart(points: Sequence[tuple[int, float]], steps: int, wanted: str) -> dict[str, Any]:
+def training_chart(points: Sequence[tuple[int, float]], steps: int, wanted: str) -> vega.Spec:
     """The probability of the class in the views of each step.
 
     Args:
         points: (step, probability); steps: the end of the axis; wanted: the class.
     """
-    return {
-        "data": {"values": [{"step": step, "p": p} for step, p in points]},
-        "mark": {"type": "line", "strokeWidth": 2.5, "color": PALETTE[1]},
-        "encoding": {
-            "x": {"field": "step", "type": "quantitative", "title": "step", "scale": {"domain": [0, steps]}},
-            "y": {
-                "field": "p",
-                "type": "quantitative",
-                "title": f"probability of {wanted}",
-                "scale": {"domain": [0, 1]},
-                "axis": {"format": "%", "tickCount": 5},
-            },
-            "tooltip": [{"field": "step"}, {"field": "p", "format": ".1%"}],
-        },
-    }
+    return vega.layer(
+        [{"step": step, "p": p} for step, p in points],
+        {"type": "line", "strokeWidth": 2.5, "color": PALETTE[1]},
+        x=vega.numbers("step", "step", (0, steps)),
+        y=vega.share("p", f"probability of {wanted}"),
+        tooltip=vega.tips(step="", p=".1%"),
+    )
 
 
-def rates_chart(rows: Sequence[tuple[str, str, int, int]]) -> dict[str, Any]:
+def rates_chart(rows: Sequence[tuple[str, str, int, int]]) -> vega.Spec:
     """The number of successful places, as grouped bars.
 
     Args:
@@ -73,18 +63,12 @@ def rates_chart(rows: Sequence[tuple[str, str, int, int]]) -> dict[str, Any]:
     """
     values = [{"photos": a, "what": b, "share": n / max(of, 1), "told": f"{n} of {of}"} for a, b, n, of in rows]
     groups, kinds = list(dict.fromkeys(r[0] for r in rows)), list(dict.fromkeys(r[1] for r in rows))
-    y: dict[str, Any] = {"field": "photos", "type": "nominal", "title": None, "scale": {"domain": groups}}
-    x: dict[str, Any] = {"field": "share", "type": "quantitative", "title": "of all places"}
-    x |= {"scale": {"domain": [0, 1.15]}, "axis": {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1]}}
-    offset = {"field": "what", "scale": {"domain": kinds, "paddingInner": 0.1}}
-    shared = {"x": x, "y": y | {"axis": {"labelLimit": 110, "ticks": False}}, "yOffset": offset}
-    colour = {
-        "field": "what",
-        "type": "nominal",
-        "scale": {"domain": kinds, "range": [PALETTE[1], PALETTE[0], _GREY][: len(kinds)]},
-        "legend": {"title": None, "orient": "top", "columns": 1, "labelLimit": 300},
-    }
-    told = {"type": "text", "align": "left", "dx": 4, "color": _GREY}
+    axis = {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1]}
+    x = vega.numbers("share", "of all places", (0, 1.15), axis)
+    shared = {"x": x, **vega.grouped("photos", groups, "what", kinds)}
+    shades = zip(kinds, (PALETTE[1], PALETTE[0], GREY), strict=False)
+    colour = vega.colours("what", shades, columns=1, labelLimit=300)
+    told = {"type": "text", "align": "left", "dx": 4, "color": GREY}
     return {
         "data": {"values": values},
         "layer": [

@@ -3,11 +3,11 @@
 import base64
 import html
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from adv_core.images import to_png
+from pages.widgets import vega
 from pages.widgets.charts import GREY
 
 
@@ -19,7 +19,7 @@ def view_chart(
     span: tuple[float, float],
     trained: tuple[float, float],
     mark: float | None,
-) -> dict[str, Any]:
+) -> vega.Spec:
     """The probability of a class against one setting of a view.
 
     Args:
@@ -28,50 +28,23 @@ def view_chart(
         span: the axis; trained: the range of views that the attack averaged over, drawn as a grey band.
         mark: the present setting, as a dotted line.
     """
-    x = {
-        "field": "at",
-        "type": "quantitative",
-        "title": title,
-        "scale": {"domain": list(span), "nice": False, "zero": False},
-    }
+    x = vega.numbers("at", title, span, nice=False, zero=False)
     values = [{"at": at, "p": p, "picture": name} for name, _, points in lines for at, p in sorted(points)]
-    layers: list[dict[str, Any]] = [
-        {
-            "data": {"values": [{"from": trained[0], "to": trained[1]}]},
-            "mark": {"type": "rect", "color": GREY, "opacity": 0.18},
-            "encoding": {"x": {**x, "field": "from"}, "x2": {"field": "to"}},
-        },
-        {
-            "data": {"values": values},
-            "mark": {"type": "line", "strokeWidth": 3, "point": {"size": 28, "filled": True}},
-            "encoding": {
-                "x": x,
-                "y": {
-                    "field": "p",
-                    "type": "quantitative",
-                    "title": f"probability of {wanted}",
-                    "scale": {"domain": [0, 1]},
-                    "axis": {"format": "%", "tickCount": 5},
-                },
-                "color": {
-                    "field": "picture",
-                    "type": "nominal",
-                    "scale": {"domain": [name for name, *_ in lines], "range": [colour for _, colour, _ in lines]},
-                    "legend": {"title": None, "orient": "top", "columns": 2, "labelLimit": 200},
-                },
-                "tooltip": [{"field": "picture"}, {"field": "at", "title": title}, {"field": "p", "format": ".1%"}],
-            },
-        },
-    ]
-    if mark is not None:
-        layers.append(
-            {
-                "data": {"values": [{}]},
-                "mark": {"type": "rule", "strokeDash": [4, 4], "color": GREY, "strokeWidth": 2},
-                "encoding": {"x": {"datum": mark, "type": "quantitative"}},
-            }
-        )
-    return {"layer": layers}
+    band = vega.layer(
+        [{"from": trained[0], "to": trained[1]}],
+        {"type": "rect", "color": GREY, "opacity": 0.18},
+        x={**x, "field": "from"},
+        x2={"field": "to"},
+    )
+    curves = vega.layer(
+        values,
+        {"type": "line", "strokeWidth": 3, "point": {"size": 28, "filled": True}},
+        x=x,
+        y=vega.share("p", f"probability of {wanted}"),
+        color=vega.colours("picture", ((name, colour) for name, colour, _ in lines), columns=2, labelLimit=200),
+        tooltip=[{"field": "picture"}, {"field": "at", "title": title}, {"field": "p", "format": ".1%"}],
+    )
+    return {"layer": [band, curves, *([] if mark is None else [vega.rule("x", mark, GREY)])]}
 
 
 def for_printing(sheets: Sequence[tuple[np.ndarray, str]], footer: str) -> bytes:

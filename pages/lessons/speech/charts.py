@@ -1,17 +1,16 @@
 """Pictures and charts of sound: samples and letters in, pixels or Vega-Lite specifications out."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from adv_core.speech.recogniser import Moment
 from adv_core.speech.sound import FULL, Samples
+from pages.widgets import vega
 from pages.widgets.charts import PALETTE
 
 # A few points of viridis, from dark to light, which are distinct without colour, too.
 _SCALE = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], float)
-_GREY = (138, 143, 152)
 
 
 def wave_picture(samples: Samples, width: int = 420, height: int = 90) -> np.ndarray:
@@ -44,7 +43,7 @@ def spectrogram_picture(samples: Samples, width: int = 420, height: int = 120, f
     return np.round(_SCALE[low] * (1 - part) + _SCALE[low + 1] * part).astype(np.uint8)
 
 
-def alignment_chart(lines: Sequence[tuple[str, Sequence[Moment]]], seconds: float) -> dict[str, Any]:
+def alignment_chart(lines: Sequence[tuple[str, Sequence[Moment]]], seconds: float) -> vega.Spec:
     """The letters of each clip over its seconds, a row a clip; a silent clip has an empty row."""
     values = [
         {"clip": name, "at": (m.start + m.end) / 2, "letter": m.letter if m.letter != " " else "␣", "sure": m.sure}
@@ -52,62 +51,30 @@ def alignment_chart(lines: Sequence[tuple[str, Sequence[Moment]]], seconds: floa
         for m in moments
     ]
     names = [name for name, _ in lines]
-    return {
-        "data": {"values": values},
-        "mark": {"type": "text", "fontSize": 15, "fontWeight": "bold"},
-        "encoding": {
-            "x": {
-                "field": "at",
-                "type": "quantitative",
-                "title": "seconds",
-                "scale": {"domain": [-0.1, seconds + 0.1], "nice": False},
-            },
-            "y": {"field": "clip", "type": "nominal", "title": None, "scale": {"domain": names}},
-            "text": {"field": "letter"},
-            "color": {
-                "field": "clip",
-                "type": "nominal",
-                "scale": {"domain": names, "range": list(PALETTE[: len(names)])},
-                "legend": None,
-            },
-            "tooltip": [
-                {"field": "letter"},
-                {"field": "at", "title": "second", "format": ".2f"},
-                {"field": "sure", "title": "how sure", "format": ".0%"},
-            ],
-        },
-    }
+    return vega.layer(
+        values,
+        {"type": "text", "fontSize": 15, "fontWeight": "bold"},
+        x=vega.numbers("at", "seconds", (-0.1, seconds + 0.1), nice=False),
+        y={"field": "clip", "type": "nominal", "title": None, "scale": {"domain": names}},
+        text={"field": "letter"},
+        color=vega.colours("clip", zip(names, PALETTE, strict=False)) | {"legend": None},
+        tooltip=[
+            {"field": "letter"},
+            {"field": "at", "title": "second", "format": ".2f"},
+            {"field": "sure", "title": "how sure", "format": ".0%"},
+        ],
+    )
 
 
-def noise_chart(rows: Sequence[tuple[str, float, int, int]]) -> dict[str, Any]:
+def noise_chart(rows: Sequence[tuple[str, float, int, int]]) -> vega.Spec:
     """The number of draws in which each clip is still transcribed right, as grouped bars: (clip, SNR, kept, of)."""
     names = list(dict.fromkeys(name for name, *_ in rows))
-    return {
-        "data": {"values": [{"clip": n, "snr": f"{snr:.0f} dB", "kept": kept / of} for n, snr, kept, of in rows]},
-        "mark": {"type": "bar", "tooltip": True},
-        "encoding": {
-            "x": {
-                "field": "snr",
-                "type": "nominal",
-                "title": "noise below the clip by",
-                "sort": None,
-                "axis": {"labelAngle": 0},
-            },
-            "xOffset": {"field": "clip", "sort": names},
-            "y": {
-                "field": "kept",
-                "type": "quantitative",
-                "title": "written down as it should be",
-                "scale": {"domain": [0, 1]},
-                "axis": {"format": "%", "tickCount": 5},
-            },
-            "color": {
-                "field": "clip",
-                "type": "nominal",
-                "title": None,
-                "sort": names,
-                "scale": {"domain": names, "range": list(PALETTE[: len(names)])},
-                "legend": {"orient": "top"},
-            },
-        },
-    }
+    axis = {"labelAngle": 0}
+    return vega.layer(
+        [{"clip": n, "snr": f"{snr:.0f} dB", "kept": kept / of} for n, snr, kept, of in rows],
+        {"type": "bar", "tooltip": True},
+        x={"field": "snr", "type": "nominal", "title": "noise below the clip by", "sort": None, "axis": axis},
+        xOffset={"field": "clip", "sort": names},
+        y=vega.share("kept", "written down as it should be"),
+        color=vega.colours("clip", zip(names, PALETTE, strict=False)) | {"sort": names},
+    )

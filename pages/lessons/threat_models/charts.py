@@ -1,16 +1,16 @@
 """Charts of small perturbations: plain numbers in, Vega-Lite specifications out (Vega redraws in place)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from pages.widgets.charts import PALETTE
+from pages.widgets import vega
+from pages.widgets.charts import GREY, PALETTE
 
 BINS = 20
 
 
-def draws_chart(random: Sequence[float], total: int, untouched: float, worst: float | None) -> dict[str, Any]:
+def draws_chart(random: Sequence[float], total: int, untouched: float, worst: float | None) -> vega.Spec:
     """The histogram of the class's probability under random δ, with a line for the worst case.
 
     Args:
@@ -26,50 +26,28 @@ def draws_chart(random: Sequence[float], total: int, untouched: float, worst: fl
     marks = [{"p": untouched, "what": "untouched"}]
     if worst is not None:
         marks.append({"p": worst, "what": "adversarial δ"})
-    position = {"field": "p", "type": "quantitative"}
-    colour = {
-        "field": "what",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": ["random δ", "untouched", "adversarial δ"], "range": [PALETTE[0], "#888888", PALETTE[1]]},
-        "legend": {"orient": "top"},
-    }
-    return {
-        "layer": [
-            {
-                "data": {"values": bars},
-                "mark": {"type": "bar", "color": PALETTE[0]},
-                "encoding": {
-                    "x": {
-                        "field": "from",
-                        "type": "quantitative",
-                        "bin": {"binned": True, "step": 1 / BINS},
-                        "title": "probability of the class that it saw before",
-                        "scale": {"domain": [0, 1]},
-                        "axis": {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1]},
-                    },
-                    "x2": {"field": "to"},
-                    "y": {
-                        "field": "count",
-                        "type": "quantitative",
-                        "title": f"of {total} random δ",
-                        "scale": {"domain": [0, total]},
-                    },
-                    "tooltip": [{"field": "from", "format": ".0%"}, {"field": "count"}],
-                },
-            },
-            {
-                "data": {"values": marks},
-                "mark": {"type": "rule", "strokeWidth": 4},
-                "encoding": {"x": position, "color": colour, "tooltip": [{"field": "what"}, {"field": "p"}]},
-            },
-        ]
-    }
+    shades = zip(("random δ", "untouched", "adversarial δ"), (PALETTE[0], GREY, PALETTE[1]), strict=True)
+    x = vega.numbers("from", "probability of the class that it saw before", (0, 1))
+    x |= {"bin": {"binned": True, "step": 1 / BINS}, "axis": {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1]}}
+    histogram = vega.layer(
+        bars,
+        {"type": "bar", "color": PALETTE[0]},
+        x=x,
+        x2={"field": "to"},
+        y=vega.numbers("count", f"of {total} random δ", (0, total)),
+        tooltip=vega.tips(**{"from": ".0%", "count": ""}),
+    )
+    lines = vega.layer(
+        marks,
+        {"type": "rule", "strokeWidth": 4},
+        x={"field": "p", "type": "quantitative"},
+        color=vega.colours("what", shades),
+        tooltip=vega.tips(what="", p=""),
+    )
+    return {"layer": [histogram, lines]}
 
 
-def staircase_chart(
-    levels: Sequence[int], answers: str, threshold: float | None, network: float | None
-) -> dict[str, Any]:
+def staircase_chart(levels: Sequence[int], answers: str, threshold: float | None, network: float | None) -> vega.Spec:
     """ε of every trial, right answers filled and wrong ones open; lines for the viewer's and the network's threshold.
 
     Args:
@@ -82,45 +60,22 @@ def staircase_chart(
     named = (("you", threshold, PALETTE[2]), ("the network", network, PALETTE[1]))
     known = [(who, value) for who, value, _ in named if value]
     lines = [{"eps": value, "who": who} for who, value in known]
-    x = {"field": "trial", "type": "quantitative", "title": "trial", "axis": {"tickMinStep": 1}}
+    x = vega.numbers("trial", "trial", axis={"tickMinStep": 1})
     lowest = 0.8 * min([1.0, *(value for _, value in known)])
-    y = {
-        "field": "eps",
-        "type": "quantitative",
-        "title": "ε in 1/255",
-        "scale": {"type": "log", "domain": [lowest, 80]},
-        "axis": {"values": [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64], "format": "~g"},
-    }
-    shade = {
-        "field": "who",
-        "type": "nominal",
-        "title": "threshold of",
-        "scale": {"domain": [who for who, _, _ in named], "range": [colour for _, _, colour in named]},
-        "legend": {"orient": "top"},
-    }
+    axis = {"values": [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64], "format": "~g"}
+    y = vega.numbers("eps", "ε in 1/255", (lowest, 80), axis, type="log")
+    shade = vega.colours("who", ((who, colour) for who, _, colour in named), title="threshold of")
     filled = {"condition": {"test": "datum.answer == 'right'", "value": PALETTE[0]}, "value": "white"}
+    path = {"type": "line", "interpolate": "step-after", "color": GREY}
+    point = {"type": "point", "size": 90, "stroke": PALETTE[0], "opacity": 1}
+    told = vega.tips(trial="", eps="", answer="")
     return {
         "layer": [
-            {
-                "data": {"values": trials},
-                "mark": {"type": "line", "interpolate": "step-after", "color": "#888888"},
-                "encoding": {"x": x, "y": y},
-            },
-            {
-                "data": {"values": trials},
-                "mark": {"type": "point", "size": 90, "stroke": PALETTE[0], "opacity": 1},
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "fill": filled,
-                    "tooltip": [{"field": "trial"}, {"field": "eps"}, {"field": "answer"}],
-                },
-            },
-            {
-                "data": {"values": lines},
-                "mark": {"type": "rule", "strokeWidth": 3},
-                "encoding": {"y": y, "color": shade, "tooltip": [{"field": "who"}, {"field": "eps", "format": ".2f"}]},
-            },
+            vega.layer(trials, path, x=x, y=y),
+            vega.layer(trials, point, x=x, y=y, fill=filled, tooltip=told),
+            vega.layer(
+                lines, {"type": "rule", "strokeWidth": 3}, y=y, color=shade, tooltip=vega.tips(who="", eps=".2f")
+            ),
         ]
     }
 
@@ -130,7 +85,7 @@ def decision_map(
     lines: Sequence[tuple[float, Sequence[str], Sequence[float]]],
     colours: dict[str, str],
     balls: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[int]]],
-) -> dict[str, Any]:
+) -> vega.Spec:
     """The network's class at each place of a plane, and the edges of balls around its middle.
 
     Args:
@@ -151,73 +106,27 @@ def decision_map(
         for name, xs, ys, _ in balls
         for order, (a, b) in enumerate(zip(xs, ys, strict=True))
     ]
-
-    def axis(name: str, title: str) -> dict[str, Any]:
-        return {
-            "field": name,
-            "type": "quantitative",
-            "title": title,
-            "scale": {"domain": [-reach, reach], "nice": False},
-        }
-
-    x, y = axis("a", "a: the attack's direction, in 1/255"), axis("b", "b: a random direction, in 1/255")
+    x = vega.numbers("a", "a: the attack's direction, in 1/255", (-reach, reach), nice=False)
+    y = vega.numbers("b", "b: a random direction, in 1/255", (-reach, reach), nice=False)
     dashes = {
         "field": "ball",
         "type": "nominal",
         "title": None,
         "scale": {"domain": [name for name, *_ in balls], "range": [list(dash) for *_, dash in balls]},
-        "legend": {"orient": "top", "symbolType": "stroke", "symbolStrokeColor": "#888888", "symbolSize": 400},
+        "legend": {"orient": "top", "symbolType": "stroke", "symbolStrokeColor": GREY, "symbolSize": 400},
     }
-    shade = {
-        "field": "class",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": list(colours), "range": list(colours.values())},
-        "legend": {"orient": "bottom", "columns": 2, "labelLimit": 160},
-    }
-    layers: list[dict[str, Any]] = [
-        {
-            "data": {"values": cells},
-            "mark": {"type": "rect", "opacity": 0.8},
-            "encoding": {
-                "x": x,
-                "x2": {"field": "a2"},
-                "y": y,
-                "y2": {"field": "b2"},
-                "color": shade,
-                "tooltip": [{"field": "class"}, {"field": "p", "format": ".1%"}],
-            },
-        },
-        _outline(edges, x, y, "white", 5),  # black with a white seam is visible on every class
-        _outline(edges, x, y, "black", 2, dashes),
-        {
-            "data": {"values": [{"a": 0, "b": 0}]},
-            "mark": {
-                "type": "point",
-                "shape": "cross",
-                "filled": True,
-                "color": "black",
-                "stroke": "white",
-                "size": 90,
-            },
-            "encoding": {"x": x, "y": y},
-        },
-    ]
-    return {"layer": layers}
-
-
-def _outline(
-    edges: list[dict[str, Any]],
-    x: dict[str, Any],
-    y: dict[str, Any],
-    colour: str,
-    width: int,
-    dashes: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The layer with the edges of the balls."""
-    encoding = {"x": x, "y": y, "order": {"field": "order"}, "detail": {"field": "ball"}}
+    shade = vega.colours("class", colours.items(), orient="bottom", columns=2, labelLimit=160)
+    told = vega.tips(**{"class": "", "p": ".1%"})
+    ends = {"x2": {"field": "a2"}, "y2": {"field": "b2"}}
+    cross = {"type": "point", "shape": "cross", "filled": True, "color": "black", "stroke": "white", "size": 90}
+    edge: vega.Spec = {"x": x, "y": y, "order": {"field": "order"}, "detail": {"field": "ball"}}
+    line = {"type": "line", "clip": True}
     return {
-        "data": {"values": edges},
-        "mark": {"type": "line", "strokeWidth": width, "color": colour, "clip": True},
-        "encoding": encoding | ({"strokeDash": dashes} if dashes else {}),
+        "layer": [
+            vega.layer(cells, {"type": "rect", "opacity": 0.8}, x=x, y=y, **ends, color=shade, tooltip=told),
+            # black with a white seam is visible on every class
+            vega.layer(edges, line | {"strokeWidth": 5, "color": "white"}, **edge),
+            vega.layer(edges, line | {"strokeWidth": 2, "color": "black"}, **edge, strokeDash=dashes),
+            vega.layer([{"a": 0, "b": 0}], cross, x=x, y=y),
+        ]
     }
