@@ -4,6 +4,7 @@ import startup
 
 startup.prepare()  # as the app does, before anything imports torch
 
+import gc
 import os
 import sys
 import tempfile
@@ -15,12 +16,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from adv_core import Classifier, load_classifier, open_image
+from adv_core import Classifier, open_image
+from adv_core.serving.engine import networks
 from adv_core.serving.engine.process import forget_unused
-from adv_core.serving.memory import freeze_live_objects, give_back_freed_memory
+from adv_core.serving.memory import give_back_freed_memory
+from tests.networks import forget_others, loaded
 from tests.paths import ROOT
 
-MUCH = 600  # MB of a test process, above which a file of tests leaves nothing to the next
+MUCH = 800  # MB of a test process, above which a file of tests leaves nothing to the next
 PHOTOS = sorted(path.stem for path in (ROOT / "assets" / "photos").glob("*.jpg"))
 
 # Rooms of the tests stay out of the user's own, also where a test starts the app as a process of its own.
@@ -30,6 +33,10 @@ os.environ.pop("ADV_DATABASE_URL", None)
 
 # Two test processes on two cores: one thread each is twice as fast as two.
 torch.set_num_threads(1)
+
+# Each engine of a test would load a network of its own, and look through all that has been loaded by then.
+networks.load_classifier = loaded
+networks.freeze_live_objects = lambda: None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,6 +55,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def pytest_collection_finish() -> None:
+    """What has been imported stays: no collection of garbage has to look through it again."""
+    gc.freeze()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def leave_little_in_memory() -> Iterator[None]:
     """Networks, results and freed memory of one file after the other would add up to gigabytes a process."""
@@ -59,7 +71,8 @@ def leave_little_in_memory() -> Iterator[None]:
             st.cache_data.clear()
             st.cache_resource.clear()
         forget_unused(time.monotonic())
-        freeze_live_objects()
+        forget_others()
+        gc.collect()
         give_back_freed_memory()
 
 
@@ -71,7 +84,7 @@ def resident() -> float:
 
 @pytest.fixture(scope="session")
 def classifier() -> Classifier:
-    return load_classifier(device="cpu")
+    return loaded()
 
 
 @pytest.fixture(scope="session")

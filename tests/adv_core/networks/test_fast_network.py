@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adv_core import Classifier, load_classifier
+from adv_core import Classifier
 from adv_core.networks import fast_network as module
 from adv_core.networks.fast_network import FastNetwork, fast_network
 from adv_core.networks.rewriting import Convolution
 from adv_core.networks.torchvision_compat import ensure_torchvision_imports
 from adv_core.serving.memory import give_back_freed_memory
+from tests.networks import loaded
 
 # name -> side of the input, as small as the architecture allows
 TORCHVISION = {
@@ -106,7 +107,7 @@ def test_torchvision_with_random_weights(name: str) -> None:
 @pytest.mark.usefixtures("collected")
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
 def test_packaged_networks(name: str, photo: Callable[[str], Tensor]) -> None:
-    clf = load_classifier(name, device="cpu")
+    clf = loaded(name)
     plain = copy.deepcopy(clf)
     plain.network = clf.info.load().eval().requires_grad_(False)
     side = clf.info.input_size
@@ -117,11 +118,17 @@ def test_packaged_networks(name: str, photo: Callable[[str], Tensor]) -> None:
     assert parts == {"Convolution", "AdaptiveAvgPool2d", "Linear"}
 
 
+@pytest.fixture(scope="module")
+def plain(classifier: Classifier) -> Classifier:
+    """The default classifier as it comes in its package."""
+    own = copy.deepcopy(classifier)
+    own.network = classifier.info.load().eval().requires_grad_(False)
+    return own
+
+
 @pytest.mark.usefixtures("collected")
 @pytest.mark.parametrize("batch", [1, 2, 3])
-def test_any_batch_and_any_layout(classifier: Classifier, batch: int) -> None:
-    plain = copy.deepcopy(classifier)
-    plain.network = classifier.info.load().eval().requires_grad_(False)
+def test_any_batch_and_any_layout(classifier: Classifier, plain: Classifier, batch: int) -> None:
     x = torch.rand(batch, 3, 224, 224)
     transposed = x.transpose(2, 3).contiguous().transpose(2, 3)
     layouts = [x, x.contiguous(memory_format=torch.channels_last), transposed, torch.rand(1, 3, 1, 1).expand_as(x)]
@@ -332,9 +339,10 @@ def test_nothing_stays_alive(classifier: Classifier) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_a_forward_pass_alone(classifier: Classifier, batch: int) -> None:
-    plain = classifier.info.load().eval()
+def test_a_forward_pass_alone(classifier: Classifier, plain: Classifier, batch: int) -> None:
     x = torch.randn(batch, 3, 224, 224)
+    with torch.no_grad():
+        expected = plain.network(x)
     for mode in (torch.no_grad, torch.inference_mode):
         with mode():
-            torch.testing.assert_close(classifier.network(x), plain(x), rtol=0, atol=1e-4)
+            torch.testing.assert_close(classifier.network(x), expected, rtol=0, atol=1e-4)

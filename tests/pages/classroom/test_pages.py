@@ -14,13 +14,14 @@ from PIL import Image
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from adv_core import Linf, Untargeted, load_classifier, pgd, run
+from adv_core import Linf, Untargeted, pgd, run
 from adv_core.images import to_pixels, to_png
 from adv_core.serving.classroom import store as stores
 from adv_core.serving.classroom.store import LETTERS, Store, default_store
 from pages.classroom.charts import board_csv
 from pages.classroom.rooms import board_of
 from pages.widgets.photograph import sample
+from tests.networks import loaded
 from tests.pages.visit import button, link, picture, pictures, sent, visit, words
 
 host = partial(visit, "classroom/host.py")
@@ -54,7 +55,7 @@ def store() -> Store:
 @pytest.fixture(scope="module")
 def fooling() -> Callable[[int], bytes]:
     """The koala, fooled within so many levels, as a PNG."""
-    classifier = load_classifier(device="cpu")
+    classifier = loaded()
     x = classifier.prepare(sample("koala"))
     label = classifier.predict(x)[0][0]
 
@@ -260,7 +261,7 @@ def test_what_will_it_say(store: Store) -> None:
     options = ada.radio[0].options
     assert len(options) == 4 and "hog" in options
     shown = picture(ada, "The picture in question")
-    classifier = load_classifier(device="cpu")
+    classifier = loaded()
     said = classifier.predict(classifier.prepare(Image.fromarray(shown)))[0][1]
     button(at, "Close and tell")
     poll = store.latest_poll(store.room(code))

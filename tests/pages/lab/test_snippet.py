@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+import adv_core
 from adv_core import Classifier, open_image
 from adv_core.attacks.catalogue import ATTACKS
 from adv_core.images import to_pixels
@@ -19,6 +20,7 @@ from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.engine.look import Pictures
 from pages.lab.snippet import snippet
 from pages.widgets.photograph import OWN
+from tests.networks import loaded
 from tests.paths import ROOT
 
 BLACK = Pictures.of(np.zeros((1, 1, 3), np.uint8))
@@ -58,6 +60,7 @@ def test_it_reproduces_the_run_bit_for_bit(
     (tmp_path / "assets").symlink_to(ROOT / "assets")
     if changes or whole:
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(adv_core, "load_classifier", loaded)
         exec(compile(program, "snippet", "exec"), {"__name__": "__main__"})
     else:  # once as its reader runs it
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from torch import Tensor
 
-from adv_core import Classifier, Linf, Targeted, Untargeted, load_classifier, pgd, run
+from adv_core import Classifier, Linf, Targeted, Untargeted, pgd, run
 from adv_core.classifiers import DEFAULT
 from adv_core.exact_png import read_png
 from adv_core.images import from_pixels, to_pixels, to_png
@@ -19,6 +19,7 @@ from adv_core.serving.classroom import Refused
 from adv_core.serving.classroom.challenges import Challenge, as_jpeg, judge, look
 from adv_core.serving.engine.queue import EngineBusy
 from adv_core.transforms.expectation import CAMERA, Transformed
+from tests.networks import loaded
 
 SECOND = "efficientnet_lite1"
 
@@ -119,7 +120,7 @@ def test_the_hidden_network_is_asked_and_not_named(classifier: Classifier, koala
     assert not refused.accepted and "hidden" in refused.reason and "lite" not in refused.reason.lower()
     both = weak
     for eps in (8, 16, 24):  # climbed on both, one after the other: no transfer is needed here
-        second = load_classifier(SECOND, device="cpu")
+        second = loaded(SECOND)
         half = attacked(classifier, koala, eps, Untargeted(challenge.label), steps=5)
         both = attacked(second, from_pixels(half), 8, Untargeted(hidden_label), steps=5)
         if look(DEFAULT, both).label != challenge.label:

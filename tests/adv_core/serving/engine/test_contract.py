@@ -129,6 +129,7 @@ def test_frames_are_the_solvers(make: Make, classifier: Classifier, photo: Calla
     assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
     assert np.array_equal(frames[-1].pixels[0], to_pixels(expected.adversarial))  # type: ignore[index]
     np.testing.assert_allclose(frames[-1].logits, expected.logits, atol=1e-4)
+    np.testing.assert_allclose(frames[-1].probabilities.sum(1), 1, rtol=1e-6)
     assert engine.device == "cpu" and engine.threads >= 1
     frames[-1].logits[0, 0] = 1  # the page's own array, not a view into somebody's memory
     assert answers(engine, SOON)
