@@ -7,11 +7,12 @@ import importlib
 import io
 import json
 import sys
+import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field, make_dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,10 @@ import pytest
 import streamlit as st
 from PIL import Image
 from streamlit.components.v2 import manifest_scanner
-from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.util import calc_hash
 
+from adv_core.serving import memory
 from pages.contents import CLASSROOM, LESSONS
 from pages.widgets import live, photograph
 from tests.paths import ROOT
@@ -31,6 +33,19 @@ GUARD = 600
 ADDRESSES = {file: address for file, _, address in (*LESSONS, *CLASSROOM)}
 # Each AppTest looks for components in all packages that are installed, which takes as long as a page. Once will do.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
+# A visitor's page looks at a run now and then, and sleeps between. A test's page ends with the run, and its clock is
+# slow: it draws the first record and the whole run, and little in between.
+live.time = SimpleNamespace(monotonic=lambda: time.monotonic() / 10, sleep=lambda _: None)  # type: ignore[assignment]
+
+
+def ended(runner: local_script_runner.LocalScriptRunner, timeout: float) -> None:
+    """Wait for the end of a script. Streamlit looks a thousand times a second, and takes Python's lock each time."""
+    assert runner._script_thread is not None
+    runner._script_thread.join(timeout)
+    assert runner.script_stopped(), f"a page that takes longer than {timeout} s"
+
+
+local_script_runner.require_widgets_deltas = ended
 
 
 def visit(page: str = "", /, **query: str) -> AppTest:
@@ -40,7 +55,9 @@ def visit(page: str = "", /, **query: str) -> AppTest:
     if page:
         # As a link does: by its address. `switch_page` knows the addresses after a first run only, of another page.
         at._page_hash = calc_hash(ADDRESSES[page])
-    at.run()
+    with pytest.MonkeyPatch.context() as patch:  # at a page's first run, the app goes through all objects there are
+        patch.setattr(memory, "freeze_live_objects", lambda: None)
+        at.run()
     assert not at.exception
     return at
 

@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from adv_core.classifiers import DEFAULT, load_classifier
 from adv_core.images import from_pixels
 from pages.lessons.black_box import tasks as black_box_tasks
+from tests.networks import loaded
 from tests.pages.visit import link, nothing_computed, picture, smaller, visit, words
 
 lesson = partial(visit, "lessons/black_box/page.py")
@@ -19,8 +19,8 @@ QUICK = {"eps": "16", "steps": "3"}  # more room, and so fewer questions and ste
 
 @pytest.fixture(scope="module", autouse=True)
 def few() -> Iterator[None]:
-    """Two photographs, and a theft of three rounds that is judged on a hundred digits."""
-    less = smaller("lessons/black_box/page.py", ("german_shepherd", "pig"), ROUNDS=3, MOST=3)
+    """One photograph, and a theft of three rounds that is judged on a hundred digits."""
+    less = smaller("lessons/black_box/page.py", ("german_shepherd",), ROUNDS=3, MOST=3)
     with less, pytest.MonkeyPatch.context() as patch:
         patch.setattr(black_box_tasks, "JUDGED", 100)
         yield
@@ -32,7 +32,7 @@ def opened() -> AppTest:
 
 
 def test_the_picture_shown_fools_after_as_many_questions_as_told(opened: AppTest) -> None:
-    classifier = load_classifier(DEFAULT)
+    classifier = loaded()
     for start, same in (("original", True), ("after all", False)):
         assert (int(classifier(from_pixels(picture(opened, start)[None])).argmax()) == SHEPHERD) is same
     assert re.search(r"after \*\*\d+ questions\*\*", opened.error[0].value)
@@ -40,8 +40,8 @@ def test_the_picture_shown_fools_after_as_many_questions_as_told(opened: AppTest
 
 def test_the_matrix_and_the_ensembles_are_summed_up(opened: AppTest) -> None:
     told = words(opened)
-    found = re.search(r"With the box open: (\d+), (\d+), (\d+) of 2", told)
-    assert found is not None and found.groups() == ("2", "2", "2")
+    found = re.search(r"With the box open: (\d+), (\d+), (\d+) of 1", told)
+    assert found is not None and found.groups() == ("1", "1", "1")
     assert re.search(r"Made on another network: \*\*\d+ to \d+\*\*", told)
     assert told.count("by all the others") == 3
 

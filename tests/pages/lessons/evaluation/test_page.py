@@ -15,7 +15,7 @@ from adv_core.networks.digit_network import checkpoint
 from adv_core.serving.engine.digits import ErrorCurve
 from pages.lessons.evaluation import tasks as judge_tasks
 from pages.lessons.evaluation.tasks import CertifiedDigits, ProofAndAttack
-from tests.pages.visit import link, picture, smaller, visit, words
+from tests.pages.visit import link, nothing_computed, picture, smaller, visit, words
 
 lesson = partial(visit, "lessons/evaluation/page.py")
 
@@ -23,7 +23,7 @@ lesson = partial(visit, "lessons/evaluation/page.py")
 @pytest.fixture(scope="module", autouse=True)
 def few() -> Iterator[None]:
     """Few digits, the ends and the middle of each curve, and not the attack that takes as long as all others."""
-    tasks = {ErrorCurve: {"images": 40}, CertifiedDigits: {"images": 10}, ProofAndAttack: {"images": 40}}
+    tasks = {ErrorCurve: {"images": 40}, CertifiedDigits: {"images": 5, "samples": 200}, ProofAndAttack: {"images": 40}}
     curves = {"L2_CURVE": (0.0, 2.0), "ANGLES": (0.0, 30.0, -30.0), "PROOF": (0.0, 0.1)}
     with smaller("lessons/evaluation/page.py", (), tasks, IMAGES=20, **curves), pytest.MonkeyPatch.context() as patch:
         attacks(patch, {each.key for each in SERIES} - {"more"})
@@ -115,10 +115,10 @@ def test_what_intervals_prove_depends_on_the_training() -> None:
     assert not at.exception and proved(at) <= 5
 
 
-def test_a_mad_link_is_repaired_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    attacks(monkeypatch, {"fgsm", "pgd"})
+def test_a_mad_link_is_repaired_and_told() -> None:
     query = {"defence": "x", "eps": "nan", "levels": "1000", "sigma": "7", "digit": "-1"}
-    assert len(lesson(**query).info) >= len(query)
+    with nothing_computed():
+        assert len(lesson(**query).info) >= len(query)
 
 
 def test_the_quiz_knows_right_from_wrong() -> None:

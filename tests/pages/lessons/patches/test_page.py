@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from adv_core.classifiers import DEFAULT, load_classifier
 from adv_core.images import from_pixels
+from pages.lessons.patches import tasks, texts
+from tests.networks import loaded
 from tests.pages.visit import link, nothing_computed, picture, smaller, visit, words
 
 lesson = partial(visit, "lessons/patches/page.py")
@@ -17,8 +18,10 @@ MACAW, MONARCH = 88, 323
 
 @pytest.fixture(scope="module", autouse=True)
 def few() -> Iterator[None]:
-    """Few steps, and one place on each photograph."""
-    with smaller("lessons/patches/page.py", STEPS=40, PLACES=1):
+    """Few steps, few photographs in each step of a patch's training, and one place on each photograph."""
+    with smaller("lessons/patches/page.py", STEPS=40, PLACES=1), pytest.MonkeyPatch.context() as patch:
+        for module in (tasks, texts):
+            patch.setattr(module, "VIEWS", 2)
         yield
 
 
@@ -28,7 +31,7 @@ def opened() -> AppTest:
 
 
 def test_the_pictures_shown_are_those_that_fool(opened: AppTest) -> None:
-    classifier = load_classifier(DEFAULT)
+    classifier = loaded()
     before, after = picture(opened, "original"), picture(opened, "with it")
     assert int(classifier(from_pixels(after[None])).argmax()) == MACAW
     changed = (before != after).any(2).mean()
@@ -59,6 +62,6 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
     opened.number_input(key="patches_answer_c").set_value(7).run()
     assert "Each step looks" in opened.error[-1].value
-    opened.number_input(key="patches_answer_c").set_value(480).run()
+    opened.number_input(key="patches_answer_c").set_value(60 * 2).run()
     opened.radio(key="patches_answer_a").set_value(1).run()
     assert link(opened)["done"] == "ac"

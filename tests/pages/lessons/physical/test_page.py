@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from adv_core.classifiers import DEFAULT, load_classifier
 from adv_core.images import from_pixels
+from tests.networks import loaded
 from tests.pages.visit import button, link, picture, smaller, visit, words
 
 lesson = partial(visit, "lessons/physical/page.py")
@@ -29,7 +29,7 @@ def opened() -> AppTest:
 
 
 def test_turned_one_dies_and_one_lives(opened: AppTest) -> None:
-    classifier = load_classifier(DEFAULT)
+    classifier = loaded()
     for name, wombat in (("The ordinary attack in this view", False), ("The attack over views in this view", True)):
         pixels = picture(opened, name)
         assert (int(classifier(from_pixels(pixels[None])).argmax()) == 106) is wombat
@@ -46,7 +46,7 @@ def test_straight_on_both_are_the_target(opened: AppTest) -> None:
     at = button(lesson(**QUICK), "Straight on")
     assert link(at) == QUICK | {"angle": "0"}
     both = [picture(at, name) for name in ("The ordinary attack in this view", "The attack over views in this view")]
-    seen = load_classifier(DEFAULT)(from_pixels(np.stack(both))).argmax(1)
+    seen = loaded()(from_pixels(np.stack(both))).argmax(1)
     assert seen.tolist() == [106, 106]
 
 

@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from adv_core.classifiers import DEFAULT, load_classifier
 from adv_core.images import from_pixels
 from pages.lessons.unrestricted.tasks import RUNGS
+from tests.networks import loaded
 from tests.pages.visit import link, picture, smaller, visit, words
 
 lesson = partial(visit, "lessons/unrestricted/page.py")
@@ -34,7 +34,7 @@ def opened() -> AppTest:
 
 
 def test_the_picture_shown_fools_the_network(opened: AppTest) -> None:
-    classifier = load_classifier(DEFAULT)
+    classifier = loaded()
     answers = {
         start: int(classifier(from_pixels(picture(opened, start)[None])).argmax())
         for start in ("as it is", "found by the search", "by your own hand")
