@@ -323,8 +323,9 @@ def test_the_shipped_checkpoints_keep_what_was_promised() -> None:
 def test_shipped_checkpoints_reproduce_their_figures(name: str, test: Digits) -> None:
     network, figures = checkpoint(name)
     for judged in figures["judged"]:
-        # Two restarts are a weaker attack than the stated one, on the same first digits. One digit is 0.005.
-        judge = Judge(judged["eps"], judged["steps"], restarts=2)
+        # Two restarts of at most 40 steps are a weaker attack than the stated one, on the same first digits. One digit
+        # is 0.005.
+        judge = Judge(judged["eps"], min(judged["steps"], 40), restarts=2)
         clean, attacked = judge.error(network, test[:FEW].images, test.labels[:FEW])
         assert clean == pytest.approx(judged[f"first {FEW}, untouched"], abs=0.0051)
         assert judged[f"first {FEW}, attacked"] - 0.0201 <= attacked <= judged[f"first {FEW}, attacked"] + 0.0051

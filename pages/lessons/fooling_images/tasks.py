@@ -25,6 +25,7 @@ STARTS: tuple[Start, ...] = ("noise", "grey", "colour", "stripes", "shade")
 CLASSES = LABELS + 1
 CHILDREN = 8  # of one generation
 GALLERY = 8  # classes whose champions are shown
+BY_CATCH = 20  # generations from one record that shows them to the next
 _SMALL = 2  # patterns before the end have half the side
 # Functions that draw a new genome. A tile of the direct encoding is 8 pixels wide on a picture of 224.
 ENCODINGS: dict[str, Callable[[torch.Generator], Any]] = {
@@ -230,7 +231,7 @@ class Evolution(Task[Bred]):
             picture = pixels_of(grown([generation.champions[self.target]], small))[0] if better else none
             sure = int((generation.scores.exp() > 0.5).sum())
             told = (generation.queries, float(generation.scores[self.target].exp()), picture)
-            if generation.queries % (20 * CHILDREN):
+            if generation.queries % (BY_CATCH * CHILDREN):
                 yield Bred(*told, len(generation.gained), sure)
             else:
                 others = self.others(generation)

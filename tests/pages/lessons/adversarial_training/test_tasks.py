@@ -1,7 +1,10 @@
 """What the lessons on training ask of the engine."""
 
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +17,10 @@ from adv_core.networks.digit_network import DigitNetwork, checkpoint, pack, unpa
 from adv_core.serving.engine.digits import Digit, ErrorCurve, digits
 from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.limits import Limits
-from adv_core.training import Judge, Recipe, train
+from adv_core.training import Judge, Progress, Recipe, train
+from pages.lessons.adversarial_training import tasks
 from pages.lessons.adversarial_training.tasks import (
     CHUNK,
-    HELD_OUT,
     Explore,
     SolvedCase,
     Sweep,
@@ -26,7 +29,8 @@ from pages.lessons.adversarial_training.tasks import (
     Walk,
 )
 
-SMALL = Recipe("pgd", steps=2, epochs=4)
+SMALL = Recipe("pgd", steps=2, epochs=3)
+IMAGES, JUDGED = 500, 100
 
 
 class Here:
@@ -57,45 +61,65 @@ def seven() -> Digit:
 # ------------------------------------------------------------------------------------------------------ training
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few() -> Iterator[None]:
+    """Few digits that judge a network after each epoch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks, "HELD_OUT", JUDGED)
+        yield
+
+
 @pytest.fixture(scope="module")
 def course() -> list[TrainRecord]:
-    return records(Train(SMALL, 1000))
+    return records(Train(SMALL, IMAGES))
 
 
 def test_a_training_is_that_of_the_loop(course: list[TrainRecord]) -> None:
     data, network = digits("train"), DigitNetwork(SMALL.seed)
-    losses = [now.loss for now in train(network, data.images[:1000], data.labels[:1000], SMALL)]
+    losses = [now.loss for now in train(network, data.images[:IMAGES], data.labels[:IMAGES], SMALL)]
     assert course[-1].weights == pack(network)
     assert course[0].loss == pytest.approx(np.mean(losses[:CHUNK]))
-    assert course[-1].step == course[-1].of == 40 and course[-1].epoch == 4
-    assert len(course) <= Train(SMALL, 1000).length + 1
-    assert [r.epoch for r in course if r.weights] == [1, 2, 3, 4] == [r.epoch for r in course if r.clean is not None]
+    assert course[-1].step == course[-1].of == 15 and course[-1].epoch == 3
+    assert len(course) <= Train(SMALL, IMAGES).length + 1
+    assert [r.epoch for r in course if r.weights] == [1, 2, 3] == [r.epoch for r in course if r.clean is not None]
     assert all(later.step - earlier.step <= CHUNK for earlier, later in pairwise(course))
     assert all(later.seconds > earlier.seconds for earlier, later in pairwise(course))
 
 
 def test_what_it_says_of_the_network_is_true_of_the_network(course: list[TrainRecord]) -> None:
     held = digits("test")
-    error = Judge(SMALL.eps, steps=20).error(unpack(course[-1].weights), held.images[:HELD_OUT], held.labels[:HELD_OUT])
+    error = Judge(SMALL.eps, steps=20).error(unpack(course[-1].weights), held.images[:JUDGED], held.labels[:JUDGED])
     assert error == (course[-1].clean, course[-1].attacked)
 
 
-@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize("place", [0, 1])
 def test_it_goes_on_to_the_same_weights(course: list[TrainRecord], place: int) -> None:
     state = [r for r in course if r.state][place]
-    rest = records(Train(SMALL, 1000, state.state))
+    rest = records(Train(SMALL, IMAGES, state.state))
     assert rest[-1].weights == course[-1].weights
     assert [r.step for r in rest] == [r.step for r in course if r.step > state.step]
 
 
-def test_in_the_engine_it_can_be_stopped_and_resumed(engine: LocalEngine, course: list[TrainRecord]) -> None:
-    job = engine.submit(Train(SMALL, 1000), session="a")
+def test_in_the_engine_it_can_be_stopped_and_resumed(
+    engine: LocalEngine, course: list[TrainRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancelled = threading.Event()
+
+    def waiting(*arguments: Any, **options: Any) -> Iterator[Progress]:
+        """It does not end before it is cancelled."""
+        for now in train(*arguments, **options):
+            yield now
+            assert now.epoch < 2 or cancelled.wait(60)
+
+    monkeypatch.setattr(tasks, "train", waiting)
+    job = engine.submit(Train(SMALL, IMAGES), session="a")
     while not any(record.state for record in job.frames):
         assert job.wait(len(job.frames), 30)
     job.cancel()
+    cancelled.set()
     kept = next(record for record in job.frames if record.state)
+    rest = engine.compute(Train(SMALL, IMAGES, kept.state))
     assert not job.finished
-    rest = engine.compute(Train(SMALL, 1000, kept.state))
     assert rest[-1].weights == course[-1].weights
 
 

@@ -6,29 +6,20 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-import torch
 
 from adv_core.attacks.mi_fgsm import mi_fgsm
 from adv_core.attacks.step import run
-from adv_core.classifiers import Classifier, load_classifier
 from adv_core.decoding import open_image
 from adv_core.images import fit, from_pixels
 from adv_core.objectives import Untargeted
 from adv_core.perturbation_sets import Linf
 from adv_core.serving.engine.look import Pictures
-from pages.lessons.black_box.tasks import JUDGED, Passed, Steal, Transfer, passed
+from pages.lessons.black_box import tasks
+from pages.lessons.black_box.tasks import Passed, Steal, Transfer, passed
 from pages.widgets.photograph import ASSETS
+from tests.networks import Here, loaded
 
 LITES = tuple(f"efficientnet_lite{level}" for level in range(3))
-
-
-class Here:
-    """What a task finds where it is computed."""
-
-    device = torch.device("cpu")
-
-    def classifier(self, name: str) -> Classifier:
-        return load_classifier(name)
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +35,11 @@ def test_the_diagonal_is_the_open_box(photographs: Pictures) -> None:
     work.check()
     records = list(work.records(Here()))
     assert records[-1].done == 1 and len(records) <= work.length + 1
-    network, x = load_classifier(LITES[0]), from_pixels(photographs.pixels)
+    network, x = loaded(LITES[0]), from_pixels(photographs.pixels)
     y = network(x).argmax(1)
     made = run(mi_fgsm(network, x, Linf(8 / 255), Untargeted(y), steps=4)).adversarial
     assert records[-1].fooled[0] == tuple((network(made).argmax(1) != y).tolist()) == (True, True)
-    other = load_classifier(LITES[1])
+    other = loaded(LITES[1])
     assert records[-1].fooled[1] == tuple((other(made).argmax(1) != other(x).argmax(1)).tolist())
 
 
@@ -67,7 +58,8 @@ def test_what_is_not_ready_is_not_counted() -> None:
     assert passed(some).tolist() == [1, 2, 2] and passed(some[:1]).tolist() == [0]
 
 
-def test_a_theft_from_the_first_question_to_the_last() -> None:
+def test_a_theft_from_the_first_question_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "JUDGED", 100)
     work = Steal(seeds=5, rounds=4)
     work.check()
     records = list(work.records(Here()))
@@ -76,7 +68,7 @@ def test_a_theft_from_the_first_question_to_the_last() -> None:
     assert [record.queries for record in ended] == [50, 100, 200, 400]
     assert all(np.isnan(record.agreement) for record in records if record.done < 1)
     assert ended[-1].agreement > 0.6 and ended[-1].transferred > 5 * ended[-1].noise
-    assert ended[-1].agreement * JUDGED == pytest.approx(round(ended[-1].agreement * JUDGED), abs=1e-3)
+    assert ended[-1].agreement * 100 == pytest.approx(round(ended[-1].agreement * 100), abs=1e-3)
     assert ended[0].shown.shape == (10, 28, 28) and ended[0].answers == tuple(range(10))
     again = list(replace(work, rounds=1).records(Here()))[-1]
     assert again.agreement == ended[0].agreement and again.transferred == ended[0].transferred

@@ -8,24 +8,16 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks.step import input_gradient
-from adv_core.classifiers import DEFAULT, Classifier, load_classifier
+from adv_core.classifiers import DEFAULT
 from adv_core.defences.filters import VIEWS, Defence, answers
 from adv_core.images import from_pixels
 from adv_core.objectives import ExpectedUntargeted
 from adv_core.serving.engine.look import Pictures
 from adv_core.transforms.transform import opinions, seen_through
 from pages.lessons.defences.tasks import Aware, Contest, Plain
+from tests.networks import Here, loaded
 
 EVERY = [Defence("jpeg", 50), Defence("blur", 1), Defence("bits", 3), Defence("resize", 0.5), Defence("crop", 0.8)]
-
-
-class Here:
-    """What a task finds where it is computed."""
-
-    device = torch.device("cpu")
-
-    def classifier(self, name: str) -> Classifier:
-        return load_classifier(name)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +26,7 @@ def koala(photo: Callable[[str], Tensor]) -> Pictures:
 
 
 def label_of(pictures: Pictures) -> int:
-    return int(opinions(load_classifier(DEFAULT), pictures.pixels)[0].argmax())
+    return int(opinions(loaded(), pictures.pixels)[0].argmax())
 
 
 def test_the_attack_that_knows_gets_through_what_stops_the_one_that_does_not(koala: Pictures) -> None:
@@ -56,13 +48,13 @@ def test_what_is_judged_is_what_is_shown(koala: Pictures, defence: Defence) -> N
     for bout in bouts:
         again = seen_through(defence.chain(0), from_pixels(bout.attacked[None]))
         assert np.array_equal(again[0], bout.seen)
-        assert np.allclose(opinions(load_classifier(DEFAULT), again)[0], bout.probabilities, atol=1e-6)
+        assert np.allclose(opinions(loaded(), again)[0], bout.probabilities, atol=1e-6)
 
 
 def test_the_gradient_through_a_random_defence_is_the_mean_over_its_draws(koala: Pictures) -> None:
     defence, label = Defence("crop", 0.6), label_of(koala)
     x = from_pixels(koala.pixels)
-    classifier = load_classifier(DEFAULT)
+    classifier = loaded()
     before = defence.before(classifier, seed=3)
     draws = before._draw_common(1, VIEWS, 3)
 
@@ -88,8 +80,8 @@ def test_a_random_defence_draws_for_each_picture_and_seed() -> None:
     assert crop.random and crop.chain(0) != crop.chain(1) and crop.chain(0) == crop.chain(0)
     assert not any(each.random for each in EVERY[:-1])
     x = torch.rand(3, 3, 224, 224)
-    said = answers(load_classifier(DEFAULT), x, Defence("none"), 0)
-    assert np.array_equal(said, load_classifier(DEFAULT)((x * 255).round() / 255).argmax(1))
+    said = answers(loaded(), x, Defence("none"), 0)
+    assert np.array_equal(said, loaded()((x * 255).round() / 255).argmax(1))
 
 
 def test_no_defence_is_the_plain_attack(koala: Pictures) -> None:

@@ -1,16 +1,14 @@
 """What the lesson on fooling images asks of the engine."""
 
-from functools import cache
-
 import numpy as np
 import pytest
 import torch
 
-from adv_core.classifiers import Classifier, load_classifier
 from adv_core.images import from_pixels
 from adv_core.objectives import Targeted
 from adv_core.serving.engine.look import Look, Pictures
 from adv_core.serving.engine.work import Task
+from pages.lessons.fooling_images import tasks
 from pages.lessons.fooling_images.tasks import (
     CHILDREN,
     STARTS,
@@ -21,19 +19,9 @@ from pages.lessons.fooling_images.tasks import (
     some_classes,
     start_picture,
 )
+from tests.networks import Here
 
 LITE0, LITE1 = "efficientnet_lite0", "efficientnet_lite1"
-
-
-class Here:
-    """What a task finds where it is computed."""
-
-    device = torch.device("cpu")
-
-    @staticmethod
-    @cache
-    def classifier(name: str) -> Classifier:
-        return load_classifier(name, "cpu")
 
 
 def records(task: Task) -> list:
@@ -109,10 +97,11 @@ def test_evolution_tells_the_truth_about_its_champions(encoding: str) -> None:
     np.testing.assert_allclose(p, last.certainty, rtol=1e-3)
 
 
-def test_evolution_shows_its_by_catch_now_and_then() -> None:
-    found: list[Bred] = records(Evolution(1, "tiles", queries=21 * CHILDREN))
+def test_evolution_shows_its_by_catch_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "BY_CATCH", 2)
+    found: list[Bred] = records(Evolution(1, "tiles", queries=3 * CHILDREN))
     shown = [record for record in found if record.others]
-    assert [record.queries for record in shown] == [160, 168]
+    assert [record.queries for record in shown] == [16, 24]
     assert shown[0].pictures.shape == (8, 112, 112, 3) and shown[1].pictures.shape == (8, 224, 224, 3)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from adv_core.classifiers import DEFAULT, Classifier, load_classifier
+from adv_core.classifiers import DEFAULT
 from adv_core.images import from_pixels
 from adv_core.serving.engine.look import MAX_PICTURES, Look, Pictures
 from adv_core.serving.engine.work import size_of
@@ -15,15 +15,7 @@ from adv_core.transforms.geometry import Rotation
 from adv_core.transforms.light import Brightness
 from adv_core.transforms.transform import opinions, seen_through
 from pages.lessons.physical.tasks import NOT_JPEG, AlongKnob, View
-
-
-class Here:
-    """What a task finds where it is computed."""
-
-    device = torch.device("cpu")
-
-    def classifier(self, name: str) -> Classifier:
-        return load_classifier(name)
+from tests.networks import Here, loaded
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +54,7 @@ def test_a_look_tells_what_the_network_says_of_the_very_pixels_it_shows(pictures
     look.check()
     (seen,) = look.records(Here())
     with torch.no_grad():
-        logits = load_classifier(DEFAULT)(from_pixels(seen.pixels))
+        logits = loaded()(from_pixels(seen.pixels))
     assert np.allclose(seen.probabilities, logits.softmax(1), atol=1e-6)
     assert size_of(seen) >= seen.pixels.nbytes and look.length == 0 and look.rows == 2
 
@@ -74,7 +66,7 @@ def test_along_a_knob_every_value_is_that_view(pictures: Pictures) -> None:
     assert [turn.value for turn in turns] == [0, 30] and len(turns) == work.length
     for turn in turns:
         seen = seen_through(View(angle=turn.value).chain, from_pixels(pictures.pixels))
-        expected = opinions(load_classifier(DEFAULT), seen)[:, 530]
+        expected = opinions(loaded(), seen)[:, 530]
         assert np.allclose(turn.probabilities, expected, atol=1e-6) and len(turn.answered) == 2
 
 

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from adv_core.attacks.spatial import FARTHEST, KINDS, Budget, Pose, asked, poses, room_for, search, size_of
-from adv_core.classifiers import DEFAULT, Classifier, load_classifier
+from adv_core.classifiers import DEFAULT, Classifier
 from adv_core.images import from_pixels
 from adv_core.serving.engine.look import Pictures
 from adv_core.transforms.transform import seen_through
 from pages.lessons.unrestricted.tasks import HALVINGS, RUNGS, Landscape, Smallest, Together, Trial, Trials, fallen
+from tests.networks import Here, loaded
 
 SIDE = 32
 
@@ -150,17 +151,11 @@ def test_a_real_network_falls_to_everything_at_once_and_not_to_a_turn() -> None:
     from adv_core.images import fit
     from pages.widgets.photograph import ASSETS
 
-    class Here:
-        device = torch.device("cpu")
-
-        def classifier(self, name: str) -> Classifier:
-            return load_classifier(name)
-
     koala = np.asarray(fit(open_image((ASSETS / "koala.jpg").read_bytes()), 224, 224))
     *_, last = Together(Pictures.of(koala[None]), DEFAULT, 105, queries=64).records(Here())
     assert 0 < last.first <= 64 and last.answer != 105
     x = from_pixels(koala[None])
-    _, said = asked(load_classifier(DEFAULT), x, [Pose(angle=a) for a in (-30, -10, 10, 30)])
+    _, said = asked(loaded(), x, [Pose(angle=a) for a in (-30, -10, 10, 30)])
     assert (said.argmax(1) == 105).all()
 
 
