@@ -95,7 +95,7 @@ def test_it_survives_the_gradient_and_falls_to_what_needs_none(kind: str, networ
 @pytest.mark.slow
 def test_an_honest_network_falls_most_to_what_sees_most(network: DigitNetwork, test: Digits) -> None:
     bare = undefended(network)
-    errors = {each.key: error_of(each.key, bare, test) for each in SERIES}
+    errors = {each.key: error_of(each.key, bare, test) for each in SERIES if each.key != "more"}
     assert errors["noise"] < errors["fgsm"] < errors["pgd"] and errors["square"] < errors["pgd"]
     assert symptoms(errors, 1.0) == []
 

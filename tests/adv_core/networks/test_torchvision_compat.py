@@ -25,14 +25,6 @@ def prelude(extra: Path | str = "") -> str:
     return BARE.format(extra=str(extra), module=str(ROOT / "adv_core" / "networks" / "torchvision_compat.py"))
 
 
-def test_torchvision_imports_after_it() -> None:
-    code = (
-        prelude()
-        + "compat.ensure_torchvision_imports(); import torchvision; print(torchvision.models.alexnet.__name__)"
-    )
-    assert python(code, ROOT) == "alexnet"
-
-
 @pytest.fixture
 def broken_torchvision(tmp_path: Path) -> Path:
     """A torchvision whose compiled library cannot be loaded, and that needs `nms`, as the real one does."""
