@@ -223,6 +223,7 @@ def test_what_must_not_be_fused() -> None:
     assert_close_to(randomised(Awkward()), torch.rand(2, 3, 8, 8))
 
 
+@pytest.mark.usefixtures("collected")
 def test_residual_sum_and_relu_are_fused() -> None:
     fast = fast_network(random_torchvision("resnet18"))
     assert isinstance(fast, FastNetwork)
@@ -251,6 +252,7 @@ def test_twice_differentiated_raises() -> None:
         torch.autograd.grad(gradient.sum(), x)
 
 
+@pytest.mark.usefixtures("collected")
 def test_gradients_of_the_same_graph_twice_are_equal() -> None:
     fast = fast_network(random_torchvision("resnet18"))
     x = torch.rand(1, 3, 64, 64, requires_grad=True)
@@ -272,6 +274,7 @@ def test_weights_that_change_are_packed_again() -> None:
     assert part.weight.grad is not None
 
 
+@pytest.mark.usefixtures("collected")
 def test_copies_and_modes() -> None:
     fast = fast_network(random_torchvision("resnet18"))
     x = torch.rand(1, 3, 64, 64)
@@ -285,6 +288,7 @@ def test_copies_and_modes() -> None:
     torch.testing.assert_close(look(fast, x)[0], expected, rtol=0, atol=0)
 
 
+@pytest.mark.usefixtures("collected")
 def test_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = random_torchvision("resnet18")
     x = torch.rand(2, 3, 64, 64)

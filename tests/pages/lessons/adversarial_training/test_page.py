@@ -46,7 +46,7 @@ def test_what_is_said_of_the_pictures_is_true_of_the_pictures(opened: AppTest) -
         x = torch.from_numpy(shot[::8, ::8, 0].astype(np.float32) / 255)[None, None]
         says = int(checkpoint(model).network(x).argmax())
         assert alt.endswith(f"reads it as {says}")
-        x0 = digits("test").images[17, None]
+        x0 = digits("test")[17].images[None]
         assert float((x - x0).abs().max()) <= 0.1 + 1e-6
     assert "reads it as 7" not in "".join(a for a in shown if "the standard network" in a)
     assert any("the robust network, which reads it as 7" in a for a in shown)

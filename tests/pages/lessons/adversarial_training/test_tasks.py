@@ -55,7 +55,7 @@ def engine() -> LocalEngine:
 @pytest.fixture(scope="module")
 def seven() -> Digit:
     data = digits("test")
-    return Digit.of(data.images[17], int(data.labels[17]))
+    return Digit.of(data[17].images, int(data.labels[17]))
 
 
 # ------------------------------------------------------------------------------------------------------ training
@@ -76,7 +76,7 @@ def course() -> list[TrainRecord]:
 
 def test_a_training_is_that_of_the_loop(course: list[TrainRecord]) -> None:
     data, network = digits("train"), DigitNetwork(SMALL.seed)
-    losses = [now.loss for now in train(network, data.images[:IMAGES], data.labels[:IMAGES], SMALL)]
+    losses = [now.loss for now in train(network, data[:IMAGES].images, data.labels[:IMAGES], SMALL)]
     assert course[-1].weights == pack(network)
     assert course[0].loss == pytest.approx(np.mean(losses[:CHUNK]))
     assert course[-1].step == course[-1].of == 15 and course[-1].epoch == 3
@@ -88,7 +88,7 @@ def test_a_training_is_that_of_the_loop(course: list[TrainRecord]) -> None:
 
 def test_what_it_says_of_the_network_is_true_of_the_network(course: list[TrainRecord]) -> None:
     held = digits("test")
-    error = Judge(SMALL.eps, steps=20).error(unpack(course[-1].weights), held.images[:JUDGED], held.labels[:JUDGED])
+    error = Judge(SMALL.eps, steps=20).error(unpack(course[-1].weights), held[:JUDGED].images, held.labels[:JUDGED])
     assert error == (course[-1].clean, course[-1].attacked)
 
 
@@ -147,7 +147,7 @@ def test_a_curve_rises_and_agrees_with_the_judge() -> None:
     errors = [point.error for point in points]
     assert errors == sorted(errors) and errors[-1] > 0.9 and len(errors) == 4
     held = digits("test")
-    clean, attacked = Judge(0.05, steps=10).error(checkpoint("standard").network, held.images[:100], held.labels[:100])
+    clean, attacked = Judge(0.05, steps=10).error(checkpoint("standard").network, held[:100].images, held.labels[:100])
     assert errors[0] == pytest.approx(clean) and errors[1] == pytest.approx(attacked, abs=0.02)
 
 
@@ -170,7 +170,7 @@ def test_a_curve_that_makes_no_sense_is_refused(change: dict) -> None:
 
 def test_a_digit_travels_as_bytes(seven: Digit) -> None:
     data = digits("test")
-    assert torch.equal(seven.tensor(torch.device("cpu"))[0], data.images[17])
+    assert torch.equal(seven.tensor(torch.device("cpu"))[0], data[17].images)
     assert seven.levels.shape == (28, 28) and seven.label == 7
     for broken in (Digit(b"12", 3), Digit(seven.pixels, 10)):
         with pytest.raises(ValueError):
@@ -235,11 +235,11 @@ def test_the_loss_in_the_middle_is_that_of_the_digit(seven: Digit) -> None:
 def test_a_step_of_the_loop_does_what_the_loop_says() -> None:
     (walked,) = records(Walk("standard", 16, Recipe("pgd", 0.1, steps=5), rate=0.01))
     data = digits("train")
-    assert np.array_equal(walked.images, data.images[16:24, 0].numpy())
+    assert np.array_equal(walked.images, data[16:24].images[:, 0].numpy())
     assert walked.labels.tolist() == data.labels[16:24].tolist()
     assert walked.deltas.shape == (6, 8, 28, 28) and np.abs(walked.deltas).max() <= np.float32(0.1)
     network, labels = checkpoint("standard").network, data.labels[16:24]
-    there = data.images[16:24] + torch.from_numpy(walked.deltas[-1])[:, None]
+    there = data[16:24].images + torch.from_numpy(walked.deltas[-1])[:, None]
     assert walked.losses[-1] == pytest.approx(float(F.cross_entropy(network(there), labels)), rel=1e-4)
     assert walked.wrong.tolist() == (network(there).argmax(1) != labels).tolist()
     assert walked.untouched < walked.losses[-1] and walked.moved < walked.losses[-1]

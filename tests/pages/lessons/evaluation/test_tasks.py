@@ -36,7 +36,7 @@ def records(task: Task) -> list:
 @pytest.fixture(scope="module")
 def seven() -> Digit:
     data = digits("test")
-    return Digit.of(data.images[17], int(data.labels[17]))
+    return Digit.of(data[17].images, int(data.labels[17]))
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +62,11 @@ def test_its_pictures_are_judged_as_it_says(rounding: list[Judged]) -> None:
             assert record.pixels.size == 0
             continue
         assert record.pixels.shape == (10, 28, 28)
-        moved = np.abs(record.pixels / 255 - data.images[:10, 0].numpy()).max()
+        moved = np.abs(record.pixels / 255 - data[:10].images[:, 0].numpy()).max()
         assert moved <= (1 if record.key == "any" else 0.1 + 0.5 / 255 + 1e-6)
     clean = next(record for record in rounding if record.key == "clean")
     assert (
-        clean.flat == 1 and clean.wrong.tolist() == (answers(defended, data.images[:10]) != data.labels[:10]).tolist()
+        clean.flat == 1 and clean.wrong.tolist() == (answers(defended, data[:10].images) != data.labels[:10]).tolist()
     )
 
 
