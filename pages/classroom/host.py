@@ -380,7 +380,7 @@ def keep_order(store: Store, room: Room) -> None:
         people = {member.id: member.nickname for member in store.members(room)}
         if people:
             somebody = st.selectbox(
-                "Somebody whose nickname or picture shall not be here",
+                "Somebody whose nickname or picture should not be here",
                 list(people),
                 format_func=people.__getitem__,
                 index=None,

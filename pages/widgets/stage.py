@@ -27,6 +27,11 @@ CSS = """
 .lab-cap b {font-size: 1.15rem; line-height: 1.25; display: block; overflow-wrap: anywhere}
 .lab-cap span {white-space: pre-line; opacity: .85; font-variant-numeric: tabular-nums; display: block}
 .lab-cap {min-height: 4.8em}
+/* Streamlit writes white on the primary colour, which is a light blue in the dark theme. */
+:is([data-testid^=stBaseButton-primary], [data-testid^=stBaseLinkButton-primary]):not(:disabled) {
+  color: light-dark(white, #10161d)}
+/* The formats of an upload stand in two lines rather than in one that is cut off. */
+[data-testid=stFileUploaderDropzoneInstructions] * {white-space: normal; overflow: visible}
 /* What comes and goes keeps its room, so that nothing below jumps. */
 .st-key-status {min-height: 4rem}
 .st-key-replay {min-height: 5rem}
@@ -51,6 +56,7 @@ CSS = """
 @media (max-width: 640px) {
   .lab-cap b {font-size: .92rem} .lab-cap span {font-size: .78rem} .lab-op {font-size: .74rem}
   .block-container {padding-left: 1rem; padding-right: 1rem}
+  .katex-display {font-size: .9em}
 }
 @media print {[data-testid=stSidebar], [data-testid=stHeader] {display: none}}
 </style>

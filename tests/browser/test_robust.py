@@ -45,7 +45,7 @@ def test_a_digit_is_written_and_attacked(page: Page, address: str) -> None:
 
 def test_the_series_of_attacks_on_a_phone(phone: Page, address: str) -> None:
     phone.goto(f"{address}/evaluation?defence=quantized")
-    expect(phone.get_by_text("What cannot be, if the gradient told the truth")).to_be_visible()
+    expect(phone.get_by_text("Symptoms of a hidden gradient")).to_be_visible()
     expect(phone.get_by_text("The vote says")).to_be_visible()
     expect(phone.get_by_text(re.compile("At ε = 0.1: "))).to_be_visible()
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390

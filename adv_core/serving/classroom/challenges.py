@@ -252,7 +252,7 @@ def _problem(challenge: Challenge, said: Prediction, second: Prediction | None) 
     def fooled(opinion: Prediction) -> bool:
         return opinion.label == challenge.target if challenge.target is not None else opinion.label != challenge.label
 
-    wanted = "" if challenge.target is None else f", and it shall say {categories()[challenge.target]}"
+    wanted = "" if challenge.target is None else f", and it should say {categories()[challenge.target]}"
     if not fooled(said):
         still = "still " if said.label == challenge.label else ""
         return f"The network {still}says {said} of this picture{wanted}."

@@ -45,6 +45,7 @@ def sidebar() -> None:
 
 
 def by_questions(base: Attack) -> Iterator[None]:
+    st.subheader("1 · By questions", anchor=False)
     row = PictureRow("black_box_row", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
     with st.container(key="black_box_verdict"):
         verdict = st.empty()

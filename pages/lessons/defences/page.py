@@ -45,6 +45,7 @@ def sidebar() -> None:
 
 
 def one_picture(base: Attack) -> Iterator[None]:
+    st.subheader("1 · One photograph", anchor=False)
     row = PictureRow("defences_row", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
     with st.container(key="defences_verdict"):
         verdict = st.empty()

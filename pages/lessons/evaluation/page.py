@@ -137,7 +137,7 @@ def show_diagnosis(ended: dict[str, Judged]) -> None:
     )
     if signs:
         st.warning(
-            "**What cannot be, if the gradient told the truth:**\n\n" + "\n".join(f"- {sign}" for sign in signs),
+            "**Symptoms of a hidden gradient:**\n\n" + "\n".join(f"- {sign}" for sign in signs),
             icon=":material/troubleshoot:",
         )
     else:
@@ -202,7 +202,7 @@ def follow_turns(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     if found is not None:
         note.caption(
             f"200 test digits, every 5° up to ±{REACH}°. Wrong at some angle: "
-            + ", ".join(f"{NETWORKS[key][0]} {share(turns[-1].worst)}" for key, turns in found.items())
+            + "; ".join(f"{NETWORKS[key][0]}: {share(turns[-1].worst)}" for key, turns in found.items())
             + "."
         )
 
@@ -239,7 +239,7 @@ def smoothing(_: None) -> Iterator[None]:
         "the winner's probability is at least p > ½, then no δ with"
     )
     st.latex(r"\|\delta\|_2 < \sigma\,\Phi^{-1}(p)")
-    st.markdown("changes the vote, whoever chose it: whatever the network is.")
+    st.markdown("changes the vote. This holds for every network and every attack.")
     left, right = st.columns([2, 3], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -330,8 +330,8 @@ def follow_certified(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     work = works[page.value.sigma]
     note.caption(
         f"The first {work.images} test digits, {work.samples} copies each, the network trained with noise of σ = 0.25. "
-        "More noise promises more, as long as the network still reads through it: then it abstains. A line ends where "
-        "even a unanimous vote of so few copies promises no more."
+        "More noise promises a larger radius, as long as the network can still read the digits; where it cannot, the "
+        "vote abstains. A line ends where even a unanimous vote of so few copies promises no more."
     )
 
 
@@ -367,7 +367,7 @@ def intervals(_: None) -> Iterator[None]:
     note.caption(
         f"The first {work.images} test digits. At ε = 0.1: {share(at.safe)} proved safe, {share(at.fallen)} fooled by "
         f"PGD or wrong anyway, {share(unknown)} unknown. A proof counts from below, an attack from above; the truth "
-        "lies in the grey. What the computer rounds is counted in."
+        "lies in the grey. Rounding errors are included."
     )
 
 

@@ -116,7 +116,7 @@ def from_above(now: Scene) -> None:
     picture = hill(now.settings.model, now.label)
     plane("hill_plane", scene(SQUARE, picture, x, shapes, alt), moved=put)
     st.caption(
-        f"**Drag x, or click where it shall go.** Loss of class {now.label}, which the classifier gives to x. Thin "
+        f"**Drag x, or click where it should go.** Loss of class {now.label}, which the classifier gives to x. Thin "
         "lines: equal loss, a factor of ten from one to the next. Thick line: the decision boundary, p(y) = ½. Small "
         "circles and squares: the data it was trained on."
     )

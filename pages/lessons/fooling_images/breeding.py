@@ -22,10 +22,10 @@ def evolution() -> Evolution:
 def bred(_: object) -> Iterator[None]:
     st.subheader("4 · Without a gradient: breed them", anchor=False)
     st.markdown(
-        "Perhaps it is the gradient that plays this trick? No: who may only *ask* the network finds such pictures, "
-        "too. A picture is grown from a few numbers (its genome), the network says how sure it is, the surest live and "
-        "have children with small mutations. As in the paper, every class keeps its own champion, and a child of any "
-        "of them may become the champion of another class."
+        "Perhaps it is the gradient that plays this trick? No: an attacker who may only *ask* the network finds such "
+        "pictures, too. A picture is grown from a few numbers (its genome), the network says how sure it is, the "
+        "surest live and have children with small mutations. As in the paper, every class keeps its own champion, and "
+        "a child of any of them may become the champion of another class."
     )
     page.control(
         "encoding",

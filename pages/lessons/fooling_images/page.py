@@ -70,7 +70,7 @@ def climb() -> Climb:
 def climb_from_nothing(_: Run) -> Iterator[None]:
     st.subheader("1 · Climb from nothing", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        page.control("target", st.selectbox, "What it shall see", range(1000), format_func=named, width=280)
+        page.control("target", st.selectbox, "What it should see", range(1000), format_func=named, width=280)
         st.button("Another class", on_click=_any_class, key="any_class", icon=":material/casino:")
     page.control(
         "start", st.segmented_control, "Begin with", list(STARTS), format_func=START_NAMES.__getitem__, required=True
@@ -151,8 +151,8 @@ def show_verdict(records: Sequence[Wall], work: Climb) -> None:
     moved = np.abs(last.pixels[0].astype(int) - start)
     left, right = st.columns([3, 2], vertical_alignment="center")
     left.caption(
-        f"No value has moved by more than {moved.max()} of 255 levels, the average one by {moved.mean():.1f}. What the "
-        "network says is what it says of these very pixels, 8 bits each."
+        f"No value has moved by more than {moved.max()} of 255 levels, the average one by {moved.mean():.1f}. The "
+        "network was asked about exactly these pixels, 8 bits each."
     )
     name = f"{p.start}-{target.replace(' ', '-').replace('/', '-')}.png"
     right.download_button(
@@ -260,10 +260,10 @@ def show_opinions(row: PictureRow, note: DeltaGenerator, last: Wall, work: Climb
             f"{who} at least 99 % sure of **{reached} of {EIGHT}**. Asked afterwards, {_sees(agree)}: {others}."
         )
         st.caption(
-            "Two networks agree, and still the picture shows nothing. What was climbed is the habits of these two; a "
-            "third one has its own."
+            "Two networks agree, and still the picture shows nothing. It fits the habits of these two; a third one "
+            "has its own."
             if page.value.both
-            else "What was climbed is one network's habits, not what the class looks like. Is it safe to ask two? "
+            else "These pictures fit the habits of one network; they do not show the class. Is it safe to ask two? "
             "Climb both of them together."
         )
 
@@ -279,7 +279,7 @@ def accept_when_sure(run: Run) -> Iterator[None]:
         f"and the {EIGHT} pictures from above, each a stroke. Find a threshold that lets the photographs in and keeps "
         "the rest out."
     )
-    page.control("accept", st.slider, "Accept from … % on", 0, 100)
+    page.control("accept", st.slider, "Accept an answer that is at least this sure, in %", 0, 100)
     with st.container(key="fooling_images_strokes"):
         chart, note = st.empty(), st.empty()
         empty = accept_chart([], [], page.value.accept / 100)

@@ -81,7 +81,7 @@ def show_panels(x: Tensor, delta: Tensor, eps: float, says: str) -> None:
     """Show the digit, δ, and their sum."""
     panels = (
         (square(x), "x", "The digit, untouched"),
-        (0.5 + square(delta), f"+ δ\\*, ε = {eps:g}", "The worst perturbation for this digit, around grey"),
+        (0.5 + square(delta), f"\\+ δ\\*, ε = {eps:g}", "The worst perturbation for this digit, around grey"),
         (square(x + delta), f"= “{says}”", f"The perturbed digit, classified as {says}"),
     )
     with st.container(key="stage", width=640):

@@ -178,7 +178,7 @@ def show_digits(settings: Settings) -> None:
             alt=f"Twenty test digits, {name}; {sum(mistakes)} of them are classified wrongly",
         )
     if not box:
-        st.caption("What lies below 0 or above 1 is drawn black or white: such pixels exist on paper only.")
+        st.caption("What lies below 0 or above 1 is drawn black or white: such values exist in the formula only.")
 
 
 def train_against_it(_: None) -> Iterator[None]:

@@ -34,19 +34,17 @@ from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar
-from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, top, wrapping_row
+from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, top
 
-STYLE = (
-    "<style>"
-    + wrapping_row("patches_row")
-    + """
+STYLE = """
+<style>
 .st-key-patches_patch img {width: 100%; border-radius: .4rem}
-.st-key-patches_row .lab-cap {min-height: 4.6em}
+.st-key-stage_patches .lab-cap {min-height: 4.6em}
 .st-key-patches_verdict {min-height: 5.2rem}
 .st-key-patches_training {min-height: 19rem}
 .st-key-patches_rates {min-height: 21rem}
-</style>"""
-)
+</style>
+"""
 state = st.session_state
 
 
@@ -67,8 +65,9 @@ def sidebar() -> None:
 
 
 def to_wear(run: Run) -> Iterator[None]:
+    st.subheader("1 · Something to wear", anchor=False)
     about = (hash(run.original.tobytes()), page.value.thing)
-    row = PictureRow("patches_row", TITLES, run.original, about)
+    row = PictureRow("stage_patches", TITLES, run.original, about)
     with st.container(key="patches_verdict"):
         verdict = st.empty()
     chart = st.empty()
@@ -161,7 +160,7 @@ def follow_wear(original: np.ndarray, row: PictureRow, verdict: DeltaGenerator, 
         last = steps[-1]
         now = int(last.probabilities.argmax())
         alone = np.where(mask[..., None], last.pixels, 255)
-        running = f"step {last.index} of {STEPS}" if last.index < STEPS else f"{part:.1%} of the picture"
+        running = f"step {last.index} of {STEPS}" if last.index < STEPS else f"{percent(part)} of the picture"
         costs = f"roughness {last.roughness:.2f}, ink {last.unprintable:.2f}"
         row.show("worn", alone.astype(np.uint8), running, costs)
         row.show("now", last.pixels, f"{categories()[now]}, {percent(float(last.probabilities[now]))}")
@@ -185,7 +184,7 @@ def show_verdict(
     if now == (target if target is not None else now) and now != label:
         verdict.error(
             f"**{categories()[now]}**, {percent(float(last.probabilities[now]))}: with {THINGS[page.value.thing]} that "
-            f"cover {part:.1%} of the picture. Largest change anywhere else: {untouched}.",
+            f"cover {percent(part)} of the picture. Largest change anywhere else: {untouched}.",
             icon=":material/eyeglasses:",
         )
     elif now != label:
@@ -195,8 +194,8 @@ def show_verdict(
         )
     else:
         verdict.success(
-            f"Still {categories()[label]}, with {part:.1%} of the picture painted. Make it larger, or allow anything "
-            "else.",
+            f"Still {categories()[label]}, with {percent(part)} of the picture painted. Make it larger, or allow "
+            "anything else.",
             icon=":material/shield:",
         )
 
@@ -224,7 +223,11 @@ def one_patch(run: Run) -> Iterator[None]:
         left, right = st.columns([3, 2], gap="medium")
         with left:
             page.control(
-                "label", st.selectbox, "The patch shall say", range(1000), format_func=lambda index: categories()[index]
+                "label",
+                st.selectbox,
+                "What the patch should say",
+                range(1000),
+                format_func=lambda index: categories()[index],
             )
         with right:
             page.control("steps", st.slider, "Steps of its training", 10, 200, step=10)
@@ -313,8 +316,8 @@ def follow_paste(original: np.ndarray, patch: np.ndarray, pasted: DeltaGenerator
     now = int(said.argmax())
     headline = f"{categories()[now]}, {percent(float(said[now]))}"
     pasted.image(picture_uri(shown[-1].pixels), width="stretch", alt=f"With the patch: {headline}")
-    wanted = percent(float(said[settings.says]))
-    told.markdown(f"**{headline}**; {categories()[settings.says]}: {wanted}")
+    wanted = "" if now == settings.says else f"; {categories()[settings.says]}: {percent(float(said[settings.says]))}"
+    told.markdown(f"**{headline}**{wanted}")
 
 
 def follow_rates(patch: np.ndarray, slot: DeltaGenerator, note: DeltaGenerator) -> None:
@@ -346,8 +349,8 @@ def follow_rates(patch: np.ndarray, slot: DeltaGenerator, note: DeltaGenerator) 
 
     if follow_each("rates", works, draw, note.info) is not None:
         note.caption(
-            f"Diameter {settings.large} % of the picture, turned by up to {TURNED:g}°; trained with {SIZES[0]:.0%} to "
-            f"{SIZES[1]:.0%}."
+            f"Diameter {settings.large} % of the picture, turned by up to {TURNED:g}°; trained with "
+            f"{100 * SIZES[0]:.0f} % to {100 * SIZES[1]:.0f} %."
         )
 
 
@@ -364,7 +367,9 @@ def formulas(_: Run) -> None:
         if on
     )
     st.latex(
-        rf"\Delta(x) = \{{\delta : \delta_i = 0 \text{{ outside of the {settings.thing}}},\ 0 \le x+\delta \le 1\}}"
+        r"\begin{aligned}\Delta(x) = \{\delta :\ & \delta_i = 0 \text{ outside of the "
+        + settings.thing
+        + r"},\\ & 0 \le x+\delta \le 1\}\end{aligned}"
     )
     st.latex(rf"\delta^* = \operatorname*{{argmax}}_{{\delta\in\Delta(x)}}\ {goal}{cost}")
     st.latex(
@@ -372,9 +377,9 @@ def formulas(_: Run) -> None:
     )
     st.markdown(
         "No ε: inside the mask everything is allowed. What is small is the **area**, and everybody sees it; nobody "
-        "calls it an attack. The patch is a δ that does not even depend on x. **TV** is the mean jump between "
-        "neighbouring pixels, **ink** the mean distance to the nearest of 27 mixtures of four inks. (These are the "
-        "usual tones of coated paper, not your printer's.)"
+        "calls it an attack. The patch is a δ that does not even depend on x. **Roughness** (TV in "
+        "the formula) is the mean jump between neighbouring pixels, **ink** the mean distance to the nearest of 27 "
+        "mixtures of four inks. (These are the usual tones of coated paper, not your printer's.)"
     )
 
 

@@ -53,6 +53,7 @@ def sidebar() -> None:
 
 
 def two_pictures(run: Run) -> Iterator[None]:
+    st.subheader("1 · Two pictures", anchor=False)
     with st.container(horizontal=True, key="presets"):
         for name, settings in PRESETS.items():
             st.button(name, on_click=page.set, kwargs=settings, key=f"preset_{name}")

@@ -136,7 +136,8 @@ class Place:
 
 
 def three_sounds(run: Run) -> Iterator[None]:
-    page.control("text", st.text_input, "What the network shall hear", max_chars=200)
+    st.subheader("1 · Three sounds", anchor=False)
+    page.control("text", st.text_input, "What the network should hear", max_chars=200)
     with st.container(horizontal=True, gap="small"):
         for idea in IDEAS:
             st.button(idea, key=f"speech_idea_{idea}", on_click=page.set, kwargs={"text": idea}, type="tertiary")

@@ -49,7 +49,7 @@ class Clip(Checked):
 def refused(clip: Clip, text: str) -> str | None:
     """The reason why this text cannot be hidden in that clip, as a sentence; None if it can."""
     if not text:
-        return "Write the words that the network shall hear."
+        return "Write the words that the network should hear."
     try:
         spell(text)
     except ValueError as error:

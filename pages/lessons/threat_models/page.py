@@ -258,7 +258,7 @@ def follow_map(base: Attack, found: Sequence[Filled], slot: DeltaGenerator, note
         note.caption(
             f"{SIDE} × {SIDE} pictures x + a·u + b·v, each asked for its class: u is the sign of the gradient, v has "
             f"random signs (seed {page.value.seed}), so one step of either moves every value by 1/255 up or down. The "
-            "cross is x itself. Lines: the three balls of section 1."
+            "cross is x itself. Lines: the three balls of section 1. The cross covers the smallest, that of L1."
         )
 
 

@@ -62,6 +62,7 @@ def sidebar() -> None:
 
 
 def one_picture(run: Run) -> Iterator[None]:
+    st.subheader("1 · One photograph", anchor=False)
     about = (hash(run.original.tobytes()), page.value.kind)
     row = PictureRow("unrestricted_row", TITLES, run.original, about)
     with st.container(key="unrestricted_verdict"):

@@ -91,6 +91,7 @@ def test_the_lectures_figures_stand_beside_ours() -> None:
 def test_one_digit() -> None:
     at = lesson(room="0", digit="5")
     p = at.metric[2].value
+    assert any(m.value.startswith(r"\+ δ") for m in at.markdown)  # a bare plus would make a list of one item
     at.slider(key="linear_models_room").set_value(0.3).run()
     assert at.metric[2].value != p and "classified as 0" in " ".join(e.proto.imgs[0].alt for e in at.get("image"))
     at = button(at, "Next one")
