@@ -258,7 +258,7 @@ def formula(_: Attack) -> None:
             "bits": "**Rounding** is a staircase and has no slope: on the way back the attack takes round(z) for z. "
             "That is the **straight-through** gradient (BPDA).",
             "crop": f"The crop is **random**: each step averages the gradients of {VIEWS} crops, expectation over "
-            "transformation, as on the page before.",
+            "transformation, as in *It survives the camera*.",
             "blur": "A blur is linear: its gradient is exact, there is nothing to get round.",
             "resize": "Averaging is linear: its gradient is exact, there is nothing to get round.",
         }[settings.defence]

@@ -66,7 +66,7 @@ def questions() -> list[Choice | Number]:
                 ("Yes: nobody can foresee the angle.", "Nobody has to: the attack averages over all of them."),
                 (
                     "It stops the ordinary attack only. An attacker who knows averages over the angles.",
-                    "Yes, and that is this page's attack. See the next lesson.",
+                    "Yes, and that is this page's attack. See *Defences you might try*.",
                 ),
                 ("No: not even the ordinary attack is stopped.", "Look at the first curve: it is."),
             ),

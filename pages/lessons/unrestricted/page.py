@@ -190,7 +190,7 @@ def follow_ladder(
     if not fooled:
         verdict.success(
             f"No {NAMES[kind]} up to {measure(kind, FARTHEST[kind])} fools the network on this photograph ({asked} "
-            "questions). SearchStep “all at once”.",
+            "questions). Try “all at once”.",
             icon=":material/shield:",
         )
     else:
