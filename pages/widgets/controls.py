@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.widgets.query import from_query, to_query
 
@@ -20,10 +21,17 @@ S = TypeVar("S")
 state = st.session_state
 
 
+def is_history_step() -> bool:
+    """Tell whether the browser's Back or Forward has caused this run."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
+
+
 class Controls(Generic[S]):
     """The settings of the page with that name: a value of a frozen dataclass, described as in `pages.widgets.query`.
 
-    A link sets them when it is opened. Afterwards the visitor's controls set them, also after a visit to another page.
+    A link sets them when it is opened, and so does the browser's Back. Otherwise the visitor's controls set them, also
+    after a visit to another page.
     """
 
     def __init__(self, name: str, kind: type[S]) -> None:
@@ -50,7 +58,7 @@ class Controls(Generic[S]):
         """Start a run of the page; call it first. Return True where the visitor has just come to the page."""
         came, state.page = state.get("page") != self.name, self.name
         link = st.query_params.to_dict()
-        if self.name not in state or (came and link):
+        if self.name not in state or (came and link) or is_history_step():
             settings, notes = from_query(self.kind, link)
             state[self.name], state[f"{self.name} notes"] = settings, notes
             state[f"{self.name} arrived"] = to_query(settings)
@@ -86,9 +94,12 @@ class Controls(Generic[S]):
         return getattr(self.value, name)
 
     def into_address(self) -> None:
-        """Write this state into the browser's address. Call it after the controls and before long computations."""
+        """Write this state into the browser's address. Call it after the controls and before long computations.
+
+        After Back, the address stays as it is: a new entry of the history would lead the visitor forward again.
+        """
         query = to_query(self.value)
-        if st.query_params.to_dict() != query:
+        if st.query_params.to_dict() != query and not is_history_step():
             st.query_params.from_dict(query)
 
     def link(self, **changes: object) -> str:

@@ -35,6 +35,14 @@ def test_the_point_is_dragged_and_clicked(page: Page, address: str) -> None:
     hill.scroll_into_view_if_needed()
     page.mouse.click(*spot(page, 0.25, 0.25))
     expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.2[456], 0\.2[456]\)"))
+    # the browser's Back undoes one change after the other
+    page.wait_for_url("**x1=0.2**")
+    page.go_back()
+    expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.50, 0\.68\)"))
+    page.go_back()
+    expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.2[456], 0\.2[456]\)"))
+    page.go_forward()
+    expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.50, 0\.68\)"))
     assert page.locator("[data-testid=stException]").count() == 0
 
 

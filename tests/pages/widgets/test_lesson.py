@@ -4,6 +4,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pages.widgets import controls
 from tests.pages.visit import GUARD, link, words
 
 
@@ -104,6 +105,20 @@ def test_the_page_stands_before_anything_is_computed() -> None:
     at.slider[0].set_value(6).run()
     assert link(at) == {"eps": "6"} and "ε² + 1 = 37" in words(at)
     assert "first computes at {'eps': '6'}" in at.session_state.log
+
+
+def test_back_returns_to_the_settings_of_the_address() -> None:
+    at = opened(eps="5")
+    at.slider[0].set_value(6).run()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(controls, "is_history_step", lambda: True)
+        for address, eps in ({"eps": "5"}, 5), ({}, 4), ({"eps": "99"}, 32):  # back, to the plain link, to a wrong one
+            at.query_params.clear()
+            at.query_params.update(address)
+            at.run()
+            assert at.slider[0].value == eps and f"ε² = {eps**2}" in words(at) and link(at) == address
+    at.slider[0].set_value(7).run()
+    assert link(at) == {"eps": "7"}
 
 
 def test_the_results_stand_in_their_sections() -> None:
