@@ -49,7 +49,7 @@ def percents(at: AppTest) -> list[int]:
 def test_opens_with_a_defence_that_survives_fgsm_and_falls(opened: AppTest) -> None:
     clean, fgsm, worst = percents(opened)
     assert clean <= 2 and fgsm <= 5 and worst >= 70
-    assert "One attack" not in words(opened) and "gradient told the truth" in opened.warning[0].value
+    assert "One attack" not in words(opened) and "Symptoms of a hidden gradient" in opened.warning[0].value
     assert "Another loss does much better" in opened.warning[0].value
 
 
