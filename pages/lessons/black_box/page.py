@@ -210,7 +210,7 @@ def follow_transfer(
     if one is None:
         return
     recipe = (
-        f"{METHODS[settings.method]}, {settings.steps} steps, ε = {settings.transfer}/255, {len(PHOTOS)} photographs"
+        f"Attack {METHODS[settings.method]}, {settings.steps} steps, ε = {settings.transfer}/255, {len(PHOTOS)} photographs"
     )
     matrix[1].caption(
         f"{recipe}, as one 8-bit file of {COMMON} pixels that each network resizes for itself. A network is fooled "
@@ -231,7 +231,7 @@ def follow_transfer(
     several = follow_matrix(rows, ensemble[0], ensemble[1], "ensemble")
     if several is None:
         return
-    ensemble[1].caption(f"{recipe}; what is climbed is the mean of the networks' cross-entropies.")
+    ensemble[1].caption(f"{recipe}; the attack climbs the mean of the networks' cross-entropies.")
     lines = []
     for name, title in names.items():
         best = max(one[other_title, name] for other, other_title in names.items() if other != name)
@@ -245,8 +245,8 @@ def a_stolen_copy(_: Attack) -> Iterator[None]:
     st.subheader("4 · A stolen copy", anchor=False)
     st.markdown(
         "No network to practise on? Then train one, on the victim's own answers. The victim reads digits and says "
-        "nothing but **which digit it sees**. A hundred digits are shown to it, a substitute learns the answers, "
-        "writes the digits again where it is about to change its mind, and asks about those. Six rounds."
+        "nothing but **which digit it sees**. A hundred digits are shown to it, and a substitute learns the "
+        "answers. It then moves the digits towards its own decision boundary and asks about those. Six rounds."
     )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -318,8 +318,7 @@ def formulas(_: Attack) -> None:
     st.latex(r"\text{theft: }\ g = \operatorname*{argmin}_g\ \sum_{x} L\big(g(x),\ \operatorname{argmax} f(x)\big)")
     st.markdown(
         "f is the closed box. The first asks it often, the second never, the third in advance. **A secret network is "
-        "not a safe network**: what is secret are the weights, not the directions in which all such networks can be "
-        "fooled."
+        "not a safe network**: its weights are secret, but not the directions in which all such networks can be fooled."
     )
 
 
