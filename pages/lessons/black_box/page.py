@@ -210,7 +210,7 @@ def follow_transfer(
     if one is None:
         return
     recipe = (
-        f"Attack {METHODS[settings.method]}, {settings.steps} steps, ε = {settings.transfer}/255, {len(PHOTOS)} photographs"
+        f"{METHODS[settings.method]}, {settings.steps} steps, ε = {settings.transfer}/255, {len(PHOTOS)} photographs"
     )
     matrix[1].caption(
         f"{recipe}, as one 8-bit file of {COMMON} pixels that each network resizes for itself. A network is fooled "

@@ -11,7 +11,7 @@ from pages.widgets.query import number, solved, word
 SIZE = info_of(DEFAULT).input_size
 COMMON = 260  # the side of the pictures of the matrix: the input size of the largest packaged network
 MOST = 4  # the most networks of the matrix
-METHODS: dict[Method, str] = {"momentum": "with momentum (MI-FGSM)", "pgd": "PGD"}
+METHODS: dict[Method, str] = {"momentum": "PGD with momentum (MI-FGSM)", "pgd": "PGD"}
 VICTIMS = {"standard": "ordinarily trained", "robust_01": "adversarially trained"}
 ROUNDS = 6
 
