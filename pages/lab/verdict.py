@@ -92,7 +92,7 @@ def _judge(settings: Settings, label: int, frames: list[Frame], changed: int, us
             if difference and now != label
             else " This ε is too small for this target, or the steps too few: raise ε, or take more steps."
         )
-        return Verdict("info", f"Not yet a **{name[settings.target]}**. {said}.{why}")
+        return Verdict("info", f"The target **{name[settings.target]}** is not reached. {said}.{why}")
     more = "PGD finds more than one step does, or raise ε." if not info.is_iterative else "Raise ε."
     return Verdict("info", f"The network still says **{name[label]}**: this picture needs more than this ε. {more}")
 

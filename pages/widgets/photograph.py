@@ -95,6 +95,7 @@ def own_picture(
     page: Controls[Any], default: str, note: str = "Up to 10 MB. It stays in memory and is never stored."
 ) -> None:
     """Draw upload and camera. A bad picture is explained, and the previous one stays. ``note``: on its storage."""
+    told = st.empty()  # above the upload: what stands below it is off the screen of a laptop
     st.file_uploader(
         "Or upload one",
         type=["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"],
@@ -109,7 +110,7 @@ def own_picture(
     if "own_image" in state and page.value.image != OWN:
         st.button("Back to your own picture", on_click=page.set, kwargs={"image": OWN}, width="stretch")
     if state.get("upload_error"):
-        st.error(state.upload_error, icon=":material/broken_image:")
+        told.error(state.upload_error, icon=":material/broken_image:")
 
 
 def _take(page: Controls[Any], key: str, default: str) -> None:

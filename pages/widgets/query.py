@@ -87,5 +87,6 @@ def _parse(kind: type[Any], each: "Field[Any]", value: str) -> tuple[Any, str | 
         return None, f"{name} in the link is not a number; the usual value is shown."
     clamped = min(max(wanted, low), high)
     taken = round(clamped) if isinstance(each.default, int) else clamped
-    note = f"{name} in the link cannot be {value} and is now {taken:g}." if taken != wanted else None
+    given = value if len(value) <= 20 else f"{value[:20]}…"
+    note = f"{name} in the link cannot be {given} and is now {taken:g}." if taken != wanted else None
     return taken, note

@@ -79,6 +79,7 @@ def sidebar() -> None:
     known = [*CLIPS, *([OWN] if "audio own" in state else [])]
     names = {**CLIPS, OWN: "your own recording"}
     page.control("clip", st.radio, "What is said", known, format_func=names.get)
+    told = st.empty()
     st.file_uploader(
         "Or upload one",
         type=["wav", "flac", "ogg", "mp3"],
@@ -90,7 +91,7 @@ def sidebar() -> None:
     if st.toggle("Use the microphone", key="speech_microphone_on"):
         st.audio_input("Say something", key="speech_recording", on_change=take, args=("speech_recording",))
     if state.get("audio error"):
-        st.error(state["audio error"], icon=":material/volume_off:")
+        told.error(state["audio error"], icon=":material/volume_off:")
     if page.value.clip == OWN:
         for note in state.get("audio notes of own", ()):
             st.caption(note)

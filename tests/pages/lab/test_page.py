@@ -108,6 +108,8 @@ def test_replay_and_uploads(classifier: Classifier) -> None:
     assert "hog" in alt and np.array_equal(start, original)
     at.file_uploader(key="upload").upload("broken.png", b"\x89PNG\r\n\x1a\n rubbish").run()
     assert not at.exception and len(at.error) == 1
+    kinds = [e.type for e in at.sidebar]
+    assert kinds.index("error") < kinds.index("file_uploader")  # below, it is off the screen of a laptop
     assert np.array_equal(picture(at, "Original"), original)
     at.file_uploader(key="upload").upload("adversarial.png", to_png(fooled)).run()
     assert not at.exception and not at.error
