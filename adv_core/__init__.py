@@ -12,13 +12,7 @@ from adv_core.attacks.pgd import bim, pgd
 from adv_core.attacks.smallest_epsilon import smallest_epsilon
 from adv_core.attacks.square import square_attack
 from adv_core.attacks.step import AttackResult, InputGradient, Step, input_gradient, run
-from adv_core.classifiers import (
-    Classifier,
-    ClassifierError,
-    ClassifierInfo,
-    list_classifiers,
-    load_classifier,
-)
+from adv_core.classifiers import Classifier, ClassifierError, ClassifierInfo, list_classifiers, load_classifier
 from adv_core.decoding import ImageError, open_image
 from adv_core.objectives import (
     Custom,

@@ -8,18 +8,8 @@ from torch import Tensor
 
 from adv_core.attacks.info import AttackInfo
 from adv_core.attacks.minimum_norm import margin_of, settle
-from adv_core.attacks.step import (
-    Logits,
-    Step,
-    checked,
-    evaluate,
-    known,
-    warn_of_probabilities,
-    where_rows,
-)
-from adv_core.objectives import (
-    Objective,
-)
+from adv_core.attacks.step import Logits, Step, checked, evaluate, known, warn_of_probabilities, where_rows
+from adv_core.objectives import Objective
 from adv_core.perturbation_sets import L2
 
 

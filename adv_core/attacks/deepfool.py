@@ -8,19 +8,8 @@ from torch import Tensor
 
 from adv_core.attacks.info import AttackInfo
 from adv_core.attacks.minimum_norm import settle
-from adv_core.attacks.step import (
-    Logits,
-    Step,
-    checked,
-    evaluate,
-    known,
-    warn_of_probabilities,
-)
-from adv_core.objectives import (
-    Labels,
-    Margin,
-    as_labels,
-)
+from adv_core.attacks.step import Logits, Step, checked, evaluate, known, warn_of_probabilities
+from adv_core.objectives import Labels, Margin, as_labels
 from adv_core.perturbation_sets import PerturbationSet
 
 

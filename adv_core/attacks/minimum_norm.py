@@ -11,19 +11,8 @@ import math
 import torch
 from torch import Tensor
 
-from adv_core.attacks.step import (
-    Logits,
-    evaluate,
-    input_gradient,
-)
-from adv_core.objectives import (
-    LogitsRatio,
-    Margin,
-    Objective,
-    Targeted,
-    TargetedDifference,
-    Untargeted,
-)
+from adv_core.attacks.step import Logits, evaluate, input_gradient
+from adv_core.objectives import LogitsRatio, Margin, Objective, Targeted, TargetedDifference, Untargeted
 from adv_core.perturbation_sets import PerturbationSet
 
 

@@ -18,9 +18,7 @@ from adv_core.attacks.step import (
     warn_of_probabilities,
     where_rows,
 )
-from adv_core.objectives import (
-    Objective,
-)
+from adv_core.objectives import Objective
 from adv_core.perturbation_sets import PerturbationSet
 
 

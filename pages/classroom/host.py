@@ -35,9 +35,19 @@ from pages.widgets.ask import look
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import opening, presenting
 from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import OWN, PHOTOS, class_named, gallery, needs_own, own_picture, photograph, sample
+from pages.widgets.photograph import (
+    OWN,
+    PHOTOS,
+    class_control,
+    class_named,
+    gallery,
+    needs_own,
+    own_picture,
+    photograph,
+    sample,
+)
 from pages.widgets.query import number, sequence, word
-from pages.widgets.stage import percent, picture_uri
+from pages.widgets.stage import percent, show_picture
 
 EVERY = 2.0  # seconds between two updates of the board
 QUESTIONS = {"which": "Which of the two is perturbed?", "what": "What will it say?"}
@@ -99,7 +109,7 @@ def set_up(store: Store) -> None:
     pixels = np.asarray(fit(photograph(settings.image), side, side))
     with picture:
         with st.container(key="class_photo", width=320):
-            st.image(picture_uri(pixels), width="stretch", alt="The photograph of the challenge")
+            show_picture(pixels, "The photograph of the challenge")
         says = st.empty()
         says.caption("The network is looking …")
         gallery(page)
@@ -139,14 +149,7 @@ def challenge_controls(names: list[str]) -> None:
 
     page.control("model", st.selectbox, "Network", names, format_func=title)
     page.control("aim", st.toggle, "It has to be a class of your choice")
-    page.control(
-        "target",
-        st.selectbox,
-        "Target class",
-        range(1000),
-        format_func=lambda index: categories()[index],
-        disabled=not page.value.aim,
-    )
+    class_control(page, "target", "Target class", disabled=not page.value.aim)
     page.control("rule", st.selectbox, "Rule", list(RULES), format_func=lambda name: RULES[name].title)
     st.caption(RULES[page.value.rule].text)
     if page.value.rule == "hidden":

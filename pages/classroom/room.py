@@ -33,7 +33,7 @@ from pages.lab import settings as lab
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import opening
 from pages.widgets.query import limits, sequence, to_query
-from pages.widgets.stage import picture_uri
+from pages.widgets.stage import show_picture
 
 EVERY = 3.0  # seconds between two updates of the room; a hundred phones update at the same time
 state = st.session_state
@@ -121,7 +121,7 @@ def lab_link(challenge: Challenge) -> str | None:
 def show_challenge(challenge: Challenge) -> None:
     st.markdown(f"**{challenge.task}** {RULES[challenge.rule].text}")
     with st.container(key="class_photo", width=300):
-        st.image(picture_uri(challenge.pixels), width="stretch", alt="The untouched picture of the challenge")
+        show_picture(challenge.pixels, "The untouched picture of the challenge")
 
 
 def show_tools(challenge: Challenge) -> None:

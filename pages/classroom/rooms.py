@@ -14,7 +14,8 @@ from adv_core.serving.classroom.challenges import Challenge
 from adv_core.serving.classroom.records import Board, Entry, Member, Poll, Room
 from adv_core.serving.classroom.store import BEST, Store, default_store
 from pages.classroom.charts import minutes, votes_chart
-from pages.widgets.stage import percent, picture_uri
+from pages.widgets.lesson import vega_chart
+from pages.widgets.stage import caption, percent, show_picture
 
 STYLE = """<style>
 .class-board {width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums}
@@ -134,8 +135,8 @@ def _second(challenge: Challenge) -> str:
 
 
 def _tile(slot: DeltaGenerator, pixels: np.ndarray, headline: str, line: str, alt: str) -> None:
-    slot.image(picture_uri(pixels), width="stretch", alt=alt)
-    slot.html(f"<div class='lab-cap'><b>{html.escape(headline)}</b><span>{html.escape(line)}</span></div>")
+    show_picture(pixels, alt, slot)
+    caption(slot, headline, line)
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
@@ -149,24 +150,23 @@ def draw_question(store: Store, poll: Poll) -> None:
     shown = _pictures_of(poll.id, store, poll)
     if poll.kind == "what":
         with st.container(key="class_photo_poll", width=300):
-            st.image(picture_uri(shown), width="stretch", alt="The picture in question")
+            show_picture(shown, "The picture in question")
         return
     half = shown.shape[1] // 2
     with st.container(key="class_pair", width=620):
         for column, side, pixels in zip(
             st.columns(2), ("left", "right"), (shown[:, :half], shown[:, half:]), strict=True
         ):
-            column.image(picture_uri(np.ascontiguousarray(pixels)), width="stretch", alt=f"The {side} picture")
+            show_picture(np.ascontiguousarray(pixels), f"The {side} picture", column)
             column.caption(side)
 
 
 def draw_votes(poll: Poll) -> None:
     """Draw the histogram, and the truth when it is known."""
-    st.vega_lite_chart(
+    vega_chart(
         votes_chart(poll.choices, poll.counts, poll.answer),
-        width="stretch",
-        height=70 + 46 * len(poll.choices),
-        alt="; ".join(f"{choice}: {count}" for choice, count in zip(poll.choices, poll.counts, strict=True)),
+        70 + 46 * len(poll.choices),
+        "; ".join(f"{choice}: {count}" for choice, count in zip(poll.choices, poll.counts, strict=True)),
     )
     if poll.truth:
         st.success(poll.truth, icon=":material/lightbulb:")

@@ -18,7 +18,7 @@ from pages.lab.snippet import snippet
 from pages.widgets.charts import curve, side_by_side
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import OWN
-from pages.widgets.stage import bars, class_colours, percent, picture_uri, top
+from pages.widgets.stage import bars, class_colours, percent, show_picture, top
 
 
 def show_sweep(subject: Subject) -> None:
@@ -103,9 +103,7 @@ def show_noise(subject: Subject, last: Frame) -> None:
     assert pixels is not None
     shown, text = st.columns([1, 2])
     seen = int(probabilities.argmax())
-    shown.image(
-        picture_uri(display(pixels[0])), width="stretch", alt=f"Noisy picture, classified as {categories()[seen]}"
-    )
+    show_picture(display(pixels[0]), f"Noisy picture, classified as {categories()[seen]}", shown)
     text.markdown(
         f"Random noise of the same size, ε = {settings.ball.text(room)}, seed {settings.seed}: the network "
         f"says **{categories()[seen]}** ({percent(float(probabilities[seen]))}). The attack has no more room than "

@@ -6,14 +6,14 @@ from dataclasses import replace
 import streamlit as st
 
 from adv_core.attacks.catalogue import ATTACKS
-from adv_core.classifiers import DEFAULT, ClassifierError, categories, fetch, info_of, list_classifiers
+from adv_core.classifiers import DEFAULT, ClassifierError, fetch, info_of, list_classifiers
 from adv_core.images import shrink
 from adv_core.norms import NORMS, NormKey
 from adv_core.serving.limits import LIMITS
 from pages.lab import settings as lab
 from pages.lab.settings import GROUPS, PRESETS, Settings, page, uses_pgd
 from pages.widgets.lesson import presenting
-from pages.widgets.photograph import OWN, PHOTOS, gallery, own_picture, photograph
+from pages.widgets.photograph import OWN, PHOTOS, class_control, gallery, own_picture, photograph
 from pages.widgets.query import limits
 
 state = st.session_state
@@ -163,14 +163,7 @@ def knobs() -> None:
     attack_menu()
     left, right = st.columns([1, 1.2])
     with left:
-        page.control(
-            "target",
-            st.selectbox,
-            "Target class",
-            range(1000),
-            format_func=lambda index: categories()[index],
-            disabled=not page.value.targeted,
-        )
+        class_control(page, "target", "Target class", disabled=not page.value.targeted)
         info = page.value.info
         if info.targeted == "optional":
             page.control("aim", st.toggle, "Aim at the target class")

@@ -11,6 +11,7 @@ from adv_core.serving.engine.attack import SHOWN_SIDE, Attack, Frame, thin
 from pages.lab.settings import Settings
 from pages.widgets.ask import look
 from pages.widgets.charts import loss_chart
+from pages.widgets.lesson import vega_chart
 from pages.widgets.stage import Stage, bars, class_colours, top
 
 
@@ -129,9 +130,6 @@ class Result:
         points = [(f.index, float(f.size[0]) * ball.scale if minimal else float(f.loss[0])) for f in frames]
         title = f"size of δ, {ball.axis.removeprefix('ε ')}" if minimal else "objective"
         # Vega redraws in place; a plotly chart blinks each time it is replaced.
-        self.loss.vega_lite_chart(
-            loss_chart(points, self.subject.request.length, mark, title),
-            width="stretch",
-            height=200,
-            alt=f"{title} at each step",
+        vega_chart(
+            loss_chart(points, self.subject.request.length, mark, title), 200, f"{title} at each step", self.loss
         )

@@ -24,6 +24,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.delta_generator_singletons import context_dg_stack
 
 from pages.contents import LAB, LESSONS
+from pages.widgets import vega
 from pages.widgets.controls import Controls
 from pages.widgets.quiz import Choice, Number, quiz
 from pages.widgets.stage import CSS, PRESENT_CSS, picture_uri
@@ -157,6 +158,14 @@ def presenting(page: Controls[Any]) -> None:
     st.caption("Hides this bar and enlarges everything, for a projector.")
 
 
+def digit_control(page: Controls[Any], count: int) -> None:
+    """Draw the choice of one of ``count`` test digits, and a button for the next one."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        page.control("digit", st.number_input, f"Test digit number (0 to {count - 1})", 0, count - 1, width=220)
+        following = {"digit": (page.value.digit + 1) % count}
+        st.button("Next one", on_click=page.set, kwargs=following, key="next_digit")
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], slot: DeltaGenerator | None = None) -> None:
     """Draw a table whose cells are markdown.
 
@@ -170,6 +179,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], slot: DeltaGenerat
 def chart(figure: go.Figure, key: str, alt: str) -> None:
     """Draw a plotly figure without its toolbar."""
     st.plotly_chart(figure, config={"displayModeBar": False}, key=key, alt=alt)
+
+
+def vega_chart(spec: vega.Spec, height: int, alt: str, slot: DeltaGenerator | None = None) -> None:
+    """Draw a Vega-Lite chart as wide as its place, with its text alternative."""
+    (slot or st).vega_lite_chart(spec, width="stretch", height=height, alt=alt)
 
 
 def pictures(*shown: tuple[np.ndarray, str, str], width: int = 150) -> None:

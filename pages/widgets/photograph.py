@@ -166,6 +166,11 @@ TRUE_CLASSES: dict[str, int] = {
 OWN = "own"
 
 
+def class_control(page: Controls[Any], setting: str, label: str, **options: Any) -> None:
+    """Draw the choice of one of the 1000 classes, which can be searched by typing."""
+    page.control(setting, st.selectbox, label, range(1000), format_func=categories().__getitem__, **options)
+
+
 def class_named(name: str) -> int | None:
     """The index of the class of that name; capitals and underscores do not matter."""
     wanted = name.replace("_", " ").lower()

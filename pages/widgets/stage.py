@@ -95,6 +95,11 @@ def _uri(data: bytes, shape: tuple[int, ...]) -> str:
     return "data:image/png;base64," + base64.b64encode(to_png(np.frombuffer(data, np.uint8).reshape(shape))).decode()
 
 
+def show_picture(pixels: np.ndarray, alt: str, slot: DeltaGenerator | None = None) -> None:
+    """Draw a picture (H, W, 3) uint8 as wide as its place, with its text alternative."""
+    (slot or st).image(picture_uri(pixels), width="stretch", alt=alt)
+
+
 @dataclass(frozen=True)
 class Panel:
     """A picture of the stage with the texts above and below it."""

@@ -10,9 +10,9 @@ from pages.lessons.adversarial_training.charts import ascent_chart
 from pages.lessons.adversarial_training.settings import INNER, STAGES, page
 from pages.lessons.adversarial_training.tasks import Update, Walk
 from pages.widgets.digits import sheet, signed
-from pages.widgets.lesson import table
+from pages.widgets.lesson import table, vega_chart
 from pages.widgets.live import computed
-from pages.widgets.stage import picture_uri
+from pages.widgets.stage import show_picture
 
 # The place of each stage's term: in the problem, or in the step that solves it.
 _PROBLEM = (
@@ -66,7 +66,7 @@ def one_step_slowly(_: object) -> Iterator[None]:
 
 
 def _row(images: np.ndarray, wrong: Sequence[bool], alt: str) -> None:
-    st.image(picture_uri(sheet(images, wrong, 8, zoom=3)), width="stretch", alt=alt)
+    show_picture(sheet(images, wrong, 8, zoom=3), alt)
 
 
 def _images(walked: Update, recipe: Recipe) -> None:
@@ -78,15 +78,14 @@ def _search(walked: Update, recipe: Recipe) -> None:
     left, right = st.columns([3, 2], gap="medium")
     steps = len(walked.losses) - 1
     with left:
-        st.vega_lite_chart(
+        vega_chart(
             ascent_chart(walked.losses.tolist(), walked.untouched),
-            height=200,
-            width="stretch",
-            alt=f"The mean loss climbs from {walked.losses[0]:.2f} to {walked.losses[-1]:.2f} in {steps} steps",
+            200,
+            f"The mean loss climbs from {walked.losses[0]:.2f} to {walked.losses[-1]:.2f} in {steps} steps",
         )
     with right:
         delta = np.concatenate(list(walked.deltas[-1][:4]), 1)
-        st.image(picture_uri(signed(delta, recipe.eps, 3)), width="stretch", alt="δ* of the first four digits")
+        show_picture(signed(delta, recipe.eps, 3), "δ* of the first four digits")
         st.caption("δ\\* of the first four: orange adds ink, blue takes it away.")
     st.markdown(
         f"From a random point of the ball ‖δ‖∞ ≤ {recipe.eps:g}, {INNER[recipe.inner]}: the loss climbs to "
@@ -111,7 +110,7 @@ def _gradient(walked: Update, recipe: Recipe) -> None:
         padded = np.pad(values, ((0, 0), (0, 1), (0, 1)))
         rows = [np.concatenate(list(padded[start : start + 8]), 1) for start in (0, 8)]
         shown = signed(np.concatenate(rows), float(np.abs(values).max()), 8)
-        column.image(picture_uri(shown), width="stretch", alt=alt)
+        show_picture(shown, alt, column)
         column.caption(text)
     st.markdown(
         f"**Danskin's theorem**: the slope of a maximum is the slope *at* the maximum. So hold δ\\* fast, and "

@@ -22,9 +22,9 @@ from pages.lessons.adversarial_training.texts import TEXTS
 from pages.lessons.adversarial_training.training import complete, courses, own_network, train_both
 from pages.widgets.canvas import canvas
 from pages.widgets.digits import OWN, ROBUST, STANDARD, STRONGER, error_curves, ink, signed
-from pages.widgets.lesson import Lesson, table
+from pages.widgets.lesson import Lesson, digit_control, table, vega_chart
 from pages.widgets.live import computed, follow, follow_each, job_for
-from pages.widgets.stage import picture_uri
+from pages.widgets.stage import show_picture
 
 
 @dataclass
@@ -103,7 +103,7 @@ def show_attacked(digit: Digit, model: Model) -> None:
     with st.container(key="stage_pair"):
         columns = st.columns(3)
         columns[0].markdown("**x**")
-        columns[0].image(picture_uri(ink(digit.levels / 255, 8)), width="stretch", alt=f"The digit, a {digit.label}")
+        show_picture(ink(digit.levels / 255, 8), f"The digit, a {digit.label}", columns[0])
         columns[0].markdown("untouched")
         for column, (name, result) in zip(columns[1:], results.items(), strict=True):
             column.markdown(f"**{name}**")
@@ -119,18 +119,16 @@ def show_attacked(digit: Digit, model: Model) -> None:
 def show_one(column: DeltaGenerator, digit: Digit, result: Attacked, at: int, name: str) -> None:
     pixels, probabilities = result.pixels[at], result.probabilities[at]
     now = int(probabilities.argmax())
-    column.image(
-        picture_uri(ink(pixels / 255, 8)),
-        width="stretch",
-        alt=f"The digit after the attack on the {name} network, which reads it as {now}",
+    show_picture(
+        ink(pixels / 255, 8), f"The digit after the attack on the {name} network, which reads it as {now}", column
     )
     wrong = now != digit.label
     column.markdown(f"{':material/bolt: ' if wrong else ''}reads {says(probabilities)}")
     delta = (pixels.astype(np.int64) - digit.levels) / 255
-    column.image(
-        picture_uri(signed(delta, max(page.value.eps, 0.02), 8)),
-        width="stretch",
-        alt=f"The perturbation for the {name} network: orange adds ink, blue takes it away",
+    show_picture(
+        signed(delta, max(page.value.eps, 0.02), 8),
+        f"The perturbation for the {name} network: orange adds ink, blue takes it away",
+        column,
     )
     column.caption("δ: orange adds ink, blue takes it away")
 
@@ -153,10 +151,7 @@ def chosen_digit() -> Digit | None:
         image = photographed()
         return None if image is None else labelled(image)
     data = digits("test")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        page.control("digit", st.number_input, "Test digit number (0 to 9999)", 0, 9999, width=220)
-        following = {"digit": (page.value.digit + 1) % 10_000}
-        st.button("Next one", on_click=page.set, kwargs=following, key="next_digit")
+    digit_control(page, 10_000)
     place = page.value.digit
     label = int(data.labels[place])
     st.caption(f"It is a {label}, number {place} of MNIST's 10 000 test pictures.")
@@ -216,11 +211,11 @@ def follow_curves(slot: DeltaGenerator, note: DeltaGenerator) -> None:
         points = {name: [(point.eps, point.error) for point in curve] for name, curve in found.items()}
         lines = [(name, colour, points.get(name, [])) for name, (colour, _) in shown.items()]
         here = [f"{name} {dict(points).get(0.1, 0):.0%}" for name, _, points in lines if points]
-        slot.vega_lite_chart(
+        vega_chart(
             error_curves(lines, mark=page.value.eps, longest=0.4, title="ε, radius of the L∞ ball"),
-            width="stretch",
-            height=340,
-            alt=f"Error against ε. At 0.1: {', '.join(here)}",
+            340,
+            f"Error against ε. At 0.1: {', '.join(here)}",
+            slot,
         )
 
     works = {name: ErrorCurve(model, CURVE) for name, (_, model) in shown.items()}
@@ -258,14 +253,12 @@ def show_insides(digit: Digit, model: Model) -> None:
             st.columns(3), ((None, None), ("standard", standard), ("robust", robust)), strict=True
         ):
             if each is None:
-                column.image(picture_uri(ink(digit.levels / 255, 8)), width="stretch", alt=f"A {digit.label}")
+                show_picture(ink(digit.levels / 255, 8), f"A {digit.label}", column)
                 column.caption("x")
                 continue
             limit = float(np.quantile(np.abs(each.gradient), 0.995))
-            column.image(
-                picture_uri(signed(each.gradient, limit, 8)),
-                width="stretch",
-                alt=f"Input gradient of the {name} network: {_texture[str(name)]}",
+            show_picture(
+                signed(each.gradient, limit, 8), f"Input gradient of the {name} network: {_texture[str(name)]}", column
             )
             column.caption(f"∂/∂x of the margin, {name}. Full colour: {limit:.2g}")
     st.markdown(
@@ -276,10 +269,10 @@ def show_insides(digit: Digit, model: Model) -> None:
     with st.container(key="stage_surfaces"):
         top = float(max(standard.loss.max(), robust.loss.max()))
         for column, (name, each) in zip(st.columns(2), (("standard", standard), ("robust", robust)), strict=True):
-            column.image(
-                picture_uri(surface(each.loss, top)),
-                width="stretch",
-                alt=f"Loss surface of the {name} network: it rises to {each.loss.max():.2g} within 0.3 of x",
+            show_picture(
+                surface(each.loss, top),
+                f"Loss surface of the {name} network: it rises to {each.loss.max():.2g} within 0.3 of x",
+                column,
             )
             column.caption(f"{name}: a to the back right, b to the back left, ±0.3 each; x in the middle")
 

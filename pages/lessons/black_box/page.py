@@ -16,7 +16,7 @@ from pages.lessons.black_box.settings import COMMON, METHODS, MOST, ROUNDS, SIZE
 from pages.lessons.black_box.tasks import JUDGED, Extraction, Passed, Steal, Transfer, passed
 from pages.lessons.black_box.texts import TEXTS
 from pages.widgets.ask import look
-from pages.widgets.lesson import Lesson, pictures
+from pages.widgets.lesson import Lesson, pictures, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import PHOTOS, chosen, photograph_sidebar, samples
 from pages.widgets.stage import PictureRow, percent, wrapping_row
@@ -38,10 +38,6 @@ STYLE = (
 def prepare() -> Attack:
     """The attack by queries before its first step."""
     return Attack(Pictures.of(chosen(page, SIZE)), DEFAULT)
-
-
-def sidebar() -> None:
-    photograph_sidebar(page, "Seed of the squares and of the theft")
 
 
 def by_questions(base: Attack) -> Iterator[None]:
@@ -97,11 +93,11 @@ def follow_questions(base: Attack, row: PictureRow, verdict: DeltaGenerator, slo
             others[label] = 0
             points.append((frame.index + 1, float(p[label]), float(others.max())))
         points.sort()
-        slot.vega_lite_chart(
+        vega_chart(
             query_chart(points, settings.queries, name),
-            width="stretch",
-            height=260,
-            alt=f"After {asked} questions: {name} {percent(float(said[label]))}",
+            260,
+            f"After {asked} questions: {name} {percent(float(said[label]))}",
+            slot,
         )
         if last.index < settings.queries - 1 and now == label:
             verdict.info(f"{asked} questions asked, no gradient seen.")
@@ -176,12 +172,12 @@ def follow_matrix(
 
     def draw() -> None:
         cells = [(made, names[asked], count) for (made, asked), count in found.items()]
-        slot.vega_lite_chart(
+        vega_chart(
             matrix_chart(cells, list(rows), list(names.values()), shown.count),
-            width="stretch",
-            height=90 + 66 * len(rows),
-            alt=f"Of {shown.count} photographs fooled. "
+            90 + 66 * len(rows),
+            f"Of {shown.count} photographs fooled. "
             + "; ".join(f"made on {made}, shown to {asked}: {count}" for made, asked, count in cells),
+            slot,
         )
 
     draw()
@@ -280,12 +276,12 @@ def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerat
                 pictures(*tiles, width=48)
         ended = [record for record in records if record.done == 1]
         points = [(record.queries, record.agreement, record.transferred) for record in ended]
-        slot.vega_lite_chart(
+        vega_chart(
             theft_chart(points, last.noise, 100 * 2 ** (ROUNDS - 1), 100),
-            width="stretch",
-            height=370,
-            alt="; ".join(f"{q} questions: agrees on {percent(a)}, fools {percent(f)}" for q, a, f in points)
+            370,
+            "; ".join(f"{q} questions: agrees on {percent(a)}, fools {percent(f)}" for q, a, f in points)
             or "under way",
+            slot,
         )
         note.caption(f"Round {last.number + 1} of {ROUNDS}: {last.queries} questions, learning them by heart")
 
@@ -322,4 +318,7 @@ def formulas(_: Attack) -> None:
     )
 
 
-Lesson(page, TEXTS, (by_questions, by_transfer, a_stolen_copy, formulas), prepare, sidebar, STYLE).show()
+SECTIONS = (by_questions, by_transfer, a_stolen_copy, formulas)
+Lesson(
+    page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the squares and of the theft"), STYLE
+).show()

@@ -16,7 +16,7 @@ from pages.lessons.defences.settings import KINDS, SIZE, STORY, TITLES, Settings
 from pages.lessons.defences.tasks import AttackedPictures, Aware, Contest, DefenceStep, Plain, Tried
 from pages.lessons.defences.texts import TEXTS
 from pages.widgets.ask import look
-from pages.widgets.lesson import Lesson
+from pages.widgets.lesson import Lesson, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
 from pages.widgets.stage import PictureRow, percent, wrapping_row
@@ -38,10 +38,6 @@ STYLE = (
 def prepare() -> Attack:
     """The attack that all attacks of this page start from."""
     return Attack(Pictures.of(chosen(page, SIZE)), DEFAULT)
-
-
-def sidebar() -> None:
-    photograph_sidebar(page, "Seed of the random crops")
 
 
 def one_picture(base: Attack) -> Iterator[None]:
@@ -167,11 +163,8 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
     def draw() -> None:
         rows = [(settings.named(kind), attack, right) for (kind, attack), right in kept.items()]
         known = [f"{name}, {ATTACKS[attack][0]}: {right}" for name, attack, right in rows if right is not None]
-        slot.vega_lite_chart(
-            contest_chart(rows, pictures.count),
-            width="stretch",
-            height=470,
-            alt=f"Answers kept, of {pictures.count}. {'; '.join(known)}",
+        vega_chart(
+            contest_chart(rows, pictures.count), 470, f"Answers kept, of {pictures.count}. {'; '.join(known)}", slot
         )
 
     draw()
@@ -265,4 +258,5 @@ def formula(_: Attack) -> None:
     )
 
 
-Lesson(page, TEXTS, (one_picture, sixteen_photographs, formula), prepare, sidebar, STYLE).show()
+SECTIONS = (one_picture, sixteen_photographs, formula)
+Lesson(page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the random crops"), STYLE).show()

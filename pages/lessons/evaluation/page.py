@@ -38,9 +38,9 @@ from pages.lessons.evaluation.tasks import (
 )
 from pages.lessons.evaluation.texts import TEXTS
 from pages.widgets.digits import error_curves, sheet
-from pages.widgets.lesson import Lesson, table
+from pages.widgets.lesson import Lesson, digit_control, table, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
-from pages.widgets.stage import picture_uri
+from pages.widgets.stage import show_picture
 
 
 def share(part: float) -> str:
@@ -85,12 +85,12 @@ def series_of_attacks(_: None) -> Iterator[None]:
         last = {record.key: record for record in records}
         _metrics(metrics, last)
         bars = [(each.title, last[each.key].error if each.key in last else None, each.sees) for each in SERIES]
-        chart.vega_lite_chart(
+        vega_chart(
             series_chart(bars),
-            width="stretch",
-            height=400,
-            alt="Error under each attack: "
+            400,
+            "Error under each attack: "
             + ", ".join(f"{title} {share(error)}" for title, error, _ in bars if error is not None),
+            chart,
         )
         running = next((each.title for each in SERIES if each.key == records[-1].key and records[-1].done < 1), None)
         note.caption(f"Under way: {running}." if running else "\u00a0")
@@ -150,11 +150,7 @@ def show_diagnosis(ended: dict[str, Judged]) -> None:
     st.markdown(
         f"**The first ten digits under “{worst.title}”**: {sum(wrong)} misread{' (orange)' if any(wrong) else ''}"
     )
-    st.image(
-        picture_uri(sheet(images, wrong, 10)),
-        width="stretch",
-        alt=f"Ten digits under {worst.title}, {sum(wrong)} of them are misread",
-    )
+    show_picture(sheet(images, wrong, 10), f"Ten digits under {worst.title}, {sum(wrong)} of them are misread")
     if page.value.defence == "quantized":
         st.caption(
             "With two levels the rounding is a real help on MNIST: digits are black and white anyway. With more levels "
@@ -193,9 +189,7 @@ def follow_turns(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     def draw(found: dict[str, list[Turned]], key: str) -> None:
         points = {each: [(turn.angle, turn.error) for turn in turns] for each, turns in found.items()}
         lines = [(name, colour, points.get(each, [])) for each, (name, colour) in NETWORKS.items()]
-        slot.vega_lite_chart(
-            angle_chart(lines, REACH), width="stretch", height=320, alt=_ends("Error against the angle", lines)
-        )
+        vega_chart(angle_chart(lines, REACH), 320, _ends("Error against the angle", lines), slot)
 
     works = {key: Rotations(key, ANGLES, 200) for key in NETWORKS}
     found = follow_each("turned", works, draw, note.info)
@@ -211,11 +205,11 @@ def follow_balls(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     def draw(found: dict[str, list[CurvePoint]], key: str) -> None:
         points = {each: [(point.eps, point.error) for point in curve] for each, curve in found.items()}
         lines = [(name, colour, points.get(each, [])) for each, (name, colour) in NETWORKS.items()]
-        slot.vega_lite_chart(
+        vega_chart(
             error_curves(lines, mark=2.0, longest=5, title="ε, radius of the L2 ball"),
-            width="stretch",
-            height=320,
-            alt=_ends("Error against the radius of the L2 ball", lines),
+            320,
+            _ends("Error against the radius of the L2 ball", lines),
+            slot,
         )
 
     works = {key: ErrorCurve(key, L2_CURVE, "l2") for key in NETWORKS}
@@ -242,20 +236,13 @@ def smoothing(_: None) -> Iterator[None]:
     st.markdown("changes the vote. This holds for every network and every attack.")
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            page.control("digit", st.number_input, "Test digit number (0 to 9999)", 0, 9999, width=220)
-            following = {"digit": (page.value.digit + 1) % 10_000}
-            st.button("Next one", on_click=page.set, kwargs=following, key="next_digit")
+        digit_control(page, 10_000)
         page.control("sigma", st.segmented_control, "σ of the noise", list(SIGMAS), required=True)
         data, place, sigma = digits("test"), page.value.digit, float(page.value.sigma)
         digit = Digit.of(data[place].images, int(data.labels[place]))
         noise = np.random.default_rng(page.value.seed).standard_normal((3, 28, 28))
         copies = np.concatenate([digit.levels[None] / 255, digit.levels / 255 + sigma * noise])
-        st.image(
-            picture_uri(sheet(copies, [False] * 4, 4, zoom=4)),
-            width="stretch",
-            alt=f"A {digit.label}, and three noisy copies of it",
-        )
+        show_picture(sheet(copies, [False] * 4, 4, zoom=4), f"A {digit.label}, and three noisy copies of it")
         st.caption("x and three of its copies. What lies below 0 or above 1 is drawn black or white.")
     with right, st.container(key="room_vote"):
         chart, told = st.empty(), st.empty()
@@ -272,11 +259,11 @@ def follow_vote(work: Certify, digit: Digit, chart: DeltaGenerator, told: DeltaG
     def draw(records: list[Vote]) -> None:
         last = records[-1]
         cast = sum(last.counts)
-        chart.vega_lite_chart(
+        vega_chart(
             vote_chart(last.counts, cast, last.p if last.ended and last.label is not None else None),
-            width="stretch",
-            height=240,
-            alt=f"{cast} votes, {max(last.counts)} of them for {int(np.argmax(last.counts))}",
+            240,
+            f"{cast} votes, {max(last.counts)} of them for {int(np.argmax(last.counts))}",
+            chart,
         )
         told.caption(f"{cast} of {work.samples} noisy copies …")
 
@@ -316,12 +303,12 @@ def follow_certified(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     def draw(found: dict[str, list[Promised]], sigma: str) -> None:
         radii = {each: [record.radius for record in records] for each, records in found.items()}
         lines = [(f"σ = {each}", colour, radii.get(each, [])) for each, colour in SIGMAS.items()]
-        slot.vega_lite_chart(
+        vega_chart(
             certified_chart(lines, 2.5),
-            width="stretch",
-            height=300,
-            alt="Certified accuracy against the radius: "
+            300,
+            "Certified accuracy against the radius: "
             + ", ".join(f"{name}: {share(float(np.mean(np.array(r) > 0.5)))} at 0.5" for name, _, r in lines if r),
+            slot,
         )
 
     works = {sigma: CertifiedDigits("noise_025", float(sigma)) for sigma in SIGMAS}
@@ -351,11 +338,11 @@ def intervals(_: None) -> Iterator[None]:
     def draw(records: list[Between]) -> None:
         points = [(record.eps, record.safe, record.fallen) for record in records]
         at = next((each for each in reversed(records) if each.eps <= 0.1), records[-1])
-        slot.vega_lite_chart(
+        vega_chart(
             between_chart(points, PROOF[-1]),
-            width="stretch",
-            height=300,
-            alt=f"At ε = {at.eps:g}: {share(at.safe)} proved safe, {share(at.fallen)} fooled, the rest unknown",
+            300,
+            f"At ε = {at.eps:g}: {share(at.safe)} proved safe, {share(at.fallen)} fooled, the rest unknown",
+            slot,
         )
 
     work = ProofAndAttack(page.value.proved, PROOF)

@@ -24,36 +24,12 @@ from pages.lessons.fgsm_and_pgd.charts import (
 from pages.lessons.fgsm_and_pgd.limit import to_infinity
 from pages.lessons.fgsm_and_pgd.plane import plane
 from pages.lessons.fgsm_and_pgd.player import player
-from pages.lessons.fgsm_and_pgd.scene import (
-    Run,
-    Scene,
-    data,
-    factor_text,
-    hill,
-    pair,
-    step_symbol,
-    two_pixels,
-)
-from pages.lessons.fgsm_and_pgd.settings import (
-    BALLS,
-    FACTORS,
-    MODELS,
-    PRESETS,
-    PROJECTED,
-    VIEWS,
-    page,
-)
+from pages.lessons.fgsm_and_pgd.scene import Run, Scene, data, factor_text, hill, pair, step_symbol, two_pixels
+from pages.lessons.fgsm_and_pgd.settings import BALLS, FACTORS, MODELS, PRESETS, PROJECTED, VIEWS, page
 from pages.lessons.fgsm_and_pgd.texts import TEXTS
-from pages.lessons.fgsm_and_pgd.world import (
-    SQUARE,
-    Path,
-    enough,
-    landscape,
-    turn,
-    window_around,
-)
+from pages.lessons.fgsm_and_pgd.world import SQUARE, Path, enough, landscape, turn, window_around
 from pages.widgets.charts import PALETTE
-from pages.widgets.lesson import Lesson, chart, pictures, table
+from pages.widgets.lesson import Lesson, chart, pictures, table, vega_chart
 from pages.widgets.stage import percent
 
 
@@ -307,11 +283,10 @@ def show_lengths(now: Scene) -> None:
     touch, _ = enough(now.gradient, settings.eps, settings.ball)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        st.vega_lite_chart(
+        vega_chart(
             confidence_chart(doubt, norms, here),
-            width="stretch",
-            height=300,
-            alt=f"Length of the gradient against 1 − p(y), both logarithmic: a rising band. Your x: 1 − p(y) = "
+            300,
+            f"Length of the gradient against 1 − p(y), both logarithmic: a rising band. Your x: 1 − p(y) = "
             f"{short(here[0])}, length {short(here[1])}",
         )
     with right:

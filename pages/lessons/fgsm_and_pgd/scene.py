@@ -12,10 +12,7 @@ from torch import Tensor
 
 from adv_core.attacks.step import evaluate, input_gradient
 from adv_core.objectives import Untargeted
-from pages.lessons.fgsm_and_pgd.charts import (
-    short,
-    terrain_png,
-)
+from pages.lessons.fgsm_and_pgd.charts import short, terrain_png
 from pages.lessons.fgsm_and_pgd.settings import PRESETS, UNENDING, Settings, page
 from pages.lessons.fgsm_and_pgd.world import (
     SQUARE,

@@ -10,6 +10,7 @@ from pages.lessons.fooling_images.charts import breed_chart
 from pages.lessons.fooling_images.settings import ENCODED, MOST_QUERIES, SECOND, SURE, latest, named, page
 from pages.lessons.fooling_images.tasks import GALLERY, Bred, Evolution
 from pages.widgets.ask import look
+from pages.widgets.lesson import vega_chart
 from pages.widgets.live import drop_jobs, follow, job_for
 from pages.widgets.stage import NOTHING, PictureRow, percent
 
@@ -80,11 +81,11 @@ def follow_evolution(champion: PictureRow, others: PictureRow, chart: DeltaGener
         pixels = records[place].picture if place > drawn else None
         champion.show("champion", pixels, target, percent(last.wanted), alt)
         drawn = place
-        chart.vega_lite_chart(
+        vega_chart(
             breed_chart([(record.queries, record.wanted) for record in records], work.queries),
-            width="stretch",
-            height=270,
-            alt=f"The probability of {target} after {last.queries} pictures: {percent(last.wanted)}",
+            270,
+            f"The probability of {target} after {last.queries} pictures: {percent(last.wanted)}",
+            chart,
         )
         note.caption(
             f"{last.queries} of {work.queries} pictures shown. More than 50 % sure of {last.sure} of 1000 classes so "

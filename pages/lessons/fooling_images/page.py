@@ -29,9 +29,9 @@ from pages.lessons.fooling_images.settings import (
 from pages.lessons.fooling_images.tasks import STARTS, Climb, Wall, some_classes, start_picture
 from pages.lessons.fooling_images.texts import TEXTS
 from pages.widgets.ask import look
-from pages.widgets.lesson import Lesson
+from pages.widgets.lesson import Lesson, vega_chart
 from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import PHOTOS, samples
+from pages.widgets.photograph import PHOTOS, class_control, samples
 from pages.widgets.stage import NOTHING, PictureRow, percent
 
 STYLE = """<style>
@@ -70,7 +70,7 @@ def climb() -> Climb:
 def climb_from_nothing(_: Run) -> Iterator[None]:
     st.subheader("1 · Climb from nothing", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        page.control("target", st.selectbox, "What it should see", range(1000), format_func=named, width=280)
+        class_control(page, "target", "What it should see", width=280)
         st.button("Another class", on_click=_any_class, key="any_class", icon=":material/casino:")
     page.control(
         "start", st.segmented_control, "Begin with", list(STARTS), format_func=START_NAMES.__getitem__, required=True
@@ -93,7 +93,7 @@ def climb_from_nothing(_: Run) -> Iterator[None]:
         )
     with right, st.container(key="fooling_images_course"):
         chart = st.empty()
-        chart.vega_lite_chart(climb_chart([], page.value.steps, SURE), width="stretch", height=270, alt="No step yet")
+        vega_chart(climb_chart([], page.value.steps, SURE), 270, "No step yet", chart)
     with st.container(key="fooling_images_verdict"):
         verdict = st.empty()
     show_formula()
@@ -117,11 +117,11 @@ def follow_climb(row: PictureRow, chart: DeltaGenerator, verdict: DeltaGenerator
         place = latest(record.pixels.size for record in records)
         alt = f"The picture after {records[place].index} steps; the network sees {named(seen)}"
         row.show("now", records[place].pixels[0] if place >= 0 else None, named(seen), line, alt)
-        chart.vega_lite_chart(
+        vega_chart(
             climb_chart([(record.index, float(record.wanted[0, 0])) for record in records], work.steps, SURE),
-            width="stretch",
-            height=270,
-            alt=f"The probability of {target} after {last.index} steps: {percent(wanted)}",
+            270,
+            f"The probability of {target} after {last.index} steps: {percent(wanted)}",
+            chart,
         )
 
     records = follow(job_for("climb", work), draw, verdict.info, interval=0.15)
@@ -283,7 +283,7 @@ def accept_when_sure(run: Run) -> Iterator[None]:
     with st.container(key="fooling_images_strokes"):
         chart, note = st.empty(), st.empty()
         empty = accept_chart([], [], page.value.accept / 100)
-        chart.vega_lite_chart(empty, width="stretch", height=190, alt="No picture yet")
+        vega_chart(empty, 190, "No picture yet", chart)
         note.caption("As soon as the eight are there.")
     yield
     if run.fooling is not None:
@@ -297,12 +297,12 @@ def follow_accept(fooling: np.ndarray, chart: DeltaGenerator, note: DeltaGenerat
     threshold = page.value.accept / 100
     groups = [[(named(int(p.argmax())), float(p.max())) for p in each.probabilities] for each in (real, false)]
     let_in, slipped = (sum(p >= threshold for _, p in group) for group in groups)
-    chart.vega_lite_chart(
+    vega_chart(
         accept_chart(groups[0], groups[1], threshold),
-        width="stretch",
-        height=190,
-        alt=f"At {page.value.accept} %, {let_in} of {len(PHOTOS)} photographs and {slipped} of {EIGHT} fooling images "
+        190,
+        f"At {page.value.accept} %, {let_in} of {len(PHOTOS)} photographs and {slipped} of {EIGHT} fooling images "
         "are accepted",
+        chart,
     )
     surest = max(p for _, p in groups[0])
     with note.container():

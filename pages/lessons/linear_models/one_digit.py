@@ -7,29 +7,15 @@ import torch
 from torch import Tensor
 
 from adv_core.datasets import centred
-from adv_core.linear import (
-    LinearClassifier,
-    flips_at,
-    signs,
-    worst_case,
-    worst_margin,
-)
+from adv_core.linear import LinearClassifier, flips_at, signs, worst_case, worst_margin
 from pages.lessons.linear_models.charts import square
-from pages.lessons.linear_models.measured import (
-    digits,
-    trained,
-)
-from pages.lessons.linear_models.settings import (
-    ROBUST,
-    STANDARD,
-    TESTED,
-    page,
-)
+from pages.lessons.linear_models.measured import digits, trained
+from pages.lessons.linear_models.settings import ROBUST, STANDARD, TESTED, page
 from pages.widgets.canvas import canvas
 from pages.widgets.charts import curve
 from pages.widgets.digits import ink
-from pages.widgets.lesson import chart
-from pages.widgets.stage import percent, picture_uri
+from pages.widgets.lesson import chart, digit_control
+from pages.widgets.stage import percent, show_picture
 
 
 def one_digit(_: None) -> Iterator[None]:
@@ -86,7 +72,7 @@ def show_panels(x: Tensor, delta: Tensor, eps: float, says: str) -> None:
     )
     with st.container(key="stage", width=640):
         for column, (pixels, caption, alt) in zip(st.columns(3), panels, strict=True):
-            column.image(picture_uri(ink(pixels, 8)), width="stretch", alt=alt)
+            show_picture(ink(pixels, 8), alt, column)
             column.markdown(caption)
 
 
@@ -108,10 +94,7 @@ def show_falling(models: dict[str, LinearClassifier], x: Tensor, y: Tensor, afte
 
 def test_digit() -> tuple[Tensor, Tensor]:
     data = digits("test")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        page.control("digit", st.number_input, f"Test digit number (0 to {TESTED - 1})", 0, TESTED - 1, width=220)
-        following = {"digit": (page.value.digit + 1) % TESTED}
-        st.button("Next one", on_click=page.set, kwargs=following, key="next_digit")
+    digit_control(page, TESTED)
     place = page.value.digit
     st.caption(f"It is a {int(data.labels[place])}: number {int(data.places[place])} of MNIST's 10000 test pictures.")
     return data[place].images[None], data.labels[place, None]

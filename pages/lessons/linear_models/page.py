@@ -7,10 +7,7 @@ import torch
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classical import Standing
-from adv_core.linear import (
-    Epoch,
-    worst_case,
-)
+from adv_core.linear import Epoch, worst_case
 from pages.lessons.linear_models.argument import why_no_search
 from pages.lessons.linear_models.charts import square, training_chart
 from pages.lessons.linear_models.measured import (
@@ -41,8 +38,8 @@ from pages.lessons.linear_models.settings import (
 from pages.lessons.linear_models.texts import TEXTS
 from pages.widgets.charts import curve
 from pages.widgets.digits import ink, sheet, signed
-from pages.widgets.lesson import Lesson, chart, pictures, table
-from pages.widgets.stage import picture_uri
+from pages.widgets.lesson import Lesson, chart, pictures, table, vega_chart
+from pages.widgets.stage import show_picture
 
 
 def watch(
@@ -55,11 +52,11 @@ def watch(
         losses.append(epoch.loss)
         if known and epoch.index < epochs:
             continue
-        slot.vega_lite_chart(
+        vega_chart(
             training_chart(losses, epochs, limits, colour),
-            width="stretch",
-            height=230,
-            alt=f"Training loss, from {losses[0]:.2g} before training to {losses[-1]:.2g} after {epoch.index} epochs",
+            230,
+            f"Training loss, from {losses[0]:.2g} before training to {losses[-1]:.2g} after {epoch.index} epochs",
+            slot,
         )
     return epoch
 
@@ -172,10 +169,9 @@ def show_digits(settings: Settings) -> None:
         st.markdown(
             f"**The first 20 test digits, {name}**: {sum(mistakes)} wrong{' (orange)' if any(mistakes) else ''}"
         )
-        st.image(
-            picture_uri(sheet(shown[:, 0].numpy(), mistakes, 10)),
-            width="stretch",
-            alt=f"Twenty test digits, {name}; {sum(mistakes)} of them are classified wrongly",
+        show_picture(
+            sheet(shown[:, 0].numpy(), mistakes, 10),
+            f"Twenty test digits, {name}; {sum(mistakes)} of them are classified wrongly",
         )
     if not box:
         st.caption("What lies below 0 or above 1 is drawn black or white: such values exist in the formula only.")

@@ -31,10 +31,10 @@ from pages.lessons.patches.tasks import (
 )
 from pages.lessons.patches.texts import TEXTS
 from pages.widgets.ask import look
-from pages.widgets.lesson import Lesson
+from pages.widgets.lesson import Lesson, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
-from pages.widgets.photograph import chosen, photograph_sidebar
-from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, top
+from pages.widgets.photograph import chosen, class_control, photograph_sidebar
+from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, show_picture, top
 
 STYLE = """
 <style>
@@ -58,10 +58,6 @@ class Run:
 
 def prepare() -> Run:
     return Run(chosen(page, SIZE))
-
-
-def sidebar() -> None:
-    photograph_sidebar(page, "Seed of the patch", choose_image)
 
 
 def to_wear(run: Run) -> Iterator[None]:
@@ -98,14 +94,7 @@ def show_controls(original: np.ndarray) -> None:
     with left:
         page.control("thing", st.segmented_control, "To wear", list(THINGS), format_func=THINGS.get, required=True)
     with middle:
-        page.control(
-            "target",
-            st.selectbox,
-            "To be taken for",
-            range(1000),
-            format_func=lambda index: categories()[index],
-            disabled=page.value.anything,
-        )
+        class_control(page, "target", "To be taken for", disabled=page.value.anything)
     with right:
         page.control("anything", st.toggle, "anything else")
     page.control("size", st.slider, "How large, in %", 50, 200)
@@ -222,13 +211,7 @@ def one_patch(run: Run) -> Iterator[None]:
     if page.value.live:
         left, right = st.columns([3, 2], gap="medium")
         with left:
-            page.control(
-                "label",
-                st.selectbox,
-                "What the patch should say",
-                range(1000),
-                format_func=lambda index: categories()[index],
-            )
+            class_control(page, "label", "What the patch should say")
         with right:
             page.control("steps", st.slider, "Steps of its training", 10, 200, step=10)
     left, right = st.columns([2, 3], gap="medium")
@@ -241,7 +224,7 @@ def one_patch(run: Run) -> Iterator[None]:
     if run.patch is None:
         return
     name = categories()[page.value.says]
-    picture.image(picture_uri(rounded(run.patch)), width="stretch", alt=f"The patch for {name}")
+    show_picture(rounded(run.patch), f"The patch for {name}", picture)
     with note.container():
         st.download_button("Save the patch", to_png(run.patch), f"patch_{name.replace(' ', '_')}.png", "image/png")
     if not page.value.live:
@@ -266,12 +249,12 @@ def train_patch(picture: DeltaGenerator, note: DeltaGenerator, chart: DeltaGener
     def draw(steps: list[Trained]) -> None:
         last = steps[-1]
         shown = rounded(last.patch)
-        picture.image(picture_uri(shown), width="stretch", alt=f"The patch for {name}, after {last.index} steps")
-        chart.vega_lite_chart(
+        show_picture(shown, f"The patch for {name}, after {last.index} steps", picture)
+        vega_chart(
             training_chart([(each.index, each.wanted) for each in steps], settings.steps, name),
-            width="stretch",
-            height=260,
-            alt=f"Probability of {name} in the views of step {last.index}: {percent(last.wanted)}",
+            260,
+            f"Probability of {name} in the views of step {last.index}: {percent(last.wanted)}",
+            chart,
         )
         note.caption(f"step {last.index} of {settings.steps}")
 
@@ -315,7 +298,7 @@ def follow_paste(original: np.ndarray, patch: np.ndarray, pasted: DeltaGenerator
     said = shown[-1].probabilities
     now = int(said.argmax())
     headline = f"{categories()[now]}, {percent(float(said[now]))}"
-    pasted.image(picture_uri(shown[-1].pixels), width="stretch", alt=f"With the patch: {headline}")
+    show_picture(shown[-1].pixels, f"With the patch: {headline}", pasted)
     wanted = "" if now == settings.says else f"; {categories()[settings.says]}: {percent(float(said[settings.says]))}"
     told.markdown(f"**{headline}**{wanted}")
 
@@ -340,12 +323,7 @@ def follow_rates(patch: np.ndarray, slot: DeltaGenerator, note: DeltaGenerator) 
                 (titles[each], "anything new, with a grey patch", sum(sum(one.blank) for one in tried), count),
             ]
         if rows:
-            slot.vega_lite_chart(
-                rates_chart(rows),
-                width="stretch",
-                height=280,
-                alt="; ".join(f"{a}, {b}: {n} of {of}" for a, b, n, of in rows),
-            )
+            vega_chart(rates_chart(rows), 280, "; ".join(f"{a}, {b}: {n} of {of}" for a, b, n, of in rows), slot)
 
     if follow_each("rates", works, draw, note.info) is not None:
         note.caption(
@@ -383,4 +361,7 @@ def formulas(_: Run) -> None:
     )
 
 
-Lesson(page, TEXTS, (to_wear, one_patch, paste, formulas), prepare, sidebar, STYLE).show()
+SECTIONS = (to_wear, one_patch, paste, formulas)
+Lesson(
+    page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the patch", choose_image), STYLE
+).show()

@@ -19,9 +19,9 @@ from pages.lessons.physical.tasks import NOT_JPEG, AlongKnob, Turn
 from pages.lessons.physical.texts import TEXTS
 from pages.widgets.ask import look
 from pages.widgets.charts import ORDINARY, ROBUST
-from pages.widgets.lesson import Lesson
+from pages.widgets.lesson import Lesson, vega_chart
 from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import chosen, photograph_sidebar
+from pages.widgets.photograph import chosen, class_control, photograph_sidebar
 from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, top
 
 STYLE = """<style>
@@ -46,10 +46,6 @@ class Run:
 def prepare() -> Run:
     original = chosen(page, SIZE)
     return Run(original, Attack(Pictures.of(original), DEFAULT))
-
-
-def sidebar() -> None:
-    photograph_sidebar(page, "Seed of the random views")
 
 
 def two_pictures(run: Run) -> Iterator[None]:
@@ -109,7 +105,7 @@ def show_attack() -> None:
     """Show the target and the ε of both attacks."""
     left, middle, right = st.columns([2, 2, 1], gap="medium")
     with left:
-        page.control("target", st.selectbox, "Target class", range(1000), format_func=lambda index: categories()[index])
+        class_control(page, "target", "Target class")
     with middle:
         page.control("eps", st.slider, "ε of both, in 1/255", 0, 32)
     with right:
@@ -213,7 +209,7 @@ def follow_curves(pictures: tuple[np.ndarray, ...], slot: DeltaGenerator, note: 
             for which, (name, colour) in enumerate(zip(NAMES, (ORDINARY, ROBUST), strict=True))
         ]
         means = [float(np.mean([p for _, p in points])) for _, _, points in lines]
-        slot.vega_lite_chart(
+        vega_chart(
             view_chart(
                 lines,
                 title=axis.title,
@@ -222,10 +218,10 @@ def follow_curves(pictures: tuple[np.ndarray, ...], slot: DeltaGenerator, note: 
                 trained=axis.trained,
                 mark=now if span[0] <= now <= span[1] else None,
             ),
-            width="stretch",
-            height=330,
-            alt=f"Probability of {target} along the {axis.short}: on the average {percent(means[0])} for the ordinary "
+            330,
+            f"Probability of {target} along the {axis.short}: on the average {percent(means[0])} for the ordinary "
             f"attack, {percent(means[1])} for the attack over views",
+            slot,
         )
 
     work = AlongKnob(Pictures.of(np.stack(pictures)), DEFAULT, settings.knob, axis.values, settings.target)
@@ -386,4 +382,5 @@ def follow_upload(slot: DeltaGenerator) -> None:
         bars(st.empty(), probabilities, shown, class_colours(target, *shown))
 
 
-Lesson(page, TEXTS, (two_pictures, from_every_side, formula, on_paper), prepare, sidebar, STYLE).show()
+SECTIONS = (two_pictures, from_every_side, formula, on_paper)
+Lesson(page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the random views"), STYLE).show()

@@ -27,9 +27,9 @@ from pages.lessons.speech.tasks import (
     rushing,
 )
 from pages.lessons.speech.texts import TEXTS
-from pages.widgets.lesson import Lesson
+from pages.widgets.lesson import Lesson, vega_chart
 from pages.widgets.live import follow, job_for
-from pages.widgets.stage import percent, picture_uri
+from pages.widgets.stage import percent, show_picture
 
 STYLE = """<style>
 .st-key-speech_row [data-testid=stColumn] {min-height: 20rem}
@@ -127,12 +127,8 @@ class Place:
     def show(self, clip: Clip, caption: str) -> None:
         samples, title = clip.samples, TITLES[self.key]
         self.player.audio(to_wav(samples), format="audio/wav", alt=f"Sound: {title}.")
-        self.wave.image(picture_uri(wave_picture(samples)), width="stretch", alt=f"Wave form: {title}.")
-        self.spectrum.image(
-            picture_uri(spectrogram_picture(samples)),
-            width="stretch",
-            alt=f"Spectrogram, 0 to 8 kHz: {title}. {caption}",
-        )
+        show_picture(wave_picture(samples), f"Wave form: {title}.", self.wave)
+        show_picture(spectrogram_picture(samples), f"Spectrogram, 0 to 8 kHz: {title}. {caption}", self.spectrum)
         self.caption.caption(caption)
 
 
@@ -260,11 +256,11 @@ def letters(run: Run) -> Iterator[None]:
 def show_letters(clip: Clip, heard: Heard, changed: Heard | None, slot: DeltaGenerator) -> None:
     lines = [("original", heard.moments), ("changed", changed.moments if changed else ())]
     told = f"Changed: {changed.text or NOTHING}." if changed else "Nothing has been changed yet."
-    slot.vega_lite_chart(
+    vega_chart(
         alignment_chart(lines, len(clip.samples) / RATE),
-        width="stretch",
-        height=150,
-        alt=f"Which letter is heard when. Original: {heard.text or NOTHING}. {told}",
+        150,
+        f"Which letter is heard when. Original: {heard.text or NOTHING}. {told}",
+        slot,
     )
 
 
@@ -300,9 +296,7 @@ def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, to
     def draw(records: list[Disturbed]) -> None:
         rows[:] = [(names[r.place], r.snr, r.kept, r.of) for r in records]
         known = "; ".join(f"{name} at {snr:.0f} dB: {kept} of {of}" for name, snr, kept, of in rows)
-        slot.vega_lite_chart(
-            noise_chart(rows), width="stretch", height=300, alt=f"Written down as it should be. {known}."
-        )
+        vega_chart(noise_chart(rows), 300, f"Written down as it should be. {known}.", slot)
 
     texts = (heard.text, *[settings.target] * (len(clips) - 1))
     work = Disturb(tuple(clips), texts, seed=settings.seed)

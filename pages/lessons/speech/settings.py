@@ -5,9 +5,7 @@ from pathlib import Path
 
 from adv_core.serving.limits import LIMITS
 from adv_core.speech.attack import STEPS
-from pages.lessons.speech.tasks import (
-    MAX_VIEWS,
-)
+from pages.lessons.speech.tasks import MAX_VIEWS
 from pages.widgets.controls import Controls
 from pages.widgets.query import number, solved, word
 

@@ -17,7 +17,7 @@ from pages.lessons.threat_models.settings import STEPS, VALUES, page
 from pages.widgets.ask import look
 from pages.widgets.lesson import table
 from pages.widgets.live import follow, job_for
-from pages.widgets.stage import percent, picture_uri
+from pages.widgets.stage import percent, show_picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,15 +137,15 @@ def three_balls(run: Run) -> Iterator[None]:
 def show_ball(each: Filled, column: DeltaGenerator, label: int) -> None:
     name = categories()[each.label]
     column.markdown(f"**{NORMS[each.norm].title}**, ε = {each.radius_text}")
-    column.image(
-        picture_uri(each.after),
-        width="stretch",
-        alt=f"The photograph with the worst δ of the {NORMS[each.norm].title} ball; the network sees {name}",
+    show_picture(
+        each.after,
+        f"The photograph with the worst δ of the {NORMS[each.norm].title} ball; the network sees {name}",
+        column,
     )
-    column.image(
-        picture_uri(amplify((each.delta / 255).astype(np.float32).transpose(2, 0, 1), 10)),
-        width="stretch",
-        alt=f"That δ, amplified ten times: {_texture[each.norm]}",
+    show_picture(
+        amplify((each.delta / 255).astype(np.float32).transpose(2, 0, 1), 10),
+        f"That δ, amplified ten times: {_texture[each.norm]}",
+        column,
     )
     column.markdown(f"{':material/bolt: ' if each.label != label else ''}{says(each.probabilities)}")
 

@@ -21,11 +21,11 @@ from pages.lessons.threat_models.tasks import Line, Slice
 from pages.lessons.threat_models.texts import TEXTS
 from pages.widgets.canvas import canvas
 from pages.widgets.charts import PALETTE
-from pages.widgets.lesson import Lesson
+from pages.widgets.lesson import Lesson, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar
 from pages.widgets.quiz import guess
-from pages.widgets.stage import percent, picture_uri
+from pages.widgets.stage import percent, picture_uri, show_picture
 
 # Space for later content, where the page is wide enough to know its size.
 STYLE = """<style>
@@ -44,10 +44,6 @@ def prepare() -> Run:
         state.threat_models_shown = page.value.image
         page.set(guess=-1, answers="")  # the old ones belong to another photograph
     return Run(Attack(Pictures.of(chosen(page, SIZE)), DEFAULT))
-
-
-def sidebar() -> None:
-    photograph_sidebar(page)
 
 
 def allowed(place: str, drawn: np.ndarray | None = None) -> np.ndarray:
@@ -109,10 +105,10 @@ def show_masked(before: np.ndarray, last: Frame, mask: np.ndarray) -> None:
     shade[~mask] = (shade[~mask].astype(np.float32) * 0.25 + 96).astype(np.uint8)
     with st.container(key="stage_mask"):
         left, right = st.columns(2)
-        left.image(picture_uri(shade), width="stretch", alt=f"The mask: δ may live on {percent(mask.mean())} of it")
+        show_picture(shade, f"The mask: δ may live on {percent(mask.mean())} of it", left)
         left.markdown(f"Δ(x): **{percent(float(mask.mean()))}** of the picture")
         name = categories()[int(last.probabilities[0].argmax())]
-        right.image(picture_uri(after), width="stretch", alt=f"x + δ; the network sees {name}")
+        show_picture(after, f"x + δ; the network sees {name}", right)
         right.markdown(says(last.probabilities[0]))
     changed = (after != before).any(2)
     st.caption(
@@ -169,12 +165,12 @@ def follow_draws(base: Attack, clean: np.ndarray, ball: Filled, told: int) -> No
     def draw(frames: list[Frame]) -> None:
         after = [float(frame.probabilities[0, label]) for frame in frames[1:]]
         fooled = _fooled(frames, label)
-        slot.vega_lite_chart(
+        vega_chart(
             draws_chart(after, DRAWS, float(clean[label]), float(ball.probabilities[label])),
-            width="stretch",
-            height=300,
-            alt=f"Histogram: the probability of {categories()[label]} under {len(after)} random δ; {fooled} of them "
+            300,
+            f"Histogram: the probability of {categories()[label]} under {len(after)} random δ; {fooled} of them "
             f"fooled the network. Under the adversarial δ it is {percent(float(ball.probabilities[label]))}",
+            slot,
         )
         note.caption(f"{len(after)} of {DRAWS} tried, {fooled} fooled the network …")
 
@@ -246,11 +242,11 @@ def follow_map(base: Attack, found: Sequence[Filled], slot: DeltaGenerator, note
         if any("another class" in names for _, names, _ in lines):
             shades["another class"] = "#8C6D31"
         share = float((classes == label).mean())
-        slot.vega_lite_chart(
+        vega_chart(
             decision_map(places, lines, shades, balls),
-            width="stretch",
-            height=600,
-            alt=f"Map of a plane through the photograph: {percent(share)} of it is {categories()[label]}",
+            600,
+            f"Map of a plane through the photograph: {percent(share)} of it is {categories()[label]}",
+            slot,
         )
         note.caption(f"{len(known)} of {SIDE} lines …")
 
@@ -263,4 +259,4 @@ def follow_map(base: Attack, found: Sequence[Filled], slot: DeltaGenerator, note
 
 
 SECTIONS = (three_balls, only_here, random_draws, own_eyes, neighbourhood)
-Lesson(page, TEXTS, SECTIONS, prepare, sidebar, STYLE).show()
+Lesson(page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page), STYLE).show()

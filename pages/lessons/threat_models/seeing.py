@@ -10,8 +10,9 @@ from pages.lessons.threat_models.balls import Run
 from pages.lessons.threat_models.charts import staircase_chart
 from pages.lessons.threat_models.eye import LEVELS, LONGEST, Staircase
 from pages.lessons.threat_models.settings import page
+from pages.widgets.lesson import vega_chart
 from pages.widgets.live import follow, job_for
-from pages.widgets.stage import picture_uri
+from pages.widgets.stage import show_picture
 
 
 def own_eyes(run: Run) -> Iterator[None]:
@@ -41,7 +42,7 @@ def show_test(base: Attack) -> None:
     sides = {"left": base.pixels, "right": base.pixels, test.side(settings.seed): frames[-1].pixels[0]}
     with st.container(key="stage_trial"):
         for (side, pixels), column in zip(sides.items(), st.columns(2), strict=True):
-            column.image(picture_uri(pixels), width="stretch", alt=f"The {side} picture")
+            show_picture(pixels, f"The {side} picture", column)
             right = "1" if side == test.side(settings.seed) else "0"
             column.button(
                 f"The {side} one",
@@ -91,11 +92,10 @@ def show_threshold(base: Attack, test: Staircase) -> None:
             else ""
         )
     )
-    st.vega_lite_chart(
+    vega_chart(
         staircase_chart(test.levels, page.value.answers, you, network),
-        width="stretch",
-        height=280,
-        alt=f"ε of each trial; your threshold {you:.1f}, the network's {network or float('nan'):.2f}, in 1/255",
+        280,
+        f"ε of each trial; your threshold {you:.1f}, the network's {network or float('nan'):.2f}, in 1/255",
     )
     st.caption(
         "Yours: the geometric mean of the last turns of the staircase, FGSM's pattern at each ε. The network's: the "

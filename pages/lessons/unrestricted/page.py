@@ -27,7 +27,7 @@ from pages.lessons.unrestricted.settings import (
 from pages.lessons.unrestricted.tasks import Landscape, Rung, Smallest, Strip, Together, Trial, Trials, fallen
 from pages.lessons.unrestricted.texts import TEXTS
 from pages.widgets.ask import look
-from pages.widgets.lesson import Lesson
+from pages.widgets.lesson import Lesson, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
 from pages.widgets.stage import PictureRow, percent, wrapping_row
@@ -55,10 +55,6 @@ class Run:
 
 def prepare() -> Run:
     return Run(chosen(page, SIZE))
-
-
-def sidebar() -> None:
-    photograph_sidebar(page, "Seed of the searches")
 
 
 def one_picture(run: Run) -> Iterator[None]:
@@ -167,7 +163,7 @@ def follow_ladder(
         elif best is None and rungs:
             row.show("found", original, "…", f"no change up to {measure(kind, rungs[-1].size)} fools the network")
         points = [(0.0, 1.0)] if not rungs else [(rung.size, min(rung.kept)) for rung in rungs]
-        slot.vega_lite_chart(
+        vega_chart(
             ladder_chart(
                 points,
                 title=AXES[kind],
@@ -175,10 +171,10 @@ def follow_ladder(
                 end=FARTHEST[kind],
                 mark=None if best is None else best.size,
             ),
-            width="stretch",
-            height=280,
-            alt=f"Probability of {name} in the worst direction, for {len(rungs)} sizes of the change; the least that "
+            280,
+            f"Probability of {name} in the worst direction, for {len(rungs)} sizes of the change; the least that "
             f"fools: {'none so far' if best is None else measure(kind, best.size)}",
+            slot,
         )
 
     work = Smallest(Pictures.of(original[None]), DEFAULT, kind, label, page.value.frameless)
@@ -226,12 +222,12 @@ def follow_together(
             each = tries[newest]
             row.show("found", each.pixels, said(each.answer, each.certainty), in_words(each.pose))
         points = [(each.queries, each.size if each.first else 1.0) for each in tries]
-        slot.vega_lite_chart(
+        vega_chart(
             search_chart(points, QUERIES),
-            width="stretch",
-            height=280,
-            alt=f"After {last.queries} questions the smallest change that fools takes "
+            280,
+            f"After {last.queries} questions the smallest change that fools takes "
             f"{last.size if last.first else 1:.0%} of the budget",
+            slot,
         )
         if not last.first:
             verdict.info(f"{last.queries} questions asked; {categories()[label]} is still the answer.")
@@ -287,11 +283,11 @@ def follow_landscape(original: np.ndarray, label: int, slot: DeltaGenerator, not
             for cut, p, answer in zip(CUTS, strip.kept, strip.answers, strict=True)
         ]
         dots = sum(bool(cell[3]) for cell in cells)
-        slot.vega_lite_chart(
+        vega_chart(
             landscape_chart(cells, angles=ANGLES, cuts=CUTS, wanted=name),
-            width="stretch",
-            height=330,
-            alt=f"Probability of {name} over turn and crop; {dots} of {len(cells)} poses have another answer",
+            330,
+            f"Probability of {name} over turn and crop; {dots} of {len(cells)} poses have another answer",
+            slot,
         )
 
     work = Landscape(Pictures.of(original[None]), DEFAULT, label, ANGLES, CUTS, page.value.frameless)
@@ -325,11 +321,11 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
             for each, trials in known.items()
             for effort, count in EFFORTS.items()
         ]
-        slot.vega_lite_chart(
+        vega_chart(
             trials_chart(rows, pictures.count),
-            width="stretch",
-            height=90 + 66 * len(known),
-            alt="; ".join(f"{name}, {effort}: {count} of {pictures.count}" for name, effort, count in rows),
+            90 + 66 * len(known),
+            "; ".join(f"{name}, {effort}: {count} of {pictures.count}" for name, effort, count in rows),
+            slot,
         )
 
     works = {room: Trials(pictures, DEFAULT, room, settings.budget, TRIALS, settings.seed) for room in rooms}
@@ -367,4 +363,5 @@ def formula(_: Run) -> None:
     )
 
 
-Lesson(page, TEXTS, (one_picture, landscape, sixteen_photographs, formula), prepare, sidebar, STYLE).show()
+SECTIONS = (one_picture, landscape, sixteen_photographs, formula)
+Lesson(page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the searches"), STYLE).show()

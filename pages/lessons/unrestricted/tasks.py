@@ -11,18 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
-from adv_core.attacks.spatial import (
-    AT_ONCE,
-    FARTHEST,
-    Budget,
-    Kind,
-    Pose,
-    Room,
-    SearchStep,
-    asked,
-    poses,
-    search,
-)
+from adv_core.attacks.spatial import AT_ONCE, FARTHEST, Budget, Kind, Pose, Room, SearchStep, asked, poses, search
 from adv_core.classifiers import Classifier
 from adv_core.images import from_pixels
 from adv_core.serving.engine.look import Pictures
