@@ -16,8 +16,8 @@ from random import Random
 import numpy as np
 
 from adv_core.attacks.step import run
-from adv_core.speech.attack import STEPS, as_samples, fits, heard_as, hide, with_noise
-from adv_core.speech.recogniser import recogniser, word_errors
+from adv_core.speech.attack import STEPS, as_samples, heard_as, hide, with_noise
+from adv_core.speech.recogniser import needed_frames, recogniser, word_errors
 from adv_core.speech.recordings import Recorded, phrases, telephone
 from adv_core.speech.sound import Samples, distortion, signal_to_noise
 from adv_core.speech.synthesis import phrase
@@ -66,7 +66,7 @@ def pairs() -> list[tuple[Samples, str, str]]:
         for index in range(half):
             clip, text = np.asarray(corpus.clip(index)), corpus.texts[index]
             target = phrase(chance)
-            while target == text or not fits(target, Clip.of(clip).frames):
+            while target == text or needed_frames(target) > Clip.of(clip).frames:
                 target = phrase(chance)
             found.append((clip, text, target))
     return found

@@ -170,13 +170,13 @@ def random_starts(perturbation_set: PerturbationSet, seed: Seed) -> Callable[[Te
     return draw
 
 
-def draw_rowwise(x: Tensor, seed: Seed, draw: Callable[[Tensor, torch.Generator], Tensor]) -> Tensor:
-    """Draw for the whole batch from one seed, or row by row from one seed a row."""
+def normal_noise(x: Tensor, seed: Seed) -> Tensor:
+    """Normal noise like x, drawn for the whole batch from one seed, or row by row from one seed a row."""
     if isinstance(seed, int):
-        return draw(x, torch.Generator().manual_seed(seed))
+        return torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
     _one_seed_a_row(seed, x)
-    rows = [draw(x[row : row + 1], torch.Generator().manual_seed(each)) for row, each in enumerate(seed)]
-    return torch.cat(rows) if rows else torch.zeros_like(x)
+    rows = [torch.randn(x[:1].shape, generator=torch.Generator().manual_seed(each)) for each in seed]
+    return torch.cat(rows).to(x) if rows else torch.zeros_like(x)
 
 
 def _one_seed_a_row(seeds: Sequence[object], x: Tensor) -> None:

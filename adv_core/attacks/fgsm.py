@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
-from adv_core.attacks.ascent import SteepestAscent, ascend, draw_rowwise
+from adv_core.attacks.ascent import SteepestAscent, ascend, normal_noise
 from adv_core.attacks.info import AttackInfo
 from adv_core.attacks.step import InputGradient, Logits, Seed, Step
 from adv_core.objectives import Climbable
@@ -78,7 +77,7 @@ def r_fgsm(
     size = reach * 0.5 if random_size is None else random_size
 
     def start(x: Tensor) -> Tensor:
-        direction = draw_rowwise(x, seed, lambda like, generator: torch.randn(like.shape, generator=generator).to(like))
+        direction = normal_noise(x, seed)
         return perturbation_set.project(perturbation_set.steepest(direction, size), x)
 
     yield from ascend(

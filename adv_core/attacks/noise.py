@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
-from adv_core.attacks.ascent import draw_rowwise
+from adv_core.attacks.ascent import normal_noise
 from adv_core.attacks.fgsm import fgsm
 from adv_core.attacks.step import InputGradient, Logits, Seed, Step, evaluate
 from adv_core.objectives import Climbable
@@ -37,10 +36,7 @@ def random_noise(
     logits, loss = evaluate(classifier, x, objective)
     for draw in range(draws):
         seeds = seed + draw if isinstance(seed, int) else [each + draw for each in seed]
-        direction = draw_rowwise(
-            x, seeds, lambda like, generator: torch.randn(like.shape, generator=generator).to(like)
-        )
-        here = InputGradient(logits, loss, direction)
+        here = InputGradient(logits, loss, normal_noise(x, seeds))
         start, end = fgsm(classifier, x, perturbation_set, objective, gradient=here, quantize=quantize)
         if draw == 0:
             yield start

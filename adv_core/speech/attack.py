@@ -18,7 +18,7 @@ from adv_core.attacks.ascent import Rule, ascend
 from adv_core.attacks.step import InputGradient, Logits, Step, where_rows
 from adv_core.objectives import Objective
 from adv_core.perturbation_sets import Linf, PerturbationSet, per_row
-from adv_core.speech.recogniser import SpeechNetwork, needed_frames, spell, transcripts
+from adv_core.speech.recogniser import SpeechNetwork, spell, transcripts
 from adv_core.speech.sound import FULL, Samples, to_pcm
 
 
@@ -191,11 +191,6 @@ class Spoken(Objective):
         """Tell for which rows the network writes down the text of the file and of every noisy view, (N,)."""
         right = [all(text == self.text for text in transcripts(row)) for row in logits]
         return torch.tensor(right, device=logits.device)
-
-
-def fits(text: str, frames: int) -> bool:
-    """Tell whether the text fits into so many frames."""
-    return needed_frames(text) <= frames
 
 
 def hide(

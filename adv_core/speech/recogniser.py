@@ -188,20 +188,11 @@ class Moment(NamedTuple):
     sure: float
 
 
-def alignment(logits: Tensor, text: str | None = None) -> list[Moment]:
-    """The times at which each letter is heard.
-
-    Args:
-        logits: (frames, 29).
-        text: the text to align, by its likeliest path (Viterbi). None: the likeliest letter of every frame.
-
-    Raises:
-        ValueError: a text that does not fit into so many frames.
-    """
+def alignment(logits: Tensor) -> list[Moment]:
+    """The times at which each letter is heard, from the logits (frames, 29) of one clip."""
     chances = logits.detach().log_softmax(1).cpu()
-    path = chances.argmax(1).tolist() if text is None else _best_path(chances, spell(text))
     moments, place = [], 0
-    for one, group in groupby(path):
+    for one, group in groupby(chances.argmax(1).tolist()):
         frames = len(list(group))
         if one != BLANK:
             sure = float(chances[place : place + frames, one].exp().mean())
@@ -209,30 +200,6 @@ def alignment(logits: Tensor, text: str | None = None) -> list[Moment]:
             moments.append(Moment(ALPHABET[one - 1], start, start + frames * FRAME, sure))
         place += frames
     return moments
-
-
-def _best_path(chances: Tensor, letters: Sequence[int]) -> list[int]:
-    """The likeliest path of these letters (Viterbi on the letters with blanks between)."""
-    states = [BLANK, *(one for letter in letters for one in (letter, BLANK))]
-    score = np.full(len(states), -np.inf)
-    emission = chances.numpy()[:, states]
-    score[:2] = emission[0, :2]
-    skip = np.array([i >= 2 and states[i] != BLANK and states[i] != states[i - 2] for i in range(len(states))])
-    back = np.zeros(emission.shape, int)
-    for frame in range(1, len(emission)):
-        one = np.concatenate([[-np.inf], score[:-1]])
-        two = np.where(skip, np.concatenate([[-np.inf] * 2, score[:-2]])[: len(states)], -np.inf)
-        ways = np.stack([score, one, two])
-        back[frame] = ways.argmax(0)
-        score = ways.max(0) + emission[frame]
-    state = len(states) - 1 if score[-1] >= score[-2:].max() else len(states) - 2
-    if not np.isfinite(score[state]):
-        raise ValueError("so long a text does not fit into so short a sound")
-    path = [state]
-    for frame in range(len(emission) - 1, 0, -1):
-        state -= int(back[frame, state])
-        path.append(state)
-    return [states[state] for state in reversed(path)]
 
 
 def word_errors(said: str, heard: str) -> int:

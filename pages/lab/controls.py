@@ -8,7 +8,7 @@ import streamlit as st
 from adv_core.attacks.catalogue import ATTACKS
 from adv_core.classifiers import DEFAULT, ClassifierError, fetch, info_of, list_classifiers
 from adv_core.images import shrink
-from adv_core.norms import NORMS, NormKey
+from adv_core.norms import NORMS
 from adv_core.serving.limits import LIMITS
 from pages.lab import settings as lab
 from pages.lab.settings import GROUPS, PRESETS, Settings, page, uses_pgd
@@ -146,15 +146,8 @@ def attack_menu() -> None:
             on_change=choose_group,
             required=True,
         )
-        names = [name for name, info in ATTACKS.items() if info.group == page.value.info.group]
-        page.control(
-            "attack",
-            st.segmented_control,
-            "Attack",
-            names,
-            format_func=lambda name: ATTACKS[name].title,
-            required=True,
-        )
+        titles = {name: info.title for name, info in ATTACKS.items() if info.group == page.value.info.group}
+        page.choice("attack", "Attack", titles)
     st.caption(page.value.info.idea)
 
 
@@ -178,14 +171,10 @@ def knobs() -> None:
         epsilon()
 
 
-def norm_title(key: NormKey) -> str:
-    return NORMS[key].title
-
-
 def epsilon() -> None:
     """The norm, its ε, and the shortcut to the smallest one."""
     settings = page.value
-    page.control("norm", st.segmented_control, "Norm of the ball", list(NORMS), format_func=norm_title, required=True)
+    page.choice("norm", "Norm of the ball", {key: norm.title for key, norm in NORMS.items()})
     settings = page.value
     ball, off = settings.ball, settings.info.minimal
     if ball.key != settings.norm:

@@ -7,7 +7,7 @@ page.into_address()
 ... page.value.eps ...
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
@@ -92,6 +92,11 @@ class Controls(Generic[S]):
         if value is not None:
             state[self.name] = replace(self.value, **{name: value})  # type: ignore[type-var]
         return getattr(self.value, name)
+
+    def choice(self, name: str, label: str, options: Mapping[Any, str], **more: object) -> Any:
+        """Draw buttons, one for each option under its title; one is always chosen. Return the setting."""
+        titles = {"format_func": options.__getitem__, "required": True}
+        return self.control(name, st.segmented_control, label, list(options), **titles, **more)
 
     def into_address(self) -> None:
         """Write this state into the browser's address. Call it after the controls and before long computations.

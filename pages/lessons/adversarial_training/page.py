@@ -78,14 +78,12 @@ def same_digit(run: Run) -> Iterator[None]:
     st.subheader("1 · The same digit, attacked in both", anchor=False)
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        page.control(
-            "source", st.segmented_control, "Which digit", list(SOURCES), format_func=SOURCES.get, required=True
-        )
+        page.choice("source", "Which digit", SOURCES)
         run.digit = chosen_digit()
     with right:
-        others = ["robust_01", "robust_03", *(["own"] if own_network() else [])]
-        names = {**SHIPPED, "own": "the one you trained"}
-        page.control("against", st.segmented_control, "Compare with", others, format_func=names.get, required=True)
+        others = {name: title for name, title in SHIPPED.items() if name != "standard"}
+        others |= {"own": "the one you trained"} if own_network() else {}
+        page.choice("against", "Compare with", others)
         page.control("eps", st.slider, "ε: how far each pixel may move (black is 0, white is 1)", 0.0, 0.4, step=0.02)
         if run.digit is None:
             st.info("What both networks make of your digit appears here.", icon=":material/draw:")

@@ -72,14 +72,12 @@ class Train(Task[TrainRecord]):
     images: int = number(10_000, 1, training_digits)
     resume: bytes = field(default=b"", repr=False)
 
+    rows = 2
+
     @property
     def length(self) -> int:
         minibatches = self.recipe.epochs * (self.images // self.recipe.batch)
         return -(-minibatches // CHUNK) + self.recipe.epochs
-
-    @property
-    def rows(self) -> int:
-        return 2
 
     def check(self, limits: Limits = LIMITS) -> None:
         super().check(limits)

@@ -77,7 +77,7 @@ def train_both(_: object) -> Iterator[None]:
     st.subheader("3 · Train both, now", anchor=False)
     st.markdown("10 000 digits, a fresh network, the same seed: once as usual, once against δ\\* in every minibatch.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        page.control("inner", st.segmented_control, "Inner maximum", list(INNER), format_func=INNER.get, required=True)
+        page.choice("inner", "Inner maximum", INNER)
         page.control("ball", st.slider, "ε to train against", 0.05, 0.3, step=0.05, width=220)
         page.control("epochs", st.slider, "Epochs", 1, 15, width=180)
         page.control("seed", st.number_input, "Seed", 0, 99, width=120)

@@ -246,9 +246,7 @@ def a_stolen_copy(_: Attack) -> Iterator[None]:
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        page.control(
-            "victim", st.segmented_control, "The victim was", list(VICTIMS), format_func=VICTIMS.get, required=True
-        )
+        page.choice("victim", "The victim was", VICTIMS)
     with right:
         page.control("digits", st.slider, "ε of the attack on the copy, in hundredths", 5, 40)
     with st.container(key="black_box_theft"):

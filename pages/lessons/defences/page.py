@@ -55,9 +55,7 @@ def one_picture(base: Attack) -> Iterator[None]:
 
 
 def show_controls() -> None:
-    page.control(
-        "defence", st.segmented_control, "Before the network", list(KINDS), format_func=KINDS.get, required=True
-    )
+    page.choice("defence", "Before the network", KINDS)
     st.caption(STORY[page.value.defence])
     left, middle, right = st.columns([2, 2, 1], gap="medium")
     with left:

@@ -104,13 +104,11 @@ class Plain(Task[AttackedPictures]):
     eps: float = number(..., 0, 1)
     steps: int = number(10, 1, "max_steps")
 
+    rows = GROUP
+
     @property
     def length(self) -> int:
         return -(-self.pictures.count // GROUP) * (self.steps + 1)
-
-    @property
-    def rows(self) -> int:
-        return GROUP
 
     def records(self, networks: Networks) -> Iterator[AttackedPictures]:
         classifier, none = networks.classifier(self.classifier), np.empty(0, np.uint8)

@@ -61,15 +61,7 @@ def _suit() -> None:
 
 def series_of_attacks(_: None) -> Iterator[None]:
     st.subheader(f"1 · The same defence, {len(SERIES)} attacks", anchor=False)
-    page.control(
-        "defence",
-        st.segmented_control,
-        "Defended by",
-        list(DEFENCES),
-        format_func=DEFENCES.get,
-        required=True,
-        on_change=_suit,
-    )
+    page.choice("defence", "Defended by", DEFENCES, on_change=_suit)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page.control("eps", st.slider, "ε of the L∞ ball", 0.02, 0.3, step=0.02, width=220)
         if page.value.defence == "quantized":
@@ -330,7 +322,7 @@ def intervals(_: None) -> Iterator[None]:
         "anything. No chance, no abstention; but intervals grow from layer to layer, unless the network was trained to "
         "keep them small."
     )
-    page.control("proved", st.segmented_control, "Which network", list(PROVED), format_func=PROVED.get, required=True)
+    page.choice("proved", "Which network", PROVED)
     with st.container(key="room_between"):
         slot, note = st.empty(), st.empty()
     yield

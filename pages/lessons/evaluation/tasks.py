@@ -84,14 +84,12 @@ class Series(Task[Judged]):
     images: int = number(100, 1, MAX_IMAGES)
     seed: int = number(0, 0, SEEDS)
 
+    rows = 2
+
     @property
     def length(self) -> int:
         # the attacks' own steps, a record for every tenth of them
         return 2 * (len(SERIES) + 2) + (5 * STEPS + 2 * 5 * STEPS + 200 + QUERIES) // 10
-
-    @property
-    def rows(self) -> int:
-        return 2
 
     def records(self, networks: Networks) -> Iterator[Judged]:
         device = str(networks.device)

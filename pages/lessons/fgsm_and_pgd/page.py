@@ -39,10 +39,8 @@ def put(x1: float, x2: float) -> None:
 
 
 def choose() -> None:
-    page.control(
-        "model", st.segmented_control, "Classifier", list(MODELS), format_func=MODELS.__getitem__, required=True
-    )
-    page.control("ball", st.segmented_control, "Ball", list(BALLS), format_func=BALLS.__getitem__, required=True)
+    page.choice("model", "Classifier", MODELS)
+    page.choice("ball", "Ball", BALLS)
     page.control("eps", st.slider, "ε, the ball's radius", 0.01, 0.3, step=0.01)
     page.control("x1", st.slider, "x₁, brightness of the left pixel", 0.0, 1.0, step=0.01)
     page.control("x2", st.slider, "x₂, brightness of the right pixel", 0.0, 1.0, step=0.01)
@@ -58,9 +56,7 @@ def the_hill(run: Run) -> Iterator[None]:
     left, right = st.columns([3, 2], gap="medium")
     with right:
         choose()
-        page.control(
-            "view", st.segmented_control, "Look at it", list(VIEWS), format_func=VIEWS.__getitem__, required=True
-        )
+        page.choice("view", "Look at it", VIEWS)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Places to try:", width="content")
         for name, changes in PRESETS.items():
@@ -174,14 +170,7 @@ def step_by_step(run: Run) -> Iterator[None]:
     with columns[2]:
         page.control("steps", st.slider, "Steps", 1, 20)
     with columns[3]:
-        page.control(
-            "projected",
-            st.segmented_control,
-            "Project after",
-            list(PROJECTED),
-            format_func=PROJECTED.__getitem__,
-            required=True,
-        )
+        page.choice("projected", "Project after", PROJECTED)
     place = st.container()
     yield
     with place:

@@ -28,14 +28,7 @@ def bred(_: object) -> Iterator[None]:
         "surest live and have children with small mutations. As in the paper, every class keeps its own champion, and "
         "a child of any of them may become the champion of another class."
     )
-    page.control(
-        "encoding",
-        st.segmented_control,
-        "A genome describes",
-        list(ENCODED),
-        format_func=ENCODED.get,
-        required=True,
-    )
+    page.choice("encoding", "A genome describes", ENCODED)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         low = min(200, MOST_QUERIES)
         page.control("queries", st.slider, "Pictures it may show to the network", low, MOST_QUERIES, step=8, width=300)

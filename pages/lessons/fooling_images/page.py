@@ -26,7 +26,7 @@ from pages.lessons.fooling_images.settings import (
     named,
     page,
 )
-from pages.lessons.fooling_images.tasks import STARTS, Climb, Wall, some_classes, start_picture
+from pages.lessons.fooling_images.tasks import Climb, Wall, some_classes, start_picture
 from pages.lessons.fooling_images.texts import TEXTS
 from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson, vega_chart
@@ -72,9 +72,7 @@ def climb_from_nothing(_: Run) -> Iterator[None]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         class_control(page, "target", "What it should see", width=280)
         st.button("Another class", on_click=_any_class, key="any_class", icon=":material/casino:")
-    page.control(
-        "start", st.segmented_control, "Begin with", list(STARTS), format_func=START_NAMES.__getitem__, required=True
-    )
+    page.choice("start", "Begin with", START_NAMES)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page.control("steps", st.slider, "Steps", 1, MOST_STEPS, width=220)
         page.control("alpha", st.slider, "α: levels of 255 a step", 1, 16, width=220)

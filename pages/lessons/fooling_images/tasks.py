@@ -210,13 +210,11 @@ class Evolution(Task[Bred]):
     seed: int = number(0, 0, SEEDS)
     classifier: str = word(DEFAULT, REGISTRY)
 
+    rows = CHILDREN // 2  # forward passes only
+
     @property
     def length(self) -> int:
         return -(-self.queries // CHILDREN)
-
-    @property
-    def rows(self) -> int:
-        return CHILDREN // 2  # forward passes only
 
     @property
     def row_pixels(self) -> int:

@@ -23,7 +23,7 @@ def one_digit(_: None) -> Iterator[None]:
     left, right = st.columns(2, gap="medium")
     with left:
         names = {"test": "a test digit", "own": "write your own"}
-        page.control("source", st.segmented_control, "Which digit", list(names), format_func=names.get, required=True)
+        page.choice("source", "Which digit", names)
         x, y = (own_digit(), None) if page.value.source == "own" else test_digit()
     with right:
         page.control("model", st.segmented_control, "Which model", ["standard", "robust"], required=True)

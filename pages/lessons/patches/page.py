@@ -92,7 +92,7 @@ def clicked() -> None:
 def show_controls(original: np.ndarray) -> None:
     left, middle, right = st.columns([2, 2, 1], gap="medium", vertical_alignment="bottom")
     with left:
-        page.control("thing", st.segmented_control, "To wear", list(THINGS), format_func=THINGS.get, required=True)
+        page.choice("thing", "To wear", THINGS)
     with middle:
         class_control(page, "target", "To be taken for", disabled=page.value.anything)
     with right:

@@ -184,9 +184,7 @@ def follow_untouched(base: Attack, slot: DeltaGenerator) -> None:
 
 def from_every_side(run: Run) -> Iterator[None]:
     st.subheader("2 · From every side", anchor=False)
-    page.control(
-        "knob", st.segmented_control, "Along", list(AXES), format_func=lambda name: AXES[name].short, required=True
-    )
+    page.choice("knob", "Along", {name: axis.short for name, axis in AXES.items()})
     with st.container(key="physical_curve"):
         slot, note = st.empty(), st.empty()
     with st.container(key="physical_counts"):

@@ -115,6 +115,10 @@ class Hide(Task[SpeechStep]):
     views: int = number(0, 0, MAX_VIEWS)
     seed: int = number(0, 0, SEEDS)
 
+    # For a short clip, waking a second thread for each layer takes longer than the layer's computation: one thread is
+    # twice as fast as two; with four noisy views it is as fast as two.
+    threads = 1
+
     @property
     def length(self) -> int:
         return self.steps
@@ -122,14 +126,6 @@ class Hide(Task[SpeechStep]):
     @property
     def rows(self) -> int:
         return 1 + self.views
-
-    @property
-    def threads(self) -> int:
-        """One: for a short clip, waking a second thread for each layer takes longer than the layer's computation.
-
-        One thread is twice as fast as two; with four noisy views it is as fast as two.
-        """
-        return 1
 
     def check(self, limits: Limits = LIMITS) -> None:
         super().check(limits)

@@ -69,7 +69,7 @@ def only_here(run: Run) -> Iterator[None]:
         "of the mask δ is 0. Inside, it may be large: such a δ is not meant to be invisible, but to look like "
         "something harmless."
     )
-    page.control("place", st.segmented_control, "Where δ may live", list(PLACES), format_func=PLACES.get, required=True)
+    page.choice("place", "Where δ may live", PLACES)
     page.control("room", st.slider, "ε inside, in 1/255", 0, 255, help="255: any colour at all.")
     settings, drawn = page.value, None
     if settings.place == "own":
@@ -120,15 +120,7 @@ def show_masked(before: np.ndarray, last: Frame, mask: np.ndarray) -> None:
 
 def random_draws(run: Run) -> Iterator[None]:
     st.subheader("3 · Random against worst case", anchor=False)
-    page.control(
-        "ball",
-        st.segmented_control,
-        "Which ball",
-        BALLS,
-        format_func=lambda key: NORMS[key].title,
-        required=True,
-        on_change=_ask_anew,
-    )
+    page.choice("ball", "Which ball", {key: NORMS[key].title for key in BALLS}, on_change=_ask_anew)
     place = st.container()
     yield
     if run.clean is None:

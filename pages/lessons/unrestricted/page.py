@@ -74,9 +74,7 @@ def one_picture(run: Run) -> Iterator[None]:
 
 
 def show_controls() -> None:
-    page.control(
-        "kind", st.segmented_control, "The search may change", list(NAMES), format_func=NAMES.get, required=True
-    )
+    page.choice("kind", "The search may change", NAMES)
     st.caption(STORY[page.value.kind])
     if page.value.kind == "all":
         with st.expander("The budget of “all at once”"):

@@ -69,13 +69,11 @@ class Smallest(Task[Rung]):
     label: int = number(..., 0, LABELS)
     frameless: bool = False
 
+    rows = 4
+
     @property
     def length(self) -> int:
         return RUNGS.get(self.kind, 2) + HALVINGS - 1
-
-    @property
-    def rows(self) -> int:
-        return 4
 
     def records(self, networks: Networks) -> Iterator[Rung]:
         classifier = networks.classifier(self.classifier)
@@ -134,13 +132,11 @@ class Together(Task[SearchStep]):
     seed: int = number(0, 0, SEEDS)
     frameless: bool = False
 
+    rows = AT_ONCE // 2
+
     @property
     def length(self) -> int:
         return max(-(-self.queries // AT_ONCE), 2)
-
-    @property
-    def rows(self) -> int:
-        return AT_ONCE // 2
 
     def records(self, networks: Networks) -> Iterator[SearchStep]:
         x = from_pixels(self.picture.pixels).to(networks.device)
@@ -230,14 +226,11 @@ class Trials(Task[Trial]):
     seed: int = number(0, 0, SEEDS)
 
     background = True
+    rows = AT_ONCE // 2
 
     @property
     def length(self) -> int:
         return max(self.pictures.count * -(-self.queries // AT_ONCE), 2)
-
-    @property
-    def rows(self) -> int:
-        return AT_ONCE // 2
 
     def records(self, networks: Networks) -> Iterator[Trial]:
         classifier = networks.classifier(self.classifier)

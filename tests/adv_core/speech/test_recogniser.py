@@ -10,14 +10,11 @@ import torch
 
 from adv_core.speech.recogniser import (
     ALPHABET,
-    BLANK,
     CHECKPOINT,
     FRAME,
-    LEAD,
     LETTERS,
     LogMel,
     SpeechNetwork,
-    alignment,
     collapse,
     load,
     needed_frames,
@@ -66,22 +63,6 @@ def test_ctc_is_the_sum_over_all_paths(text: str) -> None:
         if collapse(path) == target
     )
     assert float(loss_of(logits, [text])[0]) == pytest.approx(-math.log(total), rel=1e-5)
-
-
-def test_the_best_path_is_the_best_of_all() -> None:
-    logits = torch.full((6, LETTERS), -10.0)
-    some = [BLANK, *spell("ab ")]
-    logits[:, some] = torch.randn(6, 4, generator=torch.Generator().manual_seed(3))
-    chances = logits.log_softmax(1)
-    paths = [path for path in itertools.product(some, repeat=6) if collapse(path) == spell("aab")]
-    best = max(paths, key=lambda path: sum(float(chances[i, one]) for i, one in enumerate(path)))
-    found = alignment(logits, "aab")
-    assert "".join(m.letter for m in found) == "aab"
-    starts = [round((m.start + LEAD / RATE) / FRAME) for m in found]
-    expected = [i for i, one in enumerate(best) if one != BLANK and (i == 0 or best[i - 1] != one)]
-    assert starts == expected
-    with pytest.raises(ValueError, match="does not fit"):
-        alignment(logits, "aaaa")
 
 
 def test_letters() -> None:
