@@ -47,7 +47,7 @@ from pages.widgets.photograph import (
     sample,
 )
 from pages.widgets.query import number, sequence, word
-from pages.widgets.stage import percent, show_picture
+from pages.widgets.stage import percent, save_button, show_picture
 
 EVERY = 2.0  # seconds between two updates of the board
 QUESTIONS = {"which": "Which of the two is perturbed?", "what": "What will it say?"}
@@ -265,21 +265,14 @@ def show_room(store: Store, room: Room) -> None:
                 st.button("Stop now", on_click=act, args=("close",), key="host_close")
             else:
                 st.button("Reveal", on_click=act, args=("reveal",), type="primary", key="host_reveal")
-        st.download_button(
+        save_button(
             "Board (CSV)",
             lambda: board_csv(store.board(room), challenge).encode("utf-8-sig"),
             f"board-{room.code}.csv",
-            "text/csv",
-            on_click="ignore",
             key="host_csv",
         )
-        st.download_button(
-            "Board (PNG)",
-            lambda: board_picture(store.board(room), challenge),
-            f"board-{room.code}.png",
-            "image/png",
-            on_click="ignore",
-            key="host_png",
+        save_button(
+            "Board (PNG)", lambda: board_picture(store.board(room), challenge), f"board-{room.code}.png", key="host_png"
         )
     if room.revealed:
         draw_reveal(store, room, challenge, store.board(room))

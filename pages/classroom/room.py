@@ -33,7 +33,7 @@ from pages.lab import settings as lab
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import opening
 from pages.widgets.query import limits, sequence, to_query
-from pages.widgets.stage import show_picture
+from pages.widgets.stage import save_button, show_picture
 
 EVERY = 3.0  # seconds between two updates of the room; a hundred phones update at the same time
 state = st.session_state
@@ -129,14 +129,7 @@ def show_tools(challenge: Challenge) -> None:
     with st.container(horizontal=True):
         if link:
             st.link_button("Make it in the Attack Lab", link, icon=":material/science:", type="primary")
-        st.download_button(
-            "The untouched picture (PNG)",
-            to_png(challenge.pixels),
-            "untouched.png",
-            "image/png",
-            on_click="ignore",
-            key="student_untouched",
-        )
+        save_button("The untouched picture (PNG)", to_png(challenge.pixels), "untouched.png", key="student_untouched")
     st.caption(
         "There, *Keep it, share it* saves the adversarial picture: hand in that file. Any other program will do, too, "
         f"as long as it saves a PNG of 8 bits a colour and {challenge.width} × {challenge.height} pixels."

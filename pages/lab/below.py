@@ -18,7 +18,7 @@ from pages.lab.snippet import snippet
 from pages.widgets.charts import curve, side_by_side
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import OWN
-from pages.widgets.stage import bars, class_colours, percent, show_picture, top
+from pages.widgets.stage import bars, class_colours, percent, save_button, show_picture, top
 
 
 def show_sweep(subject: Subject) -> None:
@@ -124,14 +124,7 @@ def show_saving(subject: Subject, last: Frame) -> None:
     delta = (thin(final[0]).astype(np.float32) - thin(original).astype(np.float32)) / 255
     linf, l2 = map(float, last.norms[0])
     left, right = st.columns(2)
-    left.download_button(
-        "Adversarial picture (PNG)",
-        to_png(final[0]),
-        "adversarial.png",
-        "image/png",
-        width="stretch",
-        on_click="ignore",
-    )
+    save_button("Adversarial picture (PNG)", to_png(final[0]), "adversarial.png", left, width="stretch")
     left.caption("Exactly the pixels that were judged. Upload it here again: it still fools this network.")
     sheet = side_by_side(
         [
@@ -141,9 +134,7 @@ def show_saving(subject: Subject, last: Frame) -> None:
         ],
         f"{info_of(settings.model).title}, {settings.info.title}, eps = {subject.size_text(last)} · Adversarial Lab",
     )
-    right.download_button(
-        "Side by side, for slides (PNG)", sheet, "side-by-side.png", "image/png", width="stretch", on_click="ignore"
-    )
+    save_button("Side by side, for slides (PNG)", sheet, "side-by-side.png", right, width="stretch")
     right.caption("All three pictures with their labels.")
     st.markdown("**Link to exactly this state**")
     st.code(page.link(), language=None, wrap_lines=True)

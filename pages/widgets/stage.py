@@ -2,9 +2,11 @@
 
 import base64
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from mimetypes import guess_type
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -109,6 +111,13 @@ class Panel:
     headline: str
     line: str
     alt: str
+
+
+def save_button(
+    label: str, data: str | bytes | Callable[[], bytes], name: str, slot: DeltaGenerator | None = None, **options: Any
+) -> None:
+    """Draw a button that saves the data as a file of that name, without a run of the page."""
+    (slot or st).download_button(label, data, name, guess_type(name)[0], on_click="ignore", **options)
 
 
 def waiting(pixels: np.ndarray) -> list[Panel]:

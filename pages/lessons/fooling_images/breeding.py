@@ -12,7 +12,7 @@ from pages.lessons.fooling_images.tasks import GALLERY, Bred, Evolution
 from pages.widgets.ask import look
 from pages.widgets.lesson import vega_chart
 from pages.widgets.live import drop_jobs, follow, job_for
-from pages.widgets.stage import NOTHING, PictureRow, percent
+from pages.widgets.stage import NOTHING, PictureRow, percent, save_button
 
 
 def evolution() -> Evolution:
@@ -133,11 +133,9 @@ def show_bred(last: Bred, work: Evolution, others: PictureRow) -> None:
         f"{percent(float(own.probabilities[0, work.target]))}, and sees the same class in {agree} of the {GALLERY} "
         "below."
     )
-    st.download_button(
+    save_button(
         "This picture (PNG)",
         to_png(last.picture),
         f"bred-{target.replace(' ', '-').replace('/', '-')}.png",
-        "image/png",
-        on_click="ignore",
         key="bred_png",
     )

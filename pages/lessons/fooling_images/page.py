@@ -32,7 +32,7 @@ from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import PHOTOS, class_control, samples
-from pages.widgets.stage import NOTHING, PictureRow, percent
+from pages.widgets.stage import NOTHING, PictureRow, percent, save_button
 
 STYLE = """<style>
 .st-key-fooling_images_wall [data-testid=stHorizontalBlock],
@@ -153,9 +153,7 @@ def show_verdict(records: Sequence[Wall], work: Climb) -> None:
         "network was asked about exactly these pixels, 8 bits each."
     )
     name = f"{p.start}-{target.replace(' ', '-').replace('/', '-')}.png"
-    right.download_button(
-        "This picture (PNG)", to_png(last.pixels[0]), name, "image/png", width="stretch", on_click="ignore"
-    )
+    save_button("This picture (PNG)", to_png(last.pixels[0]), name, right, width="stretch")
 
 
 def show_formula() -> None:

@@ -22,7 +22,7 @@ from pages.widgets.charts import ORDINARY, ROBUST
 from pages.widgets.lesson import Lesson, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import chosen, class_control, photograph_sidebar
-from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, top
+from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, save_button, top
 
 STYLE = """<style>
 .st-key-physical_status {min-height: 3.4rem}
@@ -303,20 +303,11 @@ def show_downloads(slot: DeltaGenerator, pictures: tuple[np.ndarray, ...]) -> No
     sheets = [(pixels, f"{name}, towards {target}") for pixels, name in zip(pictures, NAMES, strict=True)]
     with slot.container():
         st.image(picture_uri(pictures[1]), width=200, alt="The picture of the attack over views, to be printed")
-        st.download_button(
-            "Two sheets to print (HTML)",
-            for_printing(sheets, footer),
-            "to-print.html",
-            "text/html",
-            on_click="ignore",
-            width="stretch",
-        )
-        st.download_button(
+        save_button("Two sheets to print (HTML)", for_printing(sheets, footer), "to-print.html", width="stretch")
+        save_button(
             f"Attack over views, {4 * SIZE} × {4 * SIZE} (PNG)",
             enlarged(pictures[1]),
             "over-views.png",
-            "image/png",
-            on_click="ignore",
             width="stretch",
         )
         st.caption("Open the page in a browser and print it, 16 cm wide, one picture a sheet.")
