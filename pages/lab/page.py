@@ -123,8 +123,7 @@ def main() -> None:
     if "panels" not in state:
         state.panels = waiting(np.asarray(fit(photograph(page.value.image), 224, 224)))
     stage = Stage(state.panels)
-    with st.container(key="status"):
-        status = st.empty()
+    status = st.container(key="status").empty()
     with st.sidebar:
         sidebar()
     knobs()

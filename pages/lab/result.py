@@ -63,16 +63,14 @@ class Result:
         self.subject, self.stage, self.status = subject, stage, status
         is_iterative = subject.settings.info.is_iterative
         if is_iterative:
-            with st.container(key="replay"):
-                self.scrub = st.empty()
+            self.scrub = st.container(key="replay").empty()
         st.subheader("What the network thinks")
         before, after = (c.container(key=k) for c, k in zip(st.columns(2), ("before", "after"), strict=True))
         before.markdown("**Before**")
         self.title = after.empty()
         before_bars, self.bars = before.empty(), after.empty()
         if is_iterative:
-            with st.container(key="loss"):
-                self.loss = st.empty()
+            self.loss = st.container(key="loss").empty()
         bars(before_bars, subject.clean, top(subject.clean), subject.colours())
 
     def draw(self, frames: list[Frame]) -> None:

@@ -181,6 +181,12 @@ def chart(figure: go.Figure, key: str, alt: str) -> None:
     st.plotly_chart(figure, config={"displayModeBar": False}, key=key, alt=alt)
 
 
+def slots(key: str, count: int) -> list[DeltaGenerator]:
+    """Reserve places to draw in later, one below the other, in a container with that key."""
+    with st.container(key=key):
+        return [st.empty() for _ in range(count)]
+
+
 def vega_chart(spec: vega.Spec, height: int, alt: str, slot: DeltaGenerator | None = None) -> None:
     """Draw a Vega-Lite chart as wide as its place, with its text alternative."""
     (slot or st).vega_lite_chart(spec, width="stretch", height=height, alt=alt)

@@ -22,7 +22,7 @@ from pages.lessons.adversarial_training.texts import TEXTS
 from pages.lessons.adversarial_training.training import complete, courses, own_network, train_both
 from pages.widgets.canvas import canvas
 from pages.widgets.digits import OWN, ROBUST, STANDARD, STRONGER, error_curves, ink, signed
-from pages.widgets.lesson import Lesson, digit_control, table, vega_chart
+from pages.widgets.lesson import Lesson, digit_control, slots, table, vega_chart
 from pages.widgets.live import computed, follow, follow_each, job_for
 from pages.widgets.stage import show_picture
 
@@ -185,8 +185,7 @@ def photographed() -> Tensor | None:
 
 def error_against_epsilon(_: Run) -> Iterator[None]:
     st.subheader("4 · Error against ε", anchor=False)
-    with st.container(key="error_curves"):
-        slot, note = st.empty(), st.empty()
+    slot, note = slots("error_curves", 2)
     yield
     yield  # section 3 and quick work come first
     follow_curves(slot, note)

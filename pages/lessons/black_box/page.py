@@ -16,7 +16,7 @@ from pages.lessons.black_box.settings import COMMON, METHODS, MOST, ROUNDS, SIZE
 from pages.lessons.black_box.tasks import JUDGED, Extraction, Passed, Steal, Transfer, passed
 from pages.lessons.black_box.texts import TEXTS
 from pages.widgets.ask import look
-from pages.widgets.lesson import Lesson, pictures, vega_chart
+from pages.widgets.lesson import Lesson, pictures, slots, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import PHOTOS, chosen, photograph_sidebar, samples
 from pages.widgets.stage import PictureRow, percent, wrapping_row
@@ -43,15 +43,13 @@ def prepare() -> Attack:
 def by_questions(base: Attack) -> Iterator[None]:
     st.subheader("1 · By questions", anchor=False)
     row = PictureRow("black_box_row", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
-    with st.container(key="black_box_verdict"):
-        verdict = st.empty()
+    verdict = st.container(key="black_box_verdict").empty()
     left, right = st.columns(2, gap="medium")
     with left:
         page.control("eps", st.slider, "ε of the squares, in 1/255", 1, 32)
     with right:
         page.control("queries", st.slider, "Questions at most", 50, 2000, step=50)
-    with st.container(key="black_box_chart"):
-        slot = st.empty()
+    slot = st.container(key="black_box_chart").empty()
     yield
     looked = look("look", base.pixels)
     if looked is None:
@@ -249,8 +247,7 @@ def a_stolen_copy(_: Attack) -> Iterator[None]:
         page.choice("victim", "The victim was", VICTIMS)
     with right:
         page.control("digits", st.slider, "ε of the attack on the copy, in hundredths", 5, 40)
-    with st.container(key="black_box_theft"):
-        shown, slot, note, told = st.empty(), st.empty(), st.empty(), st.empty()
+    shown, slot, note, told = slots("black_box_theft", 4)
     yield
     follow_theft(shown, slot, note, told)
 

@@ -16,7 +16,7 @@ from pages.lessons.defences.settings import KINDS, SIZE, STORY, TITLES, Settings
 from pages.lessons.defences.tasks import AttackedPictures, Aware, Contest, DefenceStep, Plain, Tried
 from pages.lessons.defences.texts import TEXTS
 from pages.widgets.ask import look
-from pages.widgets.lesson import Lesson, vega_chart
+from pages.widgets.lesson import Lesson, slots, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
 from pages.widgets.stage import PictureRow, percent, wrapping_row
@@ -43,8 +43,7 @@ def prepare() -> Attack:
 def one_picture(base: Attack) -> Iterator[None]:
     st.subheader("1 · One photograph", anchor=False)
     row = PictureRow("defences_row", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
-    with st.container(key="defences_verdict"):
-        verdict = st.empty()
+    verdict = st.container(key="defences_verdict").empty()
     show_controls()
     yield
     looked = look("look", base.pixels)
@@ -147,8 +146,7 @@ def sixteen_photographs(_: Attack) -> Iterator[None]:
         "One photograph may be luck. Here are all sixteen samples, behind every defence, with the strengths that you "
         "have set. An answer is **kept** if it is what the bare network says of the untouched photograph."
     )
-    with st.container(key="defences_table"):
-        slot, note, told = st.empty(), st.empty(), st.empty()
+    slot, note, told = slots("defences_table", 3)
     yield
     follow_table(slot, note, told)
 

@@ -38,7 +38,7 @@ from pages.lessons.evaluation.tasks import (
 )
 from pages.lessons.evaluation.texts import TEXTS
 from pages.widgets.digits import error_curves, sheet
-from pages.widgets.lesson import Lesson, digit_control, table, vega_chart
+from pages.widgets.lesson import Lesson, digit_control, slots, table, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.stage import show_picture
 
@@ -69,8 +69,7 @@ def series_of_attacks(_: None) -> Iterator[None]:
     st.markdown(STORY[page.value.defence])
     with st.container(key="evaluation_metrics"):
         metrics = [column.empty() for column in st.columns(3)]
-    with st.container(key="evaluation_series"):
-        chart, note, below = st.empty(), st.empty(), st.empty()
+    chart, note, below = slots("evaluation_series", 3)
     yield
 
     def draw(records: list[Judged]) -> None:
@@ -165,12 +164,10 @@ def other_threat_models(_: None) -> Iterator[None]:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**PGD in the L2 ball**")
-        with st.container(key="room_ball"):
-            balls = st.empty(), st.empty()
+        balls = slots("room_ball", 2)
     with right:
         st.markdown("**Just turned**")
-        with st.container(key="room_turn"):
-            turns = st.empty(), st.empty()
+        turns = slots("room_turn", 2)
     yield
     yield  # the vote of section 3 comes first
     follow_turns(*turns)
@@ -239,8 +236,7 @@ def smoothing(_: None) -> Iterator[None]:
     with right, st.container(key="room_vote"):
         chart, told = st.empty(), st.empty()
     st.markdown("**For many digits, and every σ**")
-    with st.container(key="room_certified"):
-        certified = st.empty(), st.empty()
+    certified = slots("room_certified", 2)
     yield
     follow_vote(Certify("noise_025", digit, sigma, seed=page.value.seed), digit, chart, told)
     yield  # the certificates take longest
@@ -323,8 +319,7 @@ def intervals(_: None) -> Iterator[None]:
         "keep them small."
     )
     page.choice("proved", "Which network", PROVED)
-    with st.container(key="room_between"):
-        slot, note = st.empty(), st.empty()
+    slot, note = slots("room_between", 2)
     yield
 
     def draw(records: list[Between]) -> None:

@@ -92,8 +92,7 @@ def climb_from_nothing(_: Run) -> Iterator[None]:
     with right, st.container(key="fooling_images_course"):
         chart = st.empty()
         vega_chart(climb_chart([], page.value.steps, SURE), 270, "No step yet", chart)
-    with st.container(key="fooling_images_verdict"):
-        verdict = st.empty()
+    verdict = st.container(key="fooling_images_verdict").empty()
     show_formula()
     yield
     follow_climb(row, chart, verdict)
@@ -192,8 +191,7 @@ def eight_at_once(run: Run) -> Iterator[None]:
         )
     places = dict.fromkeys("12345678", "")
     row = PictureRow("fooling_images_wall", places, NOTHING, wall(), alt="Room for picture {name}", width=4)
-    with st.container(key="fooling_images_agree"):
-        note = st.empty()
+    note = st.container(key="fooling_images_agree").empty()
     yield
     run.fooling = follow_wall(row, note)
 

@@ -31,7 +31,7 @@ from pages.lessons.patches.tasks import (
 )
 from pages.lessons.patches.texts import TEXTS
 from pages.widgets.ask import look
-from pages.widgets.lesson import Lesson, vega_chart
+from pages.widgets.lesson import Lesson, slots, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, class_control, photograph_sidebar
 from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, show_picture, top
@@ -64,8 +64,7 @@ def to_wear(run: Run) -> Iterator[None]:
     st.subheader("1 · Something to wear", anchor=False)
     about = (hash(run.original.tobytes()), page.value.thing)
     row = PictureRow("stage_patches", TITLES, run.original, about)
-    with st.container(key="patches_verdict"):
-        verdict = st.empty()
+    verdict = st.container(key="patches_verdict").empty()
     chart = st.empty()
     show_controls(run.original)
     yield
@@ -280,8 +279,7 @@ def paste(run: Run) -> Iterator[None]:
         f"And honestly counted: {PLACES} new random places on each photograph, on those of the training and on eight "
         "that it has never seen; beside it, what a plain **grey** patch does at the same places, merely by covering."
     )
-    with st.container(key="patches_rates"):
-        rates, counted = st.empty(), st.empty()
+    rates, counted = slots("patches_rates", 2)
     yield
     if run.patch is not None:
         follow_paste(run.original, run.patch, pasted, told)

@@ -19,7 +19,7 @@ from pages.lessons.physical.tasks import NOT_JPEG, AlongKnob, Turn
 from pages.lessons.physical.texts import TEXTS
 from pages.widgets.ask import look
 from pages.widgets.charts import ORDINARY, ROBUST
-from pages.widgets.lesson import Lesson, vega_chart
+from pages.widgets.lesson import Lesson, slots, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import chosen, class_control, photograph_sidebar
 from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, save_button, top
@@ -61,8 +61,7 @@ def two_pictures(run: Run) -> Iterator[None]:
         line="under way",
         alt="The {name}, not yet computed",
     )
-    with st.container(key="physical_status"):
-        status = st.empty()
+    status = st.container(key="physical_status").empty()
     show_sliders()
     st.markdown("**The attack**")
     show_attack()
@@ -185,10 +184,8 @@ def follow_untouched(base: Attack, slot: DeltaGenerator) -> None:
 def from_every_side(run: Run) -> Iterator[None]:
     st.subheader("2 · From every side", anchor=False)
     page.choice("knob", "Along", {name: axis.short for name, axis in AXES.items()})
-    with st.container(key="physical_curve"):
-        slot, note = st.empty(), st.empty()
-    with st.container(key="physical_counts"):
-        counts = st.empty()
+    slot, note = slots("physical_curve", 2)
+    counts = st.container(key="physical_counts").empty()
     yield
     if run.pictures:
         follow_curves(run.pictures, slot, note)

@@ -27,7 +27,7 @@ from pages.lessons.speech.tasks import (
     rushing,
 )
 from pages.lessons.speech.texts import TEXTS
-from pages.widgets.lesson import Lesson, vega_chart
+from pages.widgets.lesson import Lesson, slots, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.stage import percent, show_picture
 
@@ -138,8 +138,7 @@ def three_sounds(run: Run) -> Iterator[None]:
     with st.container(horizontal=True, gap="small"):
         for idea in IDEAS:
             st.button(idea, key=f"speech_idea_{idea}", on_click=page.set, kwargs={"text": idea}, type="tertiary")
-    with st.container(key="speech_heard"):
-        before, line, verdict = st.empty(), st.empty(), st.empty()
+    before, line, verdict = slots("speech_heard", 3)
     places = {}
     with st.container(key="speech_row"):
         for (key, title), column in zip(TITLES.items(), st.columns(3, gap="medium"), strict=True):
@@ -240,8 +239,7 @@ def letters(run: Run) -> Iterator[None]:
     # On a phone, or for a long clip, the letters would overlap: the chart is wider then, and scrolls.
     wide = max(38, round(13 * len(run.clip.samples) / RATE))
     st.html(f"<style>.st-key-speech_letters [data-testid=stVegaLiteChart] {{min-width: {wide}rem}}</style>")
-    with st.container(key="speech_letters"):
-        slot = st.empty()
+    slot = st.container(key="speech_letters").empty()
     yield
     if run.heard is None:
         return
@@ -271,8 +269,7 @@ def noise(run: Run) -> Iterator[None]:
         "the attack hear noise as well, a few new draws in every step (expectation over transformation)."
     )
     page.control("views", st.slider, "Noisy views in each step of the attack", 0, MAX_VIEWS)
-    with st.container(key="speech_noise"):
-        slot, told = st.empty(), st.empty()
+    slot, told = slots("speech_noise", 2)
     told.caption("The chart comes as soon as the attack above has finished.")
     yield
     yield  # the attack of section 1

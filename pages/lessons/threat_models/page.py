@@ -21,7 +21,7 @@ from pages.lessons.threat_models.tasks import Line, Slice
 from pages.lessons.threat_models.texts import TEXTS
 from pages.widgets.canvas import canvas
 from pages.widgets.charts import PALETTE
-from pages.widgets.lesson import Lesson, vega_chart
+from pages.widgets.lesson import Lesson, slots, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar
 from pages.widgets.quiz import guess
@@ -151,8 +151,7 @@ def follow_draws(base: Attack, clean: np.ndarray, ball: Filled, told: int) -> No
         draws=DRAWS,
         pictures=False,
     )
-    with st.container(key="draws"):
-        slot, note = st.empty(), st.empty()
+    slot, note = slots("draws", 2)
 
     def draw(frames: list[Frame]) -> None:
         after = [float(frame.probabilities[0, label]) for frame in frames[1:]]

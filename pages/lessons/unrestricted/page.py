@@ -27,7 +27,7 @@ from pages.lessons.unrestricted.settings import (
 from pages.lessons.unrestricted.tasks import Landscape, Rung, Smallest, Strip, Together, Trial, Trials, fallen
 from pages.lessons.unrestricted.texts import TEXTS
 from pages.widgets.ask import look
-from pages.widgets.lesson import Lesson, vega_chart
+from pages.widgets.lesson import Lesson, slots, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
 from pages.widgets.stage import PictureRow, percent, wrapping_row
@@ -61,11 +61,9 @@ def one_picture(run: Run) -> Iterator[None]:
     st.subheader("1 · One photograph", anchor=False)
     about = (hash(run.original.tobytes()), page.value.kind)
     row = PictureRow("unrestricted_row", TITLES, run.original, about)
-    with st.container(key="unrestricted_verdict"):
-        verdict = st.empty()
+    verdict = st.container(key="unrestricted_verdict").empty()
     show_controls()
-    with st.container(key="unrestricted_curve"):
-        curve, note = st.empty(), st.empty()
+    curve, note = slots("unrestricted_curve", 2)
     yield
     run.label = follow_hand(run.original, row)
     if run.label is not None:
@@ -264,8 +262,7 @@ def landscape(run: Run) -> Iterator[None]:
         "answer is another one. Small dips lie everywhere, and a gradient leads into the nearest one; a search simply "
         "tries."
     )
-    with st.container(key="unrestricted_land"):
-        slot, note = st.empty(), st.empty()
+    slot, note = slots("unrestricted_land", 2)
     yield
     if run.label is not None:
         follow_landscape(run.original, run.label, slot, note)
@@ -302,8 +299,7 @@ def sixteen_photographs(_: Run) -> Iterator[None]:
         "pictures stands **each** of the changes for itself, and one random mixture of them as well. The worst mixture "
         "is another matter."
     )
-    with st.container(key="unrestricted_table"):
-        slot, note, told = st.empty(), st.empty(), st.empty()
+    slot, note, told = slots("unrestricted_table", 3)
     yield
     follow_table(slot, note, told)
 
