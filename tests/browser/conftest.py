@@ -130,6 +130,15 @@ def box(there: Locator) -> FloatRect:
     return found[0]
 
 
+def fits_a_phone(page: Page) -> None:
+    """What is on the page as wide as a phone: nothing sticks out at the side. It stays so narrow."""
+    page.set_viewport_size(PHONE)
+    main = page.get_by_test_id("stMain")
+    until(page, lambda: main.evaluate("main => main.clientWidth") == PHONE["width"])
+    until(page, lambda: main.evaluate("main => main.scrollWidth") <= PHONE["width"])
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
 @contextlib.contextmanager
 def visiting(browser: Browser, **settings: Any) -> Iterator[BrowserContext]:
     """Somebody with a browser of his own, 1280 × 800. Whatever the test does in it keeps to the policy, on any page.
@@ -156,23 +165,9 @@ def desk(browser: Browser) -> Iterator[Page]:
         yield context.new_page()
 
 
-@pytest.fixture(scope="module")
-def pocket(browser: Browser) -> Iterator[Page]:
-    """As `desk`, on a phone."""
-    with visiting(browser, viewport=PHONE, has_touch=True) as context:
-        yield context.new_page()
-
-
 @pytest.fixture
 def page(desk: Page) -> Iterator[Page]:
-    """A page. It is left at the end, which ends the session."""
+    """A page on a desk. It is left at the end, which ends the session."""
     yield desk
     desk.goto("about:blank")
-
-
-@pytest.fixture
-def phone(pocket: Page, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page on a phone, dark unless the test's parameter is "light"."""
-    pocket.emulate_media(color_scheme=getattr(request, "param", "dark"), reduced_motion="reduce")
-    yield pocket
-    pocket.goto("about:blank")
+    desk.set_viewport_size(DESK)

@@ -11,14 +11,19 @@ startup.prepare()  # before anything imports torch
 
 import contextlib
 import sys
+import time
 from dataclasses import replace
 
 from adv_core.defences import masking
 from adv_core.defences.masking import SERIES
 from adv_core.norms import NORMS
 from adv_core.serving.engine.digits import ErrorCurve
+from pages.lessons.adversarial_training import tasks as training_tasks
+from pages.lessons.adversarial_training import training
 from pages.lessons.black_box import tasks as black_box
 from pages.lessons.evaluation import tasks as evaluation
+from pages.lessons.unrestricted.tasks import RUNGS
+from pages.widgets import live
 from tests.pages.visit import smaller
 from tests.paths import ROOT
 
@@ -30,6 +35,7 @@ ANGLES = (0.0, 30.0, -30.0)
 def main() -> None:
     from streamlit.web.cli import main as streamlit
 
+    live.time = time  # a visitor's own: `tests.pages.visit` has given it a slow clock
     digits = {
         ErrorCurve: {"images": 20},
         evaluation.CertifiedDigits: {"images": 5},
@@ -38,7 +44,8 @@ def main() -> None:
     for key, norm in NORMS.items():  # a curve of two values
         NORMS[key] = replace(norm, sweep=norm.sweep[:1])
     masking.SERIES = evaluation.SERIES = tuple(each for each in SERIES if each.key != "more")
-    masking.QUERIES = black_box.JUDGED = 100
+    masking.QUERIES = black_box.JUDGED = training_tasks.HELD_OUT = training.HELD_OUT = 100
+    RUNGS["turn"] = 18
     three = (0.0, 0.1, 0.3)
     with contextlib.ExitStack() as lessons:
         for smaller_lesson in (

@@ -1,0 +1,89 @@
+"""The journeys through the Attack Lab in a real browser, against the real server."""
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import fits_a_phone, until, visiting
+
+FAST = "?image=pig&target=106&eps=2&steps=10"
+
+
+def fooled(page: Page, name: str) -> None:
+    expect(page.get_by_alt_text(f"Perturbed picture, classified as {name}")).to_be_visible()
+    expect(page.get_by_text("Fooled.")).to_be_visible()
+
+
+def is_dark(page: Page) -> bool:
+    background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+    return int(background.split("(")[1].split(",")[0]) < 60
+
+
+def test_first_load_fools_the_dog(page: Page, address: str) -> None:
+    page.goto(address)
+    fooled(page, "airliner")
+    expect(page.get_by_alt_text("Original picture, classified as German shepherd")).to_be_visible()
+    shown = page.locator(".st-key-stage .lab-cap").nth(2).inner_text().replace("\u00a0", " ")
+    assert float(shown.split()[-2]) >= 99
+    assert page.locator("[data-testid=stException]").count() == 0
+    page.get_by_test_id("stSidebar").get_by_text("Presentation mode").click()
+    page.wait_for_url("**present=1**")
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+
+
+def test_another_picture_another_target_and_the_link_to_it(page: Page, browser: Browser, address: str) -> None:
+    page.goto(address + FAST)
+    fooled(page, "wombat")
+    page.get_by_role("button", name="Choose a photograph").click()
+    page.get_by_role("button", name="Koala").click()
+    page.wait_for_url("**image=koala**")
+    expect(page.get_by_alt_text("Original picture, classified as koala")).to_be_visible()
+    box = page.get_by_role("combobox", name="Target class")
+    box.click()
+    box.fill("toaster")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**target=859**")
+    expect(page.get_by_alt_text("Perturbed picture, classified as toaster")).to_be_visible()
+    page.get_by_role("button", name="panda → gibbon").click()
+    fooled(page, "gibbon")
+    page.wait_for_url("**image=giant_panda**")
+    with visiting(browser) as elsewhere:
+        other = elsewhere.new_page()
+        other.goto(page.url)
+        fooled(other, "gibbon")
+
+
+def test_epsilon_moved_in_mid_run(page: Page, address: str) -> None:
+    page.goto(address + "?image=koala&target=404&eps=8&steps=60")
+    expect(page.get_by_text("of 60", exact=False).first).to_be_visible()
+    slider = page.get_by_role("slider", name="ε: how far")
+    slider.focus()
+    slider.press("ArrowLeft")
+    page.wait_for_url("**eps=7**")
+    expect(page.get_by_text("ε = 7/255", exact=True)).to_be_visible()
+    fooled(page, "airliner")
+
+
+def test_save_and_upload_again_and_the_page_on_a_phone(page: Page, address: str, tmp_path: Path) -> None:
+    page.goto(address + FAST)
+    fooled(page, "wombat")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Adversarial picture (PNG)").click()
+    saved = tmp_path / "saved.png"
+    download.value.save_as(saved)
+    page.locator("input[type=file]").set_input_files(saved)
+    expect(page.get_by_alt_text("Original picture, classified as wombat")).to_be_visible()
+
+    fits_a_phone(page)
+    images = page.locator(".st-key-stage img")
+
+    def in_one_row() -> bool:
+        boxes = images.evaluate_all("all => all.map(image => image.getBoundingClientRect().toJSON())")
+        inside = all(box["x"] >= 0 and box["right"] <= 390 and box["width"] > 90 for box in boxes)
+        return len(boxes) == 3 and len({round(box["y"]) for box in boxes}) == 1 and inside
+
+    until(page, in_one_row)  # one that is being redrawn is not there for a moment
+    assert not is_dark(page)
+    page.emulate_media(color_scheme="dark")
+    until(page, lambda: is_dark(page))
+    page.emulate_media(color_scheme="light")

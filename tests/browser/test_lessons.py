@@ -1,0 +1,335 @@
+"""One journey through each lesson in a real browser: what only happens there, and at its end the page on a phone.
+
+`tests.pages` tests what a lesson says and computes.
+"""
+
+import io
+import re
+import wave
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from adv_core import Classifier
+from adv_core.speech.attack import heard_as
+from adv_core.speech.recogniser import recogniser
+from tests.browser.conftest import DESK, box, fits_a_phone, until
+
+PLAY = """async player => {
+    player.muted = true;  // a browser plays by itself only what cannot be heard
+    await player.play();
+    for (let i = 0; i < 100 && player.currentTime < 0.3; i++) await new Promise(done => setTimeout(done, 50));
+    const moved = player.currentTime;
+    player.pause();
+    return [moved, player.duration];
+}"""
+FETCH = "async player => Array.from(new Uint8Array(await (await fetch(player.src)).arrayBuffer()))"
+# Press the button until there is a photograph: before the component has its camera's picture, it does nothing.
+TAKEN = """() => {
+    const button = document.querySelector("[data-testid=stCameraInputButton]")
+    if (button.textContent.includes("Clear photo")) return true
+    button.click()
+    return false
+}"""
+HILL = ".st-key-hill .plane > svg"
+
+
+def no_exception(page: Page) -> None:
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+def draw(page: Page, *points: tuple[float, float]) -> None:
+    """A stroke on the canvas through such points, in parts of its width and its height."""
+    surface = page.get_by_role("application")
+    surface.scroll_into_view_if_needed()
+    frame = box(surface)
+    for number, (x, y) in enumerate(points):
+        page.mouse.move(frame["x"] + x * frame["width"], frame["y"] + y * frame["height"], steps=8)
+        if not number:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def test_linear_models(page: Page, address: str) -> None:
+    """Line by line, and on to the lab."""
+    page.goto(f"{address}/linear-models?line=2")
+    expect(page.get_by_text("Under δ*", exact=False).first).to_be_visible()
+    page.get_by_role("button", name="Next line").click()
+    page.wait_for_url("**line=3**")
+    expect(page.get_by_text("each pixel is free", exact=False)).to_be_visible()
+    no_exception(page)
+    fits_a_phone(page)
+    page.set_viewport_size(DESK)
+    page.get_by_role("link", name="Attack Lab").first.click()
+    expect(page.get_by_alt_text("Perturbed picture, classified as airliner")).to_be_visible()
+
+
+def test_fgsm_and_pgd(page: Page, address: str) -> None:
+    """The run is played, and the point is dragged, clicked and tapped."""
+    page.goto(f"{address}/fgsm-and-pgd?steps=4&raw=1e3")
+    where = page.locator(".player .where")
+    expect(where).to_have_text("Step 4 of 4: the projection")
+    expect(page.get_by_role("button", name="Next", exact=True)).to_be_disabled()
+    slider = page.get_by_role("slider", name="Phase of the run")
+    slider.focus()
+    slider.press("Home")
+    expect(where).to_have_text("Start")
+    for told in ("the gradient", "the step α", "the projection"):
+        page.get_by_role("button", name="Next", exact=True).click()
+        expect(where).to_have_text(f"Step 1 of 4: {told}")
+    texts = page.locator(".player .text")
+    expect(texts.nth(1)).to_contain_text("Inside the ball")
+    page.get_by_role("button", name="Back", exact=True).click()
+    expect(texts.nth(1)).to_contain_text("α·sign(∇L) = (−0.04, −0.04), turned by 20° from ∇L.")
+    for key in ("End", "ArrowLeft", "ArrowLeft"):  # what is played takes its time
+        slider.press(key)
+    expect(where).to_have_text("Step 4 of 4: the gradient")
+    play = page.get_by_role("button", name="Play", exact=True)
+    # In one go: who looks later may come when it has ended.
+    assert play.evaluate("button => { button.click(); return button.textContent }") == "Pause"
+    expect(where).to_have_text("Step 4 of 4: the projection")
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+
+    hill = page.get_by_role("img", name=re.compile("The loss over the square"))
+    expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.38, 0\.73\)"))
+    hill.scroll_into_view_if_needed()
+    page.mouse.move(*spot(page, 0.38, 0.73))
+    page.mouse.down()
+    page.mouse.move(*spot(page, 0.5, 0.6), steps=5)
+    page.mouse.up()
+    expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.5\d?, 0\.6\d?\)|x at \(0\.49, 0\.(59|60)\)"))
+    page.wait_for_url("**x1=0.**")
+    hill.scroll_into_view_if_needed()
+    page.mouse.click(*spot(page, 0.25, 0.25))
+    expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.2[456], 0\.2[456]\)"))
+    # a second click in the same place, after x was moved elsewhere, counts as well
+    page.get_by_role("button", name="A straight hill").click()
+    expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.50, 0\.68\)"))
+    hill.scroll_into_view_if_needed()
+    page.mouse.click(*spot(page, 0.25, 0.25))
+    expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.2[456], 0\.2[456]\)"))
+    # the browser's Back undoes one change after the other
+    page.wait_for_url("**x1=0.2**")
+    page.go_back()
+    expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.50, 0\.68\)"))
+    page.go_back()
+    expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.2[456], 0\.2[456]\)"))
+    page.go_forward()
+    expect(hill).to_have_accessible_name(re.compile(r"x at \(0\.50, 0\.68\)"))
+    page.get_by_role("radio", name="L2", exact=True).click()
+    page.wait_for_url("**ball=l2**")
+    no_exception(page)
+
+    fits_a_phone(page)
+    panels = page.locator(".player figure").evaluate_all("all => all.map(f => f.getBoundingClientRect().toJSON())")
+    assert len(panels) == 2 and all(each["x"] >= 0 and each["right"] <= 390 for each in panels)
+    hill.scroll_into_view_if_needed()
+    tap(page, *spot(page, 0.7, 0.5))
+    page.wait_for_url("**x1=0.7**")
+
+
+def spot(page: Page, x1: float, x2: float) -> tuple[float, float]:
+    """Where a point of the plane is on the screen."""
+    frame = box(page.locator(f"{HILL} > svg"))
+    return frame["x"] + x1 * frame["width"], frame["y"] + (1 - x2) * frame["height"]
+
+
+def tap(page: Page, x: float, y: float) -> None:
+    """A finger, on a screen that has known a mouse only. (Playwright's own needs a browser that began with touch.)"""
+    client = page.context.new_cdp_session(page)
+    client.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    client.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": round(x), "y": round(y)}]})
+    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    client.detach()
+
+
+def test_threat_models(page: Page, address: str) -> None:
+    """A mask is painted, a guess and an answer are given."""
+    page.goto(f"{address}/threat-models?image=koala&place=own")
+    expect(page.get_by_alt_text("The photograph with the worst δ of the L1 ball", exact=False)).to_be_visible()
+    expect(page.get_by_text("Paint something first", exact=False)).to_be_visible()
+    draw(page, (0.1, 0.1), (0.5, 0.4))
+    expect(page.get_by_text("0 of them outside of the mask", exact=False)).to_be_visible()
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_text("Paint something first", exact=False)).to_be_visible()
+    page.get_by_role("button", name="That is my guess").click()
+    expect(page.get_by_text(re.compile(r"You said \d+\. It was"))).to_be_visible()
+    page.wait_for_url(re.compile(r"guess=\d+"))
+    page.get_by_role("button", name="The left one").click()
+    page.wait_for_url("**answers=**")
+    no_exception(page)
+    fits_a_phone(page)
+
+
+def test_adversarial_training(page: Page, address: str) -> None:
+    """A digit is written and attacked; a live training is stopped and goes on."""
+    page.goto(f"{address}/adversarial-training?source=own&epochs=4&inner=fgsm")
+    expect(page.get_by_role("application")).to_be_visible()
+    draw(page, (0.5, 0.15), (0.5, 0.85))
+    expect(page.get_by_text("It is meant to be a")).to_be_visible()
+    expect(page.get_by_text("The least ε that was found")).to_be_visible()
+    picture = page.get_by_role("img", name=re.compile("The digit after the attack on the robust network"))
+    expect(picture).to_be_visible()
+
+    page.get_by_role("button", name="Train both").click()
+    expect(page.get_by_text(re.compile("Training the (standard|robust) network: [1-9]"))).to_be_visible()
+    expect(page.get_by_role("button", name="Train both")).to_have_count(0)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text("Stopped. It goes on")).to_be_visible()
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("Trained. Compare with it")).to_be_visible()
+    expect(page.get_by_role("button", name="Again, other seed")).to_be_visible()
+    page.get_by_text("the one you trained", exact=True).first.click()
+    page.wait_for_url("**against=own**")
+    expect(page.get_by_text("yours, FGSM")).to_be_visible()
+    no_exception(page)
+    fits_a_phone(page)
+
+
+def test_evaluation(page: Page, address: str) -> None:
+    page.goto(f"{address}/evaluation?defence=quantized")
+    expect(page.get_by_text("Symptoms of a hidden gradient")).to_be_visible()
+    expect(page.get_by_text("The vote says")).to_be_visible()
+    expect(page.get_by_text(re.compile("At ε = 0.1: "))).to_be_visible()
+    no_exception(page)
+    fits_a_phone(page)
+
+
+def test_black_box(page: Page, address: str) -> None:
+    """Questions, and the first answers of a theft; another ε."""
+    page.goto(f"{address}/black-box?image=pig&eps=16&steps=1")
+    expect(page.get_by_text("The attacker has seen no weight")).to_be_visible()
+    expect(page.get_by_text("The newest questions, and the victim's answers")).to_be_visible()
+    slider = page.get_by_role("slider", name="ε of the squares")
+    slider.focus()
+    slider.press("ArrowRight")
+    expect(page).to_have_url(re.compile("eps=17"))
+    expect(
+        page.get_by_role("img", name=re.compile("perturbation, amplified: 10 times. at most 17.255"))
+    ).to_be_visible()
+    expect(page.get_by_text("The attacker has seen no weight")).to_be_visible()
+    no_exception(page)
+    fits_a_phone(page)
+
+
+def test_physical(page: Page, address: str) -> None:
+    """Every knob that moves while the attack runs ends a run of the page in the middle. The last one shows its own
+    result, and nothing has jumped. Then to paper and back, through the camera."""
+    page.goto(f"{address}/physical?views=2&eps=7")
+    eps = page.get_by_role("slider", name="ε of both, in 1/255")
+    eps.scroll_into_view_if_needed()
+    turn = page.get_by_role("slider", name="Turn, in degrees")
+    turn.focus()
+    scrolled = page.locator("[data-testid=stMain]").evaluate("main => main.scrollTop")
+    for angle in (11, 12, 13):
+        turn.press("ArrowRight")
+        page.wait_for_url(f"**angle={angle}**")
+    eps.press("ArrowRight")
+    page.wait_for_url("**eps=8**")
+    living = page.get_by_role("img", name=re.compile("The attack over views in this view: the network sees wombat"))
+    expect(living).to_be_visible()
+    expect(page.get_by_text("And everything at once")).to_be_visible()
+    assert page.locator("[data-testid=stMain]").evaluate("main => main.scrollTop") == scrolled
+
+    page.get_by_role("button", name="Straight on").click()
+    ordinary = page.get_by_role("img", name=re.compile("The ordinary attack in this view: the network sees wombat"))
+    expect(ordinary).to_be_visible()
+    expect(page).to_have_url(re.compile("angle=0"))
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Two sheets to print").click()
+    assert b"data:image/png" in download.value.path().read_bytes()
+    no_exception(page)
+    fits_a_phone(page)
+
+    page.set_viewport_size(DESK)
+    # Another camera, for a photograph of the print, stands further down.
+    page.get_by_test_id("stSidebar").get_by_text("Use the camera").click()
+    expect(page.locator("video")).not_to_have_js_property("videoWidth", 0)
+    until(page, lambda: page.evaluate(TAKEN))
+    page.wait_for_url("**image=own**")
+    no_exception(page)
+
+
+def test_speech(page: Page, address: str) -> None:
+    """Both clips are played, and what the browser hears differs by very little; then somebody speaks himself."""
+    page.goto(f"{address}/speech?steps=60")
+    expect(page.get_by_text(re.compile("Heard as “open the secret door”"))).to_be_visible()
+    players = page.locator("audio")
+    expect(players).to_have_count(3)
+    clips = []
+    for place in (0, 2):
+        moved, seconds = players.nth(place).evaluate(PLAY)
+        assert moved >= 0.3 and seconds > 1
+        with wave.open(io.BytesIO(bytes(players.nth(place).evaluate(FETCH)))) as file:
+            clips.append(np.frombuffer(file.readframes(file.getnframes()), "<i2"))
+    original, changed = heard_as(recogniser().network, clips)
+    assert changed == "open the secret door" and original != changed
+    change = np.abs(clips[0].astype(int) - clips[1]).max()
+    assert 0 < change < np.abs(clips[0].astype(int)).max() / 10
+    expect(page.get_by_text(re.compile(r"20 dB: \d+ of 10"))).to_be_visible()
+    no_exception(page)
+    fits_a_phone(page)
+
+    page.set_viewport_size(DESK)
+    page.get_by_text("Use the microphone").click()
+    page.get_by_role("button", name="Record").click()
+    expect(page.get_by_test_id("stAudioInputWaveformTimeCode")).to_have_text("00:01")
+    page.get_by_role("button", name="Stop recording").click()
+    expect(page.get_by_role("radio", name="your own recording")).to_be_checked()
+    no_exception(page)
+
+
+def test_patches(page: Page, address: str) -> None:
+    """Glasses go where one clicks."""
+    page.goto(f"{address}/patches")
+    expect(page.get_by_role("img", name=re.compile("with it: macaw"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("With the patch: monarch"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Largest change anywhere else: 0"))).to_be_visible()
+    page.get_by_text("Where it sits: click the two points").click()
+    chart = page.get_by_label(re.compile("^The photograph, to click the two points on"))
+    spots = chart.locator("canvas.marks, svg.marks")
+    expect(spots).to_be_visible()
+    frame = box(spots)
+    page.mouse.click(frame["x"] + 0.2 * frame["width"], frame["y"] + 0.4 * frame["height"])
+    expect(page).to_have_url(re.compile("ax=(19|20|21)"))
+    no_exception(page)
+    fits_a_phone(page)
+
+
+def test_unrestricted(page: Page, address: str) -> None:
+    """A search, and a hand."""
+    page.goto(f"{address}/unrestricted")
+    expect(page.get_by_role("img", name=re.compile("found by the search: indri"))).to_be_visible()
+    page.get_by_role("radio", name="turn", exact=True).click()
+    expect(page.get_by_text(re.compile("No turn up to 180° fools|The smallest turn found"))).to_be_visible()
+    expect(page).to_have_url(re.compile("kind=turn"))
+    no_exception(page)
+    fits_a_phone(page)
+
+
+def test_defences(page: Page, address: str) -> None:
+    page.goto(f"{address}/defences?steps=4")
+    expect(page.get_by_text("gets through")).to_be_visible()
+    no_exception(page)
+    fits_a_phone(page)
+
+
+def test_fooling_images(page: Page, address: str, classifier: Classifier) -> None:
+    """The saved picture fools, and another one is bred."""
+    page.goto(f"{address}/fooling-images?target=goldfish&start=grey&queries=200")
+    expect(page.get_by_text("The network sees goldfish, and is")).to_be_visible()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="This picture (PNG)").click()
+    picture = Image.open(io.BytesIO(saved.value.path().read_bytes()))
+    best, _, p = classifier.predict(classifier.prepare(picture))[0]
+    assert best == 1 and p >= 0.99 and np.ptp(np.asarray(picture)) < 100
+
+    page.get_by_role("button", name="Breed: goldfish").click()
+    page.wait_for_url("**bred=1**")
+    expect(page.get_by_text(re.compile("200 questions; more than 50 % sure of"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("^The champion of"))).to_have_count(8)
+    expect(page.get_by_role("button", name="Breed: goldfish")).to_have_count(0)
+    expect(page.get_by_text("You see grey and some texture.")).to_be_visible()
+    no_exception(page)
+    fits_a_phone(page)
