@@ -5,6 +5,7 @@ import startup
 startup.prepare()  # before anything imports torch
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from adv_core.serving import metrics
 from adv_core.serving.classroom.store import SWEEP_SECONDS, sweep_what_has_expired
+from adv_core.serving.engine.digits import forget_digits
 from adv_core.serving.engine.process import close, computing, drain, forget_unused, ready
 from adv_core.serving.hosting import logs, uploads
 from adv_core.serving.hosting.admission import AdmissionControl, trusted_proxies
@@ -71,16 +73,42 @@ async def sweep() -> None:
 def forget_sessions() -> bool:
     """Drop the sessions that ended two minutes ago or earlier. Return whether there were any.
 
-    Streamlit by itself keeps the last ones until another session ends.
+    Streamlit by itself keeps the last ones until another session ends, and a reference to the last one even longer: the
+    state of each session, with the results of its pages, is cleared.
     """
     manager = runtime.get_instance()._session_mgr
     with manager._storage_lock:
-        return bool(manager._session_storage._cache.expire())
+        ended = manager._session_storage._cache.expire()
+    for _, info in ended:
+        info.session.session_state.clear()
+    return bool(ended)
+
+
+class SharedCaches:
+    """What pages keep for all visitors, 100 MB after a visit to all lessons: Streamlit's caches, and the digits."""
+
+    def __init__(self) -> None:
+        self._visited, self._filled = 0.0, False
+
+    def forget(self, since: float) -> bool:
+        """Empty them if nobody has been here since that time (of `time.monotonic`). Return whether they were emptied.
+
+        An open page counts as a visit. Call this more often than it forgets.
+        """
+        if runtime.get_instance()._session_mgr.list_active_sessions():
+            self._visited, self._filled = time.monotonic(), True
+        if not self._filled or self._visited >= since:
+            return False
+        st.cache_data.clear()
+        st.cache_resource.clear()
+        forget_digits()
+        self._filled = False
+        return True
 
 
 async def tidy_up() -> None:
     """Give memory back when the process is idle."""
-    tidying = Tidying(computing, forget_unused)
+    tidying = Tidying(computing, forget_unused, SharedCaches().forget)
     while True:
         await asyncio.sleep(TIDYING_SECONDS)
         await asyncio.to_thread(tidying.look, forget_sessions())

@@ -93,6 +93,10 @@ class FastNetwork(nn.Module):
             self._plans = dict([*self._plans.items()][-1:]) | {key: plan}
         return plan
 
+    def forget_plans(self) -> None:
+        """Drop the packed weights, which take several times the memory of the network. They are packed anew on use."""
+        self._plans = {}
+
     def _apply(self, *arguments: Any, **options: Any) -> Any:
         self._plans = {}  # the weights move to another device or change their type
         return super()._apply(*arguments, **options)

@@ -12,7 +12,9 @@ from tests.paths import ROOT
 def test_sessions_that_have_ended_are_forgotten() -> None:
     code = """
 import gc, types, weakref
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
+from streamlit.runtime.state import SessionState
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 import app
 
@@ -20,6 +22,7 @@ class Session:
     def __init__(self, name):
         self.id = name
         self.session = self
+        self.session_state = SessionState()
 
 storage = MemorySessionStorage(ttl_seconds=100)
 manager = WebsocketSessionManager(storage, None, None, None)
@@ -28,7 +31,8 @@ now = 0.0
 storage._cache._timer = lambda: now
 old = Session("old")
 storage.save(old)
-ended = weakref.ref(old)
+ended, state = weakref.ref(old), old.session_state
+state["job"] = 1
 del old
 now = 60.0
 storage.save(Session("young"))
@@ -36,7 +40,45 @@ early = app.forget_sessions()
 now = 120.0
 late = app.forget_sessions()
 gc.collect()
-print(early, late, ended() is None, [each.id for each in manager.list_sessions()])
+cleared = "job" not in state and isinstance(AppSession.session_state, property)
+print(early, late, cleared and ended() is None, [each.id for each in manager.list_sessions()])
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split(maxsplit=3) == ["False", "True", "True", "['young']\n"]
+
+
+@pytest.mark.slow
+def test_what_pages_share_is_dropped_when_nobody_has_been_here_for_a_while() -> None:
+    code = """
+import types
+import app
+import streamlit as st
+from adv_core.serving.engine.digits import pair
+
+here, now = ["somebody"], 100.0
+app.runtime.get_instance = lambda: types.SimpleNamespace(_session_mgr=manager)
+manager = types.SimpleNamespace(list_active_sessions=lambda: here)
+app.time.monotonic = lambda: now
+
+@st.cache_data
+def figure():
+    return object.__name__
+
+made = []
+@st.cache_resource
+def thing():
+    made.append(1)
+
+def fill():
+    figure(), thing()
+    return pair("test") is pair("test") and pair.cache_info().currsize == 1
+
+caches = app.SharedCaches()
+print(caches.forget(now), fill(), caches.forget(now - 50))
+here.clear()
+print(caches.forget(now - 50), fill() and len(made))
+now = 200.0
+print(caches.forget(now - 50), pair.cache_info().currsize, caches.forget(now - 50), fill() and len(made))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["False True False", "False 1", "True 0 False 2"], done.stderr

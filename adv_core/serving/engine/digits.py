@@ -149,5 +149,11 @@ def pair(split: Split) -> Digits:
     return mnist(split, (0, 1))
 
 
+def forget_digits() -> None:
+    """Drop the digits from memory. They are read anew when somebody asks for them."""
+    digits.cache_clear()
+    pair.cache_clear()
+
+
 def stacked(data: Digits) -> tuple[Tensor, Tensor]:
     return data.images, data.labels

@@ -7,6 +7,7 @@ import torch
 
 from adv_core.classifiers import DEFAULT, Classifier, load_classifier
 from adv_core.networks.device import pick_device
+from adv_core.networks.fast_network import FastNetwork
 from adv_core.serving.engine.work import Store
 from adv_core.serving.memory import freeze_live_objects
 
@@ -42,12 +43,18 @@ class DeviceNetworks:
             torch.cuda.empty_cache()
 
     def forget_unused(self, since: float) -> bool:
-        """Drop cached results and classifiers unused since then, except for the default classifier.
+        """Drop cached results and classifiers unused since then. Of the default classifier, drop the packed weights.
 
         A run keeps its classifier to its end.
         """
         with self._loading:
-            old = [name for name in self._classifiers if name != DEFAULT and self._used[name] < since]
+            old = [name for name in self._classifiers if self._used[name] < since]
             for name in old:
-                del self._classifiers[name]
+                if name == DEFAULT:
+                    for module in self._classifiers[name].modules():
+                        if isinstance(module, FastNetwork):
+                            module.forget_plans()
+                    self._used[name] = float("inf")  # until the next use
+                else:
+                    del self._classifiers[name]
         return self.kept.forget(since) or bool(old)

@@ -17,6 +17,7 @@ from adv_core import Classifier, Linf, Untargeted, fgsm, run
 from adv_core.attacks.step import Step
 from adv_core.classifiers import DEFAULT
 from adv_core.images import from_pixels, to_pixels
+from adv_core.networks.fast_network import FastNetwork
 from adv_core.serving.engine import attack as attacks
 from adv_core.serving.engine import local, networks, process, queue
 from adv_core.serving.engine.attack import Attack, Frame
@@ -308,6 +309,24 @@ def test_a_network_and_gradients_that_nobody_uses_any_more_are_dropped(monkeypat
     engine.compute(replace(ask, eps=(0.4,)))
     engine.compute(replace(ask, eps=(0.4,), classifier=DEFAULT))
     assert loaded == [DEFAULT, "slow", "slow"]  # the default one stays
+
+
+def test_the_default_network_that_nobody_uses_gives_its_packed_weights_back(
+    classifier: Classifier, photo: Callable[[str], Tensor]
+) -> None:
+    engine = LocalEngine("cpu")
+
+    def look(name: str) -> np.ndarray:
+        return engine.compute(Look(Pictures.of(to_pixels(photo(name))), DEFAULT))[-1].logits
+
+    pig = look("pig")
+    assert isinstance(classifier.network, FastNetwork) and classifier.network._plans
+    assert not engine.forget_unused(0.0) and classifier.network._plans
+    assert engine.forget_unused(time.monotonic()) and not classifier.network._plans
+    assert not engine.forget_unused(time.monotonic())
+    look("koala")  # packs them anew
+    assert classifier.network._plans
+    np.testing.assert_array_equal(look("pig"), pig)
 
 
 def test_a_large_result_that_nobody_asks_for_any_more_is_dropped(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
