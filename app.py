@@ -85,7 +85,7 @@ def forget_sessions() -> bool:
 
 
 class SharedCaches:
-    """What pages keep for all visitors, 100 MB after a visit to all lessons: Streamlit's caches, and the digits."""
+    """Caches that all visitors share, 100 MB after a visit to all lessons: those of Streamlit, and the digits."""
 
     def __init__(self) -> None:
         self._visited, self._filled = 0.0, False
