@@ -289,14 +289,16 @@ def follow_landscape(original: np.ndarray, label: int, slot: DeltaGenerator, not
     strips = follow(job_for("landscape", work), draw, note.info, interval=0.3)
     if strips is not None:
         changed = sum(answer != label for strip in strips for answer in strip.answers)
-        note.caption(f"{changed} of {len(ANGLES) * len(CUTS)} poses have another answer.")
+        note.caption(
+            f"{changed} of {len(ANGLES) * len(CUTS)} poses {'has' if changed == 1 else 'have'} another answer."
+        )
 
 
 def sixteen_photographs(_: Run) -> Iterator[None]:
     st.subheader("3 · Sixteen photographs", anchor=False)
     st.markdown(
-        "Everything within the budget above. With the usual one, a network that has seen many turned and cropped "
-        "pictures stands **each** of the changes for itself, and one random mixture of them as well. The worst mixture "
+        "Everything within the budget above. Within the default budget, a network that has seen many turned and "
+        "cropped pictures withstands **each** change alone, and one random mixture of them as well. The worst mixture "
         "is another matter."
     )
     slot, note, told = slots("unrestricted_table", 3)
@@ -345,8 +347,8 @@ def formula(_: Run) -> None:
     budget = page.value
     st.latex(r"\text{find}\ \ \phi \in \Phi\ \ \text{with}\ \ \operatorname*{argmax} f\big(t_\phi(x)\big) \ne y")
     st.latex(
-        rf"\Phi = \{{\,|\text{{turn}}| \le {budget.turn}°,\ |\text{{shift}}| \le {budget.shift}\,\%,"
-        rf"\ |\text{{hue}}| \le {budget.colour}°,\ \text{{crop}} \le {budget.crop}\,\%\,\}}"
+        rf"\begin{{aligned}}\Phi = \{{\,&|\text{{turn}}| \le {budget.turn}°,\ |\text{{shift}}| \le {budget.shift}\,\%,"
+        rf"\\ &|\text{{hue}}| \le {budget.colour}°,\ \text{{crop}} \le {budget.crop}\,\%\,\}}\end{{aligned}}"
     )
     st.markdown(
         "There is no δ any more, and no ε. In pixels the change is enormous: a shift by one pixel already moves edges "
