@@ -254,17 +254,17 @@ def formula(_: Run) -> None:
     ball = rf"\|\delta\|_\infty \le \tfrac{{{settings.eps}}}{{255}}"
     st.latex(rf"\delta_\text{{ordinary}} = \operatorname*{{argmax}}_{{{ball}}}\ -L\big(f(x+\delta),\ {t}\big)")
     st.latex(
-        rf"\begin{{aligned}}\delta_\text{{over views}} = \operatorname*{{argmax}}_{{{ball}}}\ & "
-        rf"\mathbb{{E}}_{{v \sim V}} \\ & \Big[-L\big(f(v(x+\delta)),\ {t}\big)\Big]\end{{aligned}}"
+        rf"\delta_\text{{over views}} = \operatorname*{{argmax}}_{{{ball}}}\ \mathbb{{E}}_{{v \sim V}}\big[-L_v\big]"
     )
+    st.latex(rf"L_v = L\big(f(v(x+\delta)),\ {t}\big)")
     st.markdown(
         "Only f has changed: it became the average of f over random views v of the picture. That is **expectation over "
         "transformation** (EOT). Nobody can average over all views, so each step draws a few and averages their "
         "gradients:"
     )
     st.latex(
-        rf"\begin{{aligned}}g = \frac{{1}}{{{settings.views}}} \sum_{{i=1}}^{{{settings.views}}} "
-        rf"& \nabla_\delta \Big[-L\big(f(v_i(x+\delta)),\ {t}\big)\Big], \\ & v_i \sim V\end{{aligned}}"
+        rf"g = \frac{{1}}{{{settings.views}}} \sum_{{i=1}}^{{{settings.views}}} "
+        r"\nabla_\delta \big[-L_{v_i}\big],\qquad v_i \sim V"
     )
     turned, scaled, lit, saved = (AXES[knob].trained for knob in ("angle", "scale", "brightness", "quality"))
     st.markdown(
