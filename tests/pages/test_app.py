@@ -7,10 +7,8 @@ import pytest
 
 from tests.paths import ROOT
 
-
-@pytest.mark.slow
-def test_sessions_that_have_ended_are_forgotten() -> None:
-    code = """
+pytestmark = pytest.mark.slow
+SESSIONS = """
 import gc, types, weakref
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
@@ -43,13 +41,7 @@ gc.collect()
 cleared = "job" not in state and isinstance(AppSession.session_state, property)
 print(early, late, cleared and ended() is None, [each.id for each in manager.list_sessions()])
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split(maxsplit=3) == ["False", "True", "True", "['young']\n"]
-
-
-@pytest.mark.slow
-def test_what_pages_share_is_dropped_when_nobody_has_been_here_for_a_while() -> None:
-    code = """
+CACHES = """
 import types
 import app
 import streamlit as st
@@ -80,5 +72,21 @@ print(caches.forget(now - 50), fill() and len(made))
 now = 200.0
 print(caches.forget(now - 50), pair.cache_info().currsize, caches.forget(now - 50), fill() and len(made))
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["False True False", "False 1", "True 0 False 2"], done.stderr
+
+
+@pytest.fixture(scope="module")
+def told() -> list[str]:
+    """What each of the programs prints. They run in one process of their own: the app takes seconds to import."""
+    code = "import sys\nfor program in sys.argv[1:]: exec(program, {'__name__': '__main__'}); print('end', flush=True)"
+    command = [sys.executable, "-c", code, SESSIONS, CACHES]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("end\n")
+
+
+def test_sessions_that_have_ended_are_forgotten(told: list[str]) -> None:
+    assert told[0].split(maxsplit=3) == ["False", "True", "True", "['young']\n"]
+
+
+def test_what_pages_share_is_dropped_when_nobody_has_been_here_for_a_while(told: list[str]) -> None:
+    assert told[1].splitlines() == ["False True False", "False 1", "True 0 False 2"]
