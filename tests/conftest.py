@@ -50,7 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         whole_page = hasattr(getattr(item, "module", None), "visit")  # of `tests.pages.visit`
         parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
-        cluster = any(isinstance(each, str) and each == "ray" for each in parameters)
+        cluster = "ray" in [each for each in parameters if isinstance(each, str)]
+        cluster = cluster or "cluster" in getattr(item, "fixturenames", ())
         if whole_page or cluster or any(folder in item.path.parents for folder in long):
             item.add_marker(pytest.mark.slow)
 

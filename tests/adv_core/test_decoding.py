@@ -766,6 +766,7 @@ for data in files:
 """
 
 
+@pytest.mark.slow
 def test_worst_cases_stay_below_500_megabytes(tmp_path: Path) -> None:
     wide, high = 8000, 5000
     grey = Image.new("L", (wide, high), 90)

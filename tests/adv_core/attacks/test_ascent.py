@@ -233,6 +233,7 @@ def test_noise_of_the_same_size_fools_nearly_none(classifier: Classifier, photo:
     assert float((result.logits.argmax(1) == y).float().mean()) >= 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "target", "eps", "steps"),
     [("german_shepherd", "airliner", 4, 40), ("pig", "wombat", 2, 10), ("giant_panda", "gibbon", 2, 10)],
@@ -516,6 +517,7 @@ def test_errors_are_sentences(call: Callable[..., Iterator[Step]], words: str) -
             pass
 
 
+@pytest.mark.slow
 def test_many_runs_leave_no_memory_behind() -> None:
     def resident() -> int:
         with open("/proc/self/statm") as file:

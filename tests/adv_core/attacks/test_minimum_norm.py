@@ -82,6 +82,7 @@ def test_the_distance_to_a_linear_boundary(
     assert bool((size >= least * (1 - 1e-6)).all()) and bool((size <= least * (1 + more) + 1e-4).all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "steps"), [(Linf, 10), (L2, 10), (L1, 10), (L0, 25)])
 def test_on_a_photograph(classifier: Classifier, photo: Photo, kind: type[PerturbationSet], steps: int) -> None:
     x = photo("pig")

@@ -125,6 +125,7 @@ def test_the_time_of_other_programs_is_measured() -> None:
     assert before is not None and after is not None and after - before > 0.4
 
 
+@pytest.mark.slow
 @on_linux
 def test_idle_threads_begin_and_end() -> None:
     """They are OpenMP threads, which only the system can count; `bench.threads` shows that no other thread spins."""

@@ -510,6 +510,7 @@ def test_the_expected_objectives_are_the_means_over_the_views() -> None:
     assert torch.equal(ExpectedTargeted(target).rows(torch.tensor([2]))(q[2:]), ExpectedTargeted(3)(q[2:]))
 
 
+@pytest.mark.slow
 def test_an_attack_on_the_expectation_survives_views_it_has_not_seen(classifier: Classifier, photo: Photo) -> None:
     x, target = photo("pig"), 106
     turned = Transformed(classifier, [Rotation(30), Scale(0.8, 1.2)], samples=4, chunk=8)

@@ -27,6 +27,7 @@ BLACK = Pictures.of(np.zeros((1, 1, 3), np.uint8))
 BASE = Attack(BLACK, "efficientnet_lite0", eps=(2 / 255,), label=341, steps=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

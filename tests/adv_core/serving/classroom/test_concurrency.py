@@ -45,6 +45,7 @@ def together(*tasks: Callable[[], object]) -> list[object]:
         return list(pool.map(one, tasks))
 
 
+@pytest.mark.slow
 def test_none_is_lost_and_none_counts_twice(stores: list[Store]) -> None:
     room, _ = stores[0].open_room(challenge(most=255), minutes=10)
     names = [f"student {number}" for number in range(STUDENTS)]

@@ -386,6 +386,7 @@ def test_without_ray_this_machine_computes_if_the_host_wants_it(no_engine: pytes
     assert isinstance(default_engine(), LocalEngine)
 
 
+@pytest.mark.slow
 def test_a_cluster_that_does_not_answer_is_given_up() -> None:
     """Where nobody listens, and where somebody accepts and says nothing. In a process of its own, which may not have
     joined a cluster; in one for both, since it takes seconds to import Ray."""

@@ -420,6 +420,7 @@ class OtherKernels(Gate):
         return self.classifier(_Rounded.apply(x))
 
 
+@pytest.mark.slow
 def test_a_row_of_a_batch_is_attacked_as_well_as_alone(
     classifier: Classifier, photo: Callable[[str], Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -748,6 +749,7 @@ def test_a_closed_engine_ends_its_runs_and_takes_nothing(gate: Gate) -> None:
         engine.submit(request_for(5))
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_in_the_middle_of_a_run_is_not_aborted() -> None:
     program = (
         "import numpy as np\n"

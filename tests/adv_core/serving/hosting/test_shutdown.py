@@ -15,6 +15,7 @@ import pytest
 from tests.adv_core.serving.engine.slow_work import traced
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.slow
 SOON = 120.0  # seconds; a process that has to load torch takes its time on a busy machine
 # Servers without a page, one after the other, each forked from one process: torch takes seconds to import. What a
 # server has to tell, it writes into a file: who waits for a pipe may wait for ever.

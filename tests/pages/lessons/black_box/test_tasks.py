@@ -58,6 +58,7 @@ def test_what_is_not_ready_is_not_counted() -> None:
     assert passed(some).tolist() == [1, 2, 2] and passed(some[:1]).tolist() == [0]
 
 
+@pytest.mark.slow
 def test_a_theft_from_the_first_question_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "JUDGED", 100)
     work = Steal(seeds=5, rounds=4)

@@ -46,6 +46,7 @@ def rounding() -> list[Judged]:
         return records(Series("standard", "quantized", 0.1, images=10))
 
 
+@pytest.mark.slow
 def test_the_series_runs_every_attack_to_its_end(rounding: list[Judged]) -> None:
     ended = [record.key for record in rounding if record.done == 1]
     assert ended == ["clean", *(each.key for each in SERIES), "any"]

@@ -66,6 +66,7 @@ def test_no_value_moves_further_than_the_steps_allow() -> None:
         assert (last.pixels[0] != last.pixels[1]).any()
 
 
+@pytest.mark.slow
 def test_two_networks_are_climbed_together() -> None:
     alone = records(Climb((779, 1), "noise", steps=6))[-1]
     both = records(Climb((779, 1), "noise", steps=6, classifiers=(LITE0, LITE1)))[-1]
@@ -83,6 +84,7 @@ def test_together_means_the_sum_of_the_log_probabilities() -> None:
     torch.testing.assert_close(climb.certainty(logits), aim(logits[:, :1000]) + aim(logits[:, 1000:]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["pattern", "tiles"])
 def test_evolution_tells_the_truth_about_its_champions(encoding: str) -> None:
     found: list[Bred] = records(Evolution(971, encoding, queries=5 * CHILDREN, seed=1))

@@ -146,6 +146,7 @@ def test_trials_count_what_fell() -> None:
     assert [fallen(some, count) for count in (1, 8, 9)] == [1, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_real_network_falls_to_everything_at_once_and_not_to_a_turn() -> None:
     from adv_core.decoding import open_image
     from adv_core.images import fit
