@@ -88,7 +88,7 @@ class SharedCaches:
     """Caches that all visitors share, 100 MB after a visit to all lessons: those of Streamlit, and the digits."""
 
     def __init__(self) -> None:
-        self._visited, self._filled = 0.0, False
+        self._visited: float | None = None  # the time of the last visit since they were emptied
 
     def forget(self, since: float) -> bool:
         """Empty them if nobody has been here since that time (of `time.monotonic`). Return whether they were emptied.
@@ -96,13 +96,13 @@ class SharedCaches:
         An open page counts as a visit. Call this more often than it forgets.
         """
         if runtime.get_instance()._session_mgr.list_active_sessions():
-            self._visited, self._filled = time.monotonic(), True
-        if not self._filled or self._visited >= since:
+            self._visited = time.monotonic()
+        if self._visited is None or self._visited >= since:
             return False
         st.cache_data.clear()
         st.cache_resource.clear()
         forget_digits()
-        self._filled = False
+        self._visited = None
         return True
 
 

@@ -16,8 +16,8 @@ WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "20000"}
 def prepare() -> None:
     """Set how torch's threads wait, and let the process keep the memory of one step for the next.
 
-    Call it once, before torch is imported and before any thread is started. Where a
-    variable is set already, all of them stay as they are.
+    Call it once, before torch is imported and before any thread is started. Where a variable of `WAITING` is set
+    already, all of them stay as they are.
     """
     if not WAITING.keys() & os.environ.keys():
         os.environ.update(WAITING)

@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What has been imported stays: no collection of garbage has to look through it again."""
+    """Freeze what has been imported: no collection of garbage looks through it again."""
     gc.freeze()
 
 

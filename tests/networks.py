@@ -12,7 +12,7 @@ _lock = threading.Lock()
 
 
 def loaded(name: str = DEFAULT, device: str = "cpu", *, download: bool = False) -> Classifier:
-    """As `load_classifier` does, but the same one each time: nobody changes a classifier."""
+    """Load a classifier as `load_classifier` does, but only once: nobody changes a classifier."""
     key = (name, pick_device(device))
     with _lock:
         if key not in _loaded:
@@ -28,7 +28,7 @@ def forget_others() -> None:
 
 
 class Here:
-    """What a task finds where it is computed."""
+    """The device and the networks that a task computes with."""
 
     device = torch.device("cpu")
 

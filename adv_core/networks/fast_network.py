@@ -98,7 +98,7 @@ class FastNetwork(nn.Module):
         self._plans = {}
 
     def _apply(self, *arguments: Any, **options: Any) -> Any:
-        self._plans = {}  # the weights move to another device or change their type
+        self.forget_plans()  # the weights move to another device or change their type
         return super()._apply(*arguments, **options)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -119,7 +119,9 @@ class SpinControl:
         else:
             elapsed = now - before[0]
             self._calm = self._calm + elapsed if self._last[1] - before[1] <= OTHERS * elapsed else 0.0
-        spin = self._may_spin and self._calm >= CALM
+        self._let_spin(self._may_spin and self._calm >= CALM)
+
+    def _let_spin(self, spin: bool) -> None:
         if spin and self._idle is not None:
             self._idle.close()
             self._idle = None
@@ -130,6 +132,4 @@ class SpinControl:
         """End the idle threads. The control chooses nothing afterwards."""
         with self._lock:
             self._chooses = False
-            if self._idle is not None:
-                self._idle.close()
-                self._idle = None
+            self._let_spin(True)

@@ -118,7 +118,7 @@ def until(page: Page, condition: Callable[[], object]) -> None:
 
 
 def box(there: Locator) -> FloatRect:
-    """Where an element is on the screen: nowhere for the moment in which Streamlit replaces it by an equal one."""
+    """Return where an element is on the screen. While Streamlit replaces it by an equal one, it is nowhere: wait."""
     found: list[FloatRect | None] = []
 
     def is_somewhere() -> bool:
@@ -130,8 +130,13 @@ def box(there: Locator) -> FloatRect:
     return found[0]
 
 
+def no_exception(page: Page) -> None:
+    """Assert that the page shows no exception."""
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
 def fits_a_phone(page: Page) -> None:
-    """What is on the page as wide as a phone: nothing sticks out at the side. It stays so narrow."""
+    """Make the page as wide as a phone, for the rest of the test, and wait until nothing sticks out at the side."""
     page.set_viewport_size(PHONE)
     main = page.get_by_test_id("stMain")
     until(page, lambda: main.evaluate("main => main.clientWidth") == PHONE["width"])

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from adv_core import Classifier, Linf, Untargeted, open_image, pgd, run
 from adv_core.images import to_pixels, to_png
-from tests.browser.conftest import PHONE, until, visiting
+from tests.browser.conftest import PHONE, no_exception, until, visiting
 from tests.paths import ROOT
 
 
@@ -88,7 +88,7 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         host.get_by_role("button", name="Reveal", exact=True).click()
         for page in (host, ada, eve):
             expect(page.get_by_role("img", name=re.compile("^The picture in place 1"))).to_be_visible()
-            assert page.locator("[data-testid=stException]").count() == 0
+            no_exception(page)
         expect(ada.get_by_role("button", name="Hand it in")).to_have_count(0)
         with host.expect_download() as exported:
             host.get_by_role("button", name="Board (CSV)").click()

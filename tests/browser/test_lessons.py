@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from adv_core import Classifier
 from adv_core.speech.attack import heard_as
 from adv_core.speech.recogniser import recogniser
-from tests.browser.conftest import DESK, box, fits_a_phone, until
+from tests.browser.conftest import DESK, box, fits_a_phone, no_exception, until
 
 PLAY = """async player => {
     player.muted = true;  // a browser plays by itself only what cannot be heard
@@ -33,10 +33,6 @@ TAKEN = """() => {
     return false
 }"""
 HILL = ".st-key-hill .plane > svg"
-
-
-def no_exception(page: Page) -> None:
-    assert page.locator("[data-testid=stException]").count() == 0
 
 
 def draw(page: Page, *points: tuple[float, float]) -> None:

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bench.classroom import Learner
 from tests import nginx
-from tests.browser.conftest import LIMIT, answers, free_port, start, visiting
+from tests.browser.conftest import LIMIT, answers, free_port, no_exception, start, visiting
 from tests.paths import ROOT
 
 PHOTO = ROOT / "assets" / "photos" / "espresso.jpg"
@@ -294,7 +294,7 @@ def shown(page: Page, original: str) -> None:
     expect(picture).to_be_visible(timeout=LIMIT)
     expect(page.get_by_text("Fooled.")).to_be_visible(timeout=LIMIT)
     expect(picture).not_to_have_js_property("naturalWidth", 0)
-    assert page.locator("[data-testid=stException]").count() == 0
+    no_exception(page)
 
 
 def touched(page: Page, original: str) -> None:

@@ -76,7 +76,7 @@ print(caches.forget(now - 50), pair.cache_info().currsize, caches.forget(now - 5
 
 @pytest.fixture(scope="module")
 def told() -> list[str]:
-    """What each of the programs prints. They run in one process of their own: the app takes seconds to import."""
+    """The outputs of the programs. They run in one process of their own: the app takes seconds to import."""
     code = "import sys\nfor program in sys.argv[1:]: exec(program, {'__name__': '__main__'}); print('end', flush=True)"
     command = [sys.executable, "-c", code, SESSIONS, CACHES]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -129,6 +129,18 @@ def button(at: AppTest, label: str) -> AppTest:
     return pressed
 
 
+def every_answer_is_explained(at: AppTest, name: str, right: Mapping[str, int]) -> None:
+    """Give every answer to each question of the lesson of that name; ``right``: the right one, by the question."""
+    for done, (letter, best) in enumerate(right.items()):
+        key = f"{name}_answer_{letter}"
+        for answer in range(len(at.radio(key=key).options)):
+            at.radio(key=key).set_value(answer).run()
+            assert not at.exception and len(at.success) + len(at.error) == done + 1
+            assert len(at.success) == done + (answer == best)
+        at.radio(key=key).set_value(best).run()
+    assert link(at)["done"] == "".join(right)
+
+
 def words(at: AppTest) -> str:
     """All text between the controls, by kind."""
     return "\n".join(e.value for e in (*at.markdown, *at.warning, *at.info, *at.caption, *at.success, *at.error))

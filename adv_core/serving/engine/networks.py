@@ -50,11 +50,10 @@ class DeviceNetworks:
         with self._loading:
             old = [name for name in self._classifiers if self._used[name] < since]
             for name in old:
-                if name == DEFAULT:
-                    for module in self._classifiers[name].modules():
-                        if isinstance(module, FastNetwork):
-                            module.forget_plans()
-                    self._used[name] = float("inf")  # until the next use
-                else:
+                if name != DEFAULT:
                     del self._classifiers[name]
+                    continue
+                for network in (each for each in self._classifiers[name].modules() if isinstance(each, FastNetwork)):
+                    network.forget_plans()
+                self._used[name] = float("inf")  # until the next use
         return self.kept.forget(since) or bool(old)

@@ -25,7 +25,7 @@ class Machine:
         self.control = SpinControl(lambda: self.elsewhere if self.tells else None, lambda: self.now, lambda: Idle(self))
 
     def after(self, seconds: float, others: float) -> bool:
-        """Whether threads may spin after so many seconds in which other programs computed on so many cores."""
+        """Let seconds pass in which other programs compute on ``others`` cores. Return whether threads may spin."""
         self.now += seconds
         self.elsewhere += others * seconds
         self.control.look()

@@ -10,7 +10,7 @@ from adv_core import Linf, Untargeted, fgsm, pgd, run
 from adv_core.attacks.step import input_gradient
 from pages.lessons.fgsm_and_pgd.charts import short
 from pages.lessons.fgsm_and_pgd.world import PlaneClassifier, ball, tally, train, two_moons
-from tests.pages.visit import button, link, nothing_computed, row, sent, visit, words
+from tests.pages.visit import button, every_answer_is_explained, link, nothing_computed, row, sent, visit, words
 
 lesson = partial(visit, "lessons/fgsm_and_pgd/page.py")
 X = torch.tensor([[0.38, 0.73]], dtype=torch.float64)
@@ -128,14 +128,7 @@ RIGHT = {"a": 1, "c": 0, "d": 1, "e": 1}
 
 def test_every_answer_of_the_quiz_is_explained() -> None:
     with nothing_computed():
-        at = lesson()
-        for done, (letter, right) in enumerate(RIGHT.items()):
-            for answer in range(len(at.radio(key=f"fgsm_and_pgd_answer_{letter}").options)):
-                at.radio(key=f"fgsm_and_pgd_answer_{letter}").set_value(answer).run()
-                assert not at.exception and len(at.success) + len(at.error) == done + 1
-                assert len(at.success) == done + (answer == right)
-            at.radio(key=f"fgsm_and_pgd_answer_{letter}").set_value(right).run()
-    assert link(at)["done"] == "".join(RIGHT)
+        every_answer_is_explained(lesson(), "fgsm_and_pgd", RIGHT)
 
 
 def test_the_number_that_is_asked_for_is_computed(model: PlaneClassifier) -> None:

@@ -10,7 +10,17 @@ from streamlit.testing.v1 import AppTest
 
 from adv_core.datasets import mnist
 from adv_core.linear import error, train, worst_case
-from tests.pages.visit import button, link, nothing_computed, picture, row, smaller, visit, words
+from tests.pages.visit import (
+    button,
+    every_answer_is_explained,
+    link,
+    nothing_computed,
+    picture,
+    row,
+    smaller,
+    visit,
+    words,
+)
 
 lesson = partial(visit, "lessons/linear_models/page.py")
 
@@ -120,14 +130,7 @@ RIGHT = {"a": 1, "c": 1, "d": 2, "e": 1}
 
 def test_every_answer_of_the_quiz_is_explained() -> None:
     with nothing_computed():
-        at = lesson()
-        for done, (letter, right) in enumerate(RIGHT.items()):
-            for answer in range(len(at.radio(key=f"linear_models_answer_{letter}").options)):
-                at.radio(key=f"linear_models_answer_{letter}").set_value(answer).run()
-                assert not at.exception and len(at.success) + len(at.error) == done + 1
-                assert len(at.success) == done + (answer == right)
-            at.radio(key=f"linear_models_answer_{letter}").set_value(right).run()
-    assert link(at)["done"] == "".join(RIGHT)
+        every_answer_is_explained(lesson(), "linear_models", RIGHT)
 
 
 def test_the_number_that_is_asked_for_is_computed() -> None:
