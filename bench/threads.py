@@ -5,12 +5,12 @@
 
 Steps a second are those of PGD on EfficientNet-Lite0 in the app's engine, for one learner who asks again and again and
 for thirty who ask at once. "Asleep": threads sleep at once after each layer. "Chosen": what `startup.prepare` sets,
-where threads spin for a short while on an idle machine and sleep beside other programs (`adv_core.serving.threads`).
-"Spin": they always spin. Every cell is a process of its own, since the variables are read when torch is loaded.
-Policies take turns, on a machine that does nothing else and beside other programs; the tables give medians and the
-ratio to "asleep" of the same turn, also its least and greatest. The forward pass is that of the network without its
-normalisation, in inference mode. The last table is a Square Attack whose queries are answered one by one, and as the
-engine asks them, several in a batch (`ahead`).
+where threads spin for a short while, and the engine uses as many as other programs leave cores
+(`adv_core.serving.threads`). "Spin": they spin, and all of them are always used. Every cell is a process of its own,
+since the variables are read when torch is loaded. Policies take turns, on a machine that does nothing else and beside
+other programs; the tables give medians and the ratio to "asleep" of the same turn, also its least and greatest. The
+forward pass is that of the network without its normalisation, in inference mode. The last table is a Square Attack
+whose queries are answered one by one, and as the engine asks them, several in a batch (`ahead`).
 """
 
 import argparse

@@ -43,7 +43,7 @@ from adv_core.serving.engine.networks import DeviceNetworks
 from adv_core.serving.engine.queue import STOPPED, Run, SharedQueue
 from adv_core.serving.engine.work import BatchStep
 from adv_core.serving.limits import LIMITS, Limits
-from adv_core.serving.threads import SpinControl
+from adv_core.serving.threads import SpareCores
 
 MAX_FRAMES = 200  # of one run; a longer one shows every second step, or every tenth
 MAX_RUN_BYTES = 32 * 2**20  # of one run's pictures; a run with more bytes shows fewer steps, too
@@ -100,7 +100,8 @@ class LocalEngine(SharedQueue):
         self._device, self._workers = device, workers
         self._batches: list[_Batch] = []
         self._models = DeviceNetworks(device)
-        self._spin = SpinControl()
+        self._threads = torch.get_num_threads()  # a thread that begins later gets what a worker has set last
+        self._cores = SpareCores()
         self._row_seconds = 0.05  # of one row in one step: first a guess, then measured
         self._turn = 0
         self._alive: list[threading.Thread] = []  # the workers, the eldest first
@@ -113,7 +114,7 @@ class LocalEngine(SharedQueue):
 
     @property
     def threads(self) -> int:
-        return torch.get_num_threads()
+        return self._threads
 
     def forget_unused(self, since: float) -> bool:
         return self._models.forget_unused(since) | super().forget_unused(since)
@@ -126,7 +127,6 @@ class LocalEngine(SharedQueue):
             self._work.notify_all()
         for worker in workers:
             worker.join(CLOSING)
-        self._spin.close()
 
     def _arrived(self) -> None:
         self._alive = [worker for worker in self._alive if worker.is_alive()]
@@ -156,7 +156,7 @@ class LocalEngine(SharedQueue):
     # ------------------------------------------------------------------------------------------ the workers' threads
 
     def _serve(self) -> None:
-        all_threads, batch = torch.get_num_threads(), None
+        batch = None
         try:
             while True:
                 with self._work:
@@ -168,9 +168,7 @@ class LocalEngine(SharedQueue):
                     if batch is None:  # closed
                         return
                     together = sum(other.busy for other in self._batches)
-                share = max(all_threads // together, 1)
-                if all_threads > 1:
-                    self._spin.look()
+                share = max(min(self._threads, self._cores.count()) // together, 1)
                 torch.set_num_threads(min(share, batch.threads or share))  # of this worker alone, and free of cost
                 self._advance(batch)
                 with self._work:

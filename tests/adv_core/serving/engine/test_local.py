@@ -28,7 +28,7 @@ from adv_core.serving.engine.process import answers, default_engine
 from adv_core.serving.engine.queue import EngineBusy, Job
 from adv_core.serving.engine.work import Store, size_of
 from adv_core.serving.limits import Limits
-from adv_core.serving.threads import SpinControl
+from adv_core.serving.threads import SpareCores
 from adv_core.transforms.light import Brightness
 from bench.naive_engine import NaiveEngine
 from pages.lessons.speech.tasks import Clip, Hide, Listen, melody
@@ -880,12 +880,28 @@ def test_a_task_gets_no_more_threads_than_it_can_use(monkeypatch: pytest.MonkeyP
     given: list[int] = []
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     monkeypatch.setattr(torch, "set_num_threads", given.append)
-    monkeypatch.setattr(SpinControl, "look", lambda self: None)
+    monkeypatch.setattr(SpareCores, "count", lambda self: 4)
     LocalEngine("cpu", workers=1).compute(Hide(Clip.of(melody(0.5)), "a", steps=2))
     assert set(given) == {1}
     given.clear()
     LocalEngine("cpu", workers=1).compute(Listen(Clip.of(melody(0.5))))
     assert set(given) == {4}
+
+
+def test_workers_that_begin_later_have_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new thread of torch's gets the number that any thread has set last."""
+    given: list[int] = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: given[-1] if given else 4)
+    monkeypatch.setattr(torch, "set_num_threads", given.append)
+    monkeypatch.setattr(SpareCores, "count", lambda self: 1)
+    monkeypatch.setattr(local, "IDLE", 0.01)
+    engine = LocalEngine("cpu", workers=1)
+    engine.compute(Listen(Clip.of(melody(0.5))))
+    monkeypatch.setattr(SpareCores, "count", lambda self: 4)
+    for worker in engine._alive:
+        worker.join(60)
+    engine.compute(Listen(Clip.of(melody(0.6))))
+    assert given[-1] == 4 and engine.threads == 4
 
 
 class Whereabouts(Slow):
