@@ -12,6 +12,7 @@ Lesson(page, TEXTS, (two_pictures, formula), prepare=Run).show()
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import GeneratorType
@@ -30,6 +31,8 @@ from pages.widgets.quiz import Choice, Number, quiz
 from pages.widgets.stage import CSS, PRESENT_CSS, picture_uri
 
 R = TypeVar("R")
+Done = Callable[[float], bool]  # waits so many seconds at most; tells whether what a section waits for is done
+PATIENCE = 1.0  # seconds that the rest of a page waits for its first result
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,12 @@ class Lesson(Generic[R]):
     A section is a generator function. It draws its title, its controls and empty slots, yields, and then computes and
     fills the slots. All sections are drawn first, then the rest of the page. Only then do the sections go on, one after
     the other, so the page is complete before any computation. A section may yield again before a long computation, so
-    that the others go on first. A function without a `yield` is a section with nothing to compute. A Streamlit
+    that the others go on first. A function without a `yield` is a section that computes little or nothing. A Streamlit
     interruption ends a section as it ends any script; the other sections do not go on.
+
+    A section may `yield begin(slot, task)` (see `pages.widgets.live`). It goes on as soon as that job is done and the
+    sections before it have ended, while the rest of the page is drawn. The rest waits a second for the job of the first
+    section: so the first result does not wait for the end of the page, and the page does not wait for a queue.
 
     Attributes:
         page: the settings.
@@ -77,7 +84,7 @@ class Lesson(Generic[R]):
 
     page: Controls[Any]
     texts: Texts
-    sections: Sequence[Callable[[R], Iterator[None] | None]]
+    sections: Sequence[Callable[[R], Iterator[Done | None] | Iterator[None] | None]]
     prepare: Callable[[], R] = lambda: None  # type: ignore[assignment, return-value]
     sidebar: Callable[[], None] = lambda: None
     style: str = ""
@@ -94,43 +101,72 @@ class Lesson(Generic[R]):
             st.html(self.style)
         opening(self.page, self.texts.title, self.texts.lead)
         with contextlib.ExitStack() as begun:  # closes the sections that an interruption leaves at their `yield`
-            waiting = []
+            waiting: list[_Story] = []
+            patient_until = time.monotonic() + PATIENCE
             for section in self.sections:
-                story = section(run)
-                if isinstance(story, GeneratorType):
-                    begun.enter_context(contextlib.closing(story))
-                    if _goes_on(story):
+                generator = section(run)
+                if isinstance(generator, GeneratorType):
+                    story = _Story(begun.enter_context(contextlib.closing(generator)))
+                    if story.goes_on():
                         waiting.append(story)
+                _catch_up(waiting, patient_until if section is self.sections[0] else 0.0)
             questions = st.container()
             if not self.questions_late:
                 self._ask(questions)
+                _catch_up(waiting)
             for_the_lecturer(self.page, self.texts)
+            _catch_up(waiting)
             read_on(self.page, self.texts.references)
             self.page.into_address()
-            waiting = [story for story in waiting if _goes_on(story)]
+            waiting = [story for story in waiting if story.goes_on_past_jobs()]
             if self.questions_late:
                 self._ask(questions)
             while waiting:
-                waiting = [story for story in waiting if _goes_on(story)]
+                waiting = [story for story in waiting if story.goes_on_past_jobs()]
 
     def _ask(self, place: DeltaGenerator) -> None:
         with place:
             quiz(self.page, self.texts.questions())
 
 
-def _goes_on(story: "GeneratorType[None, None, None]") -> bool:
-    """Run a section up to its next `yield`. Return False where it has ended instead."""
-    before = context_dg_stack.get()
-    try:
-        next(story)
-    except StopIteration:
+class _Story:
+    """A section on its way: its generator, and what it waits for beside the page."""
+
+    def __init__(self, generator: "GeneratorType[Done | None, None, None]") -> None:
+        self._generator = generator
+        self._done: Done | None = None
+
+    def may_go_on(self, until: float) -> bool:
+        """Tell whether the section waits for a job that is done by then (`time.monotonic`)."""
+        return self._done is not None and self._done(max(until - time.monotonic(), 0.0))
+
+    def goes_on(self) -> bool:
+        """Run the section up to its next `yield`. Return False where it has ended instead."""
+        before = context_dg_stack.get()
+        try:
+            self._done = next(self._generator)
+        except StopIteration:
+            return False
+        if context_dg_stack.get() != before:
+            raise RuntimeError(
+                f"The section {self._generator.__name__} yields inside a `with` of Streamlit, and what other sections "
+                "draw would land there. End the `with` before the `yield`."
+            )
+        return True
+
+    def goes_on_past_jobs(self) -> bool:
+        """Run the section up to its next `yield` without a job. Return False where it has ended instead."""
+        while self.goes_on():
+            if self._done is None:
+                return True
         return False
-    if context_dg_stack.get() != before:
-        raise RuntimeError(
-            f"The section {story.__name__} yields inside a `with` of Streamlit, and what other sections draw would "
-            "land there. End the `with` before the `yield`."
-        )
-    return True
+
+
+def _catch_up(waiting: list[_Story], until: float = 0.0) -> None:
+    """Let the first of the waiting sections go on, as long as the job that it waits for is done by then."""
+    while waiting and waiting[0].may_go_on(until):
+        if not waiting[0].goes_on():
+            del waiting[0]
 
 
 def opening(page: Controls[Any], title: str, lead: str) -> None:

@@ -13,7 +13,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import streamlit as st
 
@@ -30,17 +30,43 @@ def job_for(slot: str, request: Task[R]) -> Job[R]:
 
     Where the engine refuses the request, explain it on the page and end the page.
     """
+    try:
+        return _job(slot, request)
+    except EngineUnavailable:  # the cause concerns the host and is in the log
+        _refused("The machines that compute this lesson cannot be reached just now. Please try again in a minute.")
+    except (EngineBusy, ValueError) as error:
+        _refused(str(error))
+
+
+def begin(slot: str, request: Task[R]) -> Callable[[float], bool]:
+    """Start the job of that slot while the page is still drawn.
+
+    Return a function that waits for its end, at most so many seconds, and tells whether it is done. Where the engine
+    refuses the request, it returns False at once. Call `job_for` later in any case: it explains the refusal, or the
+    engine has room by then.
+    """
+    try:
+        job = _job(slot, request)
+    except (EngineUnavailable, EngineBusy, ValueError):
+        return lambda seconds: False
+
+    def done(seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while not job.done and (left := end - time.monotonic()) > 0:
+            job.wait(len(job.frames), min(left, 0.1))
+            state.get("_")  # lets Streamlit interrupt here
+        return job.done
+
+    return done
+
+
+def _job(slot: str, request: Task[R]) -> Job[R]:
     jobs: dict[str, Job[Any]] = state.setdefault("jobs", {})
     current = jobs.get(slot)
     if current is not None and current.request == request and (current.finished or not current.done):
         return current
     drop_jobs(slot)
-    try:
-        jobs[slot] = default_engine().submit(request, state.setdefault("session", secrets.token_hex(8)))
-    except EngineUnavailable:  # the cause concerns the host and is in the log
-        _refused("The machines that compute this lesson cannot be reached just now. Please try again in a minute.")
-    except (EngineBusy, ValueError) as error:
-        _refused(str(error))
+    jobs[slot] = default_engine().submit(request, state.setdefault("session", secrets.token_hex(8)))
     return jobs[slot]
 
 
@@ -180,7 +206,7 @@ def in_line(before: int, seconds: float) -> str:
     return f"{who}: about {guess} to wait."
 
 
-def _refused(text: str) -> None:
+def _refused(text: str) -> NoReturn:
     _sorry(text)
     st.stop()
 

@@ -46,7 +46,7 @@ def choose() -> None:
     page.control("x2", st.slider, "x₂, brightness of the right pixel", 0.0, 1.0, step=0.01)
 
 
-def the_hill(run: Run) -> Iterator[None]:
+def the_hill(run: Run) -> None:
     st.subheader("1 · The hill", anchor=False)
     st.markdown(
         "A picture of two pixels is a point in a square: how bright is the left one, how bright the right one? "
@@ -61,15 +61,12 @@ def the_hill(run: Run) -> Iterator[None]:
         st.caption("Places to try:", width="content")
         for name, changes in PRESETS.items():
             st.button(name, on_click=page.set, kwargs=changes, key=f"preset_{name}")
-    ends = st.container()
-    yield
     with left, st.container(key="hill"):
         if page.value.view == "contour":
             from_above(run.now)
         else:
             as_landscape(run.now)
-    with ends:
-        show_ends(run.now)
+    show_ends(run.now)
 
 
 def from_above(now: Scene) -> None:
@@ -151,7 +148,7 @@ def show_ends(now: Scene) -> None:
     )
 
 
-def step_by_step(run: Run) -> Iterator[None]:
+def step_by_step(run: Run) -> None:
     st.subheader("2 · Step by step", anchor=False)
     st.markdown(
         "The **gradient** ∇L points where the loss rises fastest. Take a **step** of size α, and if it leads out of "
@@ -171,10 +168,7 @@ def step_by_step(run: Run) -> Iterator[None]:
         page.control("steps", st.slider, "Steps", 1, 20)
     with columns[3]:
         page.choice("projected", "Project after", PROJECTED)
-    place = st.container()
-    yield
-    with place:
-        show_runs(run.now)
+    show_runs(run.now)
 
 
 def show_runs(now: Scene) -> None:

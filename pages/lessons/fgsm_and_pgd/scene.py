@@ -109,7 +109,7 @@ def attacked(settings: Settings) -> Scene:
 
 
 class Run:
-    """One run of the page. A section reads the scene when it computes; by then all controls have been read."""
+    """One run of the page: the scene of its settings."""
 
     @cached_property
     def now(self) -> Scene:

@@ -66,7 +66,7 @@ def share(part: float) -> str:
     return f"{part:.4f} ({round(part * TESTED)} of {TESTED})"
 
 
-def train_it(_: None) -> Iterator[None]:
+def train_it(_: None) -> None:
     st.subheader("1 · Train it, now", anchor=False)
     st.markdown(
         "Handwritten zeros and ones, 784 pixels each. A linear classifier gives every pixel a weight, adds up, and "
@@ -83,7 +83,6 @@ def train_it(_: None) -> Iterator[None]:
             again = {"seed": (page.value.seed + 1) % 100}
             st.button("Train again, other seed", on_click=page.set, kwargs=again, icon=":material/refresh:")
     note = st.empty()
-    yield
     seed = page.value.seed
     last = watch(slot, training(seed), 10, STANDARD, (0.001, 1))
     clean = test_error(seed, 0.0, 0.0, False)

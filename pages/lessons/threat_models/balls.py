@@ -12,11 +12,12 @@ from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.images import amplify
 from adv_core.norms import NORMS, NormKey
 from adv_core.serving.engine.attack import Attack
+from adv_core.serving.engine.look import Look
 from pages.lessons.threat_models.eye import visibility
 from pages.lessons.threat_models.settings import STEPS, VALUES, page
 from pages.widgets.ask import look
-from pages.widgets.lesson import table
-from pages.widgets.live import follow, job_for
+from pages.widgets.lesson import Done, table
+from pages.widgets.live import begin, follow, job_for
 from pages.widgets.stage import percent, show_picture
 
 
@@ -69,10 +70,14 @@ class Run:
     found: list[Filled] = field(default_factory=list)
 
 
+def worst(base: Attack, norm: NormKey, radius: float) -> Attack:
+    """The attack that looks for the worst δ in a ball."""
+    return replace(base, attack="pgd", norm=norm, eps=(radius,), steps=STEPS)
+
+
 def fill(base: Attack, norm: NormKey, radius: float) -> Filled:
     """Find the worst δ in a ball by PGD; end the page where the engine cannot."""
-    job = job_for(f"ball {norm}", replace(base, attack="pgd", norm=norm, eps=(radius,), steps=STEPS))
-    frames = follow(job)
+    frames = follow(job_for(f"ball {norm}", worst(base, norm, radius)))
     if frames is None or frames[-1].pixels is None:
         st.stop()
     return Filled(norm, radius, base.pixels, frames[-1].pixels[0], frames[-1].probabilities[0])
@@ -106,7 +111,7 @@ def says(probabilities: np.ndarray) -> str:
     return f"**{categories()[label]}** ({percent(float(probabilities[label]))})"
 
 
-def three_balls(run: Run) -> Iterator[None]:
+def three_balls(run: Run) -> Iterator[Done | None]:
     untouched = st.container()
     st.subheader("1 · Three ways to be small", anchor=False)
     st.markdown(
@@ -119,14 +124,16 @@ def three_balls(run: Run) -> Iterator[None]:
         with st.container(key="stage_balls"):
             columns = st.columns(3)
         sizes = st.container()
-    yield
+    yield begin("look", Look(run.base.picture, DEFAULT))
     looked = look("look", run.base.pixels)
     if looked is None:
         return
     clean = looked.probabilities[0]
     run.base = replace(run.base, label=int(clean.argmax()))
     untouched.markdown(f"Untouched, {info_of(DEFAULT).title} sees this photograph as {says(clean)}.")
-    for column, each in zip(columns, matched(run.base, page.value.eps / 255), strict=True):
+    eps = page.value.eps / 255
+    yield begin("ball linf", worst(run.base, "linf", eps))
+    for column, each in zip(columns, matched(run.base, eps), strict=True):
         show_ball(each, column, run.base.label)
         run.found.append(each)
     with sizes:

@@ -22,7 +22,7 @@ def lesson(ending: str) -> None:
     import streamlit as st
 
     from pages.widgets.controls import Controls
-    from pages.widgets.lesson import Lesson, Texts
+    from pages.widgets.lesson import Done, Lesson, Texts
     from pages.widgets.query import number, solved
     from pages.widgets.quiz import Choice
 
@@ -43,7 +43,12 @@ def lesson(ending: str) -> None:
         log.clear()
         return Run()
 
-    def first(run: Run) -> Iterator[None]:
+    def done(seconds: float) -> bool:
+        if ending == "queued":
+            log.append(f"patience: {seconds > 0}")
+        return ending == "known" or (ending == "soon" and "second stands" in log)
+
+    def first(run: Run) -> Iterator[Done | None]:
         page.control("eps", st.slider, "ε", 0, 32)
         slot = st.empty()
         log.append("first stands")
@@ -51,7 +56,7 @@ def lesson(ending: str) -> None:
             with st.container():
                 yield
         else:
-            yield
+            yield done if ending in ("known", "soon", "queued") else None
         log.append(f"first computes at {dict(st.query_params)}")
         if ending == "stop":
             st.stop()
@@ -160,3 +165,18 @@ def test_a_yield_inside_a_container_is_refused(caplog: pytest.LogCaptureFixture)
 def test_a_section_that_yields_again_lets_the_others_go_first() -> None:
     log = opened("twice").session_state.log
     assert log == [*STANDS, "first computes at {}", "second computes", "second ends", "first goes on"]
+
+
+@pytest.mark.parametrize(("ending", "before"), [("known", 1), ("soon", 2)])
+def test_a_section_whose_job_is_done_goes_on_while_the_page_is_drawn(ending: str, before: int) -> None:
+    at = opened(ending)
+    log = at.session_state.log
+    assert log == [*STANDS[:before], "first computes at {}", *STANDS[before:], "second computes", "second ends"]
+    assert "ε² + 1 = 17" in words(at)
+
+
+def test_the_page_waits_for_the_job_of_its_first_section_once_and_then_stands() -> None:
+    log = opened("queued").session_state.log
+    assert log.count("patience: True") == 1 and log[:2] == ["first stands", "patience: True"]
+    told = [each for each in log if not each.startswith("patience")]
+    assert told == [*STANDS, "first computes at {}", "second computes", "second ends"]

@@ -23,3 +23,30 @@ def test_without_machines_to_compute_on_the_page_says_so(monkeypatch: pytest.Mon
     assert "cannot be reached" in page.error[0].value and "192.0.2.1" not in page.error[0].value
     page.button[0].click().run()  # "Try again", when they are back
     assert not page.error and not page.exception
+
+
+def begun() -> None:
+    import streamlit as st
+
+    from pages.widgets.live import begin, follow, job_for
+    from tests.adv_core.serving.engine.slow_work import Slow
+
+    done = begin("main", Slow("/dev/null", count=1))
+    st.markdown(f"at once: {done(0.0)}, later: {done(60.0)}")
+    follow(job_for("main", Slow("/dev/null", count=1)))
+
+
+def test_a_job_that_has_begun_is_the_job_of_its_slot() -> None:
+    page = AppTest.from_function(begun, default_timeout=GUARD).run()
+    assert page.markdown[0].value.endswith("later: True") and not page.error and not page.exception
+
+
+def test_a_job_that_the_engine_refuses_has_not_begun_and_the_page_says_so_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away() -> None:
+        raise EngineUnavailable("The cluster does not answer")
+
+    monkeypatch.setattr(live, "default_engine", away)
+    page = AppTest.from_function(begun, default_timeout=GUARD).run()
+    assert page.markdown[0].value == "at once: False, later: False" and "cannot be reached" in page.error[0].value
