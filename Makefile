@@ -13,7 +13,7 @@ run: .venv/app-ready
 	$(BIN)/streamlit run app.py
 
 test: .venv/test-ready $(if $(REQUIRE_RAY),.venv/cluster-ready) lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/test-ready lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
