@@ -31,7 +31,7 @@ _state = tempfile.TemporaryDirectory(prefix="adversarial-lab")
 os.environ["ADV_STATE"] = _state.name
 os.environ.pop("ADV_DATABASE_URL", None)
 
-# Two test processes on two cores: one thread each is twice as fast as two.
+# The test processes share the cores: one thread each is twice as fast as two.
 torch.set_num_threads(1)
 
 # Each engine of a test would load a network of its own, and look through all that has been loaded by then.
@@ -40,7 +40,7 @@ networks.freeze_live_objects = lambda: None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first: at the end, neither process waits for the other one's last file.
+    """What takes longest comes first: at the end, no process waits for the last file of another.
 
     `make check` leaves out what starts servers and browsers, computes a whole page, or needs a cluster, beside the
     single tests and files that are marked slow where they are written.

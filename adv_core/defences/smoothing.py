@@ -103,8 +103,8 @@ def prediction(counts: Tensor, alpha: float = ALPHA) -> int | None:
         counts: votes of noisy copies, (K,), their number fixed beforehand.
     """
     (first, second), (winner, _) = (part.tolist() for part in counts.topk(2))
-    as_far = 2 * bdtr(second, first + second, 0.5)  # the probability of votes as far from even
-    return winner if first > second and as_far <= alpha else None
+    p_value = 2 * bdtr(second, first + second, 0.5)  # of a two-sided test
+    return winner if first > second and p_value <= alpha else None
 
 
 class SoftVote(nn.Module):

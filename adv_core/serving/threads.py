@@ -1,4 +1,4 @@
-"""Count the cores that other programs leave, so that a computation uses as many threads and no more.
+"""Count the cores that other programs leave, so that a computation uses one thread for each of them.
 
 A forward pass of one picture wakes torch's OpenMP threads after each layer, which takes nearly half of its time.
 Threads that spin for a tenth of a millisecond before they sleep save most of that. But where another program has taken
@@ -7,7 +7,7 @@ than one. So the engine gives a step as many threads as there are spare cores (`
 nobody.
 
 GNU's OpenMP library (libgomp, in torch for Linux) reads the length of a spin once, when it is loaded
-(``GOMP_SPINCOUNT``). With ``OMP_WAIT_POLICY=PASSIVE`` no thread spins while it counts more threads than cores.
+(``GOMP_SPINCOUNT``). With ``OMP_WAIT_POLICY=PASSIVE`` no thread spins while libgomp counts more threads than cores.
 """
 
 import math
@@ -52,8 +52,8 @@ def cores_granted() -> float:
 class SpareCores:
     """The cores that other programs have left to this process for the last second. Call `count` between two steps.
 
-    Where an operator has set how threads wait, and on a system that does not tell what other programs compute, all
-    cores count as spare.
+    On a system that does not tell what other programs compute, all cores that this process may use count as spare.
+    Where an operator has set how threads wait, all cores of the machine do.
 
     Args:
         elsewhere: returns the processor seconds of other programs; see `seconds_elsewhere`.

@@ -147,6 +147,7 @@ def show_saving(subject: Subject, last: Frame) -> None:
         st.caption(
             "It repeats this run. On the same processor, with the same number of threads, it gives the same δ, bit for "
             "bit. Another processor rounds differently, and so does a batch in which this page computed your run "
-            "together with those of others. A few components of the gradient then change their sign, each step "
-            "amplifies that, and many pixels differ in the end. The loss that is reached is about the same."
+            "together with those of others, or a run that left a core to another program. A few components of the "
+            "gradient then change their sign, each step amplifies that, and many pixels differ in the end. The loss "
+            "that is reached is about the same."
         )

@@ -11,7 +11,8 @@ def snippet(request: Attack, photo: str, *, whole: bool = False, device: str = "
     """Return a runnable program.
 
     On the same processor, with the same number of threads, it reproduces δ bit for bit, if the engine computed the
-    request alone. Elsewhere the gradient is rounded differently, and δ comes out as another one of about the same loss.
+    request alone and no other program took a core. Elsewhere the gradient is rounded differently, and δ comes out as
+    another one of about the same loss.
 
     Args:
         request: one attack with one ε.

@@ -10,13 +10,18 @@ from adv_core.transforms.transform import Chain
 from pages.widgets.live import follow, job_for
 
 
+def look_at(pixels: np.ndarray, name: str = DEFAULT, chain: Chain = ()) -> Look:
+    """The task behind `look`."""
+    return Look(Pictures.of(pixels), name, chain)
+
+
 def look(slot: str, pixels: np.ndarray, name: str = DEFAULT, chain: Chain = ()) -> Seen | None:
     """Return the network's answers to pictures (N, H, W, 3), or to one (H, W, 3), seen through the transforms.
 
     Return None, with the reason on the page, where there are none. The result always has its pixels, also where the
     transforms changed nothing.
     """
-    task = Look(Pictures.of(pixels), name, chain)
+    task = look_at(pixels, name, chain)
     found = follow(job_for(slot, task), end=False)
     if found is None:
         return None

@@ -35,6 +35,11 @@ Done = Callable[[float], bool]  # waits so many seconds at most; tells whether w
 PATIENCE = 1.0  # seconds that the rest of a page waits for its first result
 
 
+def page_stands(seconds: float) -> bool:
+    """Yield this from a section that goes on when the page is complete, and before the sections after it."""
+    return False
+
+
 @dataclass(frozen=True)
 class Texts:
     """The texts of a lesson around its sections, in markdown.
@@ -62,13 +67,15 @@ class Lesson(Generic[R]):
 
     A section is a generator function. It draws its title, its controls and empty slots, yields, and then computes and
     fills the slots. All sections are drawn first, then the rest of the page. Only then do the sections go on, one after
-    the other, so the page is complete before any computation. A section may yield again before a long computation, so
-    that the others go on first. A function without a `yield` is a section that computes little or nothing. A Streamlit
-    interruption ends a section as it ends any script; the other sections do not go on.
+    the other, so the page is complete before any long computation. A section may yield again before a long computation,
+    so that the others go on first. A function without a `yield` is a section that computes nothing, or for about a
+    second in the page itself. A Streamlit interruption ends a section as it ends any script; the other sections do not
+    go on.
 
-    A section may `yield begin(slot, task)` (see `pages.widgets.live`). It goes on as soon as that job is done and the
-    sections before it have ended, while the rest of the page is drawn. The rest waits a second for the job of the first
-    section: so the first result does not wait for the end of the page, and the page does not wait for a queue.
+    So that the first result does not wait for the end of the page, a section may `yield begin(slot, task)` (see
+    `pages.widgets.live`): it goes on as soon as the job has its result and the sections before it have ended, also
+    while the rest of the page is drawn. The rest of the page waits at most a second for the first section. Such a
+    section does `yield page_stands` before it computes anything else: then the page does not wait for a queue.
 
     Attributes:
         page: the settings.
@@ -118,7 +125,7 @@ class Lesson(Generic[R]):
             _catch_up(waiting)
             read_on(self.page, self.texts.references)
             self.page.into_address()
-            waiting = [story for story in waiting if story.goes_on_past_jobs()]
+            waiting = [story for story in waiting if story.lets_others_go_first or story.goes_on_past_jobs()]
             if self.questions_late:
                 self._ask(questions)
             while waiting:
@@ -135,6 +142,12 @@ class _Story:
     def __init__(self, generator: "GeneratorType[Done | None, None, None]") -> None:
         self._generator = generator
         self._done: Done | None = None
+        self._yields = 0
+
+    @property
+    def lets_others_go_first(self) -> bool:
+        """True where the section has gone on since it was drawn, and then has yielded for the others."""
+        return self._yields > 1 and self._done is None
 
     def may_go_on(self, until: float) -> bool:
         """Tell whether the section waits for a job that is done by then (`time.monotonic`)."""
@@ -147,6 +160,7 @@ class _Story:
             self._done = next(self._generator)
         except StopIteration:
             return False
+        self._yields += 1
         if context_dg_stack.get() != before:
             raise RuntimeError(
                 f"The section {self._generator.__name__} yields inside a `with` of Streamlit, and what other sections "

@@ -41,9 +41,9 @@ def job_for(slot: str, request: Task[R]) -> Job[R]:
 def begin(slot: str, request: Task[R]) -> Callable[[float], bool]:
     """Start the job of that slot while the page is still drawn.
 
-    Return a function that waits for its end, at most so many seconds, and tells whether it is done. Where the engine
-    refuses the request, it returns False at once. Call `job_for` later in any case: it explains the refusal, or the
-    engine has room by then.
+    Return a function that waits for its result, at most so many seconds, and tells whether it is there. Where the
+    engine refuses the request or the job fails, it returns False at once. Call `job_for` later in any case: it tries
+    again, and explains a refusal. A page has at most one long job at a time, since a new one ends one that waits.
     """
     try:
         job = _job(slot, request)
@@ -52,10 +52,12 @@ def begin(slot: str, request: Task[R]) -> Callable[[float], bool]:
 
     def done(seconds: float) -> bool:
         end = time.monotonic() + seconds
-        while not job.done and (left := end - time.monotonic()) > 0:
+        while True:
+            left = max(end - time.monotonic(), 0.0)
             job.wait(len(job.frames), min(left, 0.1))
+            if job.done or not left:
+                return job.finished
             state.get("_")  # lets Streamlit interrupt here
-        return job.done
 
     return done
 

@@ -2,7 +2,8 @@
 
 Worker threads own the device and do all torch work; pages only submit and look. On a CPU there are two of them: a
 batch leaves cores idle wherever its threads wait for each other or for Python, and two batches fill these gaps (1.3
-times the steps, on two cores). While one batch is alone it has all of torch's threads that it can use; two share them.
+times the steps, on two cores). A batch that is alone has as many of torch's threads as other programs leave cores, and
+as it can use; two batches share them.
 
 - Equal requests share one `Run`, also across sessions; results are kept for later requests.
 - Tasks that agree in their ``batch_key`` (attacks that differ only in picture, classes, ε and seed, say) are computed
@@ -100,8 +101,9 @@ class LocalEngine(SharedQueue):
         self._device, self._workers = device, workers
         self._batches: list[_Batch] = []
         self._models = DeviceNetworks(device)
-        self._threads = torch.get_num_threads()  # a thread that begins later gets what a worker has set last
         self._cores = SpareCores()
+        # Asked once: a thread that begins later gets the number that a worker has set last.
+        self._threads = min(torch.get_num_threads(), self._cores.count())
         self._row_seconds = 0.05  # of one row in one step: first a guess, then measured
         self._turn = 0
         self._alive: list[threading.Thread] = []  # the workers, the eldest first

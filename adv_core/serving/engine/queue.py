@@ -156,7 +156,7 @@ class Engine(Protocol):
 
     @property
     def threads(self) -> int:
-        """The number of threads that torch uses for one operation."""
+        """The number of threads that torch uses for one operation while no other program computes."""
 
     def submit(self, request: Task[R], session: str = "") -> Job[R]:
         """Queue a request and return at once. A known result is available at once, too.

@@ -12,11 +12,10 @@ from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.images import amplify
 from adv_core.norms import NORMS, NormKey
 from adv_core.serving.engine.attack import Attack
-from adv_core.serving.engine.look import Look
 from pages.lessons.threat_models.eye import visibility
 from pages.lessons.threat_models.settings import STEPS, VALUES, page
-from pages.widgets.ask import look
-from pages.widgets.lesson import Done, table
+from pages.widgets.ask import look, look_at
+from pages.widgets.lesson import Done, page_stands, table
 from pages.widgets.live import begin, follow, job_for
 from pages.widgets.stage import percent, show_picture
 
@@ -124,7 +123,7 @@ def three_balls(run: Run) -> Iterator[Done | None]:
         with st.container(key="stage_balls"):
             columns = st.columns(3)
         sizes = st.container()
-    yield begin("look", Look(run.base.picture, DEFAULT))
+    yield begin("look", look_at(run.base.pixels))
     looked = look("look", run.base.pixels)
     if looked is None:
         return
@@ -136,6 +135,7 @@ def three_balls(run: Run) -> Iterator[Done | None]:
     for column, each in zip(columns, matched(run.base, eps), strict=True):
         show_ball(each, column, run.base.label)
         run.found.append(each)
+        yield page_stands  # the other two balls take a while
     with sizes:
         show_sizes(run.found)
     run.clean = clean

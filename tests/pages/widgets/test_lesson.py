@@ -5,13 +5,15 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.widgets import controls
+from pages.widgets import lesson as frame
 from tests.pages.visit import GUARD, link, words
 
 
 @pytest.fixture(autouse=True)
 def links(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No links to other pages: the trial is the only one."""
+    """No links to other pages: the trial is the only one. Its jobs never wait, so the page may be patient."""
     monkeypatch.setattr(st, "page_link", lambda *_, **__: None)
+    monkeypatch.setattr(frame, "PATIENCE", 3600.0)
 
 
 def lesson(ending: str) -> None:
@@ -22,7 +24,7 @@ def lesson(ending: str) -> None:
     import streamlit as st
 
     from pages.widgets.controls import Controls
-    from pages.widgets.lesson import Done, Lesson, Texts
+    from pages.widgets.lesson import Done, Lesson, Texts, page_stands
     from pages.widgets.query import number, solved
     from pages.widgets.quiz import Choice
 
@@ -46,7 +48,7 @@ def lesson(ending: str) -> None:
     def done(seconds: float) -> bool:
         if ending == "queued":
             log.append(f"patience: {seconds > 0}")
-        return ending == "known" or (ending == "soon" and "second stands" in log)
+        return ending in ("known", "early", "first") or (ending == "soon" and "second stands" in log)
 
     def first(run: Run) -> Iterator[Done | None]:
         page.control("eps", st.slider, "ε", 0, 32)
@@ -56,7 +58,7 @@ def lesson(ending: str) -> None:
             with st.container():
                 yield
         else:
-            yield done if ending in ("known", "soon", "queued") else None
+            yield done if ending in ("known", "soon", "queued", "early", "first") else None
         log.append(f"first computes at {dict(st.query_params)}")
         if ending == "stop":
             st.stop()
@@ -65,8 +67,11 @@ def lesson(ending: str) -> None:
             st.rerun()
         if ending == "missing":
             return
-        if ending == "twice":
+        if ending in ("twice", "early"):
             yield
+            log.append("first goes on")
+        if ending == "first":
+            yield page_stands
             log.append("first goes on")
         run.found = page.value.eps**2
         slot.markdown(f"ε² = {run.found}")
@@ -180,3 +185,16 @@ def test_the_page_waits_for_the_job_of_its_first_section_once_and_then_stands() 
     assert log.count("patience: True") == 1 and log[:2] == ["first stands", "patience: True"]
     told = [each for each in log if not each.startswith("patience")]
     assert told == [*STANDS, "first computes at {}", "second computes", "second ends"]
+
+
+def test_a_section_that_went_on_early_may_still_let_the_others_go_first() -> None:
+    log = opened("early").session_state.log
+    begun = ["first stands", "first computes at {}", *STANDS[1:]]
+    assert log == [*begun, "second computes", "second ends", "first goes on"]
+
+
+def test_a_section_that_went_on_early_may_wait_for_the_page() -> None:
+    at = opened("first")
+    begun = ["first stands", "first computes at {}", *STANDS[1:]]
+    assert at.session_state.log == [*begun, "first goes on", "second computes", "second ends"]
+    assert "ε² + 1 = 17" in words(at)

@@ -33,12 +33,16 @@ def begun() -> None:
 
     done = begin("main", Slow("/dev/null", count=1))
     st.markdown(f"at once: {done(0.0)}, later: {done(60.0)}")
-    follow(job_for("main", Slow("/dev/null", count=1)))
+    begun = st.session_state.jobs.get("main") if "jobs" in st.session_state else None
+    job = job_for("main", Slow("/dev/null", count=1))
+    st.markdown(f"the same: {job is begun}")
+    follow(job)
 
 
 def test_a_job_that_has_begun_is_the_job_of_its_slot() -> None:
     page = AppTest.from_function(begun, default_timeout=GUARD).run()
     assert page.markdown[0].value.endswith("later: True") and not page.error and not page.exception
+    assert page.markdown[1].value == "the same: True"
 
 
 def test_a_job_that_the_engine_refuses_has_not_begun_and_the_page_says_so_later(
@@ -50,3 +54,16 @@ def test_a_job_that_the_engine_refuses_has_not_begun_and_the_page_says_so_later(
     monkeypatch.setattr(live, "default_engine", away)
     page = AppTest.from_function(begun, default_timeout=GUARD).run()
     assert page.markdown[0].value == "at once: False, later: False" and "cannot be reached" in page.error[0].value
+
+
+def failing() -> None:
+    import streamlit as st
+
+    from pages.widgets.live import begin
+    from tests.adv_core.serving.engine.slow_work import Slow
+
+    st.markdown(f"{begin('main', Slow('/nowhere/at/all', count=1))(60.0)}")
+
+
+def test_a_job_that_fails_has_no_result() -> None:
+    assert AppTest.from_function(failing, default_timeout=GUARD).run().markdown[0].value == "False"

@@ -893,9 +893,10 @@ def test_workers_that_begin_later_have_all_threads(monkeypatch: pytest.MonkeyPat
     given: list[int] = []
     monkeypatch.setattr(torch, "get_num_threads", lambda: given[-1] if given else 4)
     monkeypatch.setattr(torch, "set_num_threads", given.append)
-    monkeypatch.setattr(SpareCores, "count", lambda self: 1)
+    monkeypatch.setattr(SpareCores, "count", lambda self: 4)
     monkeypatch.setattr(local, "IDLE", 0.01)
     engine = LocalEngine("cpu", workers=1)
+    monkeypatch.setattr(SpareCores, "count", lambda self: 1)
     engine.compute(Listen(Clip.of(melody(0.5))))
     monkeypatch.setattr(SpareCores, "count", lambda self: 4)
     for worker in engine._alive:
