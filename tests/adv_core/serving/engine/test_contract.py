@@ -32,9 +32,12 @@ PATIENT = {"lease_seconds": int(SOON)}  # no run is given up because a busy mach
 Make = Callable[..., Engine]
 
 # Nobody else on this machine may join the cluster. Replicas inherit the path, and find this module's work there.
-os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 # Ray gives its workers a low priority (15): beside busy programs a replica would start within minutes, not seconds.
-os.environ["RAY_worker_niceness"] = "0"
+os.environ |= {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    "RAY_worker_niceness": "0",
+}
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
