@@ -33,6 +33,8 @@ from pages.widgets.stage import CSS, PRESENT_CSS, picture_uri
 R = TypeVar("R")
 Done = Callable[[float], bool]  # waits so many seconds at most; tells whether what a section waits for is done
 PATIENCE = 1.0  # seconds that the rest of a page waits for its first result
+# Seconds in which an arriving visitor's browser paints the first result, before it has to lay out the rest of the page.
+PAINTING = 0.5
 
 
 def page_stands(seconds: float) -> bool:
@@ -74,8 +76,9 @@ class Lesson(Generic[R]):
 
     So that the first result does not wait for the end of the page, a section may `yield begin(slot, task)` (see
     `pages.widgets.live`): it goes on as soon as the job has its result and the sections before it have ended, also
-    while the rest of the page is drawn. The rest of the page waits at most a second for the first section. Such a
-    section does `yield page_stands` before it computes anything else: then the page does not wait for a queue.
+    while the rest of the page is drawn. The rest of the page waits at most a second for the first section, and on a
+    visitor's arrival until the browser has painted its result. Such a section does `yield page_stands` before it
+    computes anything else: then the page does not wait for a queue.
 
     Attributes:
         page: the settings.
@@ -99,7 +102,7 @@ class Lesson(Generic[R]):
 
     def show(self) -> None:
         """Draw the lesson in one run of the page."""
-        self.page.start()
+        came = self.page.start()
         with st.sidebar:
             self.sidebar()
             presenting(self.page)
@@ -116,7 +119,10 @@ class Lesson(Generic[R]):
                     story = _Story(begun.enter_context(contextlib.closing(generator)))
                     if story.goes_on():
                         waiting.append(story)
-                _catch_up(waiting, patient_until if section is self.sections[0] else 0.0)
+                opens = section is self.sections[0]
+                _catch_up(waiting, patient_until if opens else 0.0)
+                if opens and came and not (waiting and waiting[0].only_drawn):
+                    time.sleep(PAINTING)
             questions = st.container()
             if not self.questions_late:
                 self._ask(questions)
@@ -145,9 +151,14 @@ class _Story:
         self._yields = 0
 
     @property
+    def only_drawn(self) -> bool:
+        """True where the section has not gone on since it was drawn."""
+        return self._yields <= 1
+
+    @property
     def lets_others_go_first(self) -> bool:
         """True where the section has gone on since it was drawn, and then has yielded for the others."""
-        return self._yields > 1 and self._done is None
+        return not self.only_drawn and self._done is None
 
     def may_go_on(self, until: float) -> bool:
         """Tell whether the section waits for a job that is done by then (`time.monotonic`)."""

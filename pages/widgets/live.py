@@ -38,10 +38,11 @@ def job_for(slot: str, request: Task[R]) -> Job[R]:
         _refused(str(error))
 
 
-def begin(slot: str, request: Task[R]) -> Callable[[float], bool]:
+def begin(slot: str, request: Task[R], records: int | None = None) -> Callable[[float], bool]:
     """Start the job of that slot while the page is still drawn.
 
-    Return a function that waits for its result, at most so many seconds, and tells whether it is there. Where the
+    Return a function that waits for its result, or for its first ``records`` records, at most so many seconds, and
+    tells whether they are there. Where the
     engine refuses the request or the job fails, it returns False at once. Call `job_for` later in any case: it tries
     again, and explains a refusal. A page has at most one long job at a time, since a new one ends one that waits.
     """
@@ -54,9 +55,14 @@ def begin(slot: str, request: Task[R]) -> Callable[[float], bool]:
         end = time.monotonic() + seconds
         while True:
             left = max(end - time.monotonic(), 0.0)
-            job.wait(len(job.frames), min(left, 0.1))
-            if job.done or not left:
+            known = len(job.frames)
+            if job.done:
                 return job.finished
+            if records is not None and known >= records:
+                return True
+            if not left:
+                return False
+            job.wait(known, min(left, 0.1))
             state.get("_")  # lets Streamlit interrupt here
 
     return done

@@ -25,7 +25,7 @@ from streamlit.util import calc_hash
 
 from adv_core.serving import memory
 from pages.contents import CLASSROOM, LESSONS
-from pages.widgets import live, photograph
+from pages.widgets import lesson, live, photograph
 from tests.paths import ROOT
 
 # Seconds for one run of a page. A page that hangs ends there; how long a page takes is no test's business.
@@ -35,6 +35,7 @@ ADDRESSES = {file: address for file, _, address in (*LESSONS, *CLASSROOM)}
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 # A visitor's page looks at a run now and then, and sleeps between. A test's page ends with the run, and its clock is
 # slow: it draws the first record and the whole run, and little in between.
+lesson.PAINTING = 0.0  # no browser paints
 live.time = SimpleNamespace(monotonic=lambda: time.monotonic() / 10, sleep=lambda _: None)  # type: ignore[assignment]
 
 

@@ -1,6 +1,6 @@
 """Lesson: adversarial training. The same small network trained twice, with the gains and the costs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,8 @@ from pages.lessons.adversarial_training.texts import TEXTS
 from pages.lessons.adversarial_training.training import complete, courses, own_network, train_both
 from pages.widgets.canvas import canvas
 from pages.widgets.digits import OWN, ROBUST, STANDARD, STRONGER, error_curves, ink, signed
-from pages.widgets.lesson import Lesson, digit_control, slots, table, vega_chart
-from pages.widgets.live import computed, follow, follow_each, job_for
+from pages.widgets.lesson import Done, Lesson, digit_control, slots, table, vega_chart
+from pages.widgets.live import begin, computed, follow, follow_each, job_for
 from pages.widgets.stage import show_picture
 
 
@@ -73,7 +73,7 @@ def show_judged() -> None:
     )
 
 
-def same_digit(run: Run) -> Iterator[None]:
+def same_digit(run: Run) -> Iterator[Done]:
     show_judged()
     st.subheader("1 · The same digit, attacked in both", anchor=False)
     left, right = st.columns([2, 3], gap="medium")
@@ -89,14 +89,15 @@ def same_digit(run: Run) -> Iterator[None]:
             st.info("What both networks make of your digit appears here.", icon=":material/draw:")
             return
         place = st.container(key="attacked")
-    yield
+    sweeps = {"standard": Sweep("standard", run.digit, EPS), "robust": Sweep(run.model, run.digit, EPS)}
+    for name, sweep in sweeps.items():
+        yield begin(f"sweep {name}", sweep)
     with place:
-        show_attacked(run.digit, run.model)
+        show_attacked(run.digit, sweeps)
 
 
-def show_attacked(digit: Digit, model: Model) -> None:
-    results = {"standard": computed("sweep standard", Sweep("standard", digit, EPS))}
-    results["robust"] = computed("sweep robust", Sweep(model, digit, EPS))
+def show_attacked(digit: Digit, sweeps: Mapping[str, Sweep]) -> None:
+    results = {name: computed(f"sweep {name}", sweep) for name, sweep in sweeps.items()}
     at = min(range(len(EPS)), key=lambda place: abs(EPS[place] - page.value.eps))
     with st.container(key="stage_pair"):
         columns = st.columns(3)

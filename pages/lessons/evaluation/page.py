@@ -38,8 +38,8 @@ from pages.lessons.evaluation.tasks import (
 )
 from pages.lessons.evaluation.texts import TEXTS
 from pages.widgets.digits import error_curves, sheet
-from pages.widgets.lesson import Lesson, digit_control, slots, table, vega_chart
-from pages.widgets.live import follow, follow_each, job_for
+from pages.widgets.lesson import Done, Lesson, digit_control, page_stands, slots, table, vega_chart
+from pages.widgets.live import begin, follow, follow_each, job_for
 from pages.widgets.stage import show_picture
 
 
@@ -59,7 +59,7 @@ def _suit() -> None:
     page.set(eps=0.3 if st.session_state[page.key("defence")] == "fgsm" else Settings.eps)
 
 
-def series_of_attacks(_: None) -> Iterator[None]:
+def series_of_attacks(_: None) -> Iterator[Done]:
     st.subheader(f"1 · The same defence, {len(SERIES)} attacks", anchor=False)
     page.choice("defence", "Defended by", DEFENCES, on_change=_suit)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -70,7 +70,8 @@ def series_of_attacks(_: None) -> Iterator[None]:
     with st.container(key="evaluation_metrics"):
         metrics = [column.empty() for column in st.columns(3)]
     chart, note, below = slots("evaluation_series", 3)
-    yield
+    task = series()
+    yield begin("series", task, records=1)
 
     def draw(records: list[Judged]) -> None:
         last = {record.key: record for record in records}
@@ -86,7 +87,11 @@ def series_of_attacks(_: None) -> Iterator[None]:
         running = next((each.title for each in SERIES if each.key == records[-1].key and records[-1].done < 1), None)
         note.caption(f"Under way: {running}." if running else "\u00a0")
 
-    records = follow(job_for("series", series()), draw, note.info, interval=0.25)
+    job = job_for("series", task)
+    if first := job.frames:
+        draw(first)
+    yield page_stands
+    records = follow(job, draw, note.info, interval=0.25)
     if records is None:
         return
     ended = {record.key: record for record in records if record.done == 1}

@@ -1,5 +1,8 @@
 """The frame of a lesson under Streamlit's interruptions, driven through AppTest."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -191,6 +194,17 @@ def test_a_section_that_went_on_early_may_still_let_the_others_go_first() -> Non
     log = opened("early").session_state.log
     begun = ["first stands", "first computes at {}", *STANDS[1:]]
     assert log == [*begun, "second computes", "second ends", "first goes on"]
+
+
+@pytest.mark.parametrize(("ending", "pauses"), [("known", 1), ("first", 1), ("queued", 0), ("", 0)])
+def test_the_browser_may_paint_the_first_result_once(ending: str, pauses: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds: list[float] = []
+    monkeypatch.setattr(frame, "PAINTING", 0.25)
+    monkeypatch.setattr(frame, "time", SimpleNamespace(monotonic=time.monotonic, sleep=seconds.append))
+    at = opened(ending)
+    assert seconds == [0.25] * pauses
+    at.slider[0].set_value(6).run()
+    assert seconds == [0.25] * pauses  # the page stands already
 
 
 def test_a_section_that_went_on_early_may_wait_for_the_page() -> None:

@@ -56,6 +56,21 @@ def test_a_job_that_the_engine_refuses_has_not_begun_and_the_page_says_so_later(
     assert page.markdown[0].value == "at once: False, later: False" and "cannot be reached" in page.error[0].value
 
 
+def streamed() -> None:
+    import streamlit as st
+
+    from pages.widgets.live import begin, drop_jobs
+    from tests.adv_core.serving.engine.slow_work import Slow
+
+    known = begin("main", Slow("/dev/null", gate="/nowhere/at/all", count=5), records=1)
+    st.markdown(f"{known(60.0)}")
+    drop_jobs("main")
+
+
+def test_a_job_is_known_from_its_first_records() -> None:
+    assert AppTest.from_function(streamed, default_timeout=GUARD).run().markdown[0].value == "True"
+
+
 def failing() -> None:
     import streamlit as st
 
