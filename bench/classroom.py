@@ -156,7 +156,7 @@ class Learner:
         """Send it. Return the seconds until the verdict of the run that it starts (after ``mark`` on the page)."""
         start = time.perf_counter()
         await self.socket.send(message.SerializeToString())
-        fresh = seen = False
+        fresh, seen, seconds = False, False, 0.0
         while True:
             answer = ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), LIMIT))
             kind = answer.WhichOneof("type")
@@ -176,8 +176,10 @@ class Learner:
             if name == "alert" and fresh:
                 if BUSY.search(element.alert.body):
                     raise RuntimeError("refused: too many people wait")
-                if seen and VERDICT.search(element.alert.body):
-                    return time.perf_counter() - start
+                if seen and not seconds and VERDICT.search(element.alert.body):
+                    seconds = time.perf_counter() - start
+            if seconds and "lab_eps" in self.widgets:  # the slider stands below the verdict
+                return seconds
 
 
 @dataclass
