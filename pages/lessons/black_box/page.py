@@ -19,20 +19,16 @@ from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson, pictures, slots, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import PHOTOS, chosen, photograph_sidebar, samples
-from pages.widgets.stage import PictureRow, percent, wrapping_row
+from pages.widgets.stage import PictureRow, percent
 
-STYLE = (
-    "<style>"
-    + wrapping_row("black_box_row")
-    + """
-.st-key-black_box_row .lab-cap {min-height: 4.6em}
+STYLE = """<style>
+.st-key-stage_black_box .lab-cap {min-height: 4.6em}
 .st-key-black_box_verdict {min-height: 5.2rem}
 .st-key-black_box_chart {min-height: 19rem}
 .st-key-black_box_matrix {min-height: 26rem}
 .st-key-black_box_ensemble {min-height: 26rem}
 .st-key-black_box_theft {min-height: 32rem}
 </style>"""
-)
 
 
 def prepare() -> Attack:
@@ -42,7 +38,7 @@ def prepare() -> Attack:
 
 def by_questions(base: Attack) -> Iterator[None]:
     st.subheader("1 · By questions", anchor=False)
-    row = PictureRow("black_box_row", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
+    row = PictureRow("stage_black_box", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
     verdict = st.container(key="black_box_verdict").empty()
     left, right = st.columns(2, gap="medium")
     with left:

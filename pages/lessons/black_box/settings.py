@@ -36,4 +36,4 @@ class Settings:
 page = Controls("black-box", Settings)
 
 
-TITLES = {"x": "original", "delta": "perturbation, amplified", "now": "after all those questions"}
+TITLES = {"x": "original", "delta": "perturbation", "now": "what it now sees"}

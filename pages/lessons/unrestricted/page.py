@@ -30,19 +30,15 @@ from pages.widgets.ask import look
 from pages.widgets.lesson import Lesson, slots, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
-from pages.widgets.stage import PictureRow, percent, wrapping_row
+from pages.widgets.stage import PictureRow, percent
 
-STYLE = (
-    "<style>"
-    + wrapping_row("unrestricted_row")
-    + """
-.st-key-unrestricted_row .lab-cap {min-height: 7em}
+STYLE = """<style>
+.st-key-stage_unrestricted .lab-cap {min-height: 7em}
 .st-key-unrestricted_verdict {min-height: 5.2rem}
 .st-key-unrestricted_curve {min-height: 20rem}
 .st-key-unrestricted_land {min-height: 25rem}
 .st-key-unrestricted_table {min-height: 32rem}
 </style>"""
-)
 
 
 @dataclass
@@ -60,7 +56,7 @@ def prepare() -> Run:
 def one_picture(run: Run) -> Iterator[None]:
     st.subheader("1 · One photograph", anchor=False)
     about = (hash(run.original.tobytes()), page.value.kind)
-    row = PictureRow("unrestricted_row", TITLES, run.original, about)
+    row = PictureRow("stage_unrestricted", TITLES, run.original, about)
     verdict = st.container(key="unrestricted_verdict").empty()
     show_controls()
     curve, note = slots("unrestricted_curve", 2)
