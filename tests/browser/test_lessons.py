@@ -201,9 +201,7 @@ def test_black_box(page: Page, address: str) -> None:
     slider.focus()
     slider.press("ArrowRight")
     expect(page).to_have_url(re.compile("eps=17"))
-    expect(
-        page.get_by_role("img", name=re.compile("perturbation: 10 times. at most 17.255"))
-    ).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("perturbation: 10 times. at most 17.255"))).to_be_visible()
     expect(page.get_by_text("The attacker has seen no weight")).to_be_visible()
     no_exception(page)
     fits_a_phone(page)
