@@ -40,7 +40,7 @@ networks.freeze_live_objects = lambda: None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first: at the end, no process waits for the last file of another.
+    """Run the longest tests first, so that no process waits for another one's last file, and mark the slow ones.
 
     `make check` leaves out what starts servers and browsers, computes a whole page, or needs a cluster, beside the
     single tests and files that are marked slow where they are written.

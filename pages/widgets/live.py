@@ -42,9 +42,9 @@ def begin(slot: str, request: Task[R], records: int | None = None) -> Callable[[
     """Start the job of that slot while the page is still drawn.
 
     Return a function that waits for its result, or for its first ``records`` records, at most so many seconds, and
-    tells whether they are there. Where the
-    engine refuses the request or the job fails, it returns False at once. Call `job_for` later in any case: it tries
-    again, and explains a refusal. A page has at most one long job at a time, since a new one ends one that waits.
+    tells whether they are there. Where the engine refuses the request or the job fails, it returns False at once. Call
+    `job_for` later in any case: it tries again, and explains a refusal. A page has at most one long job at a time,
+    since a new one ends one that waits.
     """
     try:
         job = _job(slot, request)
@@ -98,6 +98,7 @@ def follow(
     waiting: Callable[[str], object] = lambda text: None,
     interval: float = 0.12,
     end: bool = True,
+    drawn: int = 0,
 ) -> list[R] | None:
     """Draw a job's frames as they come. Return its whole run; on failure None, with the reason on the page.
 
@@ -107,9 +108,10 @@ def follow(
             delay results.
         waiting: gets a sentence about the place in the queue, as long as the job waits.
         end: whether to draw the whole run; False where the page draws it itself.
+        drawn: the number of frames that the page has drawn already.
     """
     with _turns.follower():
-        _follow(job, draw, waiting, interval, end)
+        _follow(job, draw, waiting, interval, end, drawn)
     if job.finished:
         return job.frames
     _sorry(job.error or "The computation was stopped.")
@@ -145,9 +147,14 @@ def follow_each(
 
 
 def _follow(
-    job: Job[R], draw: Callable[[list[R]], None], waiting: Callable[[str], object], interval: float, end: bool
+    job: Job[R],
+    draw: Callable[[list[R]], None],
+    waiting: Callable[[str], object],
+    interval: float,
+    end: bool,
+    drawn: int,
 ) -> None:
-    drawn, last, told = 0, 0.0, ""
+    last, told = 0.0, ""
     while True:
         done, frames = job.done, job.frames  # in this order: no frame comes after `done`
         ready = end if done else time.monotonic() - last >= interval

@@ -33,9 +33,9 @@ GUARD = 600
 ADDRESSES = {file: address for file, _, address in (*LESSONS, *CLASSROOM)}
 # Each AppTest looks for components in all packages that are installed, which takes as long as a page. Once will do.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
+lesson.PAINTING = 0.0  # no browser paints
 # A visitor's page looks at a run now and then, and sleeps between. A test's page ends with the run, and its clock is
 # slow: it draws the first record and the whole run, and little in between.
-lesson.PAINTING = 0.0  # no browser paints
 live.time = SimpleNamespace(monotonic=lambda: time.monotonic() / 10, sleep=lambda _: None)  # type: ignore[assignment]
 
 

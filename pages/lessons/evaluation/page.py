@@ -91,7 +91,7 @@ def series_of_attacks(_: None) -> Iterator[Done]:
     if first := job.frames:
         draw(first)
     yield page_stands
-    records = follow(job, draw, note.info, interval=0.25)
+    records = follow(job, draw, note.info, interval=0.25, drawn=len(first))
     if records is None:
         return
     ended = {record.key: record for record in records if record.done == 1}

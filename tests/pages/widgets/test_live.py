@@ -33,9 +33,9 @@ def begun() -> None:
 
     done = begin("main", Slow("/dev/null", count=1))
     st.markdown(f"at once: {done(0.0)}, later: {done(60.0)}")
-    begun = st.session_state.jobs.get("main") if "jobs" in st.session_state else None
+    before = st.session_state.jobs.get("main") if "jobs" in st.session_state else None
     job = job_for("main", Slow("/dev/null", count=1))
-    st.markdown(f"the same: {job is begun}")
+    st.markdown(f"the same: {job is before}")
     follow(job)
 
 
