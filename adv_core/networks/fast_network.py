@@ -11,6 +11,8 @@ Elsewhere (CUDA, MPS, float64, ...) the rewritten network runs on torch's own co
 
 import itertools
 import platform
+import threading
+from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
 
@@ -37,11 +39,40 @@ def fast_network(network: nn.Module) -> nn.Module:
     """
     network = network.eval().requires_grad_(False)
     try:
-        traced = fx.symbolic_trace(network)
+        traced = _traced(network)
     except Exception:  # tracing runs the network's own code, which may raise anything
         return network
     Rewriter(traced).rewrite()
     return FastNetwork(traced).eval()
+
+
+class _Tracer(fx.Tracer):
+    """A tracer that leaves the modules of other threads alone.
+
+    While fx traces, it replaces ``nn.Module.__call__`` and ``__getattr__`` for the whole process.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
+
+
+_TRACING = threading.Lock()  # two traces at once would put back each other's replacements of nn.Module's methods
+
+
+def _traced(network: nn.Module) -> fx.GraphModule:
+    with _TRACING:
+        return fx.GraphModule(network, _Tracer().trace(network), type(network).__name__)
 
 
 class FastNetwork(nn.Module):

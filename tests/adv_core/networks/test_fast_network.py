@@ -1,7 +1,9 @@
 import copy
 import gc
 import pickle
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -240,6 +242,38 @@ def test_what_cannot_be_traced_stays() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 1), DataDependent())
     assert fast_network(network) is network
     assert not network.training and not any(p.requires_grad for p in network.parameters())
+
+
+class Waiting(nn.Module):
+    """A network whose own code takes as long as a test wants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 2, 1)
+        self.entered, self.may_go_on = threading.Event(), threading.Event()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.entered.set()
+        assert self.may_go_on.wait(60)
+        logits: Tensor = self.layer(x).mean((2, 3))
+        return logits
+
+
+def test_other_threads_compute_while_a_network_is_traced() -> None:
+    first, second, other, x = Waiting(), Waiting(), nn.Sequential(nn.Linear(3, 2)), torch.ones(1, 3)
+    expected, call = other(x), nn.Module.__call__
+    with ThreadPoolExecutor(2) as threads:
+        ours = threads.submit(fast_network, first)
+        assert first.entered.wait(60)
+        theirs = threads.submit(fast_network, second)
+        assert torch.equal(other(x), expected)
+        first.may_go_on.set()
+        second.may_go_on.set()
+        for network, fast in ((first, ours.result(60)), (second, theirs.result(60))):
+            assert isinstance(fast, FastNetwork)
+            pixels = torch.rand(2, 1, 4, 4)
+            torch.testing.assert_close(fast(pixels), network(pixels))
+    assert nn.Module.__call__ is call
 
 
 def test_twice_differentiated_raises() -> None:
