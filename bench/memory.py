@@ -25,7 +25,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from bench.classroom import PHOTOS, Learner, Server
 from pages.contents import CLASSROOM, LESSONS
 
-PAGES = ("", *(name for _, _, name in (*LESSONS, *CLASSROOM)))
+PAGES = ("", *(entry.address for entry in (*LESSONS, *CLASSROOM)))
 PAGE_LIMIT = 900.0
 
 

@@ -1,24 +1,133 @@
-"""The table of contents: one line a lesson (file, title, address)."""
+"""The table of contents: one entry a page, in the order of the lecture."""
 
-# Paths of files are relative to the main script.
-LAB = "lab/page.py"
-# In the order of the lecture: (file, title, the page's name in its address).
-LESSONS = (
-    ("lessons/threat_models/page.py", "What is a small perturbation?", "threat-models"),
-    ("lessons/fgsm_and_pgd/page.py", "Which way is up?", "fgsm-and-pgd"),
-    ("lessons/linear_models/page.py", "The case we can solve", "linear-models"),
-    ("lessons/adversarial_training/page.py", "Train against the worst case", "adversarial-training"),
-    ("lessons/evaluation/page.py", "Is it really robust?", "evaluation"),
-    ("lessons/fooling_images/page.py", "Fooling images", "fooling-images"),
-    ("lessons/patches/page.py", "Glasses and patches", "patches"),
-    ("lessons/physical/page.py", "It survives the camera", "physical"),
-    ("lessons/black_box/page.py", "Without opening the box", "black-box"),
-    ("lessons/unrestricted/page.py", "No noise at all", "unrestricted"),
-    ("lessons/defences/page.py", "Defences you might try", "defences"),
-    ("lessons/speech/page.py", "Fool a speech recogniser", "speech"),
-)
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A page of the app.
+
+    Attributes:
+        file: relative to the main script.
+        label: the name in the navigation, the field's term first.
+        address: the page's name in its address.
+    """
+
+    file: str
+    label: str
+    address: str
+
+
+@dataclass(frozen=True)
+class LessonEntry(Entry):
+    """A lesson.
+
+    Attributes:
+        title: at the top of the page, and on its card.
+        minutes: for a student who does everything on the page.
+        terms: the field's terms that the lesson explains.
+        goal: what a student can do afterwards; it completes "Afterwards you can …".
+    """
+
+    title: str
+    minutes: int
+    terms: str
+    goal: str
+
+
+LAB = Entry("lab/page.py", "Attack Lab", "attack-lab")
+COURSE = Entry("course/page.py", "Course", "course")
+FOUNDATIONS = (
+    LessonEntry(
+        "lessons/threat_models/page.py", "Threat models", "threat-models",
+        "Threat models: what is a small perturbation?", 20,
+        "threat model, perturbation set Δ(x), L∞, L2 and L1 ball, random noise",
+        "say what an attacker may change, compare ε between norms, and tell a random δ from an adversarial one",
+    ),
+    LessonEntry(
+        "lessons/fgsm_and_pgd/page.py", "FGSM and PGD", "fgsm-and-pgd",
+        "FGSM and PGD: which way is up?", 20,
+        "fast gradient sign method, projected gradient descent, projection, step size, steepest ascent",
+        "carry out each step of PGD by hand, and derive FGSM as its limit",
+    ),
+    LessonEntry(
+        "lessons/linear_models/page.py", "Linear models", "linear-models",
+        "Linear models: the case we can solve exactly", 25,
+        "logistic regression, dual norm, closed form of the inner maximum, robust risk",
+        "write down the worst δ of a linear classifier, and train against it without a search",
+    ),
+)  # fmt: skip
+ROBUSTNESS = (
+    LessonEntry(
+        "lessons/adversarial_training/page.py", "Adversarial training", "adversarial-training",
+        "Adversarial training: train against the worst case", 30,
+        "min–max, inner maximisation, robust accuracy, MNIST, catastrophic overfitting",
+        "train a robust network, and say what it costs",
+    ),
+    LessonEntry(
+        "lessons/evaluation/page.py", "Evaluation", "evaluation",
+        "Evaluation: is it really robust?", 30,
+        "gradient masking, adaptive attack, randomised smoothing, interval bounds, certificate",
+        "recognise a defence that only hides the gradient, and tell an attack's result from a certificate",
+    ),
+    LessonEntry(
+        "lessons/defences/page.py", "Defences", "defences",
+        "Defences and adaptive attacks", 15,
+        "input transformation, JPEG, quantisation, BPDA, expectation over transformations",
+        "attack a defence through its own filter, and judge it by that attack",
+    ),
+)  # fmt: skip
+BEYOND = (
+    LessonEntry(
+        "lessons/fooling_images/page.py", "Fooling images", "fooling-images",
+        "Fooling images: sure of nothing", 15,
+        "fooling image, gradient ascent on a class, evolution, confidence, softmax",
+        "make a picture of nothing that a network is sure of, and say why softmax cannot say “I don't know”",
+    ),
+    LessonEntry(
+        "lessons/patches/page.py", "Patches and glasses", "patches",
+        "Adversarial patches and glasses", 20,
+        "adversarial patch, adversarial glasses, mask, universal patch, smoothness, printable colours",
+        "restrict an attack to a few pixels, and make one patch for many photographs",
+    ),
+    LessonEntry(
+        "lessons/physical/page.py", "Physical attacks", "physical",
+        "Physical attacks: it survives the camera", 15,
+        "expectation over transformations (EOT), rotation, scale, light, JPEG, printing",
+        "make an adversarial picture that survives being turned, scaled, lit and photographed",
+    ),
+    LessonEntry(
+        "lessons/black_box/page.py", "Black-box attacks", "black-box",
+        "Black-box attacks: queries and transfer", 25,
+        "score-based attack (Square), transfer, ensemble, substitute model, model extraction",
+        "attack a network without its gradient, and compare the ways by their queries",
+    ),
+    LessonEntry(
+        "lessons/unrestricted/page.py", "Unrestricted attacks", "unrestricted",
+        "Unrestricted attacks: no noise at all", 15,
+        "rotation, translation, crop, hue, search, semantic perturbation",
+        "find the smallest turn, shift or change of colour that fools a network",
+    ),
+    LessonEntry(
+        "lessons/speech/page.py", "Speech", "speech",
+        "Speech: fool a recogniser", 20,
+        "audio adversarial example, CTC loss, signal-to-noise ratio, targeted transcription",
+        "make a recogniser write words that nobody hears",
+    ),
+)  # fmt: skip
+LESSONS = (*FOUNDATIONS, *ROBUSTNESS, *BEYOND)
 # Rooms: the host's page, and the students'.
-CLASSROOM = (
-    ("classroom/host.py", "Open a room", "host"),
-    ("classroom/room.py", "Join a room", "room"),
-)
+CLASSROOM = (Entry("classroom/host.py", "Host a room", "host"), Entry("classroom/room.py", "Join a room", "room"))
+PAGES: Mapping[str, Sequence[Entry]] = {
+    "Start": (LAB, COURSE),
+    "Foundations": FOUNDATIONS,
+    "Robustness": ROBUSTNESS,
+    "Beyond the ball": BEYOND,
+    "Classroom": CLASSROOM,
+}
+
+
+def title_of(address: str) -> str:
+    """Return the title of the lesson with that address; without such a lesson, the address."""
+    return next((lesson.title for lesson in LESSONS if lesson.address == address), address)

@@ -7,7 +7,7 @@ visit, takes the files there for the list of pages. A link to a lesson would the
 import streamlit as st
 
 from adv_core.serving.memory import PacedCollector, freeze_live_objects
-from pages.contents import CLASSROOM, LAB, LESSONS
+from pages.contents import LAB, PAGES
 
 
 @st.cache_resource(show_spinner=False)
@@ -22,10 +22,13 @@ def collector() -> PacedCollector:
 
 
 st.set_page_config(page_title="Adversarial Lab", page_icon="🐕", layout="wide")
-lab = st.Page(LAB, title="Attack Lab", url_path="attack-lab", default=True)
-lessons = [st.Page(file, title=title, url_path=name) for file, title, name in LESSONS]
-classroom = [st.Page(file, title=title, url_path=name) for file, title, name in CLASSROOM]
-page = st.navigation({"": [lab], "Lessons": lessons, "Classroom": classroom})
+page = st.navigation(
+    {
+        group: [st.Page(each.file, title=each.label, url_path=each.address, default=each == LAB) for each in entries]
+        for group, entries in PAGES.items()
+    },
+    position="top",  # the sidebar holds the page's settings
+)
 page.run()
 settle(page.title)
 collector().collect()

@@ -46,7 +46,7 @@ from pages.widgets.photograph import (
     photograph,
     sample,
 )
-from pages.widgets.query import number, sequence, word
+from pages.widgets.query import PageSettings, number, sequence, word
 from pages.widgets.stage import percent, save_button, show_picture
 
 EVERY = 2.0  # seconds between two updates of the board
@@ -55,7 +55,7 @@ state = st.session_state
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """The challenge of a new room, and the room's code. ``eps`` is in levels of 255.
 
     The room's secret is not a setting, since settings appear in the address, which others see on the projector.
@@ -71,7 +71,6 @@ class Settings:
     hidden: str = word("efficientnet_lite1", REGISTRY)
     minutes: int = number(10, 1, MAX_MINUTES)
     code: str = sequence(LETTERS, CODE_LENGTH)
-    present: bool = False
 
 
 page = Controls("host", Settings)

@@ -32,7 +32,7 @@ from pages.classroom.rooms import (
 from pages.lab import settings as lab
 from pages.widgets.controls import Controls
 from pages.widgets.lesson import opening
-from pages.widgets.query import limits, sequence, to_query
+from pages.widgets.query import PageSettings, limits, sequence, to_query
 from pages.widgets.stage import save_button, show_picture
 
 EVERY = 3.0  # seconds between two updates of the room; a hundred phones update at the same time
@@ -40,12 +40,11 @@ state = st.session_state
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """The room's code. The student's token is in the session and in a cookie, not in the address: a student who shares
     the link invites others, but does not share the token."""
 
     code: str = sequence(LETTERS + LETTERS.lower(), CODE_LENGTH)
-    present: bool = False
 
 
 page = Controls("student", Settings)

@@ -26,7 +26,7 @@ def show_sweep(subject: Subject) -> None:
     settings, request, clean, label = subject.settings, subject.request, subject.clean, subject.label
     if settings.radius <= 0 or settings.info.minimal:
         return
-    st.subheader("How much ε does it take?")
+    st.subheader("How much ε does it take?", anchor="epsilon-curve")
     if "queries" in request.info.options:
         st.caption("A black-box attack asks too many questions for a whole curve: move ε by hand.")
         return
@@ -92,7 +92,7 @@ def show_views(subject: Subject, last: Frame) -> None:
 def show_noise(subject: Subject, last: Frame) -> None:
     """Show random noise of the same size beside the attack."""
     settings = subject.settings
-    st.subheader("Is it just noise?")
+    st.subheader("Is it just noise?", anchor="random-noise")
     room = float(last.size[0]) if settings.info.minimal else settings.radius
     picture, classifier = subject.request.picture, subject.request.classifier
     noise = Noise(picture, classifier, settings.ball.key, (room,), subject.label, settings.seed)
@@ -115,7 +115,7 @@ def show_noise(subject: Subject, last: Frame) -> None:
 def show_saving(subject: Subject, last: Frame) -> None:
     """Offer the picture, a sheet for slides, the link and the program."""
     settings, request, original = subject.settings, subject.request, subject.original
-    st.subheader("Keep it, share it")
+    st.subheader("Keep it, share it", anchor="save")
     final = last.pixels
     assert final is not None
     now = int(last.logits[0].argmax())

@@ -10,7 +10,7 @@ from pages.lab.settings import Settings, uses_pgd
 
 
 def show_formula(settings: Settings, request: Attack, label: int) -> None:
-    st.subheader("The formula that just ran")
+    st.subheader("The formula that just ran", anchor="formula")
     info = request.info
     y, t = rf"\text{{{categories()[label]}}}", rf"\text{{{categories()[settings.target]}}}"
     ball = settings.ball

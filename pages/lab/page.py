@@ -148,10 +148,14 @@ def main() -> None:
         st.caption("The last point is the picture rounded to 8 bits: below half a level, nothing can be saved.")
     show_verdict(subject, frames, status)
     show_views(subject, frames[-1])
-    show_noise(subject, frames[-1])
-    show_formula(settings, subject.request, subject.label)
-    show_saving(subject, frames[-1])
-    show_sweep(subject)
+    if not settings.hides("noise"):
+        show_noise(subject, frames[-1])
+    if not settings.hides("formula"):
+        show_formula(settings, subject.request, subject.label)
+    if not settings.hides("save"):
+        show_saving(subject, frames[-1])
+    if not settings.hides("curve"):
+        show_sweep(subject)
 
 
 main()

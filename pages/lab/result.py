@@ -64,7 +64,7 @@ class Result:
         is_iterative = subject.settings.info.is_iterative
         if is_iterative:
             self.scrub = st.container(key="replay").empty()
-        st.subheader("What the network thinks")
+        st.subheader("What the network thinks", anchor="probabilities")
         before, after = (c.container(key=k) for c, k in zip(st.columns(2), ("before", "after"), strict=True))
         before.markdown("**Before**")
         self.title = after.empty()

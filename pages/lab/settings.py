@@ -10,7 +10,7 @@ from adv_core.serving.engine.attack import LossKey
 from adv_core.serving.limits import LIMITS
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS, class_named
-from pages.widgets.query import number, word
+from pages.widgets.query import PageSettings, number, parts, word
 
 LOSSES: dict[LossKey, str] = {
     "ce": "cross-entropy",
@@ -24,7 +24,7 @@ STEP_RULES = {"steepest": "steepest ascent", "gradient": "raw gradient"}
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """All controls of the page.
 
     ε of L∞ and α are in levels of 255, ε of L2 and L1 in units of the pixel range, ε of L0 is a number of pixels.
@@ -51,7 +51,7 @@ class Settings:
     queries: int = number(min(500, LIMITS.max_queries), 1, LIMITS.max_queries)
     seed: int = number(0, 0, 9999)
     amp: int = number(10, 1, 100)
-    present: bool = False
+    hide: str = parts("navigation", "sidebar", "noise", "formula", "save", "curve")
 
     @property
     def info(self) -> AttackInfo:

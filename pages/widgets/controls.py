@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages.widgets.glossary import forget
 from pages.widgets.query import from_query, to_query
 
 S = TypeVar("S")
@@ -57,6 +58,7 @@ class Controls(Generic[S]):
     def start(self) -> bool:
         """Start a run of the page; call it first. Return True where the visitor has just come to the page."""
         came, state.page = state.get("page") != self.name, self.name
+        forget()
         link = st.query_params.to_dict()
         if self.name not in state or (came and link) or is_history_step():
             settings, notes = from_query(self.kind, link)

@@ -24,11 +24,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.delta_generator_singletons import context_dg_stack
 
-from pages.contents import LAB, LESSONS
+from pages.contents import COURSE, LAB, LESSONS, title_of
 from pages.widgets import vega
 from pages.widgets.controls import Controls
+from pages.widgets.glossary import prose
+from pages.widgets.query import PageSettings, to_query
 from pages.widgets.quiz import Choice, Number, quiz
-from pages.widgets.stage import CSS, PRESENT_CSS, picture_uri
+from pages.widgets.stage import CSS, PRESENT_CSS, hiding, picture_uri
 
 R = TypeVar("R")
 Done = Callable[[float], bool]  # waits so many seconds at most; tells whether what a section waits for is done
@@ -47,7 +49,7 @@ class Texts:
     """The texts of a lesson around its sections, in markdown.
 
     Attributes:
-        title, lead: at the top.
+        lead: at the top, below the title.
         questions: makes the questions of "Check yourself" in each run, since they may depend on the settings. It is
             data rather than code, so it may be as long as a lesson has questions.
         script: the lecturer's script of two minutes; a function where it depends on the settings.
@@ -55,7 +57,6 @@ class Texts:
         references: (text, address) each.
     """
 
-    title: str
     lead: str
     questions: Callable[[], Sequence[Choice | Number]]
     script: str | Callable[[], str]
@@ -109,7 +110,7 @@ class Lesson(Generic[R]):
         run = self.prepare()
         if self.style:
             st.html(self.style)
-        opening(self.page, self.texts.title, self.texts.lead)
+        opening(self.page, title_of(self.page.name), self.texts.lead)
         with contextlib.ExitStack() as begun:  # closes the sections that an interruption leaves at their `yield`
             waiting: list[_Story] = []
             patient_until = time.monotonic() + PATIENCE
@@ -138,6 +139,8 @@ class Lesson(Generic[R]):
                 waiting = [story for story in waiting if story.goes_on_past_jobs()]
 
     def _ask(self, place: DeltaGenerator) -> None:
+        if self.page.value.hides("quiz"):
+            return
         with place:
             quiz(self.page, self.texts.questions())
 
@@ -209,8 +212,10 @@ def heading(page: Controls[Any], title: str, lead: str) -> None:
     st.html(CSS)
     if page.value.present:
         st.html(PRESENT_CSS)
+    if hidden := hiding(page.value.hides):
+        st.html(hidden)
     st.title(title, anchor=False)
-    st.markdown(lead)
+    prose(lead)
 
 
 def presenting(page: Controls[Any]) -> None:
@@ -264,6 +269,8 @@ def pictures(*shown: tuple[np.ndarray, str, str], width: int = 150) -> None:
 
 def for_the_lecturer(page: Controls[Any], texts: Texts) -> None:
     """Draw the two-minute script, the link to open, and the common mistakes."""
+    if page.value.hides("lecturer"):
+        return
     script = texts.script if isinstance(texts.script, str) else texts.script()
     with st.expander("For the lecturer", icon=":material/co_present:"):
         st.markdown(f"**The two-minute script**\n\n{script}")
@@ -275,14 +282,18 @@ def for_the_lecturer(page: Controls[Any], texts: Texts) -> None:
 
 def read_on(page: Controls[Any], references: Sequence[tuple[str, str]]) -> None:
     """Draw references (text, address), the link to the present state, and the next lesson."""
-    st.subheader("Read on", anchor=False)
+    if page.value.hides("references"):
+        return
+    st.subheader("Read on", anchor="read-on")
     st.markdown("\n".join(f"- [{text}]({address})" for text, address in references))
     st.markdown("**Link to exactly this state**")
     st.code(page.link(), language=None, wrap_lines=True)
-    here = next((i for i, (_, _, name) in enumerate(LESSONS) if name == page.name), len(LESSONS))
-    present = {"present": "1"} if page.value.present else None
+    here = next((i for i, lesson in enumerate(LESSONS) if lesson.address == page.name), len(LESSONS))
+    view = to_query(PageSettings(page.value.present, page.value.hide))  # the next page looks alike
     with st.container(horizontal=True):
         if here + 1 < len(LESSONS):
-            file, title, _ = LESSONS[here + 1]
-            st.page_link(file, label=f"Next: {title}", icon=":material/arrow_forward:", query_params=present)
-        st.page_link(LAB, label="Try it in the Attack Lab", icon=":material/science:")
+            following = LESSONS[here + 1]
+            label = f"Next: {following.title}"
+            st.page_link(following.file, label=label, icon=":material/arrow_forward:", query_params=view or None)
+        st.page_link(LAB.file, label="Try it in the Attack Lab", icon=":material/science:")
+        st.page_link(COURSE.file, label="All lessons", icon=":material/menu_book:")

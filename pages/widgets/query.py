@@ -1,10 +1,9 @@
 """The state of a page as one value, a frozen dataclass, and its two-way translation into a query string.
 
     @dataclass(frozen=True)
-    class Settings:
+    class Settings(PageSettings):
         image: str = word("pig", PHOTOS)
         eps: int = number(4, 0, 32)
-        present: bool = False
         done: str = solved("abcd")
 
 `number` and `word` are those of `adv_core.serving.fields`: one declaration serves the link, the widget's bounds and the
@@ -13,12 +12,12 @@ tells each repair to the visitor. No other part of the app trusts a query string
 """
 
 from collections.abc import Mapping
-from dataclasses import Field, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from adv_core.serving.fields import field_of, limits, number, word
 
-__all__ = ["from_query", "limits", "number", "sequence", "solved", "to_query", "word"]
+__all__ = ["PageSettings", "from_query", "limits", "number", "parts", "sequence", "solved", "to_query", "word"]
 S = TypeVar("S")
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
@@ -31,6 +30,23 @@ def solved(questions: str) -> Any:
 def sequence(letters: str, most: int) -> Any:
     """A field that holds up to ``most`` of the given letters, in any order, such as the answers "10110"."""
     return field(default="", metadata={"sequence": letters, "most": most})
+
+
+def parts(*names: str) -> Any:
+    """A field that holds any of these names, with commas between, such as "sidebar,quiz"."""
+    return field(default="", metadata={"parts": names})
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """The settings of every page: projector mode, and the parts of the page that a link hides."""
+
+    present: bool = False
+    hide: str = parts("navigation", "sidebar", "quiz", "lecturer", "references")
+
+    def hides(self, part: str) -> bool:
+        """Tell whether the link hides that part of the page."""
+        return part in self.hide.split(",")
 
 
 def from_query(kind: type[S], query: Mapping[str, str]) -> tuple[S, list[str]]:
@@ -70,6 +86,11 @@ def _parse(kind: type[Any], each: "Field[Any]", value: str) -> tuple[Any, str | 
         return "".join(letter for letter in rules["letters"] if letter in value), None
     if "sequence" in rules:
         return "".join(letter for letter in value if letter in rules["sequence"])[: rules["most"]], None
+    if "parts" in rules:
+        asked = {part.strip() for part in value.lower().split(",")} - {""}
+        unknown = sorted(asked - set(rules["parts"]))
+        told = f"{name} in the link can be {', '.join(rules['parts'])}; it cannot be {', '.join(unknown)[:60]}."
+        return ",".join(part for part in rules["parts"] if part in asked), told if unknown else None
     if "choices" in rules:
         choices = rules["choices"]
         if value in (choices() if callable(choices) else choices):

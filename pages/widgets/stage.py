@@ -60,6 +60,21 @@ CSS = """
   .block-container {padding-left: 1rem; padding-right: 1rem}
   .katex-display {font-size: .9em}
 }
+/* A term of the glossary shows its meaning beside itself; where the browser cannot place it, at the screen's edge. */
+.term {text-decoration: underline dotted; text-underline-offset: .2em; cursor: help}
+.term:is(:hover, :focus) {anchor-name: --term}
+.term:is(:hover, :focus)::after {content: attr(data-meaning); position: fixed; z-index: 1000; width: max-content;
+  max-width: min(22rem, 92vw); padding: .5rem .7rem; border-radius: .4rem; font-size: .9rem; line-height: 1.35;
+  font-weight: 400; text-align: left; background: light-dark(#1f2933, #e8edf2); color: light-dark(white, #10161d)}
+@supports (anchor-name: --term) {
+  .term:is(:hover, :focus)::after {position-anchor: --term; position-area: block-end span-inline-end; margin: .3rem 0;
+    position-try-fallbacks: flip-inline, flip-block, flip-block flip-inline}
+}
+@supports not (anchor-name: --term) {
+  .term:is(:hover, :focus)::after {bottom: 1rem; left: 50%; transform: translateX(-50%)}
+}
+/* A section's link can be copied without a pointer that hovers. */
+h3 [data-testid=stHeaderActionElements] {visibility: visible; opacity: .55}
 @media print {[data-testid=stSidebar], [data-testid=stHeader] {display: none}}
 </style>
 """
@@ -70,6 +85,16 @@ html {font-size: 19px}
 .block-container {max-width: 1400px; padding-top: .5rem}
 </style>
 """
+
+
+NAVIGATION, SIDEBAR = "[data-testid^=stTopNav], [data-testid=stSidebarNav]", "[data-testid=stSidebar]"
+SIDEBAR_BUTTON = "[data-testid=stExpandSidebarButton]"
+
+
+def hiding(hides: Callable[[str], bool]) -> str:
+    """CSS for the parts around the page that a link hides: its navigation, its sidebar."""
+    gone = [NAVIGATION] * hides("navigation") + [f"{SIDEBAR}, {SIDEBAR_BUTTON}"] * hides("sidebar")
+    return f"<style>{', '.join(gone)} {{display: none !important}}</style>" if gone else ""
 
 
 def wrapping_row(key: str) -> str:

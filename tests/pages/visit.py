@@ -24,13 +24,13 @@ from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.util import calc_hash
 
 from adv_core.serving import memory
-from pages.contents import CLASSROOM, LESSONS
+from pages.contents import PAGES
 from pages.widgets import lesson, live, photograph
 from tests.paths import ROOT
 
 # Seconds for one run of a page. A page that hangs ends there; how long a page takes is no test's business.
 GUARD = 600
-ADDRESSES = {file: address for file, _, address in (*LESSONS, *CLASSROOM)}
+ADDRESSES = {entry.file: entry.address for entries in PAGES.values() for entry in entries}
 # Each AppTest looks for components in all packages that are installed, which takes as long as a page. Once will do.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 lesson.PAINTING = 0.0  # no browser paints

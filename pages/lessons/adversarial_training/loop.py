@@ -36,7 +36,7 @@ def formula(stage: int, parts: Sequence[tuple[str, int | None]]) -> str:
 
 
 def one_step_slowly(_: object) -> Iterator[None]:
-    st.subheader("2 · One step of the loop, slowly", anchor=False)
+    st.subheader("2 · One step of the loop, slowly", anchor="one-step")
     st.markdown(
         "Training makes the loss small. Robust training makes the *worst* loss small: inside the minimum stands the "
         "attack. Here is one minibatch of eight digits on its way through the loop, starting from the standard network."

@@ -75,7 +75,7 @@ def show_judged() -> None:
 
 def same_digit(run: Run) -> Iterator[Done]:
     show_judged()
-    st.subheader("1 · The same digit, attacked in both", anchor=False)
+    st.subheader("1 · The same digit, attacked in both", anchor="two-networks")
     left, right = st.columns([2, 3], gap="medium")
     with left:
         page.choice("source", "Which digit", SOURCES)
@@ -185,7 +185,7 @@ def photographed() -> Tensor | None:
 
 
 def error_against_epsilon(_: Run) -> Iterator[None]:
-    st.subheader("4 · Error against ε", anchor=False)
+    st.subheader("4 · Error against ε", anchor="error-curves")
     slot, note = slots("error_curves", 2)
     yield
     yield  # section 3 and quick work come first
@@ -227,7 +227,7 @@ def follow_curves(slot: DeltaGenerator, note: DeltaGenerator) -> None:
 
 
 def insides(run: Run) -> Iterator[None]:
-    st.subheader("5 · What they look at", anchor=False)
+    st.subheader("5 · What they look at", anchor="gradients")
     place = st.container(key="insides")
     yield
     digit = run.digit
@@ -279,7 +279,7 @@ _texture = {"standard": "speckles all over the picture", "robust": "smooth patch
 
 
 def the_price(_: Run) -> None:
-    st.subheader("6 · The price", anchor=False)
+    st.subheader("6 · The price", anchor="price")
     rows = []
     for name in SHIPPED:
         figures = checkpoint(name).figures["judged"]
@@ -307,7 +307,7 @@ def the_price(_: Run) -> None:
 
 
 def solved_case(_: Run) -> Iterator[None]:
-    st.subheader("7 · The case that can be solved", anchor=False)
+    st.subheader("7 · The case that can be solved", anchor="linear-case")
     st.markdown(
         "PGD is a search: does it matter that it does not find the true maximum? There is one case to check it by. For "
         "0 against 1 and a linear model the maximum is a formula (the lesson before this one). The same loop, twice: "

@@ -6,7 +6,7 @@ import numpy as np
 
 from adv_core.networks.digit_network import checkpoint
 from pages.widgets.controls import Controls
-from pages.widgets.query import number, solved, word
+from pages.widgets.query import PageSettings, number, solved, word
 from pages.widgets.stage import percent
 
 IMAGES = 10_000  # images for live training
@@ -23,7 +23,7 @@ STAGES = ("images", "δ*", "adversarial images", "gradient", "update")
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """All controls of the page. ε is in units of the whole range from black to white."""
 
     source: str = word("test", SOURCES)
@@ -38,7 +38,6 @@ class Settings:
     seed: int = number(0, 0, 99)
     train: bool = False
     done: str = solved("abcde")
-    present: bool = False
 
 
 page = Controls("adversarial-training", Settings)

@@ -102,7 +102,6 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    title="Train against the worst case",
     lead="Attacks find the worst δ. Put that search inside the training loop, and the network learns to withstand it.",
     questions=questions,
     script=(

@@ -74,7 +74,7 @@ def work_start(recipe: Recipe, work: Train) -> int:
 
 
 def train_both(_: object) -> Iterator[None]:
-    st.subheader("3 · Train both, now", anchor=False)
+    st.subheader("3 · Train both, now", anchor="training")
     st.markdown("10 000 digits, a fresh network, the same seed: once as usual, once against δ\\* in every minibatch.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page.choice("inner", "Inner maximum", INNER)

@@ -37,7 +37,7 @@ def prepare() -> Attack:
 
 
 def by_questions(base: Attack) -> Iterator[None]:
-    st.subheader("1 · By questions", anchor=False)
+    st.subheader("1 · By questions", anchor="queries")
     row = PictureRow("stage_black_box", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
     verdict = st.container(key="black_box_verdict").empty()
     left, right = st.columns(2, gap="medium")
@@ -131,7 +131,7 @@ def by_transfer(_: Attack) -> Iterator[None]:
 
 
 def show_matrix() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
-    st.subheader("2 · By transfer", anchor=False)
+    st.subheader("2 · By transfer", anchor="transfer")
     st.markdown(
         "The attacker has networks of their own. Pictures that fool one of them are shown to the others, which have "
         "never been looked into. On the diagonal stands the **open box**: made on the very network that is asked."
@@ -148,7 +148,7 @@ def show_matrix() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
 
 
 def show_ensemble() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
-    st.subheader("3 · Several open boxes against a closed one", anchor=False)
+    st.subheader("3 · Several open boxes against a closed one", anchor="ensemble")
     st.markdown(
         "What fools one network may be a quirk of that network. What fools **all the others together** is more "
         "probably something that they share with the one that nobody has seen. Each row: made on all networks but one."
@@ -232,7 +232,7 @@ def follow_transfer(
 
 
 def a_stolen_copy(_: Attack) -> Iterator[None]:
-    st.subheader("4 · A stolen copy", anchor=False)
+    st.subheader("4 · A stolen copy", anchor="stolen-copy")
     st.markdown(
         "No network to practise on? Then train one, on the victim's own answers. The victim reads digits and says "
         "nothing but **which digit it sees**. A hundred digits are shown to it, and a substitute learns the "
@@ -292,7 +292,7 @@ def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerat
 
 
 def formulas(_: Attack) -> None:
-    st.subheader("5 · The formulas that just ran", anchor=False)
+    st.subheader("5 · The formulas that just ran", anchor="formulas")
     eps = page.value.eps
     st.latex(
         r"\text{questions: }\ \delta \leftarrow \delta + s\ \text{ if }\ L\big(f(x+\delta+s)\big)"

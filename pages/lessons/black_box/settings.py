@@ -6,7 +6,7 @@ from adv_core.classifiers import DEFAULT, info_of
 from pages.lessons.black_box.tasks import Method
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS
-from pages.widgets.query import number, solved, word
+from pages.widgets.query import PageSettings, number, solved, word
 
 SIZE = info_of(DEFAULT).input_size
 COMMON = 260  # the side of the pictures of the matrix: the input size of the largest packaged network
@@ -17,7 +17,7 @@ ROUNDS = 6
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """All controls of the page. ε is in levels of 255; ``digits`` is the ε of the stolen digits, in hundredths."""
 
     image: str = word("german_shepherd", {*PHOTOS, OWN})
@@ -30,7 +30,6 @@ class Settings:
     digits: int = number(30, 5, 40)
     seed: int = number(0, 0, 999)
     done: str = solved("abcd")
-    present: bool = False
 
 
 page = Controls("black-box", Settings)

@@ -56,7 +56,6 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    title="Without opening the box",
     lead=("The weights are secret, the gradient as well. All that the attacker may do is ask. Is that enough?"),
     questions=questions,
     script=(

@@ -41,7 +41,7 @@ def prepare() -> Attack:
 
 
 def one_picture(base: Attack) -> Iterator[None]:
-    st.subheader("1 · One photograph", anchor=False)
+    st.subheader("1 · One photograph", anchor="one-photograph")
     row = PictureRow("defences_row", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
     verdict = st.container(key="defences_verdict").empty()
     show_controls()
@@ -141,7 +141,7 @@ def show_verdict(
 
 
 def sixteen_photographs(_: Attack) -> Iterator[None]:
-    st.subheader("2 · Sixteen photographs", anchor=False)
+    st.subheader("2 · Sixteen photographs", anchor="sixteen-photographs")
     st.markdown(
         "One photograph may be luck. Here are all sixteen samples, behind every defence, with the strengths that you "
         "have set. An answer is **kept** if it is what the bare network says of the untouched photograph."
@@ -228,7 +228,7 @@ def summary(settings: Settings, kept: dict[tuple[Kind, str], int], pictures: int
 
 
 def formula(_: Attack) -> None:
-    st.subheader("3 · The formula that just ran", anchor=False)
+    st.subheader("3 · The formula that just ran", anchor="formula")
     settings = page.value
     ball = rf"\|\delta\|_\infty \le \tfrac{{{settings.eps}}}{{255}}"
     st.latex(rf"\text{{does not know: }}\ \delta = \operatorname*{{argmax}}_{{{ball}}}\ L\big(f(x+\delta),\ y\big)")
@@ -247,7 +247,7 @@ def formula(_: Attack) -> None:
             "bits": "**Rounding** is a staircase and has no slope: on the way back the attack takes round(z) for z. "
             "That is the **straight-through** gradient (BPDA).",
             "crop": f"The crop is **random**: each step averages the gradients of {VIEWS} crops, expectation over "
-            "transformation, as in *It survives the camera*.",
+            "transformation, as in *Physical attacks*.",
             "blur": "A blur is linear: its gradient is exact, there is nothing to get round.",
             "resize": "Averaging is linear: its gradient is exact, there is nothing to get round.",
         }[settings.defence]

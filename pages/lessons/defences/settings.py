@@ -6,7 +6,7 @@ from adv_core.classifiers import DEFAULT, info_of
 from adv_core.defences.filters import Defence, Kind
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS
-from pages.widgets.query import number, solved, word
+from pages.widgets.query import PageSettings, number, solved, word
 
 SIZE = info_of(DEFAULT).input_size
 KINDS: dict[Kind, str] = {
@@ -26,7 +26,7 @@ STORY: dict[Kind, str] = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """All controls of the page: ε in levels of 255, the small picture's side in pixels, the window's in per cent."""
 
     image: str = word("koala", {*PHOTOS, OWN})
@@ -40,7 +40,6 @@ class Settings:
     window: int = number(80, 40, 100)
     seed: int = number(0, 0, 999)
     done: str = solved("abcd")
-    present: bool = False
 
     def defended(self, kind: Kind) -> Defence:
         """The defence of that kind, with the strength of its slider."""

@@ -64,7 +64,6 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    title="Defences you might try",
     lead=("Save it as JPEG, blur it, cut a window out: will the attack go away? Against whom?"),
     questions=questions,
     script=(

@@ -60,7 +60,7 @@ def _suit() -> None:
 
 
 def series_of_attacks(_: None) -> Iterator[Done]:
-    st.subheader(f"1 · The same defence, {len(SERIES)} attacks", anchor=False)
+    st.subheader(f"1 · The same defence, {len(SERIES)} attacks", anchor="attacks")
     page.choice("defence", "Defended by", DEFENCES, on_change=_suit)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page.control("eps", st.slider, "ε of the L∞ ball", 0.02, 0.3, step=0.02, width=220)
@@ -161,7 +161,7 @@ def show_diagnosis(ended: dict[str, Judged]) -> None:
 
 
 def other_threat_models(_: None) -> Iterator[None]:
-    st.subheader("2 · Another threat model", anchor=False)
+    st.subheader("2 · Another threat model", anchor="threat-models")
     st.markdown(
         "“Robust” is a word with a missing half: robust *against what*? These networks were trained against L∞. Here "
         "they meet an L2 ball, and a plain rotation without any pixel noise."
@@ -220,7 +220,7 @@ def _ends(what: str, lines: Sequence[tuple[str, str, Sequence[tuple[float, float
 
 
 def smoothing(_: None) -> Iterator[None]:
-    st.subheader("3 · A promise: the vote of noisy copies", anchor=False)
+    st.subheader("3 · A promise: the vote of noisy copies", anchor="smoothing")
     st.markdown(
         "An attack that finds nothing proves nothing. A **certificate** does: it says that *no* δ in a ball changes "
         "the answer. Randomised smoothing asks the network about thousands of noisy copies of x and takes the vote. If "
@@ -316,7 +316,7 @@ def follow_certified(slot: DeltaGenerator, note: DeltaGenerator) -> None:
 
 
 def intervals(_: None) -> Iterator[None]:
-    st.subheader("4 · Another promise: intervals", anchor=False)
+    st.subheader("4 · Another promise: intervals", anchor="intervals")
     st.markdown(
         "Or compute with intervals in the place of numbers: if every pixel may be anything in [xᵢ − ε, xᵢ + ε], in "
         "which interval does each logit lie? If the right one stays above all others, no δ of the L∞ ball can do "
@@ -351,7 +351,7 @@ def intervals(_: None) -> Iterator[None]:
 
 
 def how_to_judge(_: None) -> None:
-    st.subheader("5 · How to judge a defence", anchor=False)
+    st.subheader("5 · How to judge a defence", anchor="checklist")
     table(
         ("ask", "because"),
         (

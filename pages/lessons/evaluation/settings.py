@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pages.widgets.charts import PALETTE
 from pages.widgets.controls import Controls
 from pages.widgets.digits import ROBUST, STANDARD, STRONGER
-from pages.widgets.query import number, solved, word
+from pages.widgets.query import PageSettings, number, solved, word
 
 IMAGES = 100
 # The first choices of the page: a network, and the defence before or behind it.
@@ -46,7 +46,7 @@ PROOF = (0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15,
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """All controls of the page. ε is in units of the whole range from black to white."""
 
     defence: str = word("saturated", DEFENCES)
@@ -57,7 +57,6 @@ class Settings:
     seed: int = number(0, 0, 999)
     proved: str = word("interval_01", PROVED)
     done: str = solved("abcde")
-    present: bool = False
 
 
 page = Controls("evaluation", Settings)

@@ -81,7 +81,6 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    title="Is it really robust?",
     lead=(
         f"This network survives FGSM. Then {len(SERIES) - 1} other attacks try, one of them with {QUERIES} questions "
         "and no gradient."

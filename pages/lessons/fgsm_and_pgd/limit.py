@@ -16,7 +16,7 @@ from pages.widgets.quiz import guess
 
 def to_infinity(run: Run) -> Iterator[None]:
     settings = page.value
-    st.subheader("3 · FGSM is where α = ∞ leads", anchor=False)
+    st.subheader("3 · FGSM is where α = ∞ leads", anchor="fgsm-limit")
     corner = "a corner of the square" if settings.ball == "linf" else "the point of the circle that ∇L points to"
     st.markdown(
         "Take a single raw step, α·∇L, and project. Turn α up, and watch where the step comes back to the ball: it "

@@ -47,7 +47,7 @@ def choose() -> None:
 
 
 def the_hill(run: Run) -> None:
-    st.subheader("1 · The hill", anchor=False)
+    st.subheader("1 · The hill", anchor="loss-surface")
     st.markdown(
         "A picture of two pixels is a point in a square: how bright is the left one, how bright the right one? "
         "So the loss of *every* picture can be drawn: the more orange, the higher. The attack starts at **x**, must "
@@ -149,7 +149,7 @@ def show_ends(now: Scene) -> None:
 
 
 def step_by_step(run: Run) -> None:
-    st.subheader("2 · Step by step", anchor=False)
+    st.subheader("2 · Step by step", anchor="steps")
     st.markdown(
         "The **gradient** ∇L points where the loss rises fastest. Take a **step** of size α, and if it leads out of "
         "the ball, **project**: go back to the nearest point of the ball. Then again. Left, the step is α times the "
@@ -248,7 +248,7 @@ def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
 
 
 def raw_gradient(run: Run) -> Iterator[None]:
-    st.subheader("4 · Why the raw gradient is a poor guide", anchor=False)
+    st.subheader("4 · Why the raw gradient is a poor guide", anchor="steepest-direction")
     place = st.container()
     yield
     with place:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pages.widgets.controls import Controls
-from pages.widgets.query import number, solved, word
+from pages.widgets.query import PageSettings, number, solved, word
 
 MODELS = {"network": "a small network", "linear": "a linear classifier"}
 BALLS = {"linf": "L∞", "l2": "L2"}
@@ -22,7 +22,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """All controls of the page. Points and ε are in brightness: 0 is black, 1 is white."""
 
     model: str = word("network", MODELS)
@@ -38,7 +38,6 @@ class Settings:
     limit: str = word("1e3", (*FACTORS, UNENDING))
     guess: int = number(-1, -1, 300)
     done: str = solved("abcde")
-    present: bool = False
 
 
 page = Controls("fgsm-and-pgd", Settings)

@@ -103,7 +103,6 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    title="Which way is up?",
     lead=(
         "Every attack of this course climbs a hill, the loss, inside a small ball. With two pixels you can see the "
         "whole hill, and each step on it: the gradient, the sign, the projection; and why many steps (PGD) find what "

@@ -21,7 +21,7 @@ def evolution() -> Evolution:
 
 
 def bred(_: object) -> Iterator[None]:
-    st.subheader("4 · Without a gradient: breed them", anchor=False)
+    st.subheader("4 · Without a gradient: breed them", anchor="evolution")
     st.markdown(
         "Perhaps it is the gradient that plays this trick? No: an attacker who may only *ask* the network finds such "
         "pictures, too. A picture is grown from a few numbers (its genome), the network says how sure it is, the "

@@ -68,7 +68,7 @@ def climb() -> Climb:
 
 
 def climb_from_nothing(_: Run) -> Iterator[None]:
-    st.subheader("1 · Climb from nothing", anchor=False)
+    st.subheader("1 · Climb from nothing", anchor="gradient")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         class_control(page, "target", "What it should see", width=280)
         st.button("Another class", on_click=_any_class, key="any_class", icon=":material/casino:")
@@ -174,7 +174,7 @@ def wall() -> Climb:
 
 
 def eight_at_once(run: Run) -> Iterator[None]:
-    st.subheader("2 · Eight at once, and a second opinion", anchor=False)
+    st.subheader("2 · Eight at once, and a second opinion", anchor="second-network")
     st.markdown(
         f"The same start, {EIGHT} classes drawn at random. And then the question that a person would ask first: does "
         "*another* network see it, too? Lite1 and Lite2 are its sisters: the same design a little larger, and the same "
@@ -267,7 +267,7 @@ def _sees(agree: dict[str, int]) -> str:
 
 
 def accept_when_sure(run: Run) -> Iterator[None]:
-    st.subheader("3 · “Then believe it only when it is sure”", anchor=False)
+    st.subheader("3 · “Then believe it only when it is sure”", anchor="confidence")
     st.markdown(
         f"A tempting defence: refuse every answer below some confidence. Here are the {len(PHOTOS)} sample photographs "
         f"and the {EIGHT} pictures from above, each a stroke. Find a threshold that lets the photographs in and keeps "
@@ -314,7 +314,7 @@ def follow_accept(fooling: np.ndarray, chart: DeltaGenerator, note: DeltaGenerat
 
 
 def why(_: Run) -> None:
-    st.subheader("5 · Why does it not say “I don't know”?", anchor=False)
+    st.subheader("5 · Why does it not say “I don't know”?", anchor="softmax")
     st.markdown(
         "- **It has no such word.** A softmax shares out 100 % among the classes it has learnt. Noise has to be "
         "something.\n"

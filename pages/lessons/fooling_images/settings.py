@@ -8,7 +8,7 @@ from adv_core.serving.limits import LIMITS
 from pages.lessons.fooling_images.tasks import STARTS, Start
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import class_named
-from pages.widgets.query import number, solved, word
+from pages.widgets.query import PageSettings, number, solved, word
 
 SIZE = info_of(DEFAULT).input_size
 SURE = 0.99
@@ -29,7 +29,7 @@ MOST_STEPS, MOST_QUERIES = min(200, LIMITS.max_steps), min(2000, LIMITS.max_quer
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """All controls of the page. ``alpha`` is in levels of 255, ``accept`` in per cent."""
 
     target: int = number(779, 0, 999, named=class_named)
@@ -45,7 +45,6 @@ class Settings:
     queries: int = number(MOST_QUERIES, min(200, MOST_QUERIES), MOST_QUERIES)
     brood: int = number(0, 0, 9999)
     done: str = solved("abcde")
-    present: bool = False
 
 
 page = Controls("fooling-images", Settings)

@@ -74,7 +74,6 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    title="Fooling images",
     lead=("You will see noise. The network will see whatever you like, and be sure of it."),
     questions=questions,
     script=(

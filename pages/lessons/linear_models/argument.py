@@ -11,7 +11,7 @@ from pages.lessons.linear_models.settings import TESTED, Settings, page
 
 def why_no_search(_: None) -> Iterator[None]:
     settings = page.value
-    st.subheader("3 · Why no search was needed", anchor=False)
+    st.subheader("3 · Why no search was needed", anchor="argument")
     st.markdown(
         "The attack of this whole course is a maximum that nobody can compute for a deep network. Here you can. Write "
         "y = +1 for a 1 and y = −1 for a 0, then the loss is Ψ(y·h(x)) with Ψ(z) = log(1 + e⁻ᶻ), and the training "

@@ -19,7 +19,7 @@ from pages.widgets.stage import percent, show_picture
 
 
 def one_digit(_: None) -> Iterator[None]:
-    st.subheader("6 · Your turn: one digit", anchor=False)
+    st.subheader("6 · Your turn: one digit", anchor="one-digit")
     left, right = st.columns(2, gap="medium")
     with left:
         names = {"test": "a test digit", "own": "write your own"}

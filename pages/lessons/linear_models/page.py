@@ -67,7 +67,7 @@ def share(part: float) -> str:
 
 
 def train_it(_: None) -> None:
-    st.subheader("1 · Train it, now", anchor=False)
+    st.subheader("1 · Train it, now", anchor="training")
     st.markdown(
         "Handwritten zeros and ones, 784 pixels each. A linear classifier gives every pixel a weight, adds up, and "
         "says “1” if the sum h(x) = θᵀx + b is above zero. The chance that it gives a 1 is p(1) = σ(h(x)). This is "
@@ -100,7 +100,7 @@ def train_it(_: None) -> None:
 
 
 def worst_delta(_: None) -> Iterator[None]:
-    st.subheader("2 · The worst δ, without a search", anchor=False)
+    st.subheader("2 · The worst δ, without a search", anchor="worst-case")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         page.control(
             "eps",
@@ -177,7 +177,7 @@ def show_digits(settings: Settings) -> None:
 
 
 def train_against_it(_: None) -> Iterator[None]:
-    st.subheader("4 · Train against it", anchor=False)
+    st.subheader("4 · Train against it", anchor="robust-training")
     st.markdown(
         "Line 5 is code: subtract ε‖θ‖₁ from y·h before the loss, and train. It looks like the ℓ1 penalty you may "
         "know, but sits *inside* Ψ: digits that are far on the right side do not feel it."
@@ -246,7 +246,7 @@ def show_price(settings: Settings) -> None:
 
 
 def the_lectures_numbers(_: None) -> Iterator[None]:
-    st.subheader("5 · The lecture's numbers, and ours", anchor=False)
+    st.subheader("5 · The lecture's numbers, and ours", anchor="lecture-numbers")
     place = st.container()
     yield
     yield  # many trainings follow, so the rest of the page comes first
@@ -300,7 +300,7 @@ def show_boxes(seed: int) -> None:
 
 def other_models(_: None) -> Iterator[None]:
     settings = page.value
-    st.subheader("7 · Not only deep networks", anchor=False)
+    st.subheader("7 · Not only deep networks", anchor="other-models")
     st.markdown(
         "Three models without any layers, as people used them before deep learning. The linear SVM has its own θ, so "
         "the same formula attacks it. A decision tree and the nearest neighbours have no gradient: **Square Attack** "

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pages.widgets.charts import PALETTE
 from pages.widgets.controls import Controls
-from pages.widgets.query import number, solved, word
+from pages.widgets.query import PageSettings, number, solved, word
 
 TESTED = 2115  # zeros and ones among MNIST's test digits
 LECTURE_EPS = 0.2
@@ -14,7 +14,7 @@ STANDARD, ROBUST = PALETTE[1], PALETTE[0]
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """All controls of the page. ε is in units of the whole range from black to white."""
 
     eps: float = number(LECTURE_EPS, 0, 0.5)
@@ -28,7 +28,6 @@ class Settings:
     room: float = number(0.1, 0, 0.5)
     others: bool = False
     done: str = solved("abcde")
-    present: bool = False
 
 
 page = Controls("linear-models", Settings)

@@ -102,7 +102,6 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    title="The case we can solve",
     lead=(
         "For a linear classifier the worst perturbation is one line of algebra: no steps, no luck, and a proof that "
         "nothing beats it. So the robust model can be trained exactly, too."

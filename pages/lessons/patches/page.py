@@ -61,7 +61,7 @@ def prepare() -> Run:
 
 
 def to_wear(run: Run) -> Iterator[None]:
-    st.subheader("1 · Something to wear", anchor=False)
+    st.subheader("1 · Something to wear", anchor="glasses")
     about = (hash(run.original.tobytes()), page.value.thing)
     row = PictureRow("stage_patches", TITLES, run.original, about)
     verdict = st.container(key="patches_verdict").empty()
@@ -201,7 +201,7 @@ def shipped() -> np.ndarray:
 
 
 def one_patch(run: Run) -> Iterator[None]:
-    st.subheader("2 · One patch for all", anchor=False)
+    st.subheader("2 · One patch for all", anchor="universal-patch")
     st.markdown(
         "The glasses were made for one photograph. This patch is made for **eight** at once, at random places, sizes "
         f"and angles: in every step the mean over {VIEWS} of them is climbed. It knows nothing of the picture below it."
@@ -263,7 +263,7 @@ def train_patch(picture: DeltaGenerator, note: DeltaGenerator, chart: DeltaGener
 
 
 def paste(run: Run) -> Iterator[None]:
-    st.subheader("3 · Paste it", anchor=False)
+    st.subheader("3 · Paste it", anchor="paste")
     st.markdown(
         "Anywhere on the photograph above, at any size and angle. Nothing is computed anew: it is the same patch."
     )
@@ -331,7 +331,7 @@ def follow_rates(patch: np.ndarray, slot: DeltaGenerator, note: DeltaGenerator) 
 
 
 def formulas(_: Run) -> None:
-    st.subheader("4 · The formulas that just ran", anchor=False)
+    st.subheader("4 · The formulas that just ran", anchor="formulas")
     settings = page.value
     goal = r"L(f(x+\delta), y)" if settings.anything else r"-L(f(x+\delta), t)"
     cost = "".join(

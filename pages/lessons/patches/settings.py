@@ -6,7 +6,7 @@ from adv_core.classifiers import DEFAULT, info_of
 from pages.lessons.patches.tasks import BEFOREHAND, Thing
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS, class_named
-from pages.widgets.query import number, solved, word
+from pages.widgets.query import PageSettings, number, solved, word
 
 SIZE = info_of(DEFAULT).input_size
 STEPS, PATCH_STEPS = 100, 60
@@ -30,7 +30,7 @@ MIDDLE = (40, 45, 60, 45)
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """All controls of the page. The two points and the patch's place are in per cent of the picture."""
 
     image: str = word("tabby_cat", {*PHOTOS, OWN})
@@ -53,7 +53,6 @@ class Settings:
     angle: int = number(10, -180, 180)
     seed: int = number(0, 0, 999)
     done: str = solved("abcd")
-    present: bool = False
 
     @property
     def says(self) -> int:

@@ -60,7 +60,6 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    title="Glasses and patches",
     lead=(
         "Few pixels, but those as you like: a pair of glasses, a sticker, a patch that says the same wherever it lies."
     ),

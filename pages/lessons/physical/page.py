@@ -49,7 +49,7 @@ def prepare() -> Run:
 
 
 def two_pictures(run: Run) -> Iterator[None]:
-    st.subheader("1 · Two pictures", anchor=False)
+    st.subheader("1 · Two pictures", anchor="two-pictures")
     with st.container(horizontal=True, key="presets"):
         for name, settings in PRESETS.items():
             st.button(name, on_click=page.set, kwargs=settings, key=f"preset_{name}")
@@ -182,7 +182,7 @@ def follow_untouched(base: Attack, slot: DeltaGenerator) -> None:
 
 
 def from_every_side(run: Run) -> Iterator[None]:
-    st.subheader("2 · From every side", anchor=False)
+    st.subheader("2 · From every side", anchor="views")
     page.choice("knob", "Along", {name: axis.short for name, axis in AXES.items()})
     slot, note = slots("physical_curve", 2)
     counts = st.container(key="physical_counts").empty()
@@ -248,7 +248,7 @@ def follow_counts(base: Attack, pictures: tuple[np.ndarray, ...], slot: DeltaGen
 
 
 def formula(_: Run) -> None:
-    st.subheader("3 · The formula that just ran", anchor=False)
+    st.subheader("3 · The formula that just ran", anchor="formula")
     settings = page.value
     t = rf"\text{{{categories()[settings.target]}}}"
     ball = rf"\|\delta\|_\infty \le \tfrac{{{settings.eps}}}{{255}}"
@@ -275,7 +275,7 @@ def formula(_: Run) -> None:
 
 
 def on_paper(run: Run) -> Iterator[None]:
-    st.subheader("4 · On paper", anchor=False)
+    st.subheader("4 · On paper", anchor="print")
     st.markdown(
         "Print both pictures, photograph the sheets, and upload a photograph: what does the network see? Paper, ink "
         "and your camera's colours go further than the views above, and no figure on this page says how far. Start "

@@ -11,7 +11,7 @@ from adv_core.transforms.transform import Transform
 from pages.lessons.physical.tasks import NOT_JPEG, Knob, View
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS, class_named
-from pages.widgets.query import number, solved, word
+from pages.widgets.query import PageSettings, number, solved, word
 
 STEPS, NEW_VIEWS = 40, 32
 SIZE = info_of(DEFAULT).input_size
@@ -74,7 +74,7 @@ AXES = _axes()
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """All controls of the page: ε in levels of 255, the angle in degrees, ``part`` of an upload in per cent."""
 
     image: str = word("pig", {*PHOTOS, OWN})
@@ -89,7 +89,6 @@ class Settings:
     part: int = number(100, 20, 100)
     seed: int = number(0, 0, 999)
     done: str = solved("abcde")
-    present: bool = False
 
     @property
     def view(self) -> View:

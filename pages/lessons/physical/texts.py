@@ -66,7 +66,7 @@ def questions() -> list[Choice | Number]:
                 ("Yes: nobody can foresee the angle.", "Nobody has to: the attack averages over all of them."),
                 (
                     "It stops the ordinary attack only. An attacker who knows averages over the angles.",
-                    "Yes, and that is this page's attack. See *Defences you might try*.",
+                    "Yes, and that is this page's attack. See *Defences and adaptive attacks*.",
                 ),
                 ("No: not even the ordinary attack is stopped.", "Look at the first curve: it is."),
             ),
@@ -76,7 +76,6 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    title="It survives the camera",
     lead=(
         "Turn the two pictures. Both are adversarial, with the same ε and the same target; only one was made to be "
         "looked at from many sides."

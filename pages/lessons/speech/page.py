@@ -133,7 +133,7 @@ class Place:
 
 
 def three_sounds(run: Run) -> Iterator[None]:
-    st.subheader("1 · Three sounds", anchor=False)
+    st.subheader("1 · Three sounds", anchor="three-sounds")
     page.control("text", st.text_input, "What the network should hear", max_chars=200)
     with st.container(horizontal=True, gap="small"):
         for idea in IDEAS:
@@ -232,7 +232,7 @@ def follow_attack(
 
 
 def letters(run: Run) -> Iterator[None]:
-    st.subheader("2 · Which letter, and when", anchor=False)
+    st.subheader("2 · Which letter, and when", anchor="letters")
     st.markdown(
         "Every 20 ms the network votes for a letter or for none. Here are its letters at their moments; ␣ is a space."
     )
@@ -263,7 +263,7 @@ def show_letters(clip: Clip, heard: Heard, changed: Heard | None, slot: DeltaGen
 
 
 def noise(run: Run) -> Iterator[None]:
-    st.subheader("3 · A little noise", anchor=False)
+    st.subheader("3 · A little noise", anchor="noise")
     st.markdown(
         "Add white noise, quieter than the clip by so many decibels, ten times each: who is still understood? Then let "
         "the attack hear noise as well, a few new draws in every step (expectation over transformation)."
@@ -310,7 +310,7 @@ def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, to
 
 
 def formula(_: Run) -> None:
-    st.subheader("4 · The formula that just ran", anchor=False)
+    st.subheader("4 · The formula that just ran", anchor="formula")
     inside = r"\mathbb{E}_n\, " if page.value.views else ""
     noise = " + n" if page.value.views else ""
     wanted = f"Here t = “{page.value.target}”. " if set(page.value.target) <= set(ALPHABET) else ""

@@ -7,7 +7,7 @@ from adv_core.serving.limits import LIMITS
 from adv_core.speech.attack import STEPS
 from pages.lessons.speech.tasks import MAX_VIEWS
 from pages.widgets.controls import Controls
-from pages.widgets.query import number, solved, word
+from pages.widgets.query import PageSettings, number, solved, word
 
 FOLDER = Path(__file__).parents[3] / "assets" / "speech" / "clips"
 OWN = "own"
@@ -35,7 +35,7 @@ class _Phrases:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """All controls of the page."""
 
     clip: str = word("weather", {*CLIPS, OWN})
@@ -44,7 +44,6 @@ class Settings:
     views: int = number(0, 0, MAX_VIEWS)
     seed: int = number(0, 0, 999)
     done: str = solved("abcd")
-    present: bool = False
 
     @property
     def target(self) -> str:

@@ -58,7 +58,6 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    title="Fool a speech recogniser",
     lead=("One sentence for you, another one for the machine. Play all three with headphones."),
     questions=questions,
     script=lambda: (

@@ -112,7 +112,7 @@ def says(probabilities: np.ndarray) -> str:
 
 def three_balls(run: Run) -> Iterator[Done | None]:
     untouched = st.container()
-    st.subheader("1 · Three ways to be small", anchor=False)
+    st.subheader("1 · Three ways to be small", anchor="norms")
     st.markdown(
         "An attacker may change a picture x into x + δ, but only by a *small* δ. How small, and small in which sense, "
         "is the **threat model**: the set Δ of the δ that count. The lecture's is the L∞ ball,"

@@ -63,7 +63,7 @@ def allowed(place: str, drawn: np.ndarray | None = None) -> np.ndarray:
 
 
 def only_here(run: Run) -> Iterator[None]:
-    st.subheader("2 · Only here: Δ(x)", anchor=False)
+    st.subheader("2 · Only here: Δ(x)", anchor="masks")
     st.markdown(
         "The set may depend on the picture: a sticker on a sign, glasses on a face, everything but the animal. Outside "
         "of the mask δ is 0. Inside, it may be large: such a δ is not meant to be invisible, but to look like "
@@ -119,7 +119,7 @@ def show_masked(before: np.ndarray, last: Frame, mask: np.ndarray) -> None:
 
 
 def random_draws(run: Run) -> Iterator[None]:
-    st.subheader("3 · Random against worst case", anchor=False)
+    st.subheader("3 · Random against worst case", anchor="random-noise")
     page.choice("ball", "Which ball", {key: NORMS[key].title for key in BALLS}, on_change=_ask_anew)
     place = st.container()
     yield
@@ -195,7 +195,7 @@ def _fooled(frames: Sequence[Frame], label: int) -> int:
 
 
 def neighbourhood(run: Run) -> Iterator[None]:
-    st.subheader("5 · A map of the neighbourhood", anchor=False)
+    st.subheader("5 · A map of the neighbourhood", anchor="map")
     st.markdown(
         "x is a point in a space of "
         f"{VALUES} dimensions. Here is a plane through it, like a slice through a cake: to the right goes the attack, "

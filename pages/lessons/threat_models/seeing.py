@@ -16,7 +16,7 @@ from pages.widgets.stage import show_picture
 
 
 def own_eyes(run: Run) -> Iterator[None]:
-    st.subheader("4 · Can you see it?", anchor=False)
+    st.subheader("4 · Can you see it?", anchor="visibility")
     place = st.container(key="trial")
     yield
     if run.clean is not None:

@@ -8,7 +8,7 @@ from adv_core.norms import NormKey
 from pages.lessons.threat_models.eye import LONGEST
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS
-from pages.widgets.query import number, sequence, solved, word
+from pages.widgets.query import PageSettings, number, sequence, solved, word
 
 STEPS, DRAWS, SIDE = 10, 100, 25
 BALLS: tuple[NormKey, ...] = ("linf", "l2", "l1")
@@ -25,7 +25,7 @@ VALUES = 3 * SIZE * SIZE
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """All controls of the page. ε is in levels of 255."""
 
     image: str = word("polar_bear", {*PHOTOS, OWN})
@@ -37,7 +37,6 @@ class Settings:
     seed: int = number(0, 0, 9999)
     answers: str = sequence("01", LONGEST)
     done: str = solved("abcde")
-    present: bool = False
 
 
 page = Controls("threat-models", Settings)

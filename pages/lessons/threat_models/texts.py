@@ -94,7 +94,6 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    title="What is a small perturbation?",
     lead=(
         "Before you can ask whether a network is robust, you have to say against *what*. Three balls, a mask, a test "
         "of your own eyes, and a map."

@@ -54,7 +54,7 @@ def prepare() -> Run:
 
 
 def one_picture(run: Run) -> Iterator[None]:
-    st.subheader("1 · One photograph", anchor=False)
+    st.subheader("1 · One photograph", anchor="one-photograph")
     about = (hash(run.original.tobytes()), page.value.kind)
     row = PictureRow("stage_unrestricted", TITLES, run.original, about)
     verdict = st.container(key="unrestricted_verdict").empty()
@@ -252,7 +252,7 @@ def follow_together(
 
 
 def landscape(run: Run) -> Iterator[None]:
-    st.subheader("2 · A landscape without slopes to climb", anchor=False)
+    st.subheader("2 · A landscape without slopes to climb", anchor="landscape")
     st.markdown(
         "Turned **and** cropped: the colour is how sure the network still is of its first answer, a dot says that its "
         "answer is another one. Small dips lie everywhere, and a gradient leads into the nearest one; a search simply "
@@ -291,7 +291,7 @@ def follow_landscape(original: np.ndarray, label: int, slot: DeltaGenerator, not
 
 
 def sixteen_photographs(_: Run) -> Iterator[None]:
-    st.subheader("3 · Sixteen photographs", anchor=False)
+    st.subheader("3 · Sixteen photographs", anchor="sixteen-photographs")
     st.markdown(
         "Everything within the budget above. Within the default budget, a network that has seen many turned and "
         "cropped pictures withstands **each** change alone, and one random mixture of them as well. The worst mixture "
@@ -339,7 +339,7 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
 
 
 def formula(_: Run) -> None:
-    st.subheader("4 · The formula that just ran", anchor=False)
+    st.subheader("4 · The formula that just ran", anchor="formula")
     budget = page.value
     st.latex(r"\text{find}\ \ \phi \in \Phi\ \ \text{with}\ \ \operatorname*{argmax} f\big(t_\phi(x)\big) \ne y")
     st.latex(

@@ -6,7 +6,7 @@ from adv_core.attacks.spatial import AT_ONCE, Budget, Kind, Pose, Room
 from adv_core.classifiers import DEFAULT, info_of
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS
-from pages.widgets.query import number, solved, word
+from pages.widgets.query import PageSettings, number, solved, word
 
 SIZE = info_of(DEFAULT).input_size
 NAMES: dict[Room, str] = {
@@ -37,7 +37,7 @@ CUTS = tuple(k / 10 for k in range(6))
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(PageSettings):
     """All controls of the page: angles in degrees, shifts and cuts in per cent of the side."""
 
     image: str = word("koala", {*PHOTOS, OWN})
@@ -53,7 +53,6 @@ class Settings:
     cut: int = number(0, 0, 60)
     seed: int = number(0, 0, 999)
     done: str = solved("abcd")
-    present: bool = False
 
     @property
     def budget(self) -> Budget:

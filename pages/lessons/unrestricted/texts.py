@@ -57,7 +57,6 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    title="No noise at all",
     lead=("No pixel is painted. The photograph is only held a little differently, as anybody might hold it."),
     questions=questions,
     script=(

@@ -36,6 +36,7 @@ def test_round_trip_of_every_control() -> None:
         seed=3,
         amp=20,
         present=True,
+        hide="noise,curve",
     )
     default = Settings()
     assert all(getattr(other, f.name) != getattr(default, f.name) for f in fields(Settings))

@@ -28,14 +28,13 @@ def lesson(ending: str) -> None:
 
     from pages.widgets.controls import Controls
     from pages.widgets.lesson import Done, Lesson, Texts, page_stands
-    from pages.widgets.query import number, solved
+    from pages.widgets.query import PageSettings, number, solved
     from pages.widgets.quiz import Choice
 
     @dataclass(frozen=True)
-    class Settings:
+    class Settings(PageSettings):
         eps: int = number(4, 0, 32)
         done: str = solved("a")
-        present: bool = False
 
     @dataclass
     class Run:
@@ -98,7 +97,7 @@ def lesson(ending: str) -> None:
         log.append("questions")
         return [Choice("a", "Is it?", (("yes", "It is."), ("no", "It is.")), 0)]
 
-    texts = Texts("A trial", "It leads on.", questions, "1. Open it.", "- Nothing.", [("A paper", "https://a.example")])
+    texts = Texts("It leads on.", questions, "1. Open it.", "- Nothing.", [("A paper", "https://a.example")])
     Lesson(page, texts, (first, second, third), prepare, questions_late=ending == "late").show()
 
 
@@ -114,7 +113,7 @@ def opened(ending: str = "", **query: str) -> AppTest:
 def test_the_page_stands_before_anything_is_computed() -> None:
     at = opened(eps="5")
     assert at.session_state.log == [*STANDS, "first computes at {'eps': '5'}", "second computes", "second ends"]
-    assert at.title[0].value == "A trial" and "ε² = 25" in words(at) and "ε² + 1 = 26" in words(at)
+    assert at.title[0].value == "trial" and "ε² = 25" in words(at) and "ε² + 1 = 26" in words(at)
     at.slider[0].set_value(6).run()
     assert link(at) == {"eps": "6"} and "ε² + 1 = 37" in words(at)
     assert "first computes at {'eps': '6'}" in at.session_state.log

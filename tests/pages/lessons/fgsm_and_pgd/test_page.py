@@ -1,4 +1,4 @@
-"""The lesson "Which way is up?", driven through Streamlit's AppTest, from the entry script."""
+"""The lesson on FGSM and PGD, driven through Streamlit's AppTest, from the entry script."""
 
 from functools import partial
 

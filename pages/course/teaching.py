@@ -1,0 +1,122 @@
+"""The lecture's headings and the lessons that show them; plans for teachers. Data only, no Streamlit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+LAB = ""  # the lab's address
+
+
+@dataclass(frozen=True)
+class Place:
+    """A section of a page, with the settings that it opens with.
+
+    Attributes:
+        text: the link's text.
+        address: the page's name in its address.
+        anchor: the section's anchor; empty for the top of the page.
+        query: the settings, as in a link.
+    """
+
+    text: str
+    address: str
+    anchor: str = ""
+    query: Mapping[str, str | int] | None = None
+
+    @property
+    def link(self) -> str:
+        """The address relative to the course page, so that it holds under any path of a server."""
+        query = f"?{urlencode(self.query)}" if self.query else ""
+        return f"{self.address or './'}{query}{f'#{self.anchor}' if self.anchor else ''}"
+
+    @property
+    def markdown(self) -> str:
+        return f"[{self.text}]({self.link})"
+
+
+PIG = Place("Attack Lab: a pig becomes a wombat", LAB, "", {"image": "pig", "target": "wombat", "eps": 2, "steps": 10})
+DOG = Place(
+    "Attack Lab: a dog becomes an airliner",
+    LAB,
+    "",
+    {"image": "german_shepherd", "target": "airliner", "eps": 4, "steps": 40},
+)
+PANDA = Place(
+    "Attack Lab: a panda becomes a gibbon", LAB, "", {"image": "giant_panda", "target": "gibbon", "eps": 2, "steps": 10}
+)
+FGSM = Place("Attack Lab: one step of FGSM", LAB, "", {"image": "koala", "attack": "fgsm", "eps": 8})
+NORMS = Place("Threat models: three ways to be small", "threat-models", "norms")
+NOISE = Place("Threat models: random against worst case", "threat-models", "random-noise")
+STEPS = Place("FGSM and PGD: step by step", "fgsm-and-pgd", "steps")
+LIMIT = Place("FGSM and PGD: FGSM as the limit of PGD", "fgsm-and-pgd", "fgsm-limit")
+WORST_CASE = Place("Linear models: the worst δ, without a search", "linear-models", "worst-case")
+ARGUMENT = Place("Linear models: why no search is needed", "linear-models", "argument")
+LECTURE_NUMBERS = Place("Linear models: the lecture's numbers, and ours", "linear-models", "lecture-numbers")
+ROBUST_LINEAR = Place("Linear models: train against it", "linear-models", "robust-training")
+TRAINING = Place("Adversarial training: train both, now", "adversarial-training", "training")
+ONE_STEP = Place("Adversarial training: one step of the loop, slowly", "adversarial-training", "one-step")
+TWO_NETWORKS = Place("Adversarial training: the same digit, attacked in both", "adversarial-training", "two-networks")
+MASKING = Place("Evaluation: the same defence, many attacks", "evaluation", "attacks")
+DEFENCES = Place("Defences: one photograph", "defences", "one-photograph")
+FOOLING = Place("Fooling images: gradient ascent from noise", "fooling-images", "gradient")
+EVOLUTION = Place("Fooling images: evolution, without a gradient", "fooling-images", "evolution")
+GLASSES = Place("Patches and glasses: something to wear", "patches", "glasses")
+PATCH = Place("Patches and glasses: one patch for all", "patches", "universal-patch")
+VIEWS = Place("Physical attacks: from every side", "physical", "views")
+QUERIES = Place("Black-box attacks: by queries", "black-box", "queries")
+STOLEN = Place("Black-box attacks: a stolen copy", "black-box", "stolen-copy")
+UNRESTRICTED = Place("Unrestricted attacks: one photograph", "unrestricted", "one-photograph")
+SPEECH = Place("Speech: three sounds", "speech", "three-sounds")
+ROOM = Place("Host a room", "host")
+
+# The lecture's headings in its order, then the people whose figures it shows.
+HEADINGS: Sequence[tuple[str, Sequence[Place]]] = (
+    ("Adversarial robustness", (NORMS, MASKING)),
+    ("Adversarial examples", (DOG, NOISE)),
+    ("Creation of adversarial examples", (Place("Attack Lab: the formula that just ran", LAB, "formula"), STEPS)),
+    ("Targeted attacks", (PIG, PANDA)),
+    ("Adversarial training", (ONE_STEP, TRAINING, TWO_NETWORKS)),
+    ("Linear models", (WORST_CASE, ARGUMENT, ROBUST_LINEAR)),
+    ("MNIST example", (LECTURE_NUMBERS,)),
+    ("Projected gradient descent", (STEPS,)),
+    ("Fast gradient sign method", (LIMIT, FGSM)),
+)
+CREDITS: Sequence[tuple[str, Sequence[Place]]] = (
+    ("Prevost: a dog that becomes an airliner", (DOG,)),
+    ("Sharif et al. 2016: adversarial glasses", (GLASSES,)),
+    ("Nguyen et al. 2015: fooling images", (FOOLING, EVOLUTION)),
+    ("Carlini & Wagner 2018: speech", (SPEECH,)),
+    ("Goodfellow et al. 2015: panda and gibbon, FGSM", (PANDA, LIMIT)),
+    ("Kolter & Madry 2018: pig and wombat, linear models", (PIG, WORST_CASE)),
+    ("Papernot et al. 2017: black-box attacks with a substitute", (STOLEN,)),
+    ("Athalye et al. 2018: expectation over transformations, gradient masking", (VIEWS, MASKING)),
+    ("Brown et al. 2017: the adversarial patch", (PATCH,)),
+)
+# The plan's name -> (when, what you do, where).
+PLANS: Mapping[str, Sequence[tuple[str, str, Place]]] = {
+    "20 minutes": (
+        ("0–5 min", "Show one adversarial example; let the class guess what the network says.", DOG),
+        ("5–9 min", "Compare it with random noise of the same ε.", NOISE),
+        ("9–15 min", "Walk through three steps of PGD.", STEPS),
+        ("15–20 min", "Attack two digit networks, one of them adversarially trained.", TWO_NETWORKS),
+    ),
+    "90 minutes": (
+        ("0–10 min", "Start with one adversarial example and a targeted attack.", PIG),
+        ("10–20 min", "Define the perturbation set; compare the three norms.", NORMS),
+        ("20–35 min", "Derive PGD step by step, then FGSM as its limit.", STEPS),
+        ("35–50 min", "Solve the linear case on the board, and check it on the page.", ARGUMENT),
+        ("50–65 min", "Train two networks while the class watches.", TRAINING),
+        ("65–75 min", "Show that a defence that hides the gradient is not robust.", MASKING),
+        ("75–90 min", "Open a room: the smallest ε wins.", ROOM),
+    ),
+    "Seminar": (
+        ("Week 1", "Threat models and norms. Homework: one's own photograph in the lab.", NORMS),
+        ("Week 2", "FGSM and PGD. Homework: the questions of the page.", STEPS),
+        ("Week 3", "Linear models: proof and measurement.", ARGUMENT),
+        ("Week 4", "Adversarial training, its gain and its price.", TRAINING),
+        ("Week 5", "Evaluation and adaptive attacks on defences.", MASKING),
+        ("Week 6", "Black-box attacks, transfer, substitutes.", QUERIES),
+        ("Week 7", "Patches, glasses and the camera.", GLASSES),
+        ("Week 8", "Unrestricted attacks, fooling images, speech; projects begin.", UNRESTRICTED),
+    ),
+}

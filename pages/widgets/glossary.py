@@ -1,0 +1,110 @@
+"""The glossary: a term's first use on a page explains itself when the pointer is on it, or the focus."""
+
+import html
+import re
+from collections.abc import Mapping
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+GLOSSARY: Mapping[str, str] = {
+    "ε": "Epsilon: the radius of the perturbation set, the largest change that the attacker may make.",
+    "δ": "Delta: the perturbation, which the attacker adds to the picture.",
+    "Δ(x)": "The perturbation set: all δ that the attacker may use on the picture x.",
+    "α": "Alpha: the step size, the length of one step of the attack.",
+    "L∞": "The largest change of any single value of δ. An L∞ ball allows every value to change by up to ε.",
+    "L2": "The Euclidean length of δ: the root of the sum of all squared changes.",
+    "L1": "The sum of the absolute changes of all values of δ.",
+    "L0": "The number of values, or pixels, that δ changes.",
+    "norm": "A measure of the length of a vector, here of δ. L∞, L2 and L1 measure it in different ways.",
+    "logit": "A network's raw score of a class, before softmax turns the scores into probabilities.",
+    "softmax": "The function that turns scores into probabilities: exp of each score, divided by their sum.",
+    "margin": "The score of the right class minus the largest other score. Below zero, the network is fooled.",
+    "loss": "The number that training makes small and an attack makes large, usually −log of a class's probability.",
+    "cross-entropy": "−log of the probability that the network gives to a class.",
+    "gradient": "The derivatives of the loss by every value of the picture: the direction of its steepest rise.",
+    "projection": "The step back into the perturbation set: the point of the set that is nearest.",
+    "threat model": "The statement of what an attacker knows, what they may change, and what they want.",
+    "perturbation set": "All changes δ that an attacker may make to a picture; written Δ(x).",
+    "adversarial example": "An input that was changed on purpose, slightly, so that a network answers wrongly.",
+    "adversarial training": "Training on the worst perturbation of each example, which an attack finds in every step.",
+    "robust accuracy": "The share of examples that are classified rightly even after the attack.",
+    "robust error": "The share of examples that are classified wrongly after the attack.",
+    "clean accuracy": "The share of untouched examples that are classified rightly.",
+    "FGSM": "Fast gradient sign method (Goodfellow et al. 2015): one step of length ε along the sign of the gradient.",
+    "PGD": "Projected gradient descent (Madry et al. 2018): many small steps, each followed by a projection.",
+    "targeted": "An attack towards a class that the attacker has chosen, not merely away from the right one.",
+    "transfer": "An adversarial example made for one network also fools another one.",
+    "white-box": "The attacker knows the network with its weights, and can compute gradients.",
+    "black-box": "The attacker cannot see the weights, only the network's answers.",
+    "query": "One question of a black-box attack: one picture shown to the network.",
+    "substitute": "A network of the attacker's own that imitates the one under attack.",
+    "ensemble": "Several networks used as one.",
+    "EOT": "Expectation over transformations (Athalye et al. 2018): the attack averages over random views.",
+    "BPDA": "Backward pass differentiable approximation: a part without a gradient is replaced in the backward pass.",
+    "gradient masking": "A defence that makes gradients useless to an attack, and removes no adversarial example.",
+    "certificate": "A proof that no perturbation in the set changes the answer.",
+    "randomised smoothing": "The class that wins the vote over many noisy copies; it comes with a certified L2 radius.",
+    "patch": "An adversarial pattern on a small part of the picture, with no limit on how much it changes there.",
+    "universal": "One perturbation for many pictures.",
+    "quantisation": "Rounding to few levels, such as the 256 of an 8-bit picture.",
+    "CTC": "Connectionist temporal classification: a loss for texts whose letters have no given position in time.",
+    "SNR": "Signal-to-noise ratio, in decibels: how much louder the sound is than what was added to it.",
+    "logistic regression": "A linear classifier whose score becomes a probability through the logistic function.",
+    "dual norm": "The largest inner product with a vector of norm 1. L1 is dual to L∞, and L2 to itself.",
+    "backdoor": "A pattern that an attacker has put into training data, and that later triggers a chosen answer.",
+}  # fmt: skip
+# Formulas, code, links, HTML and directives stay as they are.
+_PROTECTED = re.compile(
+    r"\$\$.*?\$\$|\$[^$\n]*\$|```.*?```|`[^`\n]*`|!?\[[^\]\n]*\]\([^)\n]*\)|<[^>\n]*>|:[a-z-]+\[", re.DOTALL
+)
+_TERMS = re.compile(
+    "|".join(
+        rf"(?<![\w‖]){re.escape(term)}s?(?![\w(])" if term[-1] != ")" else re.escape(term)
+        for term in sorted(GLOSSARY, key=len, reverse=True)
+    ),
+    re.IGNORECASE,
+)
+_NAMES = {term.lower(): term for term in GLOSSARY} | {f"{term}s".lower(): term for term in GLOSSARY}
+
+
+def prose(text: str, slot: DeltaGenerator | None = None) -> None:
+    """Draw a paragraph in markdown. Terms of the glossary that the page has not used yet explain themselves.
+
+    Args:
+        text: the app's own words: no text of a visitor, since it may hold HTML.
+        slot: the place to draw in.
+    """
+    explained: dict[str, str] = st.session_state.setdefault("explained", {})
+    (slot or st).markdown(explain(text, explained), unsafe_allow_html=True)
+
+
+def forget() -> None:
+    """Start a page: none of its terms is explained yet."""
+    st.session_state["explained"] = {}
+
+
+def explain(text: str, explained: dict[str, str]) -> str:
+    """Return the markdown with each term at its first use marked as HTML, for `prose`.
+
+    Args:
+        explained: the text that explains each term so far; it is brought up to date. A text that is drawn again, by a
+            fragment or while a run streams, explains the same terms again.
+    """
+    here: set[str] = set()
+
+    def mark(match: re.Match[str]) -> str:
+        term = _NAMES[match[0].lower()]
+        if term in here or explained.setdefault(term, text) != text:
+            return match[0]
+        here.add(term)
+        meaning = html.escape(GLOSSARY[term], quote=True)
+        return (
+            f'<span class="term" tabindex="0" data-meaning="{meaning}" aria-description="{meaning}">{match[0]}</span>'
+        )
+
+    pieces, end = [], 0
+    for protected in _PROTECTED.finditer(text):
+        pieces += [_TERMS.sub(mark, text[end : protected.start()]), protected[0]]
+        end = protected.end()
+    return "".join([*pieces, _TERMS.sub(mark, text[end:])])
