@@ -27,7 +27,8 @@ page = st.navigation(
         group: [st.Page(each.file, title=each.label, url_path=each.address, default=each == LAB) for each in entries]
         for group, entries in PAGES.items()
     },
-    position="top",  # the sidebar holds the page's settings
+    position="top",  # the sidebar holds the settings of the page
+    expanded=True,  # on a phone, where the pages stand in the sidebar, none hides behind "View more"
 )
 page.run()
 settle(page.title)

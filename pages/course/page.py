@@ -10,14 +10,16 @@ import streamlit as st
 from pages.contents import LAB, LESSONS, PAGES, LessonEntry
 from pages.course.settings import PARTS, TARGETS, page
 from pages.course.teaching import CREDITS, HEADINGS, PLANS, Place
-from pages.widgets.lesson import opening, presenting, table
+from pages.widgets.lesson import opening, table
 
 PICTURES = Path(__file__).parents[2] / "assets" / "course"
 CARDS_A_ROW = 3
 STYLE = """
 <style>
 [class*=st-key-card] img {border-radius: .4rem}
-[class*=st-key-card] [data-testid=stPageLink] p {font-weight: 600; white-space: normal}
+[class*=st-key-card] [data-testid=stPageLink] a {padding-left: 0}
+[class*=st-key-card] [data-testid=stPageLink] p {font-weight: 600; font-size: 1.05rem; line-height: 1.3;
+  white-space: normal}
 </style>
 """
 AHEAD = f"""
@@ -80,7 +82,10 @@ def show_teaching() -> None:
     table(("figure or paper of the lecture", "lesson and section"), [(name, where(each)) for name, each in CREDITS])
     st.subheader("Plans", anchor="plans")
     plan = page.choice("plan", "Time that you have", {name: name for name in PLANS}, label_visibility="collapsed")
-    table(("when", "what you do", "where"), [(when, what, place.markdown) for when, what, place in PLANS[plan]])
+    table(
+        ("week" if plan == "Seminar" else "minutes", "what you do", "where"),
+        [(when, what, place.markdown) for when, what, place in PLANS[plan]],
+    )
 
 
 def show_link() -> None:
@@ -110,11 +115,8 @@ def show_link() -> None:
 def main() -> None:
     page.start()
     st.html(STYLE)
-    with st.sidebar:
-        presenting(page)
     opening(page, "Course", AHEAD)
-    with st.container(horizontal=True):
-        st.page_link(LAB.file, label="Attack Lab", icon=":material/science:")
+    st.page_link(LAB.file, label="Start with the Attack Lab", icon=":material/science:")
     show_lessons()
     show_teaching()
     show_link()

@@ -74,7 +74,10 @@ CSS = """
   .term:is(:hover, :focus)::after {bottom: 1rem; left: 50%; transform: translateX(-50%)}
 }
 /* A section's link can be copied without a pointer that hovers. */
-h3 [data-testid=stHeaderActionElements] {visibility: visible; opacity: .55}
+h3 [data-testid=stHeaderActionElements] a {opacity: .5}
+/* An opened link leaves the heading visible below the bar at the top. */
+h3 {scroll-margin-top: 4rem}
+h1 {font-size: clamp(1.7rem, 1.2rem + 2vw, 2.3rem) !important}
 @media print {[data-testid=stSidebar], [data-testid=stHeader] {display: none}}
 </style>
 """
