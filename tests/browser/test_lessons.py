@@ -186,7 +186,7 @@ def test_adversarial_training(page: Page, address: str) -> None:
 def test_evaluation(page: Page, address: str) -> None:
     page.goto(f"{address}/evaluation?defence=quantized")
     expect(page.get_by_text("Symptoms of a hidden gradient")).to_be_visible()
-    expect(page.get_by_text("The vote says")).to_be_visible()
+    expect(page.get_by_text("The smoothed network predicts")).to_be_visible()
     expect(page.get_by_text(re.compile("At ε = 0.1: "))).to_be_visible()
     no_exception(page)
     fits_a_phone(page)
