@@ -23,7 +23,7 @@ from adv_core.serving.limits import LIMITS, Limits
 from adv_core.training import Judge, LogisticRegression, Recipe, State, exact_worst, solver, train
 
 CHUNK = 4  # minibatches of one record
-HELD_OUT = 300  # test digits that judge the network after every epoch
+HELD_OUT = 300  # test digits for the test of the network after every epoch
 
 
 def training_digits() -> int:
@@ -168,7 +168,7 @@ class Neighbourhood:
 
     Attributes:
         gradient: (28, 28), of the margin, the nearest other class's logit less the label's: the effect of a little ink
-            in each pixel. The loss itself has hardly any slope where the network is certain.
+            in each pixel. Where the network is confident, the gradient of the loss is almost zero.
         loss: (S, S), the cross-entropy at x + a·u + b·v, line b, column a: u is the sign of that gradient, v has
             random signs (see `landscape.decision_slice`).
         places: (S,), the values of a and b, in pixel units.

@@ -77,7 +77,7 @@ def show_panels(x: Tensor, delta: Tensor, eps: float, says: str) -> None:
 
 
 def show_falling(models: dict[str, LinearClassifier], x: Tensor, y: Tensor, after: float) -> None:
-    """Show the answers of both models under δ*, for every ε."""
+    """Show the predictions of both models under δ*, for every ε."""
     eps, box = page.value.room, page.value.box
     grid = [k / 100 for k in range(51)]
     lines = []

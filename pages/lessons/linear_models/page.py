@@ -115,8 +115,8 @@ def worst_delta(_: None) -> Iterator[None]:
         page.control(
             "box",
             st.toggle,
-            "Keep pixels in [0, 1]",
-            help="The box. Without it, x + δ may have values that cannot be displayed.",
+            "Keep pixels in the box [0, 1]",
+            help="Without the box, x + δ may have values that cannot be displayed.",
         )
     place = st.container()
     yield

@@ -13,7 +13,7 @@ def questions() -> list[Choice | Number]:
     return [
         Choice(
             "a",
-            "Without the box, δ\\* is the same for every 0, whatever the digit looks like. Why?",
+            "Without the box [0, 1], δ\\* is the same for every 0, whatever the digit looks like. Why?",
             (
                 (
                     "Because all zeros look alike.",

@@ -63,7 +63,7 @@ class Filled:
 
 @dataclass
 class Run:
-    """The photograph; and, as soon as they are known, the network's answer to it and the worst δ of each ball."""
+    """The photograph; later, also the network's prediction for it and the worst δ of each ball."""
 
     base: Attack
     clean: np.ndarray | None = None

@@ -1,4 +1,4 @@
-"""The task of the lesson on threat models: a network's answers in a plane through a picture."""
+"""The task of the lesson on threat models: a network's predictions in a plane through a picture."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Line(WithLogits):
 
 @dataclass(frozen=True)
 class Slice(Task[Line]):
-    """Compute a network's answers in a plane through a picture (`adv_core.landscape`). A record is one line of it.
+    """Compute a network's logits in a plane through a picture (`adv_core.landscape`). A record is one line of it.
 
     Attributes:
         label: the predicted class; one axis is the direction in which its loss grows fastest.
