@@ -161,7 +161,7 @@ BLACK = np.zeros((2, 16, 16, 3), np.uint8)
         (Attack(ONE, DEFAULT, mask=b"1"), "mask has to hold 32 bytes"),
         (ErrorCurve(STANDARD, (0.2, 0.1)), "eps has to rise"),
         (Train(Recipe(batch=500), images=100), "images has to be at least one batch of 500, not 100"),
-        (Train(Recipe(epochs=1000)), "choose fewer epochs, or fewer steps"),
+        (Train(Recipe(epochs=1000)), "Choose fewer epochs or fewer steps"),
         (Walk(STANDARD, 0, Recipe("none")), "inner has to be one of fgsm, pgd, not 'none'"),
         (Walk(STANDARD, 0, Recipe(eps=2.0)), "eps has to lie in 0 ... 1, not 2.0"),
         (SolvedCase(Recipe("fgsm")), "inner has to be pgd, not 'fgsm'"),

@@ -11,7 +11,7 @@ from pages.widgets.digits import networks_shown
 
 
 def course_chart(courses: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], epochs: int) -> vega.Spec:
-    """The training losses so far, on fixed axes, which do not move while the curves grow.
+    """The training losses so far, with fixed axes, so that they do not move.
 
     Args:
         courses: (name, colour, (epoch, mean loss at x + δ*) of each record).
@@ -45,7 +45,7 @@ def judged_chart(courses: Sequence[tuple[str, str, Sequence[tuple[float, float, 
         values,
         {"type": "line", "strokeWidth": 2.5, "point": {"size": 40}, "clip": True},
         x=_epochs(epochs),
-        y=vega.share("error", "error (dashed: untouched)"),
+        y=vega.share("error", "error (dashed: without attack)"),
         color=networks_shown([(name, colour) for name, colour, _ in courses]),
         strokeDash={"field": "digits", "type": "nominal", "scale": dash, "legend": None},
         tooltip=vega.tips(network="", digits="", epoch="", error=".1%"),

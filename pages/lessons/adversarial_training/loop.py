@@ -1,4 +1,4 @@
-"""A walk through one step of the min-max loop."""
+"""One step of the min-max loop, term by term."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,6 +10,7 @@ from pages.lessons.adversarial_training.charts import ascent_chart
 from pages.lessons.adversarial_training.settings import INNER, STAGES, page
 from pages.lessons.adversarial_training.tasks import Update, Walk
 from pages.widgets.digits import sheet, signed
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import table, vega_chart
 from pages.widgets.live import computed
 from pages.widgets.stage import show_picture
@@ -36,10 +37,11 @@ def formula(stage: int, parts: Sequence[tuple[str, int | None]]) -> str:
 
 
 def one_step_slowly(_: object) -> Iterator[None]:
-    st.subheader("2 · One step of the loop, slowly", anchor="one-step")
-    st.markdown(
-        "Training makes the loss small. Robust training makes the *worst* loss small: inside the minimum stands the "
-        "attack. Here is one minibatch of eight digits on its way through the loop, starting from the standard network."
+    st.subheader("2 · One step of adversarial training, slowly", anchor="one-step")
+    prose(
+        "Training minimises the loss. Adversarial training minimises the *worst* loss: the attack is a maximum inside "
+        "the minimum. You follow one minibatch of eight digits through one step. The step starts from the standard "
+        "network."
     )
     settings = page.value
     stages = (_images, _search, _adversarial, _gradient, _update)
@@ -49,11 +51,11 @@ def one_step_slowly(_: object) -> Iterator[None]:
         st.latex(formula(settings.stage - 1, _STEP))
     with st.container(horizontal=True):
         if settings.stage < len(stages):
-            label = f"Next: {STAGES[settings.stage]}" if settings.stage else f"Begin: {STAGES[0]}"
+            label = f"Next: {STAGES[settings.stage]}" if settings.stage else f"Start: {STAGES[0]}"
             following = {"stage": settings.stage + 1}
             st.button(label, on_click=page.set, kwargs=following, type="primary", key="next_stage")
         if settings.stage:
-            st.button("Begin anew", on_click=page.set, kwargs={"stage": 0}, key="first_stage")
+            st.button("Start again", on_click=page.set, kwargs={"stage": 0}, key="first_stage")
             another = {"batch": (settings.batch + 1) % 7500}
             st.button("Another minibatch", on_click=page.set, kwargs=another, icon=":material/refresh:")
     yield
@@ -71,7 +73,7 @@ def _row(images: np.ndarray, wrong: Sequence[bool], alt: str) -> None:
 
 def _images(walked: Update, recipe: Recipe) -> None:
     _row(walked.images, [False] * len(walked.images), f"Eight training digits: {walked.labels.tolist()}")
-    st.markdown(f"Their mean loss, untouched: **{walked.untouched:.2g}**. Ordinary training would end its search here.")
+    st.markdown(f"Their mean loss without δ is **{walked.untouched:.2g}**. Ordinary training would use this loss.")
 
 
 def _search(walked: Update, recipe: Recipe) -> None:
@@ -81,23 +83,28 @@ def _search(walked: Update, recipe: Recipe) -> None:
         vega_chart(
             ascent_chart(walked.losses.tolist(), walked.untouched),
             200,
-            f"The mean loss climbs from {walked.losses[0]:.2f} to {walked.losses[-1]:.2f} in {steps} steps",
+            f"The mean loss rises from {walked.losses[0]:.2f} to {walked.losses[-1]:.2f} in {steps} steps",
         )
     with right:
         delta = np.concatenate(list(walked.deltas[-1][:4]), 1)
         show_picture(signed(delta, recipe.eps, 3), "δ* of the first four digits")
-        st.caption("δ\\* of the first four: orange adds ink, blue takes it away.")
+        st.caption("δ\\* of the first four: orange adds ink, blue removes ink.")
     st.markdown(
-        f"From a random point of the ball ‖δ‖∞ ≤ {recipe.eps:g}, {INNER[recipe.inner]}: the loss climbs to "
-        f"**{walked.losses[-1]:.2f}**. The dashed line is the loss at x."
+        f"The attack ({INNER[recipe.inner]}) starts at a random point of the ball ‖δ‖∞ ≤ {recipe.eps:g}. The mean loss "
+        f"rises to **{walked.losses[-1]:.2f}**. The dashed line is the loss at x."
     )
 
 
 def _adversarial(walked: Update, recipe: Recipe) -> None:
     wrong = walked.wrong.tolist()
-    _row(walked.images + walked.deltas[-1], wrong, f"The eight adversarial digits; {sum(wrong)} of them are misread")
+    _row(
+        walked.images + walked.deltas[-1],
+        wrong,
+        f"The eight adversarial digits; {sum(wrong)} of them are misclassified",
+    )
     st.markdown(
-        f"x + δ\\*: the network misreads **{sum(wrong)} of {len(wrong)}** (orange). From here on δ\\* stays fixed."
+        f"At x + δ\\* the network misclassifies **{sum(wrong)} of {len(wrong)}** digits (orange). From here on δ\\* is "
+        "fixed."
     )
 
 
@@ -113,8 +120,8 @@ def _gradient(walked: Update, recipe: Recipe) -> None:
         show_picture(shown, alt, column)
         column.caption(text)
     st.markdown(
-        f"**Danskin's theorem**: the slope of a maximum is the slope *at* the maximum. So hold δ\\* fast, and "
-        f"differentiate as usual. ‖∇θ‖₂ = {walked.slope_norm:.2f} over all 166 406 weights."
+        f"**Danskin's theorem**: the gradient of a maximum is the gradient *at* the maximum. So keep δ\\* fixed, and "
+        f"differentiate as usual. Over all 166 406 weights, ‖∇θ L‖₂ = {walked.slope_norm:.2f}."
     )
 
 
@@ -122,10 +129,10 @@ def _update(walked: Update, recipe: Recipe) -> None:
     rows = [
         ("before the step, at x + δ\\*", f"{walked.losses[-1]:.3f}"),
         ("after it, at the same x + δ\\*", f"{walked.moved:.3f}"),
-        ("after it, once the attacker has searched again", f"**{walked.remaximised:.3f}**"),
+        ("after it, at the new δ\\* of another attack", f"**{walked.remaximised:.3f}**"),
     ]
     table(("mean loss", ""), rows)
     st.markdown(
-        "The step made the old δ\\* less harmful; the attacker answers with a new one. So every step needs its own "
-        f"attack: {recipe.gradients} gradients more for each digit. That is the price in time."
+        "The step has made the old δ\\* less harmful, but another attack finds a new one. So each step needs its own "
+        f"attack: {recipe.gradients} more gradients for each digit. This is the cost in time."
     )

@@ -1,4 +1,4 @@
-"""Lesson: adversarial training. The same small network trained twice, with the gains and the costs."""
+"""Lesson: adversarial training. The same small network trained twice: what it gains, and what it costs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from pages.lessons.adversarial_training.texts import TEXTS
 from pages.lessons.adversarial_training.training import complete, courses, own_network, train_both
 from pages.widgets.canvas import canvas
 from pages.widgets.digits import OWN, ROBUST, STANDARD, STRONGER, error_curves, ink, signed
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import Done, Lesson, digit_control, slots, table, vega_chart
 from pages.widgets.live import begin, computed, follow, follow_each, job_for
 from pages.widgets.stage import show_picture
@@ -44,7 +45,8 @@ def prepare() -> Run:
     if page.value.against == "own" and not own_network():
         page.set(against="robust_01")
         page.tell(
-            "The link compares with a network that somebody else trained, which a link cannot carry: train your own."
+            "The link compares with a network that somebody has trained. A link cannot contain a network: train your "
+            "own in section 3."
         )
     return Run()
 
@@ -54,11 +56,11 @@ def show_judged() -> None:
     standard, robust = judged("standard"), judged("robust_01")
     for column, (name, figures, kind) in zip(
         st.columns(2),
-        (("Trained as usual", standard, "standard"), ("Trained against δ*", robust, "robust")),
+        (("Standard training", standard, "standard"), ("Adversarial training", robust, "robust")),
         strict=True,
     ):
         column.metric(
-            f"{name}: wrong under attack, ε = 0.1",
+            f"{name}: error under attack, ε = 0.1",
             share(figures["attacked"]),
             f"{share(figures['untouched'])} without an attack",
             delta_color="off",
@@ -68,25 +70,25 @@ def show_judged() -> None:
             f"`{checkpoint(kind if kind == 'standard' else 'robust_01').figures['command']}`.",
         )
     st.caption(
-        "The same network twice: 166 406 weights, the same data. These figures were printed by the script of this "
-        "project that trained the two; everything below is computed now."
+        "The two networks have the same layers with 166 406 weights, and were trained on the same data. The script of "
+        "this project that trained them printed these figures. Everything below is computed now."
     )
 
 
 def same_digit(run: Run) -> Iterator[Done]:
     show_judged()
-    st.subheader("1 · The same digit, attacked in both", anchor="two-networks")
+    st.subheader("1 · One digit, attacked in two networks", anchor="two-networks")
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        page.choice("source", "Which digit", SOURCES)
+        page.choice("source", "Digit", SOURCES)
         run.digit = chosen_digit()
     with right:
         others = {name: title for name, title in SHIPPED.items() if name != "standard"}
         others |= {"own": "the one you trained"} if own_network() else {}
         page.choice("against", "Compare with", others)
-        page.control("eps", st.slider, "ε: how far each pixel may move (black is 0, white is 1)", 0.0, 0.4, step=0.02)
+        page.control("eps", st.slider, "ε: the largest change of a pixel (black is 0, white is 1)", 0.0, 0.4, step=0.02)
         if run.digit is None:
-            st.info("What both networks make of your digit appears here.", icon=":material/draw:")
+            st.info("The predictions of both networks appear here.", icon=":material/draw:")
             return
         place = st.container(key="attacked")
     sweeps = {"standard": Sweep("standard", run.digit, EPS), "robust": Sweep(run.model, run.digit, EPS)}
@@ -108,10 +110,10 @@ def show_attacked(digit: Digit, sweeps: Mapping[str, Sweep]) -> None:
             column.markdown(f"**{name}**")
             show_one(column, digit, result, at, name)
     thresholds = [_threshold(name, result) for name, result in results.items()]
-    st.markdown(f"The least ε that was found to change the answer: {thresholds[0]}, {thresholds[1]}.")
+    st.markdown(f"The least ε that was found to change the prediction: {thresholds[0]}, {thresholds[1]}.")
     st.caption(
-        f"Each network is attacked by itself: PGD, {Sweep.steps} steps, for {len(EPS)} values of ε at once, and a "
-        "search for the least ε (FMN, 60 steps). All pictures are rounded to 8 bits, and then judged."
+        f"Each network has its own attack: PGD, {Sweep.steps} steps, for {len(EPS)} values of ε at once, and a search "
+        "for the least ε (FMN, 60 steps). All pictures are rounded to 8 bits before the network classifies them."
     )
 
 
@@ -119,24 +121,24 @@ def show_one(column: DeltaGenerator, digit: Digit, result: Attacked, at: int, na
     pixels, probabilities = result.pixels[at], result.probabilities[at]
     now = int(probabilities.argmax())
     show_picture(
-        ink(pixels / 255, 8), f"The digit after the attack on the {name} network, which reads it as {now}", column
+        ink(pixels / 255, 8), f"The digit after the attack on the {name} network, which predicts {now}", column
     )
     wrong = now != digit.label
-    column.markdown(f"{':material/bolt: ' if wrong else ''}reads {says(probabilities)}")
+    column.markdown(f"{':material/bolt: ' if wrong else ''}predicts {says(probabilities)}")
     delta = (pixels.astype(np.int64) - digit.levels) / 255
     show_picture(
         signed(delta, max(page.value.eps, 0.02), 8),
-        f"The perturbation for the {name} network: orange adds ink, blue takes it away",
+        f"The perturbation for the {name} network: orange adds ink, blue removes ink",
         column,
     )
-    column.caption("δ: orange adds ink, blue takes it away")
+    column.caption("δ: orange adds ink, blue removes ink")
 
 
 def _threshold(name: str, result: Attacked) -> str:
     if result.smallest is None:
         return f"none for the {name} one"
     if result.smallest == 0:
-        return f"0 for the {name} one, which misreads the digit anyway"
+        return f"0 for the {name} one, which misclassifies the digit without an attack"
     return f"**{result.smallest:.2f}** for the {name} one"
 
 
@@ -153,7 +155,7 @@ def chosen_digit() -> Digit | None:
     digit_control(page, 10_000)
     place = page.value.digit
     label = int(data.labels[place])
-    st.caption(f"It is a {label}, number {place} of MNIST's 10 000 test pictures.")
+    st.caption(f"A {label}, number {place} of MNIST's 10 000 test pictures.")
     return Digit.of(data[place].images, label)
 
 
@@ -162,9 +164,9 @@ def labelled(image: Tensor) -> Digit:
     robust = computed("look own", Sweep("robust_01", Digit.of(image, 0), (0.0,)))
     guess = int(robust.probabilities[0].argmax())
     label = st.selectbox(
-        "It is meant to be a", range(10), index=guess, key=f"adversarial_training_label_{guess}", width=220
+        "Label of your digit", range(10), index=guess, key=f"adversarial_training_label_{guess}", width=220
     )
-    st.caption("Scaled and moved as MNIST's digits are. It stays in memory and is never stored.")
+    st.caption("Your digit is scaled and moved as in MNIST. It stays in memory and is never stored.")
     return Digit.of(image, label)
 
 
@@ -175,7 +177,7 @@ def photographed() -> Tensor | None:
         key="adversarial_training_photo",
     )
     if file is None:
-        st.caption("One digit, large, dark on light paper. Up to 10 MB.")
+        st.caption("Photograph one large, dark digit on light paper. The file may have up to 10 MB.")
         return None
     try:
         return as_digit(open_image(file.getvalue()))
@@ -188,7 +190,7 @@ def error_against_epsilon(_: Run) -> Iterator[None]:
     st.subheader("4 · Error against ε", anchor="error-curves")
     slot, note = slots("error_curves", 2)
     yield
-    yield  # section 3 and quick work come first
+    yield  # section 3 and short computations come first
     follow_curves(slot, note)
 
 
@@ -220,14 +222,14 @@ def follow_curves(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     if follow_each("curve", works, draw, note.info) is None:
         return
     note.caption(
-        f"The first {ErrorCurve.images} test digits, PGD with {ErrorCurve.steps} steps from x itself, computed now. An "
-        "attack gives a lower bound of the true worst case; the next lesson asks how far one may trust it. The dotted "
-        "line is the ε of section 1."
+        f"The first {ErrorCurve.images} test digits under PGD with {ErrorCurve.steps} steps that starts at x, computed "
+        "now. An attack gives a lower bound of the true worst-case error. *Evaluation* shows how far you can trust it. "
+        "The dotted line is the ε of section 1."
     )
 
 
 def insides(run: Run) -> Iterator[None]:
-    st.subheader("5 · What they look at", anchor="gradients")
+    st.subheader("5 · Input gradients and loss surfaces", anchor="gradients")
     place = st.container(key="insides")
     yield
     digit = run.digit
@@ -241,10 +243,10 @@ def insides(run: Run) -> Iterator[None]:
 def show_insides(digit: Digit, model: Model) -> None:
     standard = computed("explore standard", Explore("standard", digit, 0.3))
     robust = computed("explore robust", Explore(model, digit, 0.3))
-    st.markdown(
-        "The gradient in the input: how much a little ink in each pixel helps another class against the right one "
-        "(orange), or hinders it (blue). For the standard network it looks like noise; for the robust one, like "
-        "strokes."
+    prose(
+        "The input gradient shows the effect of a little ink in each pixel. Orange: the ink helps another class "
+        "against the right one. Blue: it helps the right one. The gradient of the standard network looks like noise, "
+        "the gradient of the robust network looks like strokes."
     )
     with st.container(key="stage_gradients"):
         for column, (name, each) in zip(
@@ -259,10 +261,10 @@ def show_insides(digit: Digit, model: Model) -> None:
                 signed(each.gradient, limit, 8), f"Input gradient of the {name} network: {_texture[str(name)]}", column
             )
             column.caption(f"∂/∂x of the margin, {name}. Full colour: {limit:.2g}")
-    st.markdown(
-        "And the loss around x, at x + a·u + b·v: u is the sign of that gradient, v has random signs. Both "
-        f"on one scale: the standard network's loss climbs to {standard.loss.max():.1f}, the robust one's to "
-        f"{robust.loss.max():.2g}."
+    prose(
+        "The surfaces show the loss around x, at x + a·u + b·v: u is the sign of that gradient, and v has random "
+        f"signs. Both surfaces have the same scale. The highest loss is {standard.loss.max():.1f} for the standard "
+        f"network and {robust.loss.max():.2g} for the robust one."
     )
     with st.container(key="stage_surfaces"):
         top = float(max(standard.loss.max(), robust.loss.max()))
@@ -272,14 +274,16 @@ def show_insides(digit: Digit, model: Model) -> None:
                 f"Loss surface of the {name} network: it rises to {each.loss.max():.2g} within 0.3 of x",
                 column,
             )
-            column.caption(f"{name}: a to the back right, b to the back left, ±0.3 each; x in the middle")
+            column.caption(
+                f"{name}: a rises to the back right, b to the back left, from −0.3 to 0.3; x is in the middle"
+            )
 
 
-_texture = {"standard": "speckles all over the picture", "robust": "smooth patches along the strokes of the digit"}
+_texture = {"standard": "noise all over the picture", "robust": "smooth patches along the strokes of the digit"}
 
 
 def the_price(_: Run) -> None:
-    st.subheader("6 · The price", anchor="price")
+    st.subheader("6 · The price of robustness: accuracy and time", anchor="price")
     rows = []
     for name in SHIPPED:
         figures = checkpoint(name).figures["judged"]
@@ -293,25 +297,25 @@ def the_price(_: Run) -> None:
         name = "yours, standard" if recipe.inner == "none" else f"yours, {INNER[recipe.inner]}, ε = {recipe.eps:g}"
         cells = [share(last.attacked or 0) if abs(recipe.eps - eps) < 1e-9 else "–" for eps in (0.1, 0.3)]
         rows.append((name, share(last.clean or 0), *cells, f"{last.seconds / recipe.epochs:.1f}\u00a0s"))
-    table(("network", "clean", "ε = 0.1", "ε = 0.3", "an epoch"), rows)
+    table(("error of the network", "clean", "ε = 0.1", "ε = 0.3", "time of an epoch"), rows)
     st.caption(
-        "Errors. The shipped three learnt from 60\u202f000 digits and are judged on all 10\u202f000 test digits, by "
-        "PGD with restarts, as their script printed it. Yours: "
-        f"{HELD_OUT} test digits, PGD-20, and the seconds of pure computation that this machine took. Train with both "
-        "inner maxima to fill the last column."
+        "The three supplied networks were trained on 60\u202f000 digits. Their script attacked all 10\u202f000 test "
+        f"digits by PGD with restarts, and printed these errors. Your networks are tested on {HELD_OUT} test digits by "
+        "PGD-20. The time of an epoch is the computing time on this machine, without waiting. Train with both inner "
+        "maxima to compare their times."
     )
     st.markdown(
-        "On MNIST robustness costs little accuracy, because digits are large and simple. On photographs it costs much: "
-        "the features that a robust network must not use are useful ones (Tsipras et al., 2019)."
+        "On MNIST robustness costs little accuracy, because digits are large and simple. On photographs it costs much "
+        "more: there, the features that a robust network must not use are useful (Tsipras et al., 2019)."
     )
 
 
 def solved_case(_: Run) -> Iterator[None]:
-    st.subheader("7 · The case that can be solved", anchor="linear-case")
-    st.markdown(
-        "PGD is a search: does it matter that it does not find the true maximum? There is one case to check it by. For "
-        "0 against 1 and a linear model the maximum is a formula (the lesson before this one). The same loop, twice: "
-        "with the formula inside, and with PGD inside."
+    st.subheader("7 · Linear models: PGD and the exact maximum", anchor="linear-case")
+    prose(
+        "PGD is a search, and it may miss the true maximum. Does that matter for the training? One case allows a "
+        "check: for a linear model of 0 against 1, a formula gives the maximum (*Linear models*). We run the same "
+        "training loop twice: once the inner maximum comes from the formula, once from PGD."
     )
     slot, note = st.empty(), st.empty()
     yield
@@ -325,7 +329,11 @@ def solved_case(_: Run) -> Iterator[None]:
             ("the formula", f"{last.by_formula:.4f}", errors[0], f"{last.seconds[0]:.2f}"),
             ("PGD, 7 steps", f"{last.by_pgd:.4f}", errors[1], f"{last.seconds[1]:.2f}"),
         ]
-        table(("inside", "loss of the last minibatch", f"exact test error, ε = {recipe.eps:g}", "seconds"), rows, slot)
+        table(
+            ("inner maximum", "loss of the last minibatch", f"exact test error, ε = {recipe.eps:g}", "seconds"),
+            rows,
+            slot,
+        )
         note.caption(
             f"{last.step} of {last.of} minibatches. The 784 weights of the two "
             f"{f'differ by {last.apart:.1e} at most' if last.apart else 'agree to the last bit'}. Pixels stay in "

@@ -18,7 +18,7 @@ SHIPPED = {
     "robust_03": "robust, ε = 0.3",
 }
 INNER = {"pgd": "PGD, 7 steps", "fgsm": "FGSM, random start"}
-SOURCES = {"test": "test digit", "own": "write one", "photo": "photo"}
+SOURCES = {"test": "test digit", "own": "your own digit", "photo": "photo"}
 STAGES = ("images", "δ*", "adversarial images", "gradient", "update")
 
 
@@ -44,7 +44,7 @@ page = Controls("adversarial-training", Settings)
 
 
 def judged(name: str, eps: float = 0.1) -> dict[str, float]:
-    """The printed figures of a shipped checkpoint, judged at that ε."""
+    """The figures that the script of a supplied checkpoint printed for that ε."""
     figures: dict[str, float] = next(each for each in checkpoint(name).figures["judged"] if each["eps"] == eps)
     return figures
 

@@ -1,4 +1,4 @@
-"""Tasks of the lessons on training: to train a network on digits, and to judge one."""
+"""Tasks of the lesson on adversarial training: train a network on digits, attack it, look into it."""
 
 import copy
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from adv_core.serving.limits import LIMITS, Limits
 from adv_core.training import Judge, LogisticRegression, Recipe, State, exact_worst, solver, train
 
 CHUNK = 4  # minibatches of one record
-HELD_OUT = 300  # test digits that judge the network after every epoch
+HELD_OUT = 300  # test digits for the test of the network after every epoch
 
 
 def training_digits() -> int:
@@ -87,8 +87,8 @@ class Train(Task[TrainRecord]):
         gradients = self.images * recipe.epochs * (recipe.gradients + 1)
         if gradients > limits.max_training:
             raise ValueError(
-                f"That training takes {gradients} gradients, and this machine allows {limits.max_training}: choose "
-                "fewer epochs, or fewer steps."
+                f"This training takes {gradients} gradients, but this machine allows at most {limits.max_training}. "
+                "Choose fewer epochs or fewer steps."
             )
         if self.resume:
             State.from_bytes(self.resume)
@@ -111,7 +111,7 @@ class Train(Task[TrainRecord]):
             losses, errors = [], []
             if now.ends_epoch:
                 state = now.state().to_bytes() if now.epoch % every == 0 else b""
-                # The network is judged, and shown later, as it is kept: with weights of 16 bits.
+                # The network is tested as it is kept and shown later: with weights of 16 bits.
                 weights = pack(network)
                 clean, attacked = judge.error(unpack(weights, str(networks.device)), held.images, held.labels)
                 record = replace(record, clean=clean, attacked=attacked, weights=weights, state=state)
@@ -126,10 +126,10 @@ class Attacked:
     """One digit under attack, at every ε of a sweep.
 
     Attributes:
-        pixels: x + δ, (E, 28, 28) uint8, as they were judged.
+        pixels: x + δ, (E, 28, 28) uint8, as the network classified them.
         probabilities: (E, 10), of exactly these pictures.
-        smallest: the least ε that was found to change the network's answer, in pixel units; None where none was found.
-            0 where it misreads the untouched digit.
+        smallest: the least ε that was found to change the prediction, in pixel units; None where none was found.
+            0 where it misclassifies the untouched digit.
     """
 
     pixels: np.ndarray
@@ -168,7 +168,7 @@ class Neighbourhood:
 
     Attributes:
         gradient: (28, 28), of the margin, the nearest other class's logit less the label's: the effect of a little ink
-            in each pixel. The loss itself has hardly any slope where the network is certain.
+            in each pixel. Where the network is confident, the gradient of the loss is almost zero.
         loss: (S, S), the cross-entropy at x + a·u + b·v, line b, column a: u is the sign of that gradient, v has
             random signs (see `landscape.decision_slice`).
         places: (S,), the values of a and b, in pixel units.
@@ -212,7 +212,7 @@ class Update:
         deltas: δ after every step of the inner maximum, (K + 1, N, 28, 28); the last is δ*.
         losses: the mean loss at each x + δ, (K + 1,).
         untouched: the mean loss at x.
-        wrong: which digits are misread at x + δ*, before the update, (N,) bool.
+        wrong: which digits are misclassified at x + δ*, before the update, (N,) bool.
         filters: the first layer, (16, 4, 4), before the update; slope: its gradient at x + δ*.
         moved: the loss at the same x + δ* after the update; remaximised: the loss at a new δ* after it.
         slope_norm: ‖∇θ‖₂ over all weights.

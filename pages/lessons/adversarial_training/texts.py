@@ -12,34 +12,34 @@ def questions() -> list[Choice | Number]:
     return [
         Number(
             "a",
-            "One forward and one backward pass cost the same, say 1 each. Ordinary training needs both once for every "
-            f"digit: 2. What does a digit cost with {INNER[recipe.inner]} inside?",
+            "A forward pass and a backward pass cost 1 each. Ordinary training needs one of each for every digit: 2. "
+            f"What is the cost of a digit in adversarial training with {INNER[recipe.inner]}?",
             passes,
             0.01,
-            f"Yes: {recipe.gradients} × 2 for the attack and 2 for the update, {passes} instead of 2. Your own seconds "
-            "an epoch are in section 6.",
+            f"Yes: {recipe.gradients} × 2 for the attack and 2 for the update, {passes} instead of 2. Section 6 shows "
+            "the time of an epoch for your networks.",
             lambda given: (
-                "That is the attack alone. θ wants its own gradient, too."
+                "That is the cost of the attack alone. The update of θ needs a gradient, too."
                 if given == passes - 2
-                else "Each step of the attack needs a forward and a backward pass; then the update needs one of each."
+                else "Each step of the attack needs a forward and a backward pass. Then the update needs one of each."
             ),
         ),
         Choice(
             "b",
-            "Why may δ\\* be held fast when θ is differentiated, although δ\\* depends on θ?",
+            "δ\\* depends on θ. Why may you keep δ\\* fixed when you differentiate by θ?",
             (
                 (
-                    "It may not; it is done because it is cheap.",
-                    "It is cheap, but it is also right: at a maximum a small move of δ changes nothing in first order.",
+                    "You may not. It is done because it is cheap.",
+                    "It is cheap, but also right: at a maximum, a small change of δ has no effect in first order.",
                 ),
                 (
-                    "Because at the maximum the loss does not change with δ in any direction that Δ allows: what θ "
-                    "does to δ\\* has no effect in first order.",
-                    "Yes: Danskin's theorem. It holds at the exact maximum; PGD's is nearly one.",
+                    "At the maximum, the loss does not rise in any direction that Δ allows. So a change of δ\\* has no "
+                    "effect on the loss in first order.",
+                    "Yes: this is Danskin's theorem. It holds at the exact maximum. PGD comes close to it.",
                 ),
                 (
-                    "Because δ\\* is the same for every θ.",
-                    "Look at section 2: after the update the attacker finds a new, worse δ.",
+                    "δ\\* is the same for every θ.",
+                    "No. See section 2: after the update, the attack finds a new, worse δ.",
                 ),
             ),
             1,
@@ -50,30 +50,34 @@ def questions() -> list[Choice | Number]:
             (
                 (
                     "Still few errors: it has learnt to ignore perturbations.",
-                    "Look at the curve: it was promised nothing beyond 0.1, and beyond 0.1 it falls.",
+                    "No. See the curve: training covers only ε up to 0.1. Beyond 0.1 the error rises.",
                 ),
                 (
                     "Many errors, though later than for the standard network.",
-                    "Yes. Robustness ends about where the training ended.",
+                    "Yes. The network is robust up to about the ε of its training.",
                 ),
                 (
                     "As many errors as the standard network.",
-                    "It falls later: compare the two curves at 0.15.",
+                    "No: its error rises at a larger ε. Compare the two curves at 0.15.",
                 ),
             ),
             1,
         ),
         Choice(
             "d",
-            "A student trains with FGSM inside, tests with FGSM, and finds 1 % error. What would you ask first?",
+            "A student trains with FGSM as the inner maximum, tests with FGSM, and reports an error of 1 %. What do "
+            "you ask first?",
             (
-                ("How many epochs? More would give less.", "Perhaps; but is the 1 % true?"),
+                ("How many epochs? More epochs would give a smaller error.", "Perhaps, but is the 1 % the true error?"),
                 (
-                    "What does PGD with many steps and restarts find?",
-                    "Yes. A network can learn to fool the one attack that it knows. Judge by a stronger one than you "
-                    "trained against.",
+                    "What is the error under PGD with many steps and restarts?",
+                    "Yes. A network can learn to defeat only the attack of its training. Test with a stronger attack "
+                    "than the one in training.",
                 ),
-                ("What is the clean error?", "Worth knowing, but it does not tell whether the robustness is real."),
+                (
+                    "What is the clean error?",
+                    "That is worth knowing, but it does not show whether the network is robust.",
+                ),
             ),
             1,
         ),
@@ -82,18 +86,18 @@ def questions() -> list[Choice | Number]:
             "Why do the robust network's input gradients look like strokes?",
             (
                 (
-                    "Because it was shown sharper pictures.",
-                    "It was shown the same pictures, made worse.",
+                    "It was trained on sharper pictures.",
+                    "No: it was trained on the same pictures with the worst δ added.",
                 ),
                 (
-                    "Because every pixel that it relies on costs it up to ε under attack: it keeps only what earns "
-                    "more than that, and that is the ink of the digit.",
-                    "Yes. The linear lesson shows the same as a formula: −ε‖θ‖₁ drops the weights that earn too "
-                    "little.",
+                    "The attack can change each pixel by up to ε. So the network uses only pixels that help more than "
+                    "this costs, and those are the strokes of the digit.",
+                    "Yes. *Linear models* shows the same in a formula: the term −ε‖θ‖₁ removes the weights that help "
+                    "too little.",
                 ),
                 (
-                    "By chance: another seed would look like noise.",
-                    "Try it: train your own with another seed, and compare.",
+                    "By chance: with another seed they would look like noise.",
+                    "No. Try it: train your own network with another seed, and compare.",
                 ),
             ),
             1,
@@ -102,20 +106,24 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    lead="Attacks find the worst δ. Put that search inside the training loop, and the network learns to withstand it.",
+    lead=(
+        "An attack finds the worst δ. Adversarial training runs an attack in each step of the training, and the "
+        "network learns to be robust to it. On this page you compare two networks for handwritten digits, follow one "
+        "step of the training, train a robust network yourself, and see what robustness costs."
+    ),
     questions=questions,
     script=(
-        "1. Open the link and move ε: the standard network falls first, the robust one holds on.\n"
-        "2. Section 2, with *Next*: let the room say which term of the formula comes next.\n"
-        "3. Press *Train both* while you talk about the price: the whole training takes less than a minute.\n"
+        "1. Open the link and raise ε: the standard network fails first, the robust one is still right.\n"
+        "2. Section 2: press *Next*, and let the students say which term of the formula comes next.\n"
+        "3. Section 3: press *Train both* and talk about the cost meanwhile. The training takes less than a minute.\n"
         "4. Section 5: ask which of the two gradients belongs to which network."
     ),
     pitfalls=(
-        "- On a busy host a training waits for its turn. The shipped networks answer everything without one.\n"
-        "- Trained for one or two epochs only, the robust network may be worse than the shipped one by far: that is "
-        "training time, not the method.\n"
-        "- At ε = 0.3 a network may learn nothing for some epochs: ε grows over the first fifth of the training to "
-        "prevent that."
+        "- On a busy server a training waits for its turn. All other sections work with the supplied networks.\n"
+        "- After only one or two epochs, the robust network may be far worse than the supplied one. The reason is the "
+        "short training, not the method.\n"
+        "- At ε = 0.3 a network may learn nothing for some epochs. To prevent this, ε grows over the first fifth of "
+        "the training."
     ),
     references=(
         (

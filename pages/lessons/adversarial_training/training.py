@@ -1,4 +1,4 @@
-"""Live training: start, stop, resume, and the charts meanwhile."""
+"""Live training: start, stop and resume it, and draw its charts."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,7 @@ from pages.lessons.adversarial_training.charts import course_chart, judged_chart
 from pages.lessons.adversarial_training.settings import IMAGES, INNER, page, share
 from pages.lessons.adversarial_training.tasks import HELD_OUT, Train, TrainRecord
 from pages.widgets.digits import ROBUST, STANDARD
+from pages.widgets.glossary import prose
 from pages.widgets.live import drop_jobs, follow, job_for
 
 state = st.session_state
@@ -48,7 +49,7 @@ def complete(course: Sequence[TrainRecord]) -> bool:
 
 
 def stop() -> None:
-    """Keep the records so far, and stop."""
+    """Keep the records so far, and stop the training."""
     for recipe, slot in zip(recipes(), ("train standard", "train robust"), strict=True):
         job = state.get("jobs", {}).get(slot)
         if job is not None and isinstance(job.request, Train) and job.request.recipe == recipe:
@@ -58,11 +59,11 @@ def stop() -> None:
 
 
 def keep(recipe: Recipe, work: Train, records: list[TrainRecord]) -> list[TrainRecord]:
-    """The whole course: the records before this work began, and its own."""
+    """The whole course: the records before this work began, and those of the work."""
     before = [record for record in courses().get(recipe, []) if work.resume and record.step <= work_start(recipe, work)]
     seconds = before[-1].seconds if before else 0.0
     course = [*before, *(replace(record, seconds=record.seconds + seconds) for record in records)]
-    if complete(course):  # nobody resumes it from its middle
+    if complete(course):  # it needs no state to resume from
         course = [*(replace(record, weights=b"", state=b"") for record in course[:-1]), replace(course[-1], state=b"")]
     courses()[recipe] = course
     return course
@@ -74,22 +75,25 @@ def work_start(recipe: Recipe, work: Train) -> int:
 
 
 def train_both(_: object) -> Iterator[None]:
-    st.subheader("3 · Train both, now", anchor="training")
-    st.markdown("10 000 digits, a fresh network, the same seed: once as usual, once against δ\\* in every minibatch.")
+    st.subheader("3 · Training: train both networks now", anchor="training")
+    prose(
+        "Both networks start from the same random weights, and learn from the same 10\u202f000 digits. One of them "
+        "learns from x as usual, the other one from x + δ\\* in every minibatch."
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page.choice("inner", "Inner maximum", INNER)
-        page.control("ball", st.slider, "ε to train against", 0.05, 0.3, step=0.05, width=220)
+        page.control("ball", st.slider, "ε of the training", 0.05, 0.3, step=0.05, width=220)
         page.control("epochs", st.slider, "Epochs", 1, 15, width=180)
         page.control("seed", st.number_input, "Seed", 0, 99, width=120)
     with st.container(horizontal=True, vertical_alignment="center"):
         offer()
         if stopped() and not page.value.train:
-            st.caption("Stopped. It goes on from where its state was last put aside, to the same weights.")
+            st.caption("Stopped. It resumes from the state that was saved last, and ends with the same weights.")
     bar = st.empty()
     with st.container(key="courses"):
         left, right = (column.empty() for column in st.columns(2, gap="medium"))
     yield
-    yield  # quick work comes first
+    yield  # short computations come first
     follow_training(bar, left, right)
 
 
@@ -104,11 +108,11 @@ def offer() -> None:
     ended = all(complete(courses().get(recipe, [])) for recipe in recipes())
     if ended and page.value.train:
         another = {"seed": (page.value.seed + 1) % 100}
-        st.button("Again, other seed", on_click=page.set, kwargs=another, icon=":material/refresh:", key=key)
+        st.button("Train again, other seed", on_click=page.set, kwargs=another, icon=":material/refresh:", key=key)
     elif page.value.train:
         st.button("Stop", on_click=stop, icon=":material/stop:", key=key)
     else:
-        label, start = "Go on" if stopped() else "Train both", {"train": True}
+        label, start = "Resume" if stopped() else "Train both", {"train": True}
         st.button(label, on_click=page.set, kwargs=start, icon=":material/play_arrow:", key=key)
 
 
@@ -134,7 +138,7 @@ def follow_training(bar: DeltaGenerator, left: DeltaGenerator, right: DeltaGener
 
     def progress() -> None:
         done = [courses().get(recipe, [])[-1:] for recipe in names]
-        cost = [2 + recipe.gradients for recipe in names]  # and the judging after each epoch
+        cost = [2 + recipe.gradients for recipe in names]  # with the test after each epoch
         parts = [record[0].step / record[0].of if record else 0.0 for record in done]
         ready = sum(part * c for part, c in zip(parts, cost, strict=True)) / sum(cost)
         nonlocal first
@@ -166,9 +170,9 @@ def follow_training(bar: DeltaGenerator, left: DeltaGenerator, right: DeltaGener
     if page.value.train:
         _, last = (courses()[recipe][-1] for recipe in names)
         bar.success(
-            "Trained. Compare with it in section 1: “the one you trained”. On "
-            f"{HELD_OUT} test digits the robust one has {share(last.clean or 0)} errors untouched and "
-            f"{share(last.attacked or 0)} under PGD-20 at ε = {robust.eps:g}."
+            f"Trained. In section 1 you can choose “the one you trained”. On {HELD_OUT} test digits the robust network "
+            f"has an error of {share(last.clean or 0)} without an attack, and of {share(last.attacked or 0)} under "
+            f"PGD-20 at ε = {robust.eps:g}."
         )
 
 

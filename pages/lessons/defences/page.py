@@ -1,4 +1,4 @@
-"""Lesson: filters as defences: JPEG, blur, fewer bits and the like, against an attacker who knows of them."""
+"""Lesson: defences. JPEG, blur, fewer bits and other filters, against an adaptive attack."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +16,7 @@ from pages.lessons.defences.settings import KINDS, SIZE, STORY, TITLES, Settings
 from pages.lessons.defences.tasks import AttackedPictures, Aware, Contest, DefenceStep, Plain, Tried
 from pages.lessons.defences.texts import TEXTS
 from pages.widgets.ask import look
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, slots, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
@@ -36,12 +37,12 @@ STYLE = (
 
 
 def prepare() -> Attack:
-    """The attack that all attacks of this page start from."""
+    """The photograph and its network, for every attack of this page."""
     return Attack(Pictures.of(chosen(page, SIZE)), DEFAULT)
 
 
 def one_picture(base: Attack) -> Iterator[None]:
-    st.subheader("1 · One photograph", anchor="one-photograph")
+    st.subheader("1 · One photograph, attacked in two ways", anchor="one-photograph")
     row = PictureRow("defences_row", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
     verdict = st.container(key="defences_verdict").empty()
     show_controls()
@@ -54,13 +55,13 @@ def one_picture(base: Attack) -> Iterator[None]:
 
 
 def show_controls() -> None:
-    page.choice("defence", "Before the network", KINDS)
+    page.choice("defence", "Defence before the network", KINDS)
     st.caption(STORY[page.value.defence])
     left, middle, right = st.columns([2, 2, 1], gap="medium")
     with left:
         show_strength(page.value.defence)
     with middle:
-        page.control("eps", st.slider, "ε of every attack, in 1/255", 0, 16)
+        page.control("eps", st.slider, "ε of each attack, in 1/255", 0, 16)
     with right:
         page.control("steps", st.select_slider, "Steps", list(range(1, 41)))
 
@@ -76,11 +77,11 @@ def show_strength(kind: Kind) -> None:
     elif kind == "resize":
         page.control("side", st.slider, f"Side of the smaller picture, of {SIZE} pixels", 24, SIZE)
     else:
-        page.control("window", st.slider, "Side of the window, at least, in %", 40, 100)
+        page.control("window", st.slider, "Least side of the window, in %", 40, 100)
 
 
 def said(probabilities: np.ndarray, label: int) -> tuple[str, str]:
-    """The present answer, and the remaining probability of the first one."""
+    """The present prediction, and the remaining probability of the first one."""
     now = int(probabilities.argmax())
     headline = f"{categories()[now]}, {percent(float(probabilities[now]))}"
     return headline, "" if now == label else f"{categories()[label]}: {percent(float(probabilities[label]))}"
@@ -120,31 +121,32 @@ def follow_row(base: Attack, clean: np.ndarray, row: PictureRow, verdict: DeltaG
 def show_verdict(
     slot: DeltaGenerator, label: int, plain: np.ndarray, behind: np.ndarray, aware: np.ndarray, price: np.ndarray
 ) -> None:
-    """Compare the answers to the four pictures, in a sentence."""
+    """Compare the predictions for the four pictures, in a sentence."""
     fell, held, broken = (int(p.argmax()) != label for p in (plain, behind, aware))
-    own = " (Even the untouched picture is misread behind it.)" if int(price.argmax()) != label else ""
+    own = " (With the defence, even the untouched picture is misclassified.)" if int(price.argmax()) != label else ""
     if not fell:
-        slot.info(f"This ε is too small for this photograph: no defence is needed yet.{own}")
+        slot.info(f"At this ε the attack fails even without a defence. Raise ε or the steps.{own}")
     elif held:
-        slot.warning(f"The defence does not even stop the attack that knows nothing of it.{own}")
+        slot.warning(f"The defence does not stop even the attack that was made without it.{own}")
     elif broken:
         slot.error(
-            "The defence stops the attack that was made without it. The one that was made *with* it, with the same ε "
-            f"and as many steps, gets through.{own}",
+            "The defence stops the attack that was made without it. The adaptive attack, with the same ε and as many "
+            f"steps, gets through.{own}",
             icon=":material/lock_open:",
         )
     else:
         slot.success(
-            f"This photograph withstands both at this ε. Raise ε or the steps, or look at the other photographs.{own}",
+            f"Both attacks fail on this photograph at this ε. Raise ε or the steps, or try the other photographs.{own}",
             icon=":material/shield:",
         )
 
 
 def sixteen_photographs(_: Attack) -> Iterator[None]:
-    st.subheader("2 · Sixteen photographs", anchor="sixteen-photographs")
-    st.markdown(
-        "One photograph may be luck. Here are all sixteen samples, behind every defence, with the strengths that you "
-        "have set. An answer is **kept** if it is what the bare network says of the untouched photograph."
+    st.subheader("2 · Sixteen photographs, all defences", anchor="sixteen-photographs")
+    prose(
+        "One photograph may be an exception. The chart counts all sixteen samples with each defence, at the strengths "
+        "that you have set. A prediction is **kept** if it equals that of the undefended network for the untouched "
+        "photograph."
     )
     slot, note, told = slots("defences_table", 3)
     yield
@@ -160,14 +162,14 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
         rows = [(settings.named(kind), attack, right) for (kind, attack), right in kept.items()]
         known = [f"{name}, {ATTACKS[attack][0]}: {right}" for name, attack, right in rows if right is not None]
         vega_chart(
-            contest_chart(rows, pictures.count), 470, f"Answers kept, of {pictures.count}. {'; '.join(known)}", slot
+            contest_chart(rows, pictures.count), 470, f"Predictions kept, of {pictures.count}. {'; '.join(known)}", slot
         )
 
     draw()
 
     def wait(records: list[AttackedPictures]) -> None:
         done = records[-1].first + records[-1].done * 4
-        note.caption(f"The attack on the bare network: {min(done, pictures.count):.0f} of {pictures.count} photographs")
+        note.caption(f"Attack without the defence: {min(done, pictures.count):.0f} of {pictures.count} photographs")
 
     plain = follow(job_for("many", Plain(pictures, DEFAULT, settings.eps / 255, settings.steps)), wait, note.info)
     if plain is None:
@@ -183,7 +185,7 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
         last = found[kind][-1]
         note.caption(f"{settings.named(kind)}: {ATTACKS[last.attack][0]}, from photograph {last.first + 1} on")
         if kind == "none":
-            kept[kind, "aware"] = kept[kind, "plain"]  # without a defence, both attackers are the same
+            kept[kind, "aware"] = kept[kind, "plain"]  # without a defence, both attacks are the same
         draw()
 
     given = (settings.eps / 255, settings.steps, settings.seed)
@@ -191,9 +193,9 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
     if follow_each("contest", works, show, note.info) is None:
         return
     note.caption(
-        f"PGD, {settings.steps} steps, ε = {settings.eps}/255, away from the first answer. Random crop: the attack "
-        f"that knows averages over {VIEWS} crops in each step, and is judged on another one. A better attack may find "
-        "more: no bar is a promise."
+        f"PGD, {settings.steps} steps, ε = {settings.eps}/255, away from the first prediction. Random crop: the "
+        f"adaptive attack averages over {VIEWS} crops in each step, and its result is tested on another crop. A better "
+        "attack may find more: no bar is a guarantee."
     )
     told.markdown(summary(settings, {key: value or 0 for key, value in kept.items()}, pictures.count))
 
@@ -205,24 +207,24 @@ def summary(settings: Settings, kept: dict[tuple[Kind, str], int], pictures: int
     naive, wise = (max(kinds, key=lambda kind: kept[kind, attack]) for attack in ("plain", "aware"))
     price = min(kinds, key=lambda kind: kept[kind, "none"])
     lines = [
-        f"- Without a defence the attack leaves **{bare} of {pictures}** answers. Against an attacker who does not "
-        f"know, {settings.named(naive)} keeps **{kept[naive, 'plain']}**."
+        f"- Without a defence, **{bare} of {pictures}** predictions are kept under attack. Against an attack that does "
+        f"not know the defence, {settings.named(naive)} keeps **{kept[naive, 'plain']}**."
     ]
     best, gain = kept[wise, "aware"], kept[wise, "aware"] - bare
     if gain >= 2:
         lines.append(
-            f"- At this ε a defence does help, even against this attack that knows: {settings.named(wise)} keeps "
-            f"**{best}**, {gain} more than no defence. Raise ε or the steps, and watch it go."
+            f"- At this ε a defence helps even against the adaptive attack: {settings.named(wise)} keeps **{best}**, "
+            f"{gain} more than no defence. Raise ε or the steps, and this gain falls."
         )
     else:
         lines.append(
-            f"- Against the attack that knows, no defence keeps more than **{best}**: hardly more than none at all."
+            f"- Against the adaptive attack, no defence keeps more than **{best}**: hardly more than no defence."
         )
     cost = pictures - kept[price, "none"]
     lines.append(
-        f"- The price: {settings.named(price)} changes {cost} of {pictures} answers without any attack."
+        f"- The cost: {settings.named(price)} changes {cost} of {pictures} predictions without an attack."
         if cost
-        else "- At these strengths no answer changes without an attack: the price is small here."
+        else "- The cost is small here: at these strengths no prediction changes without an attack."
     )
     return "\n".join(lines)
 
@@ -231,25 +233,28 @@ def formula(_: Attack) -> None:
     st.subheader("3 · The formula that just ran", anchor="formula")
     settings = page.value
     ball = rf"\|\delta\|_\infty \le \tfrac{{{settings.eps}}}{{255}}"
-    st.latex(rf"\text{{does not know: }}\ \delta = \operatorname*{{argmax}}_{{{ball}}}\ L\big(f(x+\delta),\ y\big)")
+    st.latex(
+        rf"\text{{without the defence: }}\ \delta = \operatorname*{{argmax}}_{{{ball}}}\ L\big(f(x+\delta),\ y\big)"
+    )
     inside = (
         r"\mathbb{E}_g\, L\big(f(g(x+\delta)),\ y\big)"
         if settings.defence == "crop"
         else r"L\big(f(g(x+\delta)),\ y\big)"
     )
-    st.latex(rf"\text{{knows: }}\ \delta = \operatorname*{{argmax}}_{{{ball}}}\ {inside}")
-    st.markdown(
-        "Both are judged on f(g(x + δ)). A defence that comes before the network is a part of the network, for whoever "
-        "knows it. "
+    st.latex(rf"\text{{adaptive: }}\ \delta = \operatorname*{{argmax}}_{{{ball}}}\ {inside}")
+    prose(
+        "Here g is the defence. The defended network f(g(x + δ)) classifies the results of both attacks. For an "
+        "attacker who knows it, a defence before the network is a part of the network. "
         + {
-            "jpeg": "JPEG **rounds**, and a staircase has no slope: on the way back the attack takes round(z) for z. "
-            "That is the **straight-through** gradient (BPDA). All the rest of JPEG has an honest slope.",
-            "bits": "**Rounding** is a staircase and has no slope: on the way back the attack takes round(z) for z. "
-            "That is the **straight-through** gradient (BPDA).",
-            "crop": f"The crop is **random**: each step averages the gradients of {VIEWS} crops, expectation over "
-            "transformation, as in *Physical attacks*.",
-            "blur": "A blur is linear: its gradient is exact, there is nothing to get round.",
-            "resize": "Averaging is linear: its gradient is exact, there is nothing to get round.",
+            "jpeg": "JPEG **rounds**, and the gradient of rounding is zero almost everywhere. In the backward pass the "
+            "attack replaces round(z) by z: this is the **straight-through** gradient (BPDA). All other parts of JPEG "
+            "have an exact gradient.",
+            "bits": "The gradient of **rounding** is zero almost everywhere. In the backward pass the attack replaces "
+            "round(z) by z: this is the **straight-through** gradient (BPDA).",
+            "crop": f"The crop is **random**: each step averages the gradients of {VIEWS} crops. This is expectation "
+            "over transformations (EOT), as in *Physical attacks*.",
+            "blur": "A blur is linear, so the attack computes its gradient exactly.",
+            "resize": "Averaging is linear, so the attack computes its gradient exactly.",
         }[settings.defence]
     )
 

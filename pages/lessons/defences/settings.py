@@ -17,11 +17,11 @@ KINDS: dict[Kind, str] = {
     "crop": "random crop",
 }
 STORY: dict[Kind, str] = {
-    "jpeg": "Save the picture as JPEG and open it again: what the eye does not miss is rounded away, perhaps δ too.",
-    "blur": "A Gaussian blur. δ is finer than the picture, and is blurred more.",
-    "bits": "Round every value to a few levels. A small δ does not reach the next one.",
-    "resize": "Make the picture smaller, and large again: neighbouring pixels are averaged.",
-    "crop": "Cut a window out, elsewhere each time, and enlarge it. Nobody can foresee where δ will lie.",
+    "jpeg": "Save the picture as JPEG and open it again. This removes details that nobody misses, and perhaps δ.",
+    "blur": "A Gaussian blur. δ is finer than the picture, so the blur removes more of it.",
+    "bits": "Round each value to a few levels. A small δ does not reach the next level.",
+    "resize": "Make the picture smaller, then large again. This averages neighbouring pixels.",
+    "crop": "Cut out a window at a random place and enlarge it. Nobody can foresee where δ will be.",
 }
 
 
@@ -54,7 +54,7 @@ class Settings(PageSettings):
         return Defence(kind, strengths[kind])
 
     def named(self, kind: Kind) -> str:
-        """The name of a defence with its strength, for a chart's narrow axis."""
+        """The short name of a defence with its strength, for a chart's axis."""
         return {
             "none": "no defence",
             "jpeg": f"JPEG, quality {self.quality}",
@@ -71,6 +71,6 @@ page = Controls("defences", Settings)
 TITLES = {
     "x": "untouched",
     "plain": "attacked, no defence",
-    "defended": "the same, behind it",
-    "aware": "attacked through it",
+    "defended": "the same, defended",
+    "aware": "adaptive attack, defended",
 }

@@ -1,4 +1,4 @@
-"""Tasks of the lesson on defences: the aware attack on one picture, and a contest on sixteen."""
+"""Tasks of the lesson on defences: the adaptive attack on one picture, and a comparison on sixteen."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ GROUP = 4  # pictures that are attacked together
 
 @dataclass(frozen=True, eq=False)
 class DefenceStep:
-    """One step of the aware attack.
+    """One step of the adaptive attack.
 
     Attributes:
         index: of the step; 0 is the untouched picture.
-        attacked: x + δ, (H, W, 3) uint8; seen: the same behind the defence, as it was judged.
+        attacked: x + δ, (H, W, 3) uint8; seen: the same after the defence, as the network sees it.
         probabilities: of the defended network, (K,) float32.
         size: the largest change, in levels.
     """
@@ -41,11 +41,11 @@ class DefenceStep:
 
 @dataclass(frozen=True)
 class Aware(Task[DefenceStep]):
-    """The aware attack, which knows of the defence, on one picture.
+    """The adaptive attack, which goes through the defence, on one picture.
 
     Attributes:
         label: the class to leave.
-        seed: of the draws that judge; the attack has other draws.
+        seed: for the random draws of the test; the attack has other draws.
     """
 
     picture: Pictures = checked(..., Pictures.check_single)
@@ -85,7 +85,7 @@ class AttackedPictures:
 
     Attributes:
         first: the index of the first of them; done: the done part, 0 ... 1.
-        pixels: (n, H, W, 3) uint8; labels: the network's answers to the untouched ones, (n,). Both are empty before
+        pixels: (n, H, W, 3) uint8; labels: the predictions for the untouched ones, (n,). Both are empty before
             the end.
     """
 
@@ -97,7 +97,7 @@ class AttackedPictures:
 
 @dataclass(frozen=True)
 class Plain(Task[AttackedPictures]):
-    """The unaware attack, which knows of no defence, on many pictures: away from the network's answer to each."""
+    """The attack without the defence, on many pictures: away from the undefended network's prediction for each."""
 
     pictures: Pictures
     classifier: str = required()
@@ -124,12 +124,12 @@ class Plain(Task[AttackedPictures]):
 
 @dataclass(frozen=True)
 class Tried:
-    """The results of some pictures behind a defence.
+    """The results of some pictures after a defence.
 
     Attributes:
-        attack: "none"; "plain", by the unaware attacker; "aware", by the aware one.
+        attack: "none"; "plain", made without the defence; "aware", made through it.
         first: the index of the first of them; done: the done part, 0 ... 1.
-        right: for each, whether the answer equals the undefended network's answer to the untouched picture; empty
+        right: for each, whether the prediction equals that of the undefended network for the untouched picture; empty
             before the end.
     """
 
@@ -141,12 +141,12 @@ class Tried:
 
 @dataclass(frozen=True)
 class Contest(Task[Tried]):
-    """One defence without an attack, against the unaware attack, and against the aware one.
+    """One defence without an attack, against the attack without the defence, and against the adaptive attack.
 
     Attributes:
         pictures, attacked: untouched, and after `Plain`; labels: the class of each.
-        eps, steps: of the aware attack.
-        seed: of the draws that judge a random defence.
+        eps, steps: those of the adaptive attack.
+        seed: for the random draws of the test, where the defence is random.
     """
 
     pictures: Pictures

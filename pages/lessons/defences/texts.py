@@ -11,52 +11,59 @@ def questions() -> list[Choice | Number]:
     return [
         Choice(
             "a",
-            "A paper attacks a bare network, saves the pictures as JPEG, and finds that most are read correctly again. "
-            "What has it shown?",
+            "A paper attacks an undefended network and saves the adversarial pictures as JPEG. Most of them are then "
+            "classified right again. What does this show?",
             (
-                ("That JPEG makes the network robust.", "Against attackers who have not heard of it."),
                 (
-                    "That this attack did not survive JPEG. Nobody has attacked the defended network yet.",
-                    "Yes. The attack has to be made on what is to be defended.",
+                    "JPEG makes the network robust.",
+                    "No: this covers only attackers who do not know that the network uses JPEG.",
                 ),
-                ("Nothing at all.", "Something: against a fixed set of old pictures it does help."),
+                (
+                    "This attack does not survive JPEG. Nobody has attacked the defended network yet.",
+                    "Yes. An evaluation has to attack the defended network.",
+                ),
+                ("Nothing at all.", "It shows something: JPEG helps against a fixed set of old pictures."),
             ),
             1,
         ),
         Choice(
             "b",
-            "Rounding has a slope of zero almost everywhere. How does the attacker who knows get through?",
+            "The gradient of rounding is zero almost everywhere. How does the adaptive attack find a direction?",
             (
-                ("By leaving the rounding out altogether.", "Then it would be the attack that does not know."),
+                ("It leaves the rounding out completely.", "No: then it would be the attack without the defence."),
                 (
-                    "Forwards it rounds; backwards it takes the slope of not rounding, which points about the right "
-                    "way.",
-                    "Yes: straight-through. Wrong in each detail, and right on the average.",
+                    "It rounds in the forward pass. In the backward pass it uses the gradient without rounding, which "
+                    "has about the right direction.",
+                    "Yes: this is the straight-through gradient. It is wrong for each single value, and right on "
+                    "average.",
                 ),
-                ("It cannot; that is why fewer bits work.", "Look at the bars of “fewer bits”."),
+                (
+                    "It finds none. So fewer bits are a good defence.",
+                    "No: see the bars of the defence with fewer bits.",
+                ),
             ),
             1,
         ),
         Number(
             "c",
-            f"{steps} steps against the random crop, {VIEWS} crops in each: how many gradients does it take for one "
-            "photograph?",
+            f"The adaptive attack on the random crop takes {steps} steps, with {VIEWS} crops in each. How many "
+            "gradients does it compute for one photograph?",
             steps * VIEWS,
             0.5,
-            f"Yes: {steps} · {VIEWS} = {steps * VIEWS}. Chance makes an attack dearer, not impossible.",
+            f"Yes: {steps} · {VIEWS} = {steps * VIEWS}. Randomness makes an attack more expensive, not impossible.",
             lambda given: "Each step averages the gradients of all its crops.",
         ),
         Choice(
             "d",
-            "At ε = 1/255 some defence keeps more answers than none, even against the attack that knows. What may you "
-            "say?",
+            "At ε = 1/255 some defence keeps more predictions than no defence, even against the adaptive attack. What "
+            "may you conclude?",
             (
-                ("It is a robust defence.", "At this ε, against this attack, on sixteen photographs."),
+                ("It is a robust defence.", "Only at this ε, against this attack, on sixteen photographs."),
                 (
-                    "With so small a room, it made *these* attacks harder: with more steps or ε the figure falls.",
-                    "Yes. Try 40 steps, or ε = 4. What an attack does not find is no proof.",
+                    "At this small ε it makes *these* attacks harder. With more steps or a larger ε it keeps fewer.",
+                    "Yes. Try 40 steps, or ε = 4. An attack that finds nothing proves nothing.",
                 ),
-                ("The attack has a bug.", "It works at larger ε. A small room is a small room."),
+                ("The attack has a bug.", "No: it works at a larger ε. The budget of 1/255 is just small."),
             ),
             1,
         ),
@@ -64,19 +71,24 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    lead=("Save it as JPEG, blur it, cut a window out: will the attack go away? Against whom?"),
+    lead=(
+        "A filter before the network, such as JPEG, a blur or a random crop, may remove δ. On this page you attack "
+        "defended networks in two ways: first without the defence, then with an adaptive attack, which goes through "
+        "it. You compare five defences on sixteen photographs."
+    ),
     questions=questions,
     script=(
-        "1. Open the link. “The attack is gone, thanks to JPEG. Who would ship this?” Then point to the fourth "
+        "1. Open the link. “JPEG has stopped the attack. Who would use this defence?” Then point to the fourth "
         "picture.\n"
-        "2. Let the bars come in: blue is what a hopeful paper reports, orange is the answer to it.\n"
-        "3. Set ε to 1: some defences do help a little. Set it to 4: they are gone.\n"
-        "4. Ask who the attacker is. “Does not know” is a threat model too, but say so."
+        "2. Wait for the bars. Blue is what an optimistic paper reports. Orange is the adaptive attack.\n"
+        "3. Set ε to 1: some defences help a little. Set ε to 4: they no longer help.\n"
+        "4. Ask who the attacker is. An attacker who does not know the defence is a threat model, too, but a paper "
+        "has to say so."
     ),
     pitfalls=(
-        "- “Then combine all five!” The attacker combines them as well: they are one longer g.\n"
-        "- A stronger defence (quality 10, σ = 4) withstands more, and reads worse: look at the grey bars.\n"
-        "- Sixteen photographs: one is six per cent. And 10 steps are a weak attack; try 40."
+        "- “Then combine all five!” The attack goes through all five as well: together they are one longer g.\n"
+        "- A stronger defence (quality 10, σ = 4) is more robust and less accurate. See the grey bars.\n"
+        "- There are sixteen photographs, so one is six per cent. And 10 steps are a weak attack; try 40."
     ),
     references=(
         (

@@ -1,4 +1,4 @@
-"""Charts of the evaluation of defences: numbers in, Vega-Lite specifications out."""
+"""Charts of the lesson on evaluation: numbers in, Vega-Lite specifications out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +22,7 @@ def series_chart(bars: Sequence[tuple[str, float | None, str]]) -> vega.Spec:
     y: vega.Spec = {"field": "attack", "type": "nominal", "sort": order, "title": None, "scale": {"domain": order}}
     y["axis"] = {"labelLimit": 230, "labelOverlap": False}
     colour = vega.colours("sees", zip(_NEEDS, (GREY, *PALETTE), strict=False))
-    colour["legend"] = {"title": "it needs", "orient": "bottom", "columns": 2, "labelLimit": 120}
+    colour["legend"] = {"title": "the attack needs", "orient": "bottom", "columns": 2, "labelLimit": 120}
     bar = {"type": "bar", "cornerRadiusEnd": 3}
     text = {"type": "text", "align": "left", "dx": 5, "color": GREY, "fontWeight": "bold"}
     told = vega.tips(attack="", error=".1%", sees="")
@@ -45,7 +45,7 @@ def angle_chart(lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]]],
     return vega.layer(
         values,
         {"type": "line", "strokeWidth": 3},
-        x=vega.numbers("angle", "turned by, in degrees", (-reach, reach), nice=False),
+        x=vega.numbers("angle", "angle of rotation, in degrees", (-reach, reach), nice=False),
         y=vega.share("error", "error on test digits"),
         color=_colours("network", lines),
         tooltip=vega.tips(network="", angle="", error=".1%"),
@@ -58,7 +58,7 @@ def vote_chart(counts: Sequence[int], samples: int, bound: float | None) -> vega
     bars = vega.layer(
         values,
         {"type": "bar", "color": PALETTE[0], "cornerRadiusEnd": 3},
-        x={"field": "digit", "type": "ordinal", "title": "answer to a noisy copy", "axis": {"labelAngle": 0}},
+        x={"field": "digit", "type": "ordinal", "title": "prediction for a noisy copy", "axis": {"labelAngle": 0}},
         y=vega.share("share", "share of the copies"),
         tooltip=vega.tips(digit="", votes=""),
     )
@@ -83,7 +83,7 @@ def certified_chart(lines: Sequence[tuple[str, str, Sequence[float]]], longest: 
         values,
         {"type": "line", "strokeWidth": 3, "interpolate": "step-after"},
         x=vega.numbers("radius", "radius in L2", (0, longest)),
-        y=vega.share("share", "certified and right"),
+        y=vega.share("share", "certified accuracy"),
         color=_colours("noise", lines),
         tooltip=vega.tips(noise="", radius=".2f", share=".0%"),
     )
@@ -91,7 +91,7 @@ def certified_chart(lines: Sequence[tuple[str, str, Sequence[float]]], longest: 
 
 def between_chart(points: Sequence[tuple[float, float, float]], longest: float) -> vega.Spec:
     """The shares of proved, fooled and undecided digits at each ε, stacked to 1: points are (ε, safe, fallen)."""
-    kinds = ("proved safe", "unknown", "fooled")
+    kinds = ("proved robust", "unknown", "fooled")
     values = [
         {"eps": eps, "share": share, "what": kind, "order": order}
         for eps, safe, fallen in points

@@ -1,4 +1,4 @@
-"""Lesson: evaluation of defences: gradient masking, other threat models, and certificates."""
+"""Lesson: evaluation. Gradient masking, other threat models, and certificates."""
 
 from collections.abc import Iterator, Sequence
 
@@ -38,6 +38,7 @@ from pages.lessons.evaluation.tasks import (
 )
 from pages.lessons.evaluation.texts import TEXTS
 from pages.widgets.digits import error_curves, sheet
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import Done, Lesson, digit_control, page_stands, slots, table, vega_chart
 from pages.widgets.live import begin, follow, follow_each, job_for
 from pages.widgets.stage import show_picture
@@ -60,13 +61,13 @@ def _suit() -> None:
 
 
 def series_of_attacks(_: None) -> Iterator[Done]:
-    st.subheader(f"1 · The same defence, {len(SERIES)} attacks", anchor="attacks")
-    page.choice("defence", "Defended by", DEFENCES, on_change=_suit)
+    st.subheader(f"1 · One defence, {len(SERIES)} attacks", anchor="attacks")
+    page.choice("defence", "Defence", DEFENCES, on_change=_suit)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page.control("eps", st.slider, "ε of the L∞ ball", 0.02, 0.3, step=0.02, width=220)
         if page.value.defence == "quantized":
-            page.control("levels", st.slider, "Levels of a pixel", 2, 32, width=220)
-    st.markdown(STORY[page.value.defence])
+            page.control("levels", st.slider, "Levels of each pixel", 2, 32, width=220)
+    prose(STORY[page.value.defence])
     with st.container(key="evaluation_metrics"):
         metrics = [column.empty() for column in st.columns(3)]
     chart, note, below = slots("evaluation_series", 3)
@@ -85,7 +86,7 @@ def series_of_attacks(_: None) -> Iterator[Done]:
             chart,
         )
         running = next((each.title for each in SERIES if each.key == records[-1].key and records[-1].done < 1), None)
-        note.caption(f"Under way: {running}." if running else "\u00a0")
+        note.caption(f"Running: {running}." if running else "\u00a0")
 
     job = job_for("series", task)
     if first := job.frames:
@@ -96,10 +97,10 @@ def series_of_attacks(_: None) -> Iterator[Done]:
         return
     ended = {record.key: record for record in records if record.done == 1}
     note.caption(
-        f"The first {IMAGES} test digits, ε = {page.value.eps:g}, pixels kept in [0, 1], judged on the defended "
-        "network. “The twin” is what an attacker who knows the defence puts in its place: the network without the "
-        "factor, or rounding that lets the gradient through. Transfer: perturbations found on a network trained with "
-        "noise."
+        f"The first {IMAGES} test digits, ε = {page.value.eps:g}, pixels kept in [0, 1]. The defended network "
+        "classifies the result of each attack. “Twin” is the network that an attacker who knows the defence attacks "
+        "instead: the network without the factor, or with a rounding that lets the gradient through. Transfer: the "
+        "perturbations come from a network trained with noise."
     )
     with below.container():
         show_diagnosis(ended)
@@ -107,9 +108,9 @@ def series_of_attacks(_: None) -> Iterator[Done]:
 
 def _metrics(slots: Sequence[DeltaGenerator], last: dict[str, Judged]) -> None:
     told = (
-        ("Wrong, untouched", "clean"),
-        ("Wrong under FGSM", "fgsm"),
-        ("Wrong under any of the attacks", None),
+        ("Error without an attack", "clean"),
+        ("Error under FGSM", "fgsm"),
+        ("Error under any of the attacks", None),
     )
     for slot, (label, key) in zip(slots, told, strict=True):
         record = last.get(key) if key else list(last.values())[-1]
@@ -123,13 +124,13 @@ def show_diagnosis(ended: dict[str, Judged]) -> None:
     signs = symptoms(errors, everywhere)
     if errors["pgd"] > errors["fgsm"] + 0.2:
         st.info(
-            f"FGSM finds {share(errors['fgsm'])}, PGD with its many steps **{share(errors['pgd'])}**. Whoever judges "
-            "by one step alone would have believed the first.",
+            f"The error under FGSM is {share(errors['fgsm'])}, under PGD with its many steps "
+            f"**{share(errors['pgd'])}**. If you test with one step alone, you believe the first number.",
             icon=":material/footprint:",
         )
     st.markdown(
-        f"At **{share(flat)}** of the digits the gradient of the cross-entropy is exactly zero. With ε = 1, where any "
-        f"picture can become any other, PGD on it fools {share(everywhere)}."
+        f"At **{share(flat)}** of the digits the gradient of the cross-entropy is exactly zero. With ε = 1 every "
+        f"picture is allowed, so an attack should always succeed. PGD on the cross-entropy fools {share(everywhere)}."
     )
     if signs:
         st.warning(
@@ -138,40 +139,40 @@ def show_diagnosis(ended: dict[str, Judged]) -> None:
         )
     else:
         st.success(
-            "No symptom of a hidden gradient: the attacks that see more do better, as they should.",
+            "No symptom of a hidden gradient: attacks that know more find more, as they should.",
             icon=":material/check:",
         )
     record = ended[worst.key]
     images, wrong = record.pixels / 255, record.wrong.tolist()
     st.markdown(
-        f"**The first ten digits under “{worst.title}”**: {sum(wrong)} misread{' (orange)' if any(wrong) else ''}"
+        f"**The first ten digits under “{worst.title}”**: {sum(wrong)} misclassified{' (orange)' if any(wrong) else ''}"
     )
-    show_picture(sheet(images, wrong, 10), f"Ten digits under {worst.title}, {sum(wrong)} of them are misread")
+    show_picture(sheet(images, wrong, 10), f"Ten digits under {worst.title}, {sum(wrong)} of them are misclassified")
     if page.value.defence == "quantized":
         st.caption(
-            "With two levels the rounding is a real help on MNIST: digits are black and white anyway. With more levels "
-            "a pixel near a step jumps further than ε, and the defended network is weaker than the bare one: compare "
-            "with “nothing”."
+            "With two levels, rounding does help on MNIST, because digits are black and white anyway. With more levels "
+            "a pixel near a step changes by more than ε, and the defended network is less robust than the undefended "
+            "one. Compare with “no defence”."
         )
     if page.value.defence == "robust" and page.value.eps > 0.12:
         st.caption(
-            "Beyond the ε that it was trained for, 40 steps of PGD are not enough: Auto-PGD finds far more. Where two "
-            "attacks disagree, the better one is nearer to the truth, and may still be far from it."
+            "Beyond the ε of the training, 40 steps of PGD are not enough: Auto-PGD finds far more. Where two attacks "
+            "disagree, the better one is closer to the true error, but may still be far from it."
         )
 
 
 def other_threat_models(_: None) -> Iterator[None]:
-    st.subheader("2 · Another threat model", anchor="threat-models")
-    st.markdown(
-        "“Robust” is a word with a missing half: robust *against what*? These networks were trained against L∞. Here "
-        "they meet an L2 ball, and a plain rotation without any pixel noise."
+    st.subheader("2 · Other threat models: L2 ball and rotation", anchor="threat-models")
+    prose(
+        "A network is robust only with respect to a threat model. These networks were trained against the L∞ ball. "
+        "Here we attack them in the L2 ball, and with a rotation without any noise."
     )
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**PGD in the L2 ball**")
         balls = slots("room_ball", 2)
     with right:
-        st.markdown("**Just turned**")
+        st.markdown("**Rotation**")
         turns = slots("room_turn", 2)
     yield
     yield  # the vote of section 3 comes first
@@ -189,7 +190,7 @@ def follow_turns(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     found = follow_each("turned", works, draw, note.info)
     if found is not None:
         note.caption(
-            f"200 test digits, every 5° up to ±{REACH}°. Wrong at some angle: "
+            f"200 test digits, every 5° from −{REACH}° to {REACH}°. Error at the worst angle of each digit: "
             + "; ".join(f"{NETWORKS[key][0]}: {share(turns[-1].worst)}" for key, turns in found.items())
             + "."
         )
@@ -209,7 +210,7 @@ def follow_balls(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     works = {key: ErrorCurve(key, L2_CURVE, "l2") for key in NETWORKS}
     if follow_each("l2", works, draw, note.info) is not None:
         note.caption(
-            "200 test digits, 20 steps. The dotted line: ‖δ‖₂ = 2. A δ with ‖δ‖∞ = 0.1 has at most ‖δ‖₂ = 0.1·√784 = "
+            "200 test digits, 20 steps. The dotted line is ‖δ‖₂ = 2. A δ with ‖δ‖∞ = 0.1 has at most ‖δ‖₂ = 0.1·√784 = "
             "2.8."
         )
 
@@ -220,14 +221,14 @@ def _ends(what: str, lines: Sequence[tuple[str, str, Sequence[tuple[float, float
 
 
 def smoothing(_: None) -> Iterator[None]:
-    st.subheader("3 · A promise: the vote of noisy copies", anchor="smoothing")
-    st.markdown(
-        "An attack that finds nothing proves nothing. A **certificate** does: it says that *no* δ in a ball changes "
-        "the answer. Randomised smoothing asks the network about thousands of noisy copies of x and takes the vote. If "
-        "the winner's probability is at least p > ½, then no δ with"
+    st.subheader("3 · Randomised smoothing: the vote of noisy copies", anchor="smoothing")
+    prose(
+        "An attack that finds nothing proves nothing. A **certificate** is a proof: it says that *no* δ in a ball "
+        "changes the prediction. Randomised smoothing classifies thousands of noisy copies of x and takes the vote. If "
+        "the probability of the winning class is at least p > ½, then no δ with"
     )
     st.latex(r"\|\delta\|_2 < \sigma\,\Phi^{-1}(p)")
-    st.markdown("changes the vote. This holds for every network and every attack.")
+    st.markdown("changes the vote. This holds for every network and every attacker.")
     left, right = st.columns([2, 3], gap="medium")
     with left:
         digit_control(page, 10_000)
@@ -237,10 +238,12 @@ def smoothing(_: None) -> Iterator[None]:
         noise = np.random.default_rng(page.value.seed).standard_normal((3, 28, 28))
         copies = np.concatenate([digit.levels[None] / 255, digit.levels / 255 + sigma * noise])
         show_picture(sheet(copies, [False] * 4, 4, zoom=4), f"A {digit.label}, and three noisy copies of it")
-        st.caption("x and three of its copies. What lies below 0 or above 1 is drawn black or white.")
+        st.caption(
+            "x and three noisy copies. Values outside [0, 1] cannot be displayed; they are drawn black or white."
+        )
     with right, st.container(key="room_vote"):
         chart, told = st.empty(), st.empty()
-    st.markdown("**For many digits, and every σ**")
+    st.markdown("**Certified accuracy: many digits, every σ**")
     certified = slots("room_certified", 2)
     yield
     follow_vote(Certify("noise_025", digit, sigma, seed=page.value.seed), digit, chart, told)
@@ -270,25 +273,28 @@ def _promise(vote: Vote, digit: Digit) -> None:
     cast = sum(vote.counts)
     if vote.label is None:
         st.warning(
-            f"The vote **abstains**: of {cast} copies {max(vote.counts)} agree, and that is not surely more than half. "
-            "Nothing is promised.",
+            f"The vote **abstains**: {max(vote.counts)} of {cast} copies agree, too few to be certain of a majority. "
+            "There is no certificate.",
             icon=":material/help:",
         )
         return
     wrong = (
-        "" if vote.label == digit.label else f" (it is a {digit.label}: a promise may well be wrong about the digit)"
+        ""
+        if vote.label == digit.label
+        else f" (the digit is a {digit.label}: a certificate says that the prediction does not change, not that it is "
+        "right)"
     )
     st.success(
-        f"The vote says **{vote.label}**{wrong}, and no δ with ‖δ‖₂ < **{vote.radius:.2f}** changes that.",
+        f"The smoothed network predicts **{vote.label}**{wrong}. No δ with ‖δ‖₂ < **{vote.radius:.2f}** changes that.",
         icon=":material/verified:",
     )
-    single = "" if vote.single is None else f" The network by itself, without noise, falls at ‖δ‖₂ = {vote.single:.2f}."
+    single = "" if vote.single is None else f" Without the noise, the network is fooled at ‖δ‖₂ = {vote.single:.2f}."
     tried = vote.attacked or ()
     st.caption(
-        f"{vote.counts[vote.label]} of {cast} copies; so p ≥ {vote.p:.4f} (orange), wrong in at most one of "
-        f"{1 / ALPHA:.0f} such experiments. Tried: an attack on the vote with ‖δ‖₂ = {vote.length:.2f}; "
-        f"{tried[vote.label] if tried else 0} of {sum(tried)} copies still say {vote.label}"
-        f"{'' if vote.held else ': THE PROMISE IS BROKEN'}.{single}"
+        f"{vote.counts[vote.label]} of {cast} copies vote for {vote.label}, so p ≥ {vote.p:.4f} (orange line). This "
+        f"bound is wrong in at most one of {1 / ALPHA:.0f} such experiments. As a test, we attack the vote with "
+        f"‖δ‖₂ = {vote.length:.2f}: {tried[vote.label] if tried else 0} of {sum(tried)} copies still predict "
+        f"{vote.label}{'' if vote.held else '. THE CERTIFICATE IS BROKEN'}.{single}"
     )
 
 
@@ -309,21 +315,22 @@ def follow_certified(slot: DeltaGenerator, note: DeltaGenerator) -> None:
         return
     work = works[page.value.sigma]
     note.caption(
-        f"The first {work.images} test digits, {work.samples} copies each, the network trained with noise of σ = 0.25. "
-        "More noise promises a larger radius, as long as the network can still read the digits; where it cannot, the "
-        "vote abstains. A line ends where even a unanimous vote of so few copies promises no more."
+        f"The first {work.images} test digits, {work.samples} copies each. The network was trained with noise of "
+        "σ = 0.25. More noise gives a larger radius, as long as the network can still classify the noisy digits. Where "
+        "it cannot, the vote abstains. Each line ends at the largest radius that a unanimous vote of so few copies can "
+        "certify."
     )
 
 
 def intervals(_: None) -> Iterator[None]:
-    st.subheader("4 · Another promise: intervals", anchor="intervals")
-    st.markdown(
-        "Or compute with intervals in the place of numbers: if every pixel may be anything in [xᵢ − ε, xᵢ + ε], in "
-        "which interval does each logit lie? If the right one stays above all others, no δ of the L∞ ball can do "
-        "anything. No chance, no abstention; but intervals grow from layer to layer, unless the network was trained to "
-        "keep them small."
+    st.subheader("4 · Interval bounds: a proof for the L∞ ball", anchor="intervals")
+    prose(
+        "Interval bounds are another certificate. The network computes with intervals instead of numbers: each pixel "
+        "is the interval [xᵢ − ε, xᵢ + ε], and each logit becomes an interval, too. If the logit of the right class "
+        "always lies above all others, no δ of the L∞ ball changes the prediction. This proof uses no random noise. "
+        "But the intervals grow from layer to layer, unless the network was trained to keep them small."
     )
-    page.choice("proved", "Which network", PROVED)
+    page.choice("proved", "Network", PROVED)
     slot, note = slots("room_between", 2)
     yield
 
@@ -333,7 +340,7 @@ def intervals(_: None) -> Iterator[None]:
         vega_chart(
             between_chart(points, PROOF[-1]),
             300,
-            f"At ε = {at.eps:g}: {share(at.safe)} proved safe, {share(at.fallen)} fooled, the rest unknown",
+            f"At ε = {at.eps:g}: {share(at.safe)} proved robust, {share(at.fallen)} fooled, the rest unknown",
             slot,
         )
 
@@ -344,26 +351,29 @@ def intervals(_: None) -> Iterator[None]:
     at = next(each for each in records if each.eps == 0.1)
     unknown = max(1 - at.safe - at.fallen, 0)
     note.caption(
-        f"The first {work.images} test digits. At ε = 0.1: {share(at.safe)} proved safe, {share(at.fallen)} fooled by "
-        f"PGD or wrong anyway, {share(unknown)} unknown. A proof counts from below, an attack from above; the truth "
-        "lies in the grey. Rounding errors are included."
+        f"The first {work.images} test digits. At ε = 0.1: {share(at.safe)} proved robust, {share(at.fallen)} fooled "
+        f"by PGD or misclassified without an attack, {share(unknown)} unknown. A proof gives a lower bound of the "
+        "robust accuracy, an attack an upper bound. The true value lies in the grey area. Rounding errors are included."
     )
 
 
 def how_to_judge(_: None) -> None:
-    st.subheader("5 · How to judge a defence", anchor="checklist")
+    st.subheader("5 · Checklist: how to evaluate a defence", anchor="checklist")
     table(
-        ("ask", "because"),
+        ("question", "reason"),
         (
-            ("What is Δ?", "Without a threat model “robust” has no meaning."),
+            ("What is the threat model Δ?", "Without a threat model, “robust” has no meaning."),
             (
-                "Was it judged by a stronger attack than it was trained against?",
-                "A network can learn to fool the attack it knows.",
+                "Is the attack of the test stronger than the attack of the training?",
+                "A network can learn to defeat only the attack of its training.",
             ),
-            ("Does the attacker know the defence?", "If it only works as a secret, it is a secret, not a defence."),
-            ("Do more steps, more restarts, another loss find more?", "Then the first figure was not the worst case."),
-            ("Does an attack without gradients find more?", "Then the gradient is hidden, not gone."),
-            ("Does the error reach 100 % for large ε?", "It has to; if not, the attack is broken."),
+            ("Does the attacker know the defence?", "A defence that works only as long as it is secret is no defence."),
+            ("Do more steps, more restarts or another loss find more?", "Then the first error was not the worst case."),
+            (
+                "Does an attack without gradients find more?",
+                "Then the defence hides the gradient; the adversarial examples are still there.",
+            ),
+            ("Does the error reach 100 % for large ε?", "It has to. If it does not, the attack is broken."),
         ),
     )
     st.caption("After Carlini et al., *On evaluating adversarial robustness* (2019), shortened.")

@@ -8,29 +8,30 @@ from pages.widgets.digits import ROBUST, STANDARD, STRONGER
 from pages.widgets.query import PageSettings, number, solved, word
 
 IMAGES = 100
-# The first choices of the page: a network, and the defence before or behind it.
+# Each is a network, with or without a defence in front of it or behind it.
 DEFENCES = {
     "saturated": "saturation",
     "quantized": "rounding",
     "fgsm": "FGSM training",
     "robust": "PGD training",
-    "none": "nothing",
+    "none": "no defence",
 }
 STORY = {
     "saturated": (
-        "All logits are multiplied by 20. Not one answer changes, but the probabilities round to exactly 0 and 1, and "
-        "the cross-entropy has no slope left."
+        "All logits are multiplied by 20. No prediction changes, but the probabilities round to exactly 0 and 1, and "
+        "the gradient of the cross-entropy is zero."
     ),
     "quantized": (
-        "Every pixel is rounded to a few levels before the network sees it. The network hardly minds; but a staircase "
-        "is flat everywhere."
+        "Each pixel is rounded to a few levels before the network sees it. The predictions hardly change. But rounding "
+        "is a staircase function: its gradient is zero almost everywhere."
     ),
     "fgsm": (
-        "Trained against FGSM alone, one step from x itself with ε = 0.3. It has learnt to bend its loss so that this "
-        "one step misses."
+        "The network was trained against FGSM alone: one step with ε = 0.3 that starts at x. It has learnt to curve "
+        "its loss so that this one step fails."
     ),
-    "robust": "Trained against PGD at ε = 0.1, as in the lesson before. Up to that ε it hides nothing.",
-    "none": "The standard network by itself.",
+    "robust": "The network was trained against PGD with ε = 0.1, as in *Adversarial training*. Up to this ε it hides "
+    "nothing.",
+    "none": "The standard network without a defence.",
 }
 NETWORKS = {
     "standard": ("standard", STANDARD),

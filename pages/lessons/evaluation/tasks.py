@@ -46,13 +46,13 @@ class Judged:
     """The result of one attack of the series so far.
 
     Attributes:
-        key: of the attack; "clean" before any, "any" for PGD with ε = 1 on the cross-entropy.
+        key: that of the attack; "clean" before any, "any" for PGD with ε = 1 on the cross-entropy.
         done: the done part of it, 0 ... 1.
         error: the share of digits that are wrong at its end; until then, at its present point.
         together: the share that this or an earlier attack has fooled.
-        flat: for "clean", the share of digits without any slope; NaN otherwise.
-        pixels: the first ten digits at its end, (10, 28, 28) uint8; wrong: which of them are misread. Both are empty
-            before the end.
+        flat: for "clean", the share of digits with a gradient of exactly zero; NaN otherwise.
+        pixels: the first ten digits at its end, (10, 28, 28) uint8; wrong: which of them are misclassified. Both are
+            empty before the end.
     """
 
     key: str
@@ -172,7 +172,7 @@ class Vote:
         attacked: counts for the digit after an attack on the vote, of the length of the radius; None before the end,
             and where there is no radius.
         length: ‖δ‖₂ of that attack.
-        single: the least ‖δ‖₂ that was found to change the answer of the network itself, without any noise; None where
+        single: the least ‖δ‖₂ that was found to change the prediction of the network without any noise; None where
             none was found.
     """
 
@@ -201,7 +201,7 @@ class Certify(Task[Vote]):
 
     Attributes:
         sigma: deviation of the noise, in pixel units.
-        samples: noisy copies that judge; a tenth as many, drawn before, choose the class.
+        samples: the number of noisy copies that vote; before them, a tenth as many choose the class.
         seed: of the noise.
     """
 
@@ -271,8 +271,10 @@ class CertifiedDigits(Task[Promised]):
 
 @dataclass(frozen=True)
 class Between:
-    """At one ε, the share of digits whose answer intervals prove, and the share that an attack has fooled or that are
-    wrong untouched. The remaining digits are undecided."""
+    """The shares of digits at one ε: proved by intervals; fooled by an attack, or misclassified without one.
+
+    The remaining digits are undecided.
+    """
 
     eps: float
     safe: float

@@ -9,56 +9,56 @@ def questions() -> list[Choice | Number]:
     return [
         Choice(
             "a",
-            "A paper reports 0 % error under PGD with 40 steps, and 30 % under FGSM. What do you think?",
+            "A paper reports an error of 0 % under PGD with 40 steps, and of 30 % under FGSM. What do you conclude?",
             (
                 (
-                    "A strong defence: the stronger attack finds nothing.",
-                    "PGD contains FGSM: it cannot honestly do worse.",
+                    "The defence is strong: the stronger attack finds nothing.",
+                    "No. PGD contains FGSM: a correct PGD cannot find less.",
                 ),
                 (
-                    "Something is broken: PGD cannot honestly be weaker than one of its own steps.",
-                    "Yes. A hidden gradient, or a bug in the attack.",
+                    "Something is broken: a correct PGD cannot be weaker than one of its own steps.",
+                    "Yes. The gradient is hidden, or the attack has a bug.",
                 ),
-                ("FGSM was run with a larger ε.", "Perhaps; but with the same ε there is another explanation."),
+                ("FGSM used a larger ε.", "Perhaps. But with the same ε there is another explanation."),
             ),
             1,
         ),
         Choice(
             "b",
-            "The saturated network gives the same answers as the bare one. Why does FGSM fail on it?",
+            "The saturated network makes the same predictions as the undefended one. Why does FGSM fail on it?",
             (
                 (
                     "Its loss surface is flat because it is robust.",
-                    "The same answers: so it is exactly as robust as before.",
+                    "No: all predictions are the same, so it is exactly as robust as before.",
                 ),
                 (
-                    "The probabilities are 0 and 1 to the last bit of float32, so the cross-entropy has no slope.",
-                    "Yes. Climb the margin of the logits, and nothing is hidden any more.",
+                    "In float32 the probabilities are exactly 0 and 1, so the gradient of the cross-entropy is zero.",
+                    "Yes. An attack on the margin of the logits finds a gradient again.",
                 ),
-                ("FGSM needs more steps there.", "200 steps along a zero gradient lead nowhere either."),
+                ("FGSM needs more steps there.", "No: 200 steps along a zero gradient do not move x either."),
             ),
             1,
         ),
         Choice(
             "c",
-            "Rounding to 8 levels makes the network *easier* to fool than none at all, for whom?",
+            "With rounding to 8 levels, the network is *easier* to fool than without rounding. For which attacker?",
             (
                 (
-                    "For nobody: rounding removes small changes.",
-                    "A pixel just below a step needs a tiny push to jump by 1/7.",
+                    "For none: rounding removes small changes.",
+                    "No: a tiny change of a pixel just below a step becomes a change of 1/7.",
                 ),
                 (
-                    "For an attacker who knows of the rounding: a small push over a step becomes a change of 1/7.",
-                    "Yes: at ε = 0.1 that is more than ε. The attacker lets the gradient through and rounds forward.",
+                    "For an attacker who knows the rounding: a small change across a step becomes a change of 1/7.",
+                    "Yes: at ε = 0.1 that is more than ε. The attack rounds in the forward pass, and ignores the "
+                    "rounding in the backward pass.",
                 ),
-                ("For random noise.", "Look at the first bar."),
+                ("For random noise.", "No. See the first bar."),
             ),
             1,
         ),
         Number(
             "d",
-            "σ = 0.25, and the lower bound of the vote is p = 0.977, so that Φ⁻¹(p) = 2.0. Which L2 radius is "
-            "promised?",
+            "Given σ = 0.25 and a lower bound of the vote p = 0.977, so Φ⁻¹(p) = 2.0. Compute the certified L2 radius.",
             0.5,
             0.01,
             "Yes: σ·Φ⁻¹(p) = 0.25 · 2.0 = 0.5.",
@@ -66,13 +66,13 @@ def questions() -> list[Choice | Number]:
         ),
         Choice(
             "e",
-            "An attack finds nothing within ε, and intervals prove nothing at ε. What do you know?",
+            "An attack finds nothing within ε, and interval bounds prove nothing at ε. What do you know?",
             (
-                ("The network is safe there.", "The attack may have been too weak."),
-                ("The network is unsafe there.", "The intervals may have been too wide."),
+                ("The network is robust there.", "No: the attack may be too weak."),
+                ("The network is not robust there.", "No: the intervals may be too wide."),
                 (
-                    "Nothing yet. Both tell half: an attack what can happen, a proof what cannot.",
-                    "Yes. The grey area of section 4.",
+                    "Nothing yet. An attack shows what can happen, a proof shows what cannot happen.",
+                    "Yes. This digit is in the grey area of section 4.",
                 ),
             ),
             2,
@@ -82,24 +82,25 @@ def questions() -> list[Choice | Number]:
 
 TEXTS = Texts(
     lead=(
-        f"This network survives FGSM. Then {len(SERIES) - 1} other attacks try, one of them with {QUERIES} questions "
-        "and no gradient."
+        f"This network survives FGSM. You attack it in {len(SERIES) - 1} other ways, one of them with {QUERIES} "
+        "queries and without a gradient, and see whether it is robust or only hides its gradient. Then you compute "
+        "certificates: proofs that no attack in a ball succeeds."
     ),
     questions=questions,
     script=(
         "1. Open the link and cover everything below the second number: “1 % under FGSM. Would you buy it?” Then "
-        "scroll.\n"
-        "2. Switch to *rounding*, then to *nothing*: the defence made it worse.\n"
-        "3. *FGSM training*: strong against FGSM, helpless against a few steps. *PGD training*: all bars agree. Then "
-        "raise ε to 0.2, and look at the last bar.\n"
-        "4. Section 3: let the votes come in, and ask what a unanimous vote of 10 000 promises. σ = 1: it abstains."
+        "scroll down.\n"
+        "2. Switch to *rounding*, then to *no defence*: the defence has made it worse.\n"
+        "3. *FGSM training*: robust to FGSM, but not to a few steps. *PGD training*: all bars agree. Then raise ε to "
+        "0.2, and look at the last bar.\n"
+        "4. Section 3: wait for the votes. Ask which radius a unanimous vote of 10 000 copies certifies. With σ = 1 "
+        "the vote abstains."
     ),
     pitfalls=(
-        "- “So gradient attacks are useless?” No: they are the strongest there are, where the gradient tells the "
-        "truth.\n"
-        "- “Then we always need a certificate.” It promises less than attacks suggest, costs thousands of forward "
-        "passes, and speaks of one norm only.\n"
-        "- 100 digits: one digit is one per cent."
+        "- “So gradient attacks are useless?” No: they are the strongest attacks, where the gradient is not hidden.\n"
+        "- “Then we always need a certificate.” A certificate guarantees a smaller radius than attacks suggest, costs "
+        "thousands of forward passes, and holds for one norm only.\n"
+        "- There are 100 digits, so one digit is one per cent."
     ),
     references=(
         (

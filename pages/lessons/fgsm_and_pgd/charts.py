@@ -162,7 +162,7 @@ def confidence_chart(doubt: np.ndarray, norms: np.ndarray, here: tuple[float, fl
         return {"values": [{"doubt": float(f"{a:.4g}"), "norm": float(f"{b:.4g}")} for a, b in pairs if a > 0 < b]}
 
     ticks = {"format": ".0e", "tickCount": 5, "labelOverlap": True}
-    x = vega.numbers("doubt", "1 − p(y): how far from sure", axis=ticks, type="log")
+    x = vega.numbers("doubt", "1 − p(y)", axis=ticks, type="log")
     y = vega.numbers("norm", "‖∇L‖₂", axis=ticks, type="log")
     tooltip = [
         {"field": "doubt", "title": "1 − p(y)", "format": ".1e"},

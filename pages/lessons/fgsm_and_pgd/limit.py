@@ -10,18 +10,19 @@ from pages.lessons.fgsm_and_pgd.plane import plane
 from pages.lessons.fgsm_and_pgd.scene import Run, Scene, data, factor, factor_text, hill, pair, tallied
 from pages.lessons.fgsm_and_pgd.settings import BALLS, FACTORS, UNENDING, page
 from pages.lessons.fgsm_and_pgd.world import UNLIMITED, ball, enough, first_steps, window_around
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import table
 from pages.widgets.quiz import guess
 
 
 def to_infinity(run: Run) -> Iterator[None]:
     settings = page.value
-    st.subheader("3 · FGSM is where α = ∞ leads", anchor="fgsm-limit")
-    corner = "a corner of the square" if settings.ball == "linf" else "the point of the circle that ∇L points to"
-    st.markdown(
-        "Take a single raw step, α·∇L, and project. Turn α up, and watch where the step comes back to the ball: it "
-        f"slides along the edge and stops at {corner}. That point needs no α. It is **FGSM**, the fast gradient sign "
-        "method: δ = ε·sign(∇L)" + (", here its L2 form, δ = ε·∇L/‖∇L‖₂." if settings.ball == "l2" else ".")
+    st.subheader("3 · FGSM: the limit of one raw step for α → ∞", anchor="fgsm-limit")
+    corner = "in a corner of the square" if settings.ball == "linf" else "at the point of the circle in direction ∇L"
+    prose(
+        "Take one raw step, α·∇L, and project it. Raise α: the projected point moves along the edge of the ball and "
+        f"stops {corner}. That end point does not depend on α. It is **FGSM**, the fast gradient sign method: "
+        "δ = ε·sign(∇L)" + (", here in its L2 form, δ = ε·∇L/‖∇L‖₂." if settings.ball == "l2" else ".")
     )
     left, right = st.columns([3, 2], gap="medium")
     options = (*FACTORS, UNENDING)
@@ -56,11 +57,11 @@ def show_landing(now: Scene, landed: np.ndarray) -> None:
         arrow(x, x + went, STEP),
         *([line(np.stack([x + went, landed]), BACK, dashes="6 5")] if np.abs(x + went - landed).max() > 1e-6 else []),
         mark(now.fgsm, "cross", ONE_STEP, "FGSM"),
-        mark(landed, "circle", BACK, "where the step lands"),
+        mark(landed, "circle", BACK, "end of the raw step"),
     ]
     alt = (
-        f"One raw step with α = {factor_text(settings.limit)} lands at {pair(landed)}, "
-        f"{short(distance(now, landed))} from FGSM's point {pair(now.fgsm)}"
+        f"One raw step with α = {factor_text(settings.limit)} ends at {pair(landed)}, "
+        f"{short(distance(now, landed))} away from FGSM's point {pair(now.fgsm)}"
     )
     picture = hill(settings.model, now.label, window, 181)
     plane("limit_plane", scene(window, picture, x, shapes, alt))
@@ -80,14 +81,14 @@ def show_distance(now: Scene, landed: np.ndarray) -> None:
         + ("the larger component" if settings.ball == "linf" else "‖∇L‖₂")
         + f" = **{short(touch)}**"
         + (
-            f", and FGSM's corner with α = ε / the smaller one = **{short(land_at)}**."
+            f". It reaches FGSM's corner with α = ε / the smaller component = **{short(land_at)}**."
             if settings.ball == "linf"
-            else ", and there it is FGSM's point already."
+            else ", which is FGSM's point."
         )
     )
     st.caption(
-        f"Green: where the step lands, for every α. ∞ is computed as α = {short(UNLIMITED)}. The α above are for a "
-        "ball that the edge of the square does not cut (pixels stay in [0, 1])."
+        f"Green: the ends of the step for all α. ∞ is computed as α = {short(UNLIMITED)}. The α above hold where the "
+        "edge of the square does not cut the ball (pixels stay in [0, 1])."
     )
 
 
@@ -95,31 +96,31 @@ def show_tally(now: Scene) -> None:
     settings = now.settings
     counts = tallied(settings.model, settings.ball, settings.eps)
     st.markdown(
-        f"**And for all the data?** The classifier is right about {counts.right} of its {len(data().y)} points. With "
-        f"ε = {settings.eps:g} in {BALLS[settings.ball]}, FGSM changes its mind about **{counts.one_step}** of them."
+        f"**FGSM and PGD on all data.** The classifier is right on {counts.right} of the {len(data().y)} points. With "
+        f"ε = {settings.eps:g} in {BALLS[settings.ball]}, FGSM changes the prediction of **{counts.one_step}** of them."
     )
     guessed = guess(
-        page, "guess", "Predict, then run: how many does PGD turn, with 40 steps?", min(counts.one_step, counts.right)
+        page, "guess", "How many predictions does PGD change, with 40 steps?", min(counts.one_step, counts.right)
     )
     if guessed is None:
         return
     table(
-        ("attack", f"points turned, of {counts.right}"),
+        ("attack", f"changed predictions, of {counts.right}"),
         [
             ("FGSM, one step", str(counts.one_step)),
             ("**PGD, 40 steps**", f"**{counts.many_steps}**"),
-            ("looking everywhere (31 × 31 points of each ball)", str(counts.anywhere)),
+            ("exhaustive search (31 × 31 points of each ball)", str(counts.anywhere)),
         ],
     )
     gained = counts.many_steps - counts.one_step
     if counts.one_step == counts.many_steps == counts.anywhere:
-        why = "one step finds all there is" + (
-            ": the gradient points the same way everywhere." * (settings.model == "linear")
+        why = "One step finds all of them" + (
+            ": the gradient has the same direction everywhere." if settings.model == "linear" else "."
         )
     elif gained:
-        why = f"many steps find {gained} more. PGD is no proof either: compare the last row."
+        why = f"Many steps find {gained} more. PGD is no proof either: compare the last row."
     else:
-        why = "many steps find no more than one."
+        why = "Many steps find no more than one step."
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"You said {guessed}: {why}", width="content")
+        st.markdown(f"You said {guessed}. {why}", width="content")
         st.button("Guess again", on_click=page.set, kwargs={"guess": -1}, type="tertiary", key="guess_again")

@@ -29,6 +29,7 @@ from pages.lessons.fgsm_and_pgd.settings import BALLS, FACTORS, MODELS, PRESETS,
 from pages.lessons.fgsm_and_pgd.texts import TEXTS
 from pages.lessons.fgsm_and_pgd.world import SQUARE, Path, enough, landscape, turn, window_around
 from pages.widgets.charts import PALETTE
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, chart, pictures, table, vega_chart
 from pages.widgets.stage import percent
 
@@ -47,18 +48,18 @@ def choose() -> None:
 
 
 def the_hill(run: Run) -> None:
-    st.subheader("1 · The hill", anchor="loss-surface")
-    st.markdown(
-        "A picture of two pixels is a point in a square: how bright is the left one, how bright the right one? "
-        "So the loss of *every* picture can be drawn: the more orange, the higher. The attack starts at **x**, must "
-        "stay in the **ball** around it, and wants to get as high as it can."
+    st.subheader("1 · The loss surface", anchor="loss-surface")
+    prose(
+        "A picture of two pixels is a point in a square: its coordinates are the brightness of the left and of the "
+        "right pixel. So you can see the loss of *every* picture: the stronger the orange, the higher the loss. The "
+        "attack starts at **x**, has to stay in the **ball** around x, and raises the loss as far as it can."
     )
     left, right = st.columns([3, 2], gap="medium")
     with right:
         choose()
-        page.choice("view", "Look at it", VIEWS)
+        page.choice("view", "View", VIEWS)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("Places to try:", width="content")
+        st.caption("Examples:", width="content")
         for name, changes in PRESETS.items():
             st.button(name, on_click=page.set, kwargs=changes, key=f"preset_{name}")
     with left, st.container(key="hill"):
@@ -85,9 +86,9 @@ def from_above(now: Scene) -> None:
     picture = hill(now.settings.model, now.label)
     plane("hill_plane", scene(SQUARE, picture, x, shapes, alt), moved=put)
     st.caption(
-        f"**Drag x, or click where it should go.** Loss of class {now.label}, which the classifier gives to x. Thin "
-        "lines: equal loss, a factor of ten from one to the next. Thick line: the decision boundary, p(y) = ½. Small "
-        "circles and squares: the data it was trained on."
+        f"**Drag x, or click where it should go.** The loss is that of class {now.label}, the predicted class of x. "
+        "Thin lines join points of equal loss, a factor of ten from one line to the next. The thick line is the "
+        "decision boundary, p(y) = ½. The small circles and squares are the training data."
     )
 
 
@@ -100,10 +101,10 @@ def as_landscape(now: Scene) -> None:
     ]
     figure = surface_chart(land, now.edge, now.losses(now.edge), marks)
     top = short(float(land.loss.max()))
-    chart(figure, "surface", f"The loss as a landscape: a plain, and a slope up to {top}")
+    chart(figure, "surface", f"The loss as a surface in space: a flat part, and a slope up to {top}")
     st.caption(
-        "**Drag to turn it.** The plain around the data of class "
-        f"{now.label} is where the classifier is sure. Heights above 20 are cut off."
+        "**Drag to turn it.** The surface is flat around the data of class "
+        f"{now.label}, where the classifier is confident. Losses above 20 are cut off."
     )
 
 
@@ -113,7 +114,7 @@ def show_ends(now: Scene) -> None:
         "x": now.x.numpy(),
         "FGSM, one step": now.fgsm,
         "PGD, 40 steps": now.way.points[-1],
-        "the worst there is": now.worst,
+        "exhaustive search": now.worst,
     }
     for name, point in ends.items():
         label, p, loss = now.says(point)
@@ -125,44 +126,60 @@ def show_ends(now: Scene) -> None:
         )
     one, many = now.says(now.fgsm), now.says(now.way.points[-1])
     if one[0] == now.label != many[0]:
-        text = "**One step misses, many steps hit.** FGSM ends where the hill is still low; PGD turns."
+        text = "**One step misses, many steps hit.** FGSM ends where the loss is still low. PGD changes its direction."
     elif many[0] == now.label != one[0]:
-        text = "**One step hits, many steps miss.** FGSM's long jump was lucky; PGD ends on a summit that is lower."
+        text = (
+            "**One step hits, many steps miss.** FGSM's long step happens to end across the boundary. PGD ends in a "
+            "local maximum that is lower."
+        )
     elif many[0] == now.label != now.says(now.worst)[0]:
         text = (
-            "**Both miss.** Somewhere in the ball the classifier is fooled (last row), but from x, up leads elsewhere: "
-            "PGD ends on a summit that is not the highest. Another start may find it."
+            "**Both miss.** Some points of the ball fool the classifier (last row), but the gradient at x leads "
+            "elsewhere. PGD ends in a local maximum that is not the highest. Another start may find a higher one."
         )
     elif many[0] == now.label:
-        text = "**Nothing to find.** In this ball, no point that was looked at changes the classifier's mind."
+        text = "**Nothing to find.** The exhaustive search finds no point of this ball that changes the prediction."
     elif one[2] >= many[2] - 0.005:
-        text = "**One step is enough.** Here FGSM gets as high as PGD."
+        text = "**One step is enough.** Here FGSM reaches as high a loss as PGD."
     else:
-        text = "**Both fool it.** PGD still gets higher than FGSM."
+        text = "**Both fool the classifier.** PGD reaches a higher loss than FGSM."
     st.info(text, icon=":material/hiking:")
-    table(("", "loss", f"p({now.label})", "it says"), rows)
+    table(("", "loss", f"p({now.label})", "prediction"), rows)
     pictures(*panels, width=128)
     st.caption(
-        "PGD here: normalised steps of ε/8. “The worst there is” was found by looking at 101 × 101 points of the "
-        "ball: with two pixels you can, with 150528 you cannot."
+        "PGD takes normalised steps of ε/8 here. The exhaustive search computes the loss at 101 × 101 points of the "
+        "ball. That is possible with two pixels, and impossible with the 150528 values of a photograph."
     )
 
 
 def step_by_step(run: Run) -> None:
-    st.subheader("2 · Step by step", anchor="steps")
-    st.markdown(
-        "The **gradient** ∇L points where the loss rises fastest. Take a **step** of size α, and if it leads out of "
-        "the ball, **project**: go back to the nearest point of the ball. Then again. Left, the step is α times the "
-        "gradient as it is; right, the gradient is first given a fixed length."
+    st.subheader("2 · PGD step by step", anchor="steps")
+    prose(
+        "The **gradient** ∇L is the direction in which the loss rises fastest. PGD takes a **step** of size α. If the "
+        "step leaves the ball, the **projection** goes back to the nearest point of the ball. Then PGD repeats this. "
+        "On the left, the step is α times the raw gradient. On the right, the gradient is first normalised: it gets a "
+        "fixed length."
     )
     columns = st.columns([3, 3, 3, 4], gap="medium")
     with columns[0]:
         page.control(
-            "raw", st.select_slider, "α, raw gradient", FACTORS, format_func=factor_text, help="A plain factor."
+            "raw",
+            st.select_slider,
+            "α, raw gradient",
+            FACTORS,
+            format_func=factor_text,
+            help="A factor of the gradient.",
         )
     with columns[1]:
         page.control(
-            "alpha", st.slider, "α, normalised", 0.005, 0.6, step=0.005, format="%g", help="In brightness, like ε."
+            "alpha",
+            st.slider,
+            "α, normalised",
+            0.005,
+            0.6,
+            step=0.005,
+            format="%g",
+            help="The step's length, in brightness, like ε.",
         )
     with columns[2]:
         page.control("steps", st.slider, "Steps", 1, 20)
@@ -189,7 +206,7 @@ def show_runs(now: Scene) -> None:
         {"gradient": PALETTE[7], "step": STEP, "back": BACK},
         settings.steps,
     )
-    st.caption("Grey: the direction of ∇L, drawn at one length. Blue: the step. Green, dashed: the projection.")
+    st.caption("Grey: the direction of ∇L, drawn with a fixed length. Blue: the step. Green, dashed: the projection.")
     show_what_ran(now, raw, even)
 
 
@@ -203,19 +220,17 @@ def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
     else:
         st.latex(rf"\delta \leftarrow \delta + \alpha\,{step}")
         st.latex(r"\text{and at the end}\quad \delta \leftarrow P(\delta)")
-    st.markdown("with P(δ) the point nearest to δ in")
+    prose("P is the projection: P(δ) is the point nearest to δ in the perturbation set")
     st.latex(rf"\Delta = \{{\delta : \|\delta\|_{{{norm}}} \le {settings.eps:g},\ 0 \le x+\delta \le 1\}}")
     first = even.moved[0] - even.points[0]
     angle = turn(now.gradient, first)
     if settings.ball == "linf":
         st.markdown(
-            f"The sign throws away how large each component is: at x it turns the direction by **{angle:.0f}°**. "
-            "What it buys: of all steps that move no pixel by more than α, it promises the most, as far as ∇L can see."
+            f"The sign ignores the size of each component: at x it turns the direction by **{angle:.0f}°**. But of all "
+            "steps with every |change| ≤ α, it raises the linearised loss most."
         )
     else:
-        st.markdown(
-            "In L2 the normalised step keeps the direction of ∇L: only its length is set to α. Nothing is thrown away."
-        )
+        st.markdown("In L2 the normalised step keeps the direction of ∇L. Only its length changes: it is α.")
     other = "last" if settings.projected == "each" else "each"
     both = {settings.projected: even, other: now.run(projected=other)}
     table(
@@ -230,25 +245,25 @@ def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
     )
     if abs(raw.points[-1] - raw.points[0]).max() < 0.05 * settings.eps:
         st.warning(
-            f"The raw run has moved by {short(float(abs(raw.points[-1] - raw.points[0]).max()))} in all: its gradient "
-            "is tiny. Raise its α, and keep going.",
+            f"The raw run has moved by only {short(float(abs(raw.points[-1] - raw.points[0]).max()))} in total, "
+            "because its gradient is tiny. Raise its α.",
             icon=":material/zoom_in:",
         )
     gap = float(both["each"].losses[-1] - both["last"].losses[-1])
     st.caption(
-        "Walking freely and projecting at the end "
+        "The run with a single projection at the end "
         + (
-            "ends lower: it climbed outside the ball, where the slope is another one."
+            "ends lower: it followed gradients outside the ball, which differ from those inside."
             if gap > 0.01
-            else "ends higher here, by luck: out there it saw a slope that the others did not."
+            else "ends higher here, by chance: it met a helpful gradient outside the ball."
             if gap < -0.01
-            else "comes out as high here. Try a larger α, or more steps."
+            else "ends with the same loss here. Try a larger α, or more steps."
         )
     )
 
 
 def raw_gradient(run: Run) -> Iterator[None]:
-    st.subheader("4 · Why the raw gradient is a poor guide", anchor="steepest-direction")
+    st.subheader("4 · The length of the raw gradient, and why no α suits it", anchor="steepest-direction")
     place = st.container()
     yield
     with place:
@@ -269,20 +284,21 @@ def show_lengths(now: Scene) -> None:
         vega_chart(
             confidence_chart(doubt, norms, here),
             300,
-            f"Length of the gradient against 1 − p(y), both logarithmic: a rising band. Your x: 1 − p(y) = "
-            f"{short(here[0])}, length {short(here[1])}",
+            f"Length of the gradient against 1 − p(y), both logarithmic: the length rises with 1 − p(y). At x, "
+            f"1 − p(y) is {short(here[0])} and the length {short(here[1])}",
         )
     with right:
-        st.metric("‖∇L‖₂ at your x", short(here[1]), border=True)
+        st.metric("‖∇L‖₂ at x", short(here[1]), border=True)
         st.metric(f"α for one raw step to the edge, ε = {settings.eps:g}", short(touch), border=True)
-    st.markdown("For two classes, with z the logits, the chain rule says why:")
+    prose("The chain rule explains the lengths. For two classes with the logits z,")
     st.latex(r"\nabla_x L = \big(1 - p(y)\big)\;\nabla_x \big(z_{\text{other}} - z_y\big)")
     low, high = float(norms.min()), float(norms.max())
-    st.markdown(
-        "The surer the classifier, the shorter the gradient: a *good* classifier hides the way up. Over the data its "
-        f"length goes from {short(low)} to {short(high)}. No α suits every point, nor every step of one run: tiny at "
-        "the start, huge at the boundary. Kolter & Madry take α = 10⁴ for their MNIST network (chapter 3). A "
-        "normalised step has a length that you choose, in the unit of ε."
+    prose(
+        "The more confident the classifier, the shorter the gradient. So the gradient of a *good* classifier is short "
+        f"at most points. At the data, its length lies between {short(low)} and {short(high)}. No α suits all points, "
+        "and no α suits all steps of one run: the gradient is tiny at the start and huge at the boundary. Kolter & "
+        "Madry use α = 10⁴ for their MNIST network (chapter 3). With a normalised step you choose the length yourself, "
+        "in the unit of ε."
     )
 
 

@@ -1,6 +1,6 @@
 // The browser's half of plane.py: draws a scene, and lets its point be moved. Comes after drawing.js.
 
-const LEFT = 46 // room for what is written at the axes
+const LEFT = 46 // space for the labels of the axes
 const BELOW = 44
 const EDGE = 8
 
@@ -42,7 +42,7 @@ class Plane {
     this.svg.setAttribute("aria-label", alt)
     this.svg.classList.toggle("movable", movable)
     this.svg.classList.remove("dragged")
-    // A drawing of its own inside the axes: what is too large for it is cut off.
+    // A separate drawing inside the axes, which cuts off what is outside of them.
     const inner = shape("svg", { x: LEFT, y: EDGE, width: SIDE, height: SIDE, viewBox: `0 0 ${SIDE} ${SIDE}` })
     this.inner = inner
     inner.append(terrain(picture))
@@ -119,7 +119,7 @@ class Plane {
   down(event) {
     if (!this.data.movable || !event.isPrimary || event.button !== 0) return
     this.pointer = event.pointerId
-    // A finger beside the point may be about to scroll: it counts when it is lifted in the same place.
+    // A finger beside the point may start to scroll. It is a tap when it is lifted in the same place.
     this.tapping = event.pointerType === "touch" && !event.target.classList.contains("handle")
     if (this.tapping) return
     this.svg.setPointerCapture(event.pointerId)

@@ -29,7 +29,7 @@ CSS = (
 .axis {stroke: var(--st-text-color); stroke-opacity: .45}
 svg text.tick {font-size: 13px; font-weight: 400; stroke: none}
 svg text.name {font-size: 14px; font-weight: 400; stroke: none}
-/* A finger scrolls the page, but for one that begins on the point: that one drags it. */
+/* A finger scrolls the page. A finger that begins on the point drags the point. */
 .movable {cursor: crosshair; touch-action: pan-y}
 .handle {fill: transparent; cursor: grab; touch-action: none}
 .dragged .old {opacity: .25}

@@ -1,6 +1,6 @@
 """A player of attacks in the plane, phase by phase, several side by side: back, play, pause, next, and a slider.
 
-All of it runs in the browser, so a class that plays and steps makes no requests to the server.
+Everything runs in the browser: a class that plays and steps makes no requests to the server.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ figure {margin: 0; flex: 1 1 300px; min-width: 0; max-width: 520px}
 .scene {position: relative; aspect-ratio: 1; overflow: hidden; border-radius: var(--st-base-radius);
   box-shadow: inset 0 0 0 1px var(--st-border-color)}
 .scene svg {position: absolute; inset: 0; width: 100%; height: 100%}
-/* Room for the longest text from the first moment. */
+/* Space for the longest text, so that nothing moves. */
 .text {font-size: .875rem; line-height: 1.35; min-height: 4.1em; margin-top: .35rem; font-variant-numeric: tabular-nums}
 .bar {display: flex; flex-wrap: wrap; align-items: center; gap: .5rem; margin-top: .25rem}
 button {font: inherit; font-size: .875rem; color: inherit; background: var(--st-background-color); flex: none;
@@ -51,7 +51,7 @@ _player = st.components.v2.component("plane_player", html=HTML, css=CSS, js=scri
 
 
 def player(key: str, panels: Sequence[dict[str, Any]], colours: dict[str, str], steps: int) -> None:
-    """Show runs of the same number of steps, synchronised. The player shows their end until it is played.
+    """Show runs of the same number of steps, synchronised. Until somebody plays them, the player shows their end.
 
     Args:
         key: unique on the page.

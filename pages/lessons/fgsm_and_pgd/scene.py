@@ -1,4 +1,4 @@
-"""The contents of the plane: data, network, loss, and the attack on one point."""
+"""What the plane shows: the data, the network, its loss, and the attack on one point."""
 
 import base64
 from dataclasses import dataclass, replace
@@ -91,7 +91,7 @@ class Scene:
 
 def attacked(settings: Settings) -> Scene:
     classifier, x = trained(settings.model), torch.tensor([settings.x1, settings.x2], dtype=torch.float64)
-    # The point has no label, so the attack leads away from the classifier's answer.
+    # The point has no label, so the attack leads away from the predicted class.
     label = int(classifier(x[None]).argmax())
     delta_set = ball(settings.ball, settings.eps)
     worst, _ = worst_on_grid(classifier, x[None], torch.tensor([label]), delta_set, count=101)
@@ -109,7 +109,7 @@ def attacked(settings: Settings) -> Scene:
 
 
 class Run:
-    """One run of the page: the scene of its settings."""
+    """What the sections of one run of the page share: the scene of its settings."""
 
     @cached_property
     def now(self) -> Scene:
@@ -119,7 +119,7 @@ class Run:
 @st.cache_resource(show_spinner=False)
 def fixed_cases() -> tuple[Scene, Scene]:
     """The fixed cases of the questions, independent of the controls."""
-    return attacked(Settings()), attacked(replace(Settings(), **PRESETS["A straight hill"]))
+    return attacked(Settings()), attacked(replace(Settings(), **PRESETS["A linear classifier"]))
 
 
 def two_pixels(point: np.ndarray) -> np.ndarray:

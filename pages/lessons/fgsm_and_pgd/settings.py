@@ -15,9 +15,9 @@ FACTORS = tuple(f"{d}e{power}" for power in range(9) for d in (1, 3))
 UNENDING = "inf"
 PRESETS: dict[str, dict[str, Any]] = {
     "One step is not enough": {"model": "network", "ball": "linf", "x1": 0.38, "x2": 0.73, "eps": 0.15},
-    "A flat place": {"model": "network", "ball": "linf", "x1": 0.56, "x2": 0.71, "eps": 0.15},
-    "The wrong summit": {"model": "network", "ball": "l2", "x1": 0.58, "x2": 0.56, "eps": 0.12},
-    "A straight hill": {"model": "linear", "ball": "linf", "x1": 0.5, "x2": 0.68, "eps": 0.15},
+    "A tiny gradient": {"model": "network", "ball": "linf", "x1": 0.56, "x2": 0.71, "eps": 0.15},
+    "A local maximum": {"model": "network", "ball": "l2", "x1": 0.58, "x2": 0.56, "eps": 0.12},
+    "A linear classifier": {"model": "linear", "ball": "linf", "x1": 0.5, "x2": 0.68, "eps": 0.15},
 }
 
 

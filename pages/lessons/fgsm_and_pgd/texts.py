@@ -19,83 +19,84 @@ def questions() -> list[Choice | Number]:
     return [
         Choice(
             "a",
-            "Predict, then run it (*A straight hill* under 1): the classifier is linear. Which attack ends with the "
-            "higher loss?",
+            "Predict, then run it (button *A linear classifier* in section 1). Which attack ends with the higher loss "
+            "on a linear classifier?",
             (
                 (
                     "PGD: 40 steps are better than one.",
-                    "Run it: both end in the same corner. There is no bend to turn.",
+                    "Run it: both end in the same corner. The direction of the gradient never changes.",
                 ),
                 (
                     "Neither: FGSM and PGD end in the same corner.",
                     f"Yes: loss {short(one[2])} by FGSM, {short(many[2])} by PGD. The gradient of a linear "
-                    "classifier has the same direction everywhere, so every step is the first step again.",
+                    "classifier has the same direction everywhere, so all steps have the same direction.",
                 ),
-                ("FGSM: it goes the whole way at once.", "It does, but PGD gets there as well, a little later."),
+                ("FGSM: it goes the whole way at once.", "It does, but PGD ends there as well, after more steps."),
             ),
             1,
         ),
         Number(
             "b",
             f"At x = {pair(first.x.numpy())} the network's gradient is ∇L = ({short(shown[0])}, {short(shown[1])}). "
-            "How large must α be, at least, so that *one raw* step and the projection end in FGSM's corner? L∞, "
-            f"ε = {eps:g}.",
+            f"The ball is the L∞ ball with ε = {eps:g}. What is the least α for which *one raw* step, followed by the "
+            "projection, ends in FGSM's corner?",
             alpha,
             0.05 * alpha,
             f"Yes: ε divided by the smaller component, {eps:g} / {short(min(map(abs, shown)))} ≈ {alpha:.0f}.",
             lambda given: (
-                "With this α the step only *reaches the edge*, by its larger component. The smaller one has to get "
-                "to ε, too."
+                "With this α the step only *reaches the edge*, with its larger component. The smaller component has "
+                "to reach ε, too."
                 if abs(given - early) <= 0.05 * early
-                else f"That is ε/‖∇L‖₂: right for an L2 ball. Here each component has to reach {eps:g}."
+                else f"That is ε/‖∇L‖₂, right for an L2 ball. In L∞ each component has to reach {eps:g}."
                 if abs(given - eps / float(np.hypot(shown[0], shown[1]))) <= 0.05 * given
-                else "The sign throws sizes away. By sizes alone, how large must α be?"
+                else "That is the α of a step along sign(∇L). A raw step is α·∇L, and ∇L is tiny here."
                 if given <= 1
-                else f"Each component of α·∇L has to reach at least {eps:g}. Which one is last?"
+                else f"Each component of α·∇L has to reach at least {eps:g}. Which one reaches it last?"
             ),
         ),
         Choice(
             "c",
-            "In two dimensions, by how much can sign(∇L) turn away from ∇L at most?",
+            "What is the largest angle between sign(∇L) and ∇L in two dimensions?",
             (
-                ("45°", "Yes: when ∇L lies almost along one axis, the sign still moves both pixels."),
-                ("90°", "Then it would gain nothing. The sign always gains: sign(∇L)·∇L = ‖∇L‖₁ > 0."),
-                ("180°", "That would be downhill. Each component keeps its sign."),
+                ("45°", "Yes: when ∇L lies almost along one axis, the sign still changes both pixels."),
+                ("90°", "No: then the loss would not rise, but sign(∇L)·∇L = ‖∇L‖₁ > 0."),
+                ("180°", "No: that is the direction in which the loss falls. Each component keeps its sign."),
             ),
             0,
         ),
         Choice(
             "d",
-            "L∞, normalised steps, α = 2ε. What does the run look like? (Try it under 2: ε = 0.15, α = 0.3.)",
+            "PGD in L∞ takes normalised steps with α = 2ε. What does the run look like? (Try it in section 2 with "
+            "ε = 0.15 and α = 0.3.)",
             (
                 (
                     "It converges faster, since its steps are longer.",
-                    "Every component lands on +ε or −ε, so the points between are never seen.",
+                    "No: each component of δ ends at +ε or −ε, so the run never visits the points between.",
                 ),
                 (
                     "It jumps from corner to corner of the square.",
-                    "Yes. A step of 2ε takes each pixel from anywhere to one of its two limits. The best point may "
-                    "lie between.",
+                    "Yes. A step of 2ε takes each pixel to one of its two limits. The point with the highest loss may "
+                    "lie between them.",
                 ),
-                ("It leaves the ball for good.", "The projection brings it back after each step."),
+                ("It leaves the ball and stays outside.", "No: the projection brings it back after each step."),
             ),
             1,
         ),
         Choice(
             "e",
-            "A raw gradient of length 10⁻⁸ at a point: what does it tell you about the classifier there?",
+            "At some point the raw gradient has the length 10⁻⁸. What does this tell you about the classifier there?",
             (
                 (
                     "It is robust there: the loss hardly rises.",
-                    "See *A flat place* under 1: the gradient is that short, and PGD fools the network inside the "
-                    "ball. The gradient describes the surroundings of one point, not the ball.",
+                    "No. See *A tiny gradient* in section 1: the gradient is that short, and PGD fools the network "
+                    "inside the ball. The gradient describes a point, not the ball around it.",
                 ),
                 (
-                    "Only that it is very sure at that point.",
-                    "Yes: ∇L carries the factor 1 − p(y). A defence that only flattens the loss at the data looks "
-                    "robust to raw steps, and to FGSM at times, and is not.",
+                    "Only that its prediction is very confident at this point.",
+                    "Yes: ∇L contains the factor 1 − p(y). A defence that only flattens the loss at the data looks "
+                    "robust to raw steps, and sometimes to FGSM. It is not robust.",
                 ),
-                ("Its training has failed.", "On the contrary: at well-fitted data the loss is flat."),
+                ("Its training has failed.", "No: where a classifier fits the data well, the loss is flat."),
             ),
             1,
         ),
@@ -104,24 +105,25 @@ def questions() -> list[Choice | Number]:
 
 TEXTS = Texts(
     lead=(
-        "Every attack of this course climbs a hill, the loss, inside a small ball. With two pixels you can see the "
-        "whole hill, and each step on it: the gradient, the sign, the projection; and why many steps (PGD) find what "
-        "one step (FGSM) misses."
+        "Every attack of this course climbs a hill: it raises the loss inside a small ball. A picture of two pixels is "
+        "a point in a plane, so you can see the whole hill here and each step on it: the gradient, the sign, the "
+        "projection. You see why many steps (PGD) find what one step (FGSM) misses."
     ),
     questions=questions,
     script=(
-        "1. Open the link: x sits deep in its own class. FGSM's cross is on the wrong side of the bend, PGD's star is "
-        "not. Ask why, before you go on.\n"
-        "2. Section 2: press *Next*, phase by phase, and let the room say what comes: gradient, step, back into the "
-        "ball. Then look left: hardly anything has moved.\n"
-        "3. Raise the raw α until it moves. Section 3: up to ∞; the step comes back in FGSM's corner.\n"
-        "4. *A straight hill*: on a linear classifier, one step is all. That is the next lesson."
+        "1. Open the link. The point x lies deep in its own class. FGSM's cross still lies in this class, PGD's star "
+        "lies in the other one. Ask why before you go on.\n"
+        "2. Section 2: press *Next* for each phase. Let the students say what follows: gradient, step, projection. "
+        "Then compare with the raw run on the left: it has hardly moved.\n"
+        "3. Raise the raw α until it moves. Section 3: raise α up to ∞. The projected step ends in FGSM's corner.\n"
+        "4. Press *A linear classifier*: one step is enough there. The lesson *Linear models* goes on from this."
     ),
     pitfalls=(
-        "- “The gradient points to the maximum.” It points up *here*; the thin lines show how soon that changes.\n"
-        "- The two α are not the same thing: one is a factor, the other a length.\n"
-        "- In two dimensions the sign turns by 45° at most. In n dimensions it can be nearly 90°.\n"
-        "- Students blame the projection when PGD misses the top. Halve α first."
+        "- “The gradient points to the maximum.” It points uphill *at this point*. The thin lines show how quickly the "
+        "direction changes.\n"
+        "- The two α differ: the raw one is a factor, the normalised one a length.\n"
+        "- In two dimensions the angle between the sign and ∇L is at most 45°. In n dimensions it can be almost 90°.\n"
+        "- Students blame the projection when PGD misses the maximum. Halve α first."
     ),
     references=(
         (

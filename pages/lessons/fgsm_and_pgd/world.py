@@ -116,7 +116,7 @@ class Landscape:
 
     Attributes:
         xs (W,), ys (H,): coordinates; loss (H, W): row j, column i is the loss at (xs[i], ys[j]).
-        label: the class y of the cross-entropy. Above log 2, the classifier answers the other class.
+        label: the class y of the cross-entropy. Above log 2, the classifier predicts the other class.
     """
 
     xs: np.ndarray

@@ -1,4 +1,4 @@
-"""The argument, line by line; each line is measured when it is revealed."""
+"""The proof, line by line. Each line is checked on data when it appears."""
 
 from collections.abc import Iterator
 
@@ -7,15 +7,16 @@ import streamlit as st
 from adv_core.linear import Evidence
 from pages.lessons.linear_models.measured import both_means, digits, measured, measured_now, minus
 from pages.lessons.linear_models.settings import TESTED, Settings, page
+from pages.widgets.glossary import prose
 
 
 def why_no_search(_: None) -> Iterator[None]:
     settings = page.value
-    st.subheader("3 · Why no search was needed", anchor="argument")
-    st.markdown(
-        "The attack of this whole course is a maximum that nobody can compute for a deep network. Here you can. Write "
-        "y = +1 for a 1 and y = −1 for a 0, then the loss is Ψ(y·h(x)) with Ψ(z) = log(1 + e⁻ᶻ), and the training "
-        "problem under attack is"
+    st.subheader("3 · Proof of the closed form, line by line", anchor="argument")
+    prose(
+        "Every attack of this course looks for a maximum. For a deep network nobody can compute this maximum; for a "
+        "linear model you can. Write y = +1 for a 1 and y = −1 for a 0. Then the loss is Ψ(y·h(x)) with "
+        "Ψ(z) = log(1 + e⁻ᶻ), and the training problem under attack is"
     )
     st.latex(
         r"\min_{\theta, b}\ \sum_{(x,y)}\ \max_{\|\delta\|_\infty \le \varepsilon}\ \Psi\big(y\cdot h(x+\delta)\big)"
@@ -34,7 +35,7 @@ def why_no_search(_: None) -> Iterator[None]:
             )
             st.button("All lines", on_click=page.set, kwargs={"line": len(lines)}, key="all_lines")
         if settings.line:
-            st.button("From the start", on_click=page.set, kwargs={"line": 0}, type="tertiary", key="no_lines")
+            st.button("Hide all lines", on_click=page.set, kwargs={"line": 0}, type="tertiary", key="no_lines")
     note = st.empty()
     yield
     eps, box = settings.eps, settings.box
@@ -48,58 +49,61 @@ def why_no_search(_: None) -> Iterator[None]:
         note.caption(
             f"Measured on test digit number {settings.digit} (a {int(digits('test').labels[settings.digit])}), ε = "
             f"{eps:g}, {inside}, with {seen.draws} random corners of the ball (every pixel at +ε or −ε), seed "
-            f"{settings.seed}. Change ε or the box above: every number here follows."
+            f"{settings.seed}. The numbers change with ε and the box above."
         )
 
 
 def _line_1(settings: Settings, seen: Evidence) -> None:
-    st.markdown("**1.** Ψ falls, so the largest loss is where y·h is smallest.")
+    st.markdown("**1.** Ψ is decreasing, so the loss is largest where y·h is smallest.")
     st.latex(r"\max_\delta \Psi(y\,h(x+\delta)) = \Psi(\min_\delta y\,h(x+\delta))")
     measured_now(
-        f"{seen.draws} random δ sorted by y·h(x + δ): their losses fall all the way, with {seen.out_of_order} out of "
-        "order."
+        f"We sort {seen.draws} random δ by y·h(x + δ). Their losses fall from first to last, with {seen.out_of_order} "
+        "out of order."
     )
 
 
 def _line_2(settings: Settings, seen: Evidence) -> None:
-    st.markdown("**2.** h is linear: δ enters by one term only. Make that one small, and forget x.")
+    st.markdown("**2.** h is linear, so δ appears in one term only. Minimise this term; it does not contain x.")
     st.latex(r"y\,h(x+\delta) = y\,h(x) + y\,\theta^\top\delta")
     st.latex(r"\Rightarrow\quad \min_\delta\ y\,\theta^\top\delta")
-    measured_now(f"The largest |h(x + δ) − h(x) − θᵀδ| of the {seen.draws} is {seen.remainder:.1e}: rounding.")
+    measured_now(
+        f"The largest |h(x + δ) − h(x) − θᵀδ| of the {seen.draws} random δ is {seen.remainder:.1e}, a rounding error."
+    )
 
 
 def _line_3(settings: Settings, seen: Evidence) -> None:
     st.markdown(
-        "**3.** y·θᵀδ is a sum over pixels, and each pixel is free: let each do its own worst, against the sign of "
-        "its weight."
+        "**3.** y·θᵀδ is a sum over pixels, and the constraint applies to each pixel separately. So each pixel changes "
+        "by ε against the sign of y·θᵢ."
     )
     st.latex(r"\delta^* = -\,y\,\varepsilon\,\operatorname{sign}(\theta)")
     if settings.box:
-        st.markdown("With the box, the same, clipped to −x ≤ δ ≤ 1 − x: the box, too, binds each pixel by itself.")
+        st.markdown("With the box, clip δ\\* to −x ≤ δ ≤ 1 − x: the box, too, limits each pixel separately.")
     measured_now(
-        f"y·θᵀδ by the formula **{minus(seen.formula)}**; by PGD in 40 steps {minus(seen.pgd)}, by FGSM in one "
-        f"{minus(seen.fgsm)}; the best of {seen.draws} random δ {minus(seen.chance)}. Pixels in which PGD's δ differs "
-        f"from δ\\*: {seen.pixels} of 784."
+        f"The formula gives y·θᵀδ = **{minus(seen.formula)}**, PGD in 40 steps {minus(seen.pgd)}, FGSM in one step "
+        f"{minus(seen.fgsm)}, and the best of {seen.draws} random δ {minus(seen.chance)}. PGD's δ differs from δ\\* in "
+        f"{seen.pixels} of 784 pixels."
     )
     st.caption(
-        "FGSM takes ε·sign of the gradient, and the gradient of a linear model is θ times a number: it *is* δ\\*."
+        "FGSM is ε times the sign of the gradient. The gradient of a linear model is θ times a number, so FGSM *is* "
+        "δ\\*."
     )
 
 
 def _line_4(settings: Settings, seen: Evidence) -> None:
-    st.markdown("**4.** Put it in: every pixel costs ε·|θᵢ|, whatever x is.")
+    st.markdown("**4.** Insert δ\\*: each pixel contributes −ε·|θᵢ|, whatever x is.")
     st.latex(r"y\,\theta^\top\delta^* = -\varepsilon \sum_i |\theta_i| = -\varepsilon\,\|\theta\|_1")
     if settings.box:
         measured_now(
-            f"−ε‖θ‖₁ = {minus(seen.bound)}. In the box, δ\\* reaches {minus(seen.formula)} only: a black pixel cannot "
-            "get darker. The formula is a bound now, and what is lost depends on x."
+            f"−ε‖θ‖₁ = {minus(seen.bound)}. In the box, δ\\* reaches only {minus(seen.formula)}, since a black pixel "
+            "cannot become darker. The formula is a bound now, and the difference depends on x."
         )
     else:
         measured_now(f"y·θᵀδ\\* = {minus(seen.formula)} and −ε‖θ‖₁ = {minus(seen.bound)}.")
 
 
 def _line_5(settings: Settings, seen: Evidence) -> None:
-    st.markdown("**5.** The maximum is gone. What is left is ordinary training with a handicap of ε‖θ‖₁.")
+    st.markdown("**5.** The maximum is gone. Robust training is ordinary training with y·h(x) reduced by ε‖θ‖₁.")
     st.latex(r"\min_{\theta, b}\ \sum_{(x,y)}\ \Psi\big(y\,h(x) - \varepsilon\,\|\theta\|_1\big)")
     formula, attacked = both_means(settings.seed, settings.eps, settings.box)
     measured_now(

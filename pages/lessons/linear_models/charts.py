@@ -14,7 +14,7 @@ def square(values: Tensor) -> np.ndarray:
 
 
 def training_chart(losses: Sequence[float], epochs: int, limits: tuple[float, float], colour: str) -> vega.Spec:
-    """The loss after each epoch as a Vega-Lite specification, on fixed axes, which do not move while it grows."""
+    """The loss after each epoch as a Vega-Lite specification, with fixed axes, so that they do not move."""
     axis = {"tickCount": 4, "format": "~g"}
     return vega.layer(
         [{"epoch": index, "loss": loss} for index, loss in enumerate(losses)],

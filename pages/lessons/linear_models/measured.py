@@ -63,7 +63,7 @@ def noise_error(seed: int, eps: float, box: bool) -> float:
 
 @st.cache_data(show_spinner=False, max_entries=500)
 def power_in_box(seed: int, eps: float) -> float:
-    """The part of ε‖θ‖₁ that δ* keeps where pixels stay in [0, 1], averaged over the test digits."""
+    """The part of ε‖θ‖₁ that δ* reaches while pixels stay in [0, 1], averaged over the test digits."""
     data = digits("test")
     theta = trained(seed).theta
     delta = worst_case(theta, data.labels, eps, data.images).flatten(1)

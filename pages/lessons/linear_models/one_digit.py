@@ -1,4 +1,4 @@
-"""One digit at a time: a test digit or the reader's own, under the worst δ of either model."""
+"""One digit, from the test set or the reader's own, under the worst δ of either model."""
 
 from collections.abc import Iterator
 
@@ -19,24 +19,24 @@ from pages.widgets.stage import percent, show_picture
 
 
 def one_digit(_: None) -> Iterator[None]:
-    st.subheader("6 · Your turn: one digit", anchor="one-digit")
+    st.subheader("6 · One digit: your turn", anchor="one-digit")
     left, right = st.columns(2, gap="medium")
     with left:
-        names = {"test": "a test digit", "own": "write your own"}
-        page.choice("source", "Which digit", names)
+        names = {"test": "a test digit", "own": "your own digit"}
+        page.choice("source", "Digit", names)
         x, y = (own_digit(), None) if page.value.source == "own" else test_digit()
     with right:
-        page.control("model", st.segmented_control, "Which model", ["standard", "robust"], required=True)
+        page.control("model", st.segmented_control, "Model", ["standard", "robust"], required=True)
         page.control("room", st.slider, "ε for this digit", 0.0, 0.5, step=0.01)
     if x is None:
-        right.info("Write a 0 or a 1: what the model makes of it appears here.", icon=":material/draw:")
+        right.info("Write a 0 or a 1. The model's prediction appears here.", icon=":material/draw:")
         return
     place = st.container()
     yield
     settings = page.value
     models = {"standard": trained(settings.seed), "robust": trained(settings.seed, settings.against)}
     model, eps, box = models[settings.model], settings.room, settings.box
-    if y is None:  # the digit has no label: the attack leads away from the model's answer
+    if y is None:  # the digit has no label: the attack leads away from the prediction
         y = (model.score(x) > 0).long()
     delta = worst_case(model.theta, y, eps, x if box else None).view_as(x)
     before, after = float(model.probability(x)), float(model.probability(x + delta))
@@ -52,11 +52,11 @@ def one_digit(_: None) -> Iterator[None]:
         )
         flips = {name: float(flips_at(each, x, y, box=box)) for name, each in models.items()}
         st.markdown(
-            f"The {settings.model} model says **{says}**. It takes ε = **{flips['standard']:.3f}** to turn the "
-            f"standard model, **{flips['robust']:.3f}** to turn the robust one."
+            f"The {settings.model} model predicts **{says}**. The least ε that changes the prediction is "
+            f"**{flips['standard']:.3f}** for the standard model and **{flips['robust']:.3f}** for the robust one."
         )
         st.caption(
-            "Found by bisection on ε, inside the box." if box else "Without the box, that ε is exactly |h(x)| / ‖θ‖₁."
+            "Found by bisection on ε, inside the box." if box else "Without the box, this ε is exactly |h(x)| / ‖θ‖₁."
         )
     with place:
         show_panels(x, delta, eps, says)
@@ -77,7 +77,7 @@ def show_panels(x: Tensor, delta: Tensor, eps: float, says: str) -> None:
 
 
 def show_falling(models: dict[str, LinearClassifier], x: Tensor, y: Tensor, after: float) -> None:
-    """Show the answers of both models under δ*, for every ε."""
+    """Show the predictions of both models under δ*, for every ε."""
     eps, box = page.value.room, page.value.box
     grid = [k / 100 for k in range(51)]
     lines = []
@@ -96,7 +96,7 @@ def test_digit() -> tuple[Tensor, Tensor]:
     data = digits("test")
     digit_control(page, TESTED)
     place = page.value.digit
-    st.caption(f"It is a {int(data.labels[place])}: number {int(data.places[place])} of MNIST's 10000 test pictures.")
+    st.caption(f"A {int(data.labels[place])}, number {int(data.places[place])} of MNIST's 10000 test pictures.")
     return data[place].images[None], data.labels[place, None]
 
 
@@ -104,5 +104,5 @@ def own_digit() -> Tensor | None:
     drawing = canvas("own_digit", width=28, height=28, label="Write a 0 or a 1", brush=2.6)
     if drawing is None:
         return None
-    st.caption("Moved so that its centre of mass is in the middle, as MNIST's digits are.")
+    st.caption("We move your digit so that its centre of mass is in the middle, as in MNIST.")
     return centred(torch.from_numpy(drawing))[None, None]

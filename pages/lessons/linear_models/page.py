@@ -38,6 +38,7 @@ from pages.lessons.linear_models.settings import (
 from pages.lessons.linear_models.texts import TEXTS
 from pages.widgets.charts import curve
 from pages.widgets.digits import ink, sheet, signed
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, chart, pictures, table, vega_chart
 from pages.widgets.stage import show_picture
 
@@ -62,23 +63,23 @@ def watch(
 
 
 def share(part: float) -> str:
-    """An error for people, with the number of wrong digits."""
+    """An error as a text, with the number of wrong digits."""
     return f"{part:.4f} ({round(part * TESTED)} of {TESTED})"
 
 
 def train_it(_: None) -> None:
-    st.subheader("1 · Train it, now", anchor="training")
-    st.markdown(
-        "Handwritten zeros and ones, 784 pixels each. A linear classifier gives every pixel a weight, adds up, and "
-        "says “1” if the sum h(x) = θᵀx + b is above zero. The chance that it gives a 1 is p(1) = σ(h(x)). This is "
-        "**logistic regression**; here it learns from 12665 digits."
+    st.subheader("1 · Logistic regression, trained now", anchor="training")
+    prose(
+        "The pictures are handwritten zeros and ones of 784 pixels each. A linear classifier multiplies each pixel by "
+        "a weight and adds up. It predicts “1” if the sum h(x) = θᵀx + b is above zero. The probability of a 1 is "
+        "p(1) = σ(h(x)). This is **logistic regression**. Here it learns from 12665 digits."
     )
     left, right = st.columns([3, 2], gap="medium")
     with left:
         slot = st.empty()
         with st.container(horizontal=True, vertical_alignment="bottom"):
             page.control(
-                "seed", st.number_input, "Seed", 0, 99, width=140, help="Of the first θ and the order of the data."
+                "seed", st.number_input, "Seed", 0, 99, width=140, help="For the first θ and the order of the data."
             )
             again = {"seed": (page.value.seed + 1) % 100}
             st.button("Train again, other seed", on_click=page.set, kwargs=again, icon=":material/refresh:")
@@ -92,27 +93,30 @@ def train_it(_: None) -> None:
         pictures(
             (
                 signed(square(theta), float(theta.abs().quantile(0.99)), 5),
-                f"θ, one weight a pixel. Orange speaks for a 1, blue for a 0. ‖θ‖₁ = {float(theta.abs().sum()):.1f}",
+                f"θ, one weight a pixel. Orange: for a 1; blue: for a 0. ‖θ‖₁ = {float(theta.abs().sum()):.1f}",
                 "The weights as a picture: an orange stroke down the middle, inside a blue ring",
             )
         )
-    note.caption(f"Seed {seed}. Error {clean:.4f}: ten passes over the data, batches of 100, step size 1.")
+    note.caption(f"Seed {seed}. Error {clean:.4f} after ten passes over the data, with batches of 100 and step size 1.")
 
 
 def worst_delta(_: None) -> Iterator[None]:
-    st.subheader("2 · The worst δ, without a search", anchor="worst-case")
+    st.subheader("2 · The worst δ in closed form", anchor="worst-case")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         page.control(
             "eps",
             st.slider,
-            "ε: how far each pixel may move (black is 0, white is 1)",
+            "ε: the largest change of a pixel (black is 0, white is 1)",
             0.0,
             0.5,
             step=0.01,
             width=420,
         )
         page.control(
-            "box", st.toggle, "Keep pixels in [0, 1]", help="Without it, x + δ may leave what a picture can show."
+            "box",
+            st.toggle,
+            "Keep pixels in the box [0, 1]",
+            help="Without the box, x + δ may have values that cannot be displayed.",
         )
     place = st.container()
     yield
@@ -134,24 +138,24 @@ def show_worst(settings: Settings) -> None:
             icon=":material/bolt:",
         )
         st.markdown(
-            "δ\\* is *one* picture for all zeros, and its negative for all ones. It was not searched: one line of "
-            "algebra gives it, and section 3 shows which."
+            "δ\\* is *one* picture for all zeros, and its negative for all ones. No search found it: one line of "
+            "algebra gives it. Section 3 shows this line."
         )
         st.caption(
-            "Shown as 0.5 + δ, not amplified: each pixel moves by exactly ε. The speckle at the border: "
-            f"{never_inked()} pixels are black in every training digit, so their weights are still the random ones "
-            "from before training. The attack uses them, too."
+            "The pictures show 0.5 + δ, not amplified: each pixel changes by exactly ε. The border looks random: "
+            f"{never_inked()} pixels are black in every training digit, so training never changed their random first "
+            "weights. The attack uses these weights, too."
         )
     with right:
         pictures(
             (
                 ink(0.5 + square(for_zero), 5),
-                "δ\\* for every 0: look for the 1 in it",
+                "δ\\* for every 0. It looks like a 1",
                 "The worst perturbation for a zero, around grey: a faint bright stroke in the middle",
             ),
             (
                 ink(0.5 + square(for_one), 5),
-                "δ\\* for every 1: look for the 0",
+                "δ\\* for every 1. It looks like a 0",
                 "The worst perturbation for a one, around grey: a faint bright ring",
             ),
         )
@@ -173,14 +177,15 @@ def show_digits(settings: Settings) -> None:
             f"Twenty test digits, {name}; {sum(mistakes)} of them are classified wrongly",
         )
     if not box:
-        st.caption("What lies below 0 or above 1 is drawn black or white: such values exist in the formula only.")
+        st.caption("Values outside [0, 1] cannot be displayed. They are drawn black or white.")
 
 
 def train_against_it(_: None) -> Iterator[None]:
-    st.subheader("4 · Train against it", anchor="robust-training")
-    st.markdown(
-        "Line 5 is code: subtract ε‖θ‖₁ from y·h before the loss, and train. It looks like the ℓ1 penalty you may "
-        "know, but sits *inside* Ψ: digits that are far on the right side do not feel it."
+    st.subheader("4 · Robust training with the closed form", anchor="robust-training")
+    prose(
+        "Line 5 of section 3 is easy to program: subtract ε‖θ‖₁ from y·h, compute the loss, and train. The term looks "
+        "like the ℓ1 penalty that you may know, but it is *inside* Ψ: it has almost no effect on digits that are "
+        "classified right with a large margin."
     )
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -200,7 +205,7 @@ def train_against_it(_: None) -> Iterator[None]:
             delta_color="off",
             border=True,
         )
-        st.caption(f"Before: {norms[0]:.1f}. Twenty epochs, step size 0.1, seed {settings.seed}.")
+        st.caption(f"The standard model has {norms[0]:.1f}. Twenty epochs, step size 0.1, seed {settings.seed}.")
     with place:
         limit = float(standard.theta.abs().quantile(0.99))
         pictures(
@@ -215,7 +220,9 @@ def train_against_it(_: None) -> Iterator[None]:
                 "Weights of the robust model: an orange stroke between two blue patches, nearly nothing elsewhere",
             ),
         )
-        st.caption("On one colour scale. What robust training keeps is what you would look at yourself.")
+        st.caption(
+            "Both have the same colour scale. Robust training keeps the weights of those pixels that people look at."
+        )
         show_price(settings)
 
 
@@ -246,7 +253,7 @@ def show_price(settings: Settings) -> None:
 
 
 def the_lectures_numbers(_: None) -> Iterator[None]:
-    st.subheader("5 · The lecture's numbers, and ours", anchor="lecture-numbers")
+    st.subheader("5 · Errors in the lecture and here", anchor="lecture-numbers")
     place = st.container()
     yield
     yield  # many trainings follow, so the rest of the page comes first
@@ -265,15 +272,17 @@ def show_seeds(settings: Settings) -> None:
         shown = [*rows, *((f"seed {later}", "…", "…", "…") for later in seeds[len(rows) - 1 :])]
         table(("error", "untouched", "under ε = 0.2", "robust, under ε = 0.2"), shown, slot)
     st.caption(
-        "Kolter & Madry, chapter 2; the same recipe, trained on this machine. What differs is the draw of the first θ "
-        "and of the batches. 1 wrong digit of 2115 is 0.00047. The attacked error of the standard model "
-        "moves most from seed to seed: training ends before θ has settled, and many digits are close to turning."
+        "The first row is from Kolter & Madry, chapter 2. The others use the same recipe, trained on this machine. "
+        "Only the random first θ and the order of the batches differ. 1 wrong digit of 2115 is 0.00047. The error of "
+        "the standard model under attack varies most between seeds: training ends before θ has converged, and many "
+        "digits are close to the decision boundary."
     )
 
 
 def show_boxes(seed: int) -> None:
     st.markdown(
-        "**And with the box?** The closed form lets pixels go below black and above white. Real pictures cannot."
+        "**The errors with the box.** The closed form allows pixels below black and above white. Real pictures have "
+        "no such pixels."
     )
     rows = [
         (
@@ -291,20 +300,21 @@ def show_boxes(seed: int) -> None:
     ]
     table(("error, ε = 0.2", "untouched", "without the box", "in the box"), rows)
     st.caption(
-        f"Seed {seed}. Most of a digit is black, and a black pixel cannot get darker: in the box, δ\\* of the standard "
-        f"model keeps {100 * power_in_box(seed, LECTURE_EPS):.0f} % of its ε‖θ‖₁ on the average. So −ε‖θ‖₁ is too "
-        "pessimistic for pictures, and a model trained against the δ that pictures allow gives up less on clean "
-        "digits. The inner maximum is still exact: the box, like the ball, binds each pixel by itself."
+        f"Seed {seed}. Most of a digit is black, and a black pixel cannot become darker. In the box, δ\\* of the "
+        f"standard model keeps {100 * power_in_box(seed, LECTURE_EPS):.0f} % of its ε‖θ‖₁ on average. So −ε‖θ‖₁ is too "
+        "pessimistic for pictures. A model that trains against δ inside the box loses less on clean digits. The inner "
+        "maximum is still exact, because the box, like the ball, limits each pixel separately."
     )
 
 
 def other_models(_: None) -> Iterator[None]:
     settings = page.value
-    st.subheader("7 · Not only deep networks", anchor="other-models")
-    st.markdown(
-        "Three models without any layers, as people used them before deep learning. The linear SVM has its own θ, so "
-        "the same formula attacks it. A decision tree and the nearest neighbours have no gradient: **Square Attack** "
-        f"asks them about pictures, up to {QUERIES} times a digit, and keeps what helps."
+    st.subheader("7 · Other models: SVM, decision tree, nearest neighbours", anchor="other-models")
+    prose(
+        "Not only deep networks can be attacked. These three models have no layers; people used them before deep "
+        "learning. The linear SVM has a θ, so the same formula attacks it. A decision tree and the nearest neighbours "
+        f"have no gradient. **Square Attack** needs none: it makes up to {QUERIES} queries for each digit, and keeps "
+        "the changes that help."
     )
     page.control("others", st.toggle, f"Train and attack them, ε = {settings.eps:g} (a few seconds)")
     if not page.value.others:
@@ -318,24 +328,24 @@ def other_models(_: None) -> Iterator[None]:
     for standing in course:
         final[standing.model] = standing
         if not known:
-            status.caption(f"Asking the {standing.model}: question {standing.queries} of {QUERIES} …")
+            status.caption(f"{standing.model}: query {standing.queries} of {QUERIES} …")
             show_standings(slot, final)
     show_standings(slot, final)
     svm = final["linear SVM"]
     status.caption(
         f"Errors on the first {SAMPLE} zeros and ones of the test set, ε = {settings.eps:g}, pixels kept in [0, 1]; "
-        f"each model was fitted to the first {FITTED} training digits, seed {settings.seed}. “Borrowed δ\\*” is the "
-        "logistic regression's: nobody asked the model anything. The worst case is exact for the SVM (the formula) "
-        "and for the tree (every leaf that the pixels' intervals can reach); for the neighbours nobody has one as "
+        f"each model was fitted to the first {FITTED} training digits, seed {settings.seed}. “Transferred δ\\*” is "
+        "that of the logistic regression: it needs no query. The worst case is exact for the SVM (the formula) and for "
+        "the tree (every leaf that the pixels' intervals can reach). For the neighbours, no way to compute it is as "
         "cheap."
     )
     neighbours = final["3 nearest neighbours"]
     told.markdown(
-        f"The attack that only asks is a lower bound: on the SVM it finds {svm.asked:.2f}, where the formula proves "
+        f"Square Attack gives a lower bound of the error: on the SVM it finds {svm.asked:.2f}, and the formula proves "
         f"{svm.worst:.2f}. "
         + (
-            f"So the neighbours' {neighbours.asked:.2f} is no proof either: it says that *this* attack, with {QUERIES} "
-            "questions, found no more. On this pair of digits they do hold out longer; raise ε and look again."
+            f"So the neighbours' {neighbours.asked:.2f} is no proof either: *this* attack found no more with {QUERIES} "
+            "queries. On this pair of digits the neighbours are indeed more robust. Raise ε and compare again."
             if neighbours.asked is not None and neighbours.asked < 0.2
             else ""
         )
@@ -350,7 +360,7 @@ def show_standings(slot: DeltaGenerator, found: dict[str, Standing]) -> None:
     rows = [
         ("untouched", *(told(each.untouched) for each in models)),
         ("random ±ε", *(told(each.noise) for each in models)),
-        ("borrowed δ\\*", *(told(each.borrowed) for each in models)),
+        ("transferred δ\\*", *(told(each.borrowed) for each in models)),
         ("Square Attack", *(told(each.asked) for each in models)),
         ("worst case", *("unknown" if each.worst is None else told(each.worst) for each in models)),
     ]

@@ -1,4 +1,4 @@
-"""A computation in small parts that runs once and is shared by many readers."""
+"""A computation in small parts that runs once, for many readers."""
 
 import threading
 from collections.abc import Callable, Iterator

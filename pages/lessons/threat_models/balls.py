@@ -15,6 +15,7 @@ from adv_core.serving.engine.attack import Attack
 from pages.lessons.threat_models.eye import visibility
 from pages.lessons.threat_models.settings import STEPS, VALUES, page
 from pages.widgets.ask import look, look_at
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import Done, page_stands, table
 from pages.widgets.live import begin, follow, job_for
 from pages.widgets.stage import percent, show_picture
@@ -41,7 +42,7 @@ class Filled:
 
     @property
     def radius_text(self) -> str:
-        """The radius for people: "8/255" or "3.04"."""
+        """The radius as a text: "8/255" or "3.04"."""
         return f"{self.radius * 255:.3g}/255" if NORMS[self.norm].scale == 255 else f"{self.radius:.3g}"
 
     @cached_property
@@ -62,7 +63,7 @@ class Filled:
 
 @dataclass
 class Run:
-    """The photograph; and, as soon as they are known, the network's answer to it and the worst δ of each ball."""
+    """The photograph; later, also the network's prediction for it and the worst δ of each ball."""
 
     base: Attack
     clean: np.ndarray | None = None
@@ -112,13 +113,13 @@ def says(probabilities: np.ndarray) -> str:
 
 def three_balls(run: Run) -> Iterator[Done | None]:
     untouched = st.container()
-    st.subheader("1 · Three ways to be small", anchor="norms")
-    st.markdown(
-        "An attacker may change a picture x into x + δ, but only by a *small* δ. How small, and small in which sense, "
-        "is the **threat model**: the set Δ of the δ that count. The lecture's is the L∞ ball,"
+    st.subheader("1 · Three norms: three ways to be small", anchor="norms")
+    prose(
+        "An attacker replaces the picture x by x + δ, but δ has to be *small*. The **threat model** says what small "
+        "means: it is the set Δ of all δ that the attacker may use. The lecture uses the L∞ ball of radius ε:"
     )
     st.latex(r"\Delta = \{\delta : \|\delta\|_\infty \le \varepsilon\},\qquad \|\delta\|_\infty = \max_i |\delta_i|")
-    page.control("eps", st.slider, "ε: how far each colour value may move, in 1/255", 0, 32)
+    page.control("eps", st.slider, "ε: the largest change of any colour value, in 1/255", 0, 32)
     with st.container(key="balls"):
         with st.container(key="stage_balls"):
             columns = st.columns(3)
@@ -129,7 +130,7 @@ def three_balls(run: Run) -> Iterator[Done | None]:
         return
     clean = looked.probabilities[0]
     run.base = replace(run.base, label=int(clean.argmax()))
-    untouched.markdown(f"Untouched, {info_of(DEFAULT).title} sees this photograph as {says(clean)}.")
+    untouched.markdown(f"{info_of(DEFAULT).title} classifies the untouched photograph as {says(clean)}.")
     eps = page.value.eps / 255
     yield begin("ball linf", worst(run.base, "linf", eps))
     for column, each in zip(columns, matched(run.base, eps), strict=True):
@@ -167,10 +168,10 @@ _texture = {
 def show_sizes(found: Sequence[Filled]) -> None:
     first = found[0]
     st.caption(
-        f"Above: what a viewer sees. Below: 10 × δ, the worst that PGD found in {STEPS} steps, rounded to 8 bits. "
-        "ε of L2 and L1 was chosen so that each δ is about as visible as the first (last line of the table): the "
-        "strongest change of brightness in any spot of 15 × 15 pixels. That is a crude model of an eye; your own is "
-        "section 4."
+        f"Top row: x + δ. Bottom row: 10 × δ. Each δ is the worst that PGD found in {STEPS} steps, rounded to 8 bits. "
+        "We choose ε of L2 and L1 so that each δ is about as visible as the first (last line of the table). The "
+        "measure of visibility is the strongest change of brightness in any spot of 15 × 15 pixels. It is a crude "
+        "model of an eye; section 4 measures yours."
     )
     delta = first.delta
     place = np.unravel_index(int(np.abs(delta).argmax()), delta.shape)
@@ -178,9 +179,9 @@ def show_sizes(found: Sequence[Filled]) -> None:
     if delta.any():
         full = int((np.abs(delta) == abs(delta[place])).sum())
         st.markdown(
-            f"With this picture's own numbers: its L∞ δ moves {full} of the {VALUES} colour values by the full "
-            f"{abs(int(delta[place]))} levels. One of them: row {row}, column {column}, "
-            f"{('red', 'green', 'blue')[channel]}, from {first.before[place]} to {first.after[place]}. So ‖δ‖∞ = "
+            f"The numbers of this picture: the δ of the L∞ ball changes {full} of the {VALUES} colour values by the "
+            f"full {abs(int(delta[place]))} levels. One of them is {('red', 'green', 'blue')[channel]} in row {row}, "
+            f"column {column}: it changes from {first.before[place]} to {first.after[place]}. So ‖δ‖∞ = "
             f"{abs(int(delta[place]))}/255 = {first.sizes['linf']:.4f}."
         )
     head = ["", *(f"δ of the {NORMS[each.norm].title} ball" for each in found)]
@@ -188,11 +189,11 @@ def show_sizes(found: Sequence[Filled]) -> None:
         ["‖δ‖∞ = max ∣δᵢ∣", *(f"{each.sizes['linf'] * 255:.0f}/255" for each in found)],
         ["‖δ‖₂ = √Σδᵢ²", *(f"{each.sizes['l2']:.3g}" for each in found)],
         ["‖δ‖₁ = Σ∣δᵢ∣", *(f"{each.sizes['l1']:.4g}" for each in found)],
-        ["values that moved", *(percent(float((each.delta != 0).mean())) for each in found)],
-        ["seen in one spot", *(f"{each.seen:.1f} levels" for each in found)],
+        ["values changed", *(percent(float((each.delta != 0).mean())) for each in found)],
+        ["strongest change in a spot", *(f"{each.seen:.1f} levels" for each in found)],
     ]
     table(head, rows)
     st.caption(
-        "Each ball is small in its own norm and may be large in another one: L∞ spends little on every value, L1 much "
-        "on few."
+        "Each δ is small in its own norm, and may be large in another one. The L∞ attack changes every value a little, "
+        "the L1 attack changes few values a lot."
     )

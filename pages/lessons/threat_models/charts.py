@@ -1,4 +1,4 @@
-"""Charts of small perturbations: plain numbers in, Vega-Lite specifications out (Vega redraws in place)."""
+"""Charts of the lesson on threat models: numbers in, Vega-Lite specifications out (Vega redraws in place)."""
 
 from collections.abc import Sequence
 
@@ -27,14 +27,14 @@ def draws_chart(random: Sequence[float], total: int, untouched: float, worst: fl
     if worst is not None:
         marks.append({"p": worst, "what": "adversarial δ"})
     shades = zip(("random δ", "untouched", "adversarial δ"), (PALETTE[0], GREY, PALETTE[1]), strict=True)
-    x = vega.numbers("from", "probability of the class that it saw before", (0, 1))
+    x = vega.numbers("from", "probability of the original class", (0, 1))
     x |= {"bin": {"binned": True, "step": 1 / BINS}, "axis": {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1]}}
     histogram = vega.layer(
         bars,
         {"type": "bar", "color": PALETTE[0]},
         x=x,
         x2={"field": "to"},
-        y=vega.numbers("count", f"of {total} random δ", (0, total)),
+        y=vega.numbers("count", f"number of δ, of {total}", (0, total)),
         tooltip=vega.tips(**{"from": ".0%", "count": ""}),
     )
     lines = vega.layer(

@@ -86,12 +86,12 @@ def visibility(before: np.ndarray, after: np.ndarray, spot: int = 15) -> float:
     """The strongest change of brightness within any spot, as a root mean square, in levels of 255.
 
     An eye does not sum over a picture; it finds the most conspicuous place. Ten levels in one spot are visible, a tenth
-    of a level everywhere is not, though the sum may be the same. The measure leaves out colour, and that a busy texture
-    hides more than a plain sky (Chou & Li, IEEE Trans. Circuits Syst. Video Technol. 1995).
+    of a level everywhere is not, although the sum may be the same. The measure ignores colour. It also ignores that a
+    busy texture hides more than a plain sky (Chou & Li, IEEE Trans. Circuits Syst. Video Technol. 1995).
 
     Args:
         before, after: the pictures, (H, W, 3) uint8.
-        spot: side of a spot in pixels; about the size that one glance covers at arm's length.
+        spot: side of a spot in pixels; at arm's length, one glance covers about that much.
     """
     change = ((after.astype(np.float64) - before.astype(np.float64)) @ _BRIGHTNESS) ** 2
     height, width = (min(spot, side) for side in change.shape)

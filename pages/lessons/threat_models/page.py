@@ -1,4 +1,4 @@
-"""Lesson: small perturbations. Threat models, random against worst-case noise, and a viewer's threshold."""
+"""Lesson: threat models. Balls and masks, random and worst-case noise, and a viewer's threshold."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,6 +21,7 @@ from pages.lessons.threat_models.tasks import Line, Slice
 from pages.lessons.threat_models.texts import TEXTS
 from pages.widgets.canvas import canvas
 from pages.widgets.charts import PALETTE
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, slots, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar
@@ -63,29 +64,29 @@ def allowed(place: str, drawn: np.ndarray | None = None) -> np.ndarray:
 
 
 def only_here(run: Run) -> Iterator[None]:
-    st.subheader("2 · Only here: Δ(x)", anchor="masks")
-    st.markdown(
-        "The set may depend on the picture: a sticker on a sign, glasses on a face, everything but the animal. Outside "
-        "of the mask δ is 0. Inside, it may be large: such a δ is not meant to be invisible, but to look like "
-        "something harmless."
+    st.subheader("2 · Masks: Δ(x) on a part of the picture", anchor="masks")
+    prose(
+        "The set Δ(x) may depend on the picture x: a sticker on a sign, glasses on a face, everything but the animal. "
+        "Outside of the mask δ is 0. Inside the mask δ may be large. Such a δ does not need to be invisible; it only "
+        "has to look harmless."
     )
-    page.choice("place", "Where δ may live", PLACES)
-    page.control("room", st.slider, "ε inside, in 1/255", 0, 255, help="255: any colour at all.")
+    page.choice("place", "Mask: where δ may be nonzero", PLACES)
+    page.control("room", st.slider, "ε inside the mask, in 1/255", 0, 255, help="255 allows every colour.")
     settings, drawn = page.value, None
     if settings.place == "own":
         small = canvas(
             "threat_models_mask",
             width=SIZE // 2,
             height=SIZE // 2,
-            label="Paint where δ may live",
+            label="Paint where δ may be nonzero",
             brush=14,
             background=picture_uri(run.base.pixels),
         )
         drawn = None if small is None else small.repeat(2, 0).repeat(2, 1)
-        st.caption("A link cannot carry your drawing, and it is gone when you choose another mask or leave the page.")
+        st.caption("Your drawing is not part of the link. It is lost when you choose another mask or leave the page.")
     mask = allowed(settings.place, drawn)
     if not mask.any():
-        st.info("Paint something first: where nothing may change, nothing happens.", icon=":material/draw:")
+        st.info("Paint something first: with an empty mask, δ is 0.", icon=":material/draw:")
         return
     place = st.container(key="mask")
     yield
@@ -105,8 +106,8 @@ def show_masked(before: np.ndarray, last: Frame, mask: np.ndarray) -> None:
     shade[~mask] = (shade[~mask].astype(np.float32) * 0.25 + 96).astype(np.uint8)
     with st.container(key="stage_mask"):
         left, right = st.columns(2)
-        show_picture(shade, f"The mask: δ may live on {percent(mask.mean())} of it", left)
-        left.markdown(f"Δ(x): **{percent(float(mask.mean()))}** of the picture")
+        show_picture(shade, f"The photograph and its mask: δ may be nonzero on {percent(mask.mean())} of it", left)
+        left.markdown(f"The mask covers **{percent(float(mask.mean()))}** of the picture")
         name = categories()[int(last.probabilities[0].argmax())]
         show_picture(after, f"x + δ; the network sees {name}", right)
         right.markdown(says(last.probabilities[0]))
@@ -119,8 +120,8 @@ def show_masked(before: np.ndarray, last: Frame, mask: np.ndarray) -> None:
 
 
 def random_draws(run: Run) -> Iterator[None]:
-    st.subheader("3 · Random against worst case", anchor="random-noise")
-    page.choice("ball", "Which ball", {key: NORMS[key].title for key in BALLS}, on_change=_ask_anew)
+    st.subheader("3 · Random noise and the worst case", anchor="random-noise")
+    page.choice("ball", "Ball", {key: NORMS[key].title for key in BALLS}, on_change=_ask_anew)
     place = st.container()
     yield
     if run.clean is None:
@@ -130,9 +131,10 @@ def random_draws(run: Run) -> Iterator[None]:
         told = guess(
             page,
             "guess",
-            f"Here are {DRAWS} random δ of norm ‖δ‖ = ε = {ball.radius_text} ({NORMS[ball.norm].title}; rounding to 8 "
-            "bits may make them a little shorter), and one adversarial δ from the same ball. **How many of the "
-            f"{DRAWS} random ones make the network say something else than “{categories()[run.base.label]}”?**",
+            f"We draw {DRAWS} random δ of norm ‖δ‖ = ε = {ball.radius_text} ({NORMS[ball.norm].title}; rounding to 8 "
+            "bits may make them a little shorter), and compare them with one adversarial δ from the same ball. **For "
+            f"how many of the {DRAWS} random δ does the network predict another class than "
+            f"“{categories()[run.base.label]}”?**",
             start=DRAWS // 2,
         )
         if told is not None:
@@ -163,7 +165,7 @@ def follow_draws(base: Attack, clean: np.ndarray, ball: Filled, told: int) -> No
             f"fooled the network. Under the adversarial δ it is {percent(float(ball.probabilities[label]))}",
             slot,
         )
-        note.caption(f"{len(after)} of {DRAWS} tried, {fooled} fooled the network …")
+        note.caption(f"{len(after)} of {DRAWS} δ so far; {fooled} fooled the network …")
 
     frames = follow(job_for("draws", request), draw, note.info)
     if frames is None:
@@ -171,18 +173,18 @@ def follow_draws(base: Attack, clean: np.ndarray, ball: Filled, told: int) -> No
     fooled = _fooled(frames, label)
     mean = float(np.mean([frame.probabilities[0, label] for frame in frames[1:]]))
     note.markdown(
-        f"You said {told}. It was **{fooled} of {DRAWS}**. Under random noise the network is still "
-        f"{percent(mean)} sure of “{categories()[label]}” on the average; under the one adversarial δ of the same norm "
-        f"{percent(float(ball.probabilities[label]))}, and says {says(ball.probabilities)}."
+        f"You said {told}. It was **{fooled} of {DRAWS}**. Under random noise, the mean probability of "
+        f"“{categories()[label]}” is still {percent(mean)}. Under the one adversarial δ of the same norm it is "
+        f"{percent(float(ball.probabilities[label]))}, and the network predicts {says(ball.probabilities)}."
     )
     with st.container(horizontal=True):
         st.button("Guess again", on_click=_ask_anew, key="guess_again")
         other = {"seed": (page.value.seed + DRAWS) % 10000}
         st.button(f"Another {DRAWS} δ", on_click=page.set, kwargs=other, key="other_draws")
     st.caption(
-        f"Seeds {page.value.seed} to {page.value.seed + DRAWS - 1}. In L∞ every value moves by +ε or −ε, by a coin; in "
-        "L2 the direction is random on the sphere; in L1 a random hundredth of the values moves. Each δ is rounded to "
-        "8 bits, and then judged."
+        f"Seeds {page.value.seed} to {page.value.seed + DRAWS - 1}. L∞: each value changes by +ε or −ε, at random. L2: "
+        "the direction is random on the sphere. L1: a random hundredth of the values changes. Each δ is rounded to 8 "
+        "bits before the network classifies x + δ."
     )
 
 
@@ -195,11 +197,11 @@ def _fooled(frames: Sequence[Frame], label: int) -> int:
 
 
 def neighbourhood(run: Run) -> Iterator[None]:
-    st.subheader("5 · A map of the neighbourhood", anchor="map")
-    st.markdown(
-        "x is a point in a space of "
-        f"{VALUES} dimensions. Here is a plane through it, like a slice through a cake: to the right goes the attack, "
-        "up goes a random direction. Colours say which class the network sees there."
+    st.subheader("5 · Map of the predictions around x", anchor="map")
+    prose(
+        f"The picture x is a point in a space of {VALUES} dimensions. The map shows a plane through it, like a slice "
+        "of a cake. The horizontal axis is the direction of the attack, the vertical axis a random direction. The "
+        "colour says which class the network predicts there."
     )
     with st.container(key="map", width=520):
         slot, note = st.empty(), st.empty()
@@ -243,9 +245,10 @@ def follow_map(base: Attack, found: Sequence[Filled], slot: DeltaGenerator, note
 
     if follow(job_for("map", work), draw, note.info, interval=0.4):
         note.caption(
-            f"{SIDE} × {SIDE} pictures x + a·u + b·v, each asked for its class: u is the sign of the gradient, v has "
-            f"random signs (seed {page.value.seed}), so one step of either moves every value by 1/255 up or down. The "
-            "cross is x itself. Lines: the three balls of section 1. The cross covers the smallest, that of L1."
+            f"The predictions for {SIDE} × {SIDE} pictures x + a·u + b·v. u is the sign of the gradient, and v has "
+            f"random signs (seed {page.value.seed}): one step along u or v changes each value by 1/255, up or down. "
+            "The cross is x. The lines are the edges of the three balls of section 1; the cross covers the smallest, "
+            "that of L1."
         )
 
 

@@ -1,4 +1,4 @@
-"""A test of the reader's own threshold of perception, compared with the network's threshold."""
+"""A test of the reader's own threshold of perception, and a comparison with the network's."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,13 +10,14 @@ from pages.lessons.threat_models.balls import Run
 from pages.lessons.threat_models.charts import staircase_chart
 from pages.lessons.threat_models.eye import LEVELS, LONGEST, Staircase
 from pages.lessons.threat_models.settings import page
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.stage import show_picture
 
 
 def own_eyes(run: Run) -> Iterator[None]:
-    st.subheader("4 · Can you see it?", anchor="visibility")
+    st.subheader("4 · Threshold of perception: can you see δ?", anchor="visibility")
     place = st.container(key="trial")
     yield
     if run.clean is not None:
@@ -30,9 +31,10 @@ def show_test(base: Attack) -> None:
     if test.done:
         show_threshold(base, test)
         return
-    st.markdown(
-        "One of these two is untouched, the other one is x + δ. **Which one was changed?** When you are right twice, ε "
-        "shrinks; when you are wrong, it grows. Look as you would look at any photograph, without zooming."
+    prose(
+        "One of these two pictures is x, the other one is x + δ. **Which one has been changed?** After two right "
+        "answers ε becomes smaller, after a wrong answer it becomes larger. Look as you look at any photograph, "
+        "without zooming in."
     )
     request = replace(base, attack="fgsm", eps=(test.level / 255,))
     frames = follow(job_for("trial", request))
@@ -52,11 +54,11 @@ def show_test(base: Attack) -> None:
                 width="stretch",
             )
     last = (
-        "Take your time; guess if you cannot tell."
+        "Guess if you cannot tell."
         if not settings.answers
         else f"Trial {len(settings.answers)}: {'right' if settings.answers[-1] == '1' else 'wrong'}."
     )
-    st.progress(test.progress, f"{last} {LONGEST} trials at most.")
+    st.progress(test.progress, f"{last} At most {LONGEST} trials.")
     if settings.answers:
         st.button("Start over", on_click=page.set, kwargs={"answers": ""}, type="tertiary", key="restart_test")
 
@@ -73,21 +75,21 @@ def show_threshold(base: Attack, test: Staircase) -> None:
     assert you is not None
     inside = LEVELS[0] * 1.1 < you < LEVELS[-1] / 1.1
     seen = (
-        f"**You see it from ε = {you:.1f}/255** (where you would be right in 71 % of the trials). "
+        f"**You see it from ε = {you:.1f}/255** (there, you are right in 71 % of the trials). "
         if inside
-        else f"**You see it at ε = {LEVELS[0]}/255 already**, the least that this test can show. "
+        else f"**You see it already at ε = {LEVELS[0]}/255**, the smallest ε of this test. "
         if you < LEVELS[-1] / 2
-        else f"**You did not find it at ε = {LEVELS[-1]}/255**, the most that this test shows. "
+        else f"**You did not see it at ε = {LEVELS[-1]}/255**, the largest ε of this test. "
     )
     st.markdown(
         seen
-        + (f"**The network is fooled from ε = {network:.2f}/255**: " if network else "The network was not fooled. ")
+        + (f"**The network is fooled from ε = {network:.2f}/255**" if network else "The network was not fooled.")
         + (
-            f"there is a factor of {you / network:.0f} between them."
+            f" on this photograph. Your threshold is larger by a factor of {you / network:.0f}."
             if network and inside and you > 2 * network
-            else "about where you see it, on this photograph."
+            else " on this photograph, about the same."
             if network and inside
-            else "on this photograph."
+            else " on this photograph."
             if network
             else ""
         )
@@ -98,8 +100,8 @@ def show_threshold(base: Attack, test: Staircase) -> None:
         f"ε of each trial; your threshold {you:.1f}, the network's {network or float('nan'):.2f}, in 1/255",
     )
     st.caption(
-        "Yours: the geometric mean of the last turns of the staircase, FGSM's pattern at each ε. The network's: the "
-        "least ε that was found (a minimum-norm attack in 30 steps), on the picture rounded to 8 bits: no picture can "
-        "change by less than 1/255, but it may change in a part of its values only."
+        "Your threshold is the geometric mean of ε at the last turns of the staircase; each δ is FGSM's. The network's "
+        "threshold is the least ε that a minimum-norm attack found in 30 steps, on the picture rounded to 8 bits. "
+        "After rounding no value changes by less than 1/255, but only a part of the values may change."
     )
     st.button("Start over", on_click=page.set, kwargs={"answers": ""}, key="restart_test")

@@ -17,7 +17,7 @@ PLACES = {
     "sticker": "a sticker",
     "glasses": "glasses",
     "background": "the background only",
-    "own": "draw it",
+    "own": "draw your own",
 }
 DASHES: dict[NormKey, Sequence[int]] = {"linf": (1, 0), "l2": (8, 4), "l1": (2, 3)}
 SIZE = info_of(DEFAULT).input_size

@@ -1,4 +1,4 @@
-"""The task of the lesson on threat models: a network's answers in a plane through a picture."""
+"""The task of the lesson on threat models: a network's predictions in a plane through a picture."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ class Line(WithLogits):
 
 @dataclass(frozen=True)
 class Slice(Task[Line]):
-    """Compute a network's answers in a plane through a picture, a line a record (`adv_core.landscape`).
+    """Compute a network's logits in a plane through a picture (`adv_core.landscape`). A record is one line of it.
 
     Attributes:
-        label: the present class; one axis is the direction in which its loss grows fastest.
-        reach: of the plane to each side, in pixel units.
-        side: points along each side.
-        seed: of the other axis.
+        label: the predicted class; one axis is the direction in which its loss grows fastest.
+        reach: the plane's extent to each side, in pixel units.
+        side: the number of points along each side.
+        seed: for the other axis, which is random.
     """
 
     picture: Pictures = checked(..., Pictures.check_single)

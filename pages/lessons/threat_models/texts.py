@@ -11,81 +11,84 @@ def questions() -> list[Choice | Number]:
     return [
         Choice(
             "a",
-            "δ changes one single colour value, by 200 levels of 255. In which ball with ε = 8/255 does it lie?",
+            "δ changes a single colour value, by 200 levels of 255. Which balls with ε = 8/255 contain this δ?",
             (
-                ("In the L∞ ball: nearly nothing has changed.", "‖δ‖∞ is the *largest* change: 200/255."),
-                ("In none of the three.", "Yes: a single change is as large in all three norms, 200/255."),
-                ("In the L2 and L1 ball: they add up, and there is just one.", "One is enough: √(200²) = 200."),
+                ("The L∞ ball: nearly nothing has changed.", "No: ‖δ‖∞ is the *largest* change, here 200/255."),
+                ("None of the three.", "Yes: a single change has the same size in all three norms, 200/255."),
+                (
+                    "The L2 and the L1 ball: they add up all changes, and there is only one.",
+                    "No: one change is enough. ‖δ‖₂ = √(200²)/255 = 200/255.",
+                ),
             ),
             1,
         ),
         Number(
             "b",
-            f"Every one of the {VALUES} values moves by exactly {eps}/255. How long is δ in L2? "
-            f"(√{VALUES} ≈ {VALUES**0.5:.0f})",
+            f"Each of the {VALUES} values changes by exactly {eps}/255. Compute ‖δ‖₂. (√{VALUES} ≈ {VALUES**0.5:.0f})",
             limit,
             0.02 * limit,
-            f"Yes: √(n·ε²) = √n·ε = {limit:.2f}. That is why an ε of L2 has to be so much larger than one of L∞.",
+            f"Yes: √(n·ε²) = √n·ε = {limit:.2f}. An ε for L2 is therefore much larger than an ε for L∞.",
             lambda given: (
-                "That is ‖δ‖₁ = n·ε: L2 takes the root of the sum of squares."
+                "That is ‖δ‖₁ = n·ε. L2 takes the root of the sum of squares."
                 if abs(given - eps / 255 * VALUES) < 0.05 * eps / 255 * VALUES
-                else "n equal squares: √(n·ε²) = √n·ε. Mind that ε is in 1/255."
+                else "There are n equal squares: √(n·ε²) = √n·ε. Note that ε is in 1/255."
             ),
         ),
         Choice(
             "c",
-            "Hardly any random δ fools the network; the adversarial δ of the same norm does. Why?",
+            "Very few random δ fool the network. The adversarial δ of the same norm does. Why?",
             (
                 (
                     "Random δ are smaller.",
-                    "All of them use the whole ball, up to the rounding to 8 bits.",
+                    "No: all of them lie on the edge of the ball, up to the rounding to 8 bits.",
                 ),
                 (
-                    "The loss changes by about ⟨gradient, δ⟩. For random signs the terms cancel out, for "
+                    "The loss changes by about ⟨gradient, δ⟩. For random signs the terms cancel out. For "
                     "sign(gradient) they all add up.",
-                    "Yes. With n values the worst case wins by a factor of about √n: random terms sum to √n, aligned "
-                    f"ones to n, and √{VALUES} is {VALUES**0.5:.0f}.",
+                    "Yes. With n values the worst case is larger by a factor of about √n: random terms add up to "
+                    f"about √n, aligned terms to n, and √{VALUES} is {VALUES**0.5:.0f}.",
                 ),
                 (
                     "The network has seen random noise in its training.",
-                    "Some have, but the linear model of the third lesson has not, and behaves the same.",
+                    "Some networks have. But the linear model of *Linear models* has not, and it behaves in the same "
+                    "way.",
                 ),
             ),
             1,
         ),
         Choice(
             "d",
-            "On the map the L∞ ball is a square that stands on its tip. Why not on its side?",
+            "On the map, the L∞ ball is a square that stands on a corner. Why does it not stand on a side?",
             (
                 (
-                    "u and v are not single values but patterns of signs: where they agree, a pixel moves by |a + b|, "
-                    "elsewhere by |a − b|, and the larger one is |a| + |b|.",
-                    "Yes. In the plane of two single pixels the L∞ ball stands on its side, and the L1 ball on its "
-                    "tip. A ball has many slices.",
+                    "u and v are patterns of signs, not single values. Where u and v agree, a pixel changes by "
+                    "|a + b|, elsewhere by |a − b|. The larger of the two is |a| + |b|.",
+                    "Yes. In the plane of two single pixels the L∞ ball stands on a side, and the L1 ball on a "
+                    "corner. The shape depends on the slice.",
                 ),
-                ("The map was drawn with L1.", "The dotted edge is L1, and it is a square on its side here."),
+                ("The map shows L1.", "No: the dotted edge is L1, and here it is a square that stands on a side."),
                 (
-                    "Because the box [0, 1] cuts its corners off.",
-                    "The box binds nearly black and white values only; the shape would be the same without it.",
+                    "The box [0, 1] cuts its corners off.",
+                    "No: the box limits only values that are nearly black or white. The shape is the same without it.",
                 ),
             ),
             0,
         ),
         Choice(
             "e",
-            "A network withstands every δ with ‖δ‖∞ ≤ 8/255. Is it safe from the sticker of section 2?",
+            "A network is robust to every δ with ‖δ‖∞ ≤ 8/255. Is it robust to the sticker of section 2?",
             (
                 (
                     "Yes: a sticker covers only a small part.",
-                    "In L∞ the number of values does not count, only how far.",
+                    "No: L∞ limits the size of each change, not the number of changed values.",
                 ),
                 (
-                    "Nobody knows: the sticker lies in another Δ(x), about which the promise says nothing.",
-                    "Yes. Robustness is always robustness against a threat model; say which.",
+                    "That is unknown: the sticker belongs to another Δ(x), and the guarantee does not cover it.",
+                    "Yes. A network is always robust with respect to a threat model. State which one.",
                 ),
                 (
-                    "No, nothing is ever safe.",
-                    "Too much: a network may well be robust in both senses. The promise just does not imply it.",
+                    "No: no network is ever safe.",
+                    "That says too much: a network may be robust in both senses. The guarantee just does not imply it.",
                 ),
             ),
             1,
@@ -95,21 +98,23 @@ def questions() -> list[Choice | Number]:
 
 TEXTS = Texts(
     lead=(
-        "Before you can ask whether a network is robust, you have to say against *what*. Three balls, a mask, a test "
-        "of your own eyes, and a map."
+        "A threat model says what an attacker may change. On this page you compare the L∞, L2 and L1 ball on one "
+        "photograph, restrict δ to a mask, compare random noise with the worst case, measure from which ε you see a "
+        "change yourself, and look at a map of the network's decisions around the photograph."
     ),
     questions=questions,
     script=(
-        "1. Open the link. Ask which of the three photographs was changed least. Then show the amplified rows.\n"
-        "2. Section 3: let the room guess by show of hands before you press. Most guess far too high.\n"
-        "3. The map: to the right the class changes at once; straight up, nearly never. Noise goes up, attacks go "
-        "right."
+        "1. Open the link. Ask which of the three photographs has changed least. Then show the amplified rows.\n"
+        "2. Section 3: let the students guess by a show of hands before you press the button. Most guess far too "
+        "high.\n"
+        "3. Section 5, the map: to the right, the class changes after a short distance. Straight up, it almost never "
+        "changes. Attacks go right, noise goes up."
     ),
     pitfalls=(
-        "- “L1 looks worse than L∞!” Its ε was matched by one crude number; the threshold of an eye depends on "
-        "distance, screen and texture. That is section 4.\n"
-        "- Projectors swallow small contrasts: let students look at their own screens.\n"
-        "- A photograph of which the network is unsure is fooled by noise, too: try the astronaut."
+        "- “L1 looks worse than L∞!” One simple number has matched their ε. What an eye sees also depends on "
+        "distance, screen and texture; section 4 measures it.\n"
+        "- Projectors lose small contrasts. Let students look at their own screens.\n"
+        "- Random noise fools the network, too, on a photograph of which it is unsure. Try the astronaut."
     ),
     references=(
         (

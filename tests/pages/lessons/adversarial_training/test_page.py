@@ -45,11 +45,11 @@ def test_what_is_said_of_the_pictures_is_true_of_the_pictures(opened: AppTest) -
         alt, shot = next((a, p) for a, p in shown.items() if a.startswith(f"The digit after the attack on the {name}"))
         x = torch.from_numpy(shot[::8, ::8, 0].astype(np.float32) / 255)[None, None]
         says = int(checkpoint(model).network(x).argmax())
-        assert alt.endswith(f"reads it as {says}")
+        assert alt.endswith(f"predicts {says}")
         x0 = digits("test")[17].images[None]
         assert float((x - x0).abs().max()) <= 0.1 + 1e-6
-    assert "reads it as 7" not in "".join(a for a in shown if "the standard network" in a)
-    assert any("the robust network, which reads it as 7" in a for a in shown)
+    assert "predicts 7" not in "".join(a for a in shown if "the standard network" in a)
+    assert any("the robust network, which predicts 7" in a for a in shown)
     least = re.search(r"\*\*(0\.\d+)\*\* for the standard one, \*\*(0\.\d+)\*\* for the robust one", words(opened))
     assert least is not None and 0 < float(least[1]) < 0.1 < float(least[2])
 
@@ -66,14 +66,14 @@ def test_epsilon_and_the_digit_are_in_the_link() -> None:
 def test_the_loop_is_walked_term_by_term() -> None:
     at = visit(PAGE)
     for place, stage in enumerate(("images", "δ*", "adversarial images", "gradient", "update")):
-        at = button(at, f"{'Next' if place else 'Begin'}: {stage}")
+        at = button(at, f"{'Next' if place else 'Start'}: {stage}")
         assert f"**{place + 1}. {stage}**" in words(at)
         assert sum("D55E00" in latex.value for latex in at.latex) == (1 if place != 4 else 2)
     before, after = (float(row(at, start)[1]) for start in ("before the step", "after it, at the same"))
     assert after < before
     assert link(at) == {"stage": "5"}
     assert button(at, "Another minibatch").query_params["batch"] in ("1", ["1"])
-    assert "**1. images**" not in words(button(at, "Begin anew"))
+    assert "**1. images**" not in words(button(at, "Start again"))
 
 
 def test_the_input_gradients_are_those_of_the_networks(opened: AppTest) -> None:
@@ -86,11 +86,11 @@ def test_a_live_training_stops_and_goes_on() -> None:
     at = visit(PAGE, inner="fgsm", epochs="1", train="1")
     assert any("Trained." in s.value for s in at.success)
     assert row(at, "yours, FGSM")[-1] != "–" and row(at, "yours, standard")[-1] != "–"
-    said = re.search(r"has ([\d.]+)\u00a0% errors untouched and ([\d.]+)\u00a0%", at.success[0].value)
+    said = re.search(r"error of ([\d.]+)\u00a0% without an attack, and of ([\d.]+)\u00a0%", at.success[0].value)
     assert said is not None and row(at, "yours, FGSM")[1:3] == [f"{said[1]}\u00a0%", f"{said[2]}\u00a0%"]
     at.segmented_control(key="adversarial_training_against").set_value("own").run()
     assert not at.exception and link(at)["against"] == "own"
-    at = button(at, "Again, other seed")
+    at = button(at, "Train again, other seed")
     assert link(at)["seed"] == "1" and any("Trained." in s.value for s in at.success)
 
 
@@ -103,7 +103,7 @@ def test_a_link_to_somebody_elses_network_is_explained() -> None:
 
 def test_a_written_digit_is_attacked_away_from_what_it_is_meant_to_be() -> None:
     at = visit(PAGE, source="own")
-    assert "appears here" in words(at) and not at.error
+    assert "appear here" in words(at) and not at.error
 
 
 def test_an_uploaded_digit_and_rubbish() -> None:

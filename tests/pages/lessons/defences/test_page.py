@@ -29,7 +29,7 @@ def opened() -> AppTest:
 
 def test_the_defence_stops_one_attack_and_not_the_other(opened: AppTest) -> None:
     classifier = loaded()
-    expected = {"untouched": True, "attacked, no": False, "the same, behind": True, "attacked through": False}
+    expected = {"untouched": True, "attacked, no": False, "the same, defended": True, "adaptive attack": False}
     for start, kept in expected.items():
         assert (int(classifier(from_pixels(picture(opened, start)[None])).argmax()) == KOALA) is kept
     assert "gets through" in opened.error[0].value
@@ -38,7 +38,7 @@ def test_the_defence_stops_one_attack_and_not_the_other(opened: AppTest) -> None
 def test_all_photographs_are_counted(opened: AppTest) -> None:
     (chart,) = opened.get("vega_lite_chart") or opened.get("arrow_vega_lite_chart")
     alt = chart.proto.alt if hasattr(chart.proto, "alt") else ""
-    found = re.search(r"leaves \*\*(\d+) of 1\*\* answers.*keeps \*\*(\d+)\*\*", words(opened))
+    found = re.search(r"\*\*(\d+) of 1\*\* predictions are kept.*keeps \*\*(\d+)\*\*", words(opened))
     assert found is not None and found[1] == "0" and found[2] == "1", alt
 
 
@@ -48,7 +48,7 @@ def test_each_defence_has_its_slider() -> None:
             at = lesson(defence=kind, steps="1", eps="1")
             assert at.slider(key=f"defences_{slider}") and link(at) == {"defence": kind, "steps": "1", "eps": "1"}
     at = at.run()
-    assert not at.exception and re.search(r"leaves \*\*\d of 1\*\*", words(at))
+    assert not at.exception and re.search(r"\*\*\d of 1\*\* predictions are kept", words(at))
 
 
 def test_a_mad_link_is_repaired_and_told() -> None:

@@ -53,8 +53,8 @@ def test_opens_with_a_defence_that_survives_fgsm_and_falls(opened: AppTest) -> N
     assert "Another loss does much better" in opened.warning[0].value
 
 
-def test_the_digits_shown_are_misread_as_often_as_it_says(opened: AppTest) -> None:
-    said = re.search(r"digits under “(.*)”\*\*: (\d+) misread", words(opened))
+def test_the_digits_shown_are_misclassified_as_often_as_it_says(opened: AppTest) -> None:
+    said = re.search(r"digits under “(.*)”\*\*: (\d+) misclassified", words(opened))
     assert said is not None
     shown = picture(opened, f"Ten digits under {said[1]}")
     frame, side = 6, 28 * 3 + 12
@@ -91,21 +91,21 @@ def test_training_against_one_step_falls_to_many() -> None:
 
 
 def test_the_vote_and_its_promise(opened: AppTest) -> None:
-    promise = next(s.value for s in opened.success if "The vote says" in s.value)
-    said = re.search(r"says \*\*7\*\*.* < \*\*([\d.]+)\*\*", promise)
+    promise = next(s.value for s in opened.success if "The smoothed network" in s.value)
+    said = re.search(r"predicts \*\*7\*\*.* < \*\*([\d.]+)\*\*", promise)
     assert said is not None and float(said[1]) == pytest.approx(0.80, abs=0.02)
-    assert "BROKEN" not in words(opened) and "still say 7" in words(opened)
+    assert "BROKEN" not in words(opened) and "still predict 7" in words(opened)
 
 
 def test_much_noise_abstains() -> None:
     at = lesson(sigma="1", digit="18")
-    assert any("abstains" in w.value for w in at.warning) or any("The vote says" in s.value for s in at.success)
+    assert any("abstains" in w.value for w in at.warning) or any("The smoothed network" in s.value for s in at.success)
     assert link(at) == {"sigma": "1", "digit": "18"}
 
 
 def test_what_intervals_prove_depends_on_the_training() -> None:
     def proved(at: AppTest) -> int:
-        found = re.search(r"At ε = 0.1: (\d+)\u00a0% proved safe", words(at))
+        found = re.search(r"At ε = 0.1: (\d+)\u00a0% proved robust", words(at))
         assert found is not None
         return int(found[1])
 

@@ -99,18 +99,18 @@ def elsewhere() -> AppTest:
     ("preset", "says"),
     [
         ("One step is not enough", "One step misses"),
-        ("A flat place", "One step misses"),
-        ("The wrong summit", "Both miss"),
-        ("A straight hill", "One step is enough"),
+        ("A tiny gradient", "One step misses"),
+        ("A local maximum", "Both miss"),
+        ("A linear classifier", "One step is enough"),
     ],
 )
-def test_presets_show_what_they_promise(preset: str, says: str, elsewhere: AppTest) -> None:
+def test_presets_show_what_their_names_say(preset: str, says: str, elsewhere: AppTest) -> None:
     assert says in button(elsewhere, preset).info[0].value
 
 
 def test_what_nobody_finds_is_not_called_missed() -> None:
     at = lesson(eps="0.01")
-    assert "Nothing to find" in at.info[0].value and "**class" not in "".join(row(at, "the worst there is"))
+    assert "Nothing to find" in at.info[0].value and "**class" not in "".join(row(at, "exhaustive search"))
 
 
 def test_predict_then_run(model: PlaneClassifier) -> None:
@@ -137,8 +137,8 @@ def test_the_number_that_is_asked_for_is_computed(model: PlaneClassifier) -> Non
     for alpha, hint in (
         (0.15 / float(gradient.max()), "only *reaches the edge*"),
         (0.15 / float(gradient.norm()), "right for an L2 ball"),
-        (0.15, "By sizes alone"),
-        (99.0, "Which one is last?"),
+        (0.15, "a step along sign(∇L)"),
+        (99.0, "Which one reaches it last?"),
     ):
         at.number_input(key="fgsm_and_pgd_answer_b").set_value(round(alpha, 2)).run()
         assert hint in at.error[0].value

@@ -77,7 +77,7 @@ def test_the_argument_line_by_line(box: str) -> None:
     said = next(m.value for m in at.markdown if "by PGD against each" in m.value)
     numbers = [float(part.strip(",:")) for part in said.split() if part.strip(",:").replace(".", "", 1).isdigit()]
     assert numbers[-1] == numbers[-2] > 0.5
-    assert "Measured just now" not in words(button(at, "From the start"))
+    assert "Measured just now" not in words(button(at, "Hide all lines"))
 
 
 def test_another_seed_and_another_training(opened: AppTest) -> None:
@@ -107,7 +107,7 @@ def test_one_digit() -> None:
     at = button(at, "Next one")
     assert at.number_input(key="linear_models_digit").value == 6
     at.segmented_control(key="linear_models_model").set_value("robust").run()
-    assert "The robust model says" in words(at)
+    assert "The robust model predicts" in words(at)
     at.segmented_control(key="linear_models_source").set_value("own").run()
     assert not at.exception and any("Write a 0 or a 1" in i.value for i in at.info)
 

@@ -35,7 +35,7 @@ def test_opens_with_three_balls_whose_numbers_are_those_of_the_pictures(opened: 
     sheet = next(m.value for m in opened.markdown if m.value.startswith("|  | δ of the"))
     said = [line.split("|")[2].strip() for line in sheet.splitlines()[2:]]
     assert said[0] == "8/255"  # ‖δ‖∞ of the L∞ ball
-    caption = next(m.value for m in opened.markdown if "own numbers" in m.value)
+    caption = next(m.value for m in opened.markdown if "numbers of this picture" in m.value)
     assert "by the full 8 levels" in caption and "‖δ‖∞ = 8/255 = 0.0314" in caption
     # the amplified pictures are 10 × δ around grey: where they saturate, |δ| is at least 12.8 levels
     amplified = next(image for alt, image in shown.items() if "equally strong" in alt)
@@ -115,7 +115,7 @@ def test_quiz(opened: AppTest) -> None:
     assert any(h.value.startswith("Check yourself (5 of 5)") for h in at.subheader)
 
 
-@pytest.mark.parametrize(("answers", "said"), [("1" * 30, "already"), ("0" * 30, "did not find it")])
+@pytest.mark.parametrize(("answers", "said"), [("1" * 30, "already"), ("0" * 30, "did not see it")])
 def test_nobody_is_told_a_threshold_at_the_ends_of_the_scale(answers: str, said: str) -> None:
     text = words(lesson(answers=answers))
     assert said in text and "a factor of" not in text
