@@ -193,10 +193,10 @@ def test_evaluation(page: Page, address: str) -> None:
 
 
 def test_black_box(page: Page, address: str) -> None:
-    """Questions, and the first answers of a theft; another ε."""
+    """Queries, and the first answers to a substitute; another ε."""
     page.goto(f"{address}/black-box?image=pig&eps=16&steps=1")
     expect(page.get_by_text("The attacker has seen no weight")).to_be_visible()
-    expect(page.get_by_text("The newest questions, and the victim's answers")).to_be_visible()
+    expect(page.get_by_text("The newest queries, and the victim's answers")).to_be_visible()
     slider = page.get_by_role("slider", name="ε of the squares")
     slider.focus()
     slider.press("ArrowRight")
@@ -246,7 +246,7 @@ def test_physical(page: Page, address: str) -> None:
 
 
 def test_speech(page: Page, address: str) -> None:
-    """Both clips are played, and what the browser hears differs by very little; then somebody speaks himself."""
+    """Both clips are played, and what the browser hears differs by very little; then a visitor records a clip."""
     page.goto(f"{address}/speech?steps=60")
     expect(page.get_by_text(re.compile("Heard as “open the secret door”"))).to_be_visible()
     players = page.locator("audio")
