@@ -353,7 +353,7 @@ def formula(_: Run) -> None:
         "values at edges by more than any ε of other lessons. Only the *meaning* changes little. **The choice of Δ is "
         "the threat model**, and a network that was trained for one Δ has promised nothing for another.\n\n"
         "The attack needs no gradient and no weights. It searches over seven numbers and sees only the network's "
-        "outputs, as anybody with a camera can."
+        "outputs. Anybody with a camera can do the same."
     )
 
 

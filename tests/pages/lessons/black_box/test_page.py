@@ -43,7 +43,7 @@ def test_the_matrix_and_the_ensembles_are_summed_up(opened: AppTest) -> None:
     found = re.search(r"White-box: (\d+), (\d+), (\d+) of 1", told)
     assert found is not None and found.groups() == ("1", "1", "1")
     assert re.search(r"Made on another network: \*\*\d+ to \d+\*\*", told)
-    assert told.count("pictures made on all the others") == 3
+    assert len(re.findall(r"is fooled by \d+ pictures made on all the others", told)) == 3
 
 
 def test_the_substitute_tells_its_figures(opened: AppTest) -> None:
