@@ -193,10 +193,10 @@ def test_evaluation(page: Page, address: str) -> None:
 
 
 def test_black_box(page: Page, address: str) -> None:
-    """Questions, and the first answers of a theft; another ε."""
+    """Queries, and the first answers to a substitute; another ε."""
     page.goto(f"{address}/black-box?image=pig&eps=16&steps=1")
     expect(page.get_by_text("The attacker has seen no weight")).to_be_visible()
-    expect(page.get_by_text("The newest questions, and the victim's answers")).to_be_visible()
+    expect(page.get_by_text("The newest queries, and the victim's answers")).to_be_visible()
     slider = page.get_by_role("slider", name="ε of the squares")
     slider.focus()
     slider.press("ArrowRight")
@@ -221,13 +221,13 @@ def test_physical(page: Page, address: str) -> None:
         page.wait_for_url(f"**angle={angle}**")
     eps.press("ArrowRight")
     page.wait_for_url("**eps=8**")
-    living = page.get_by_role("img", name=re.compile("The attack over views in this view: the network sees wombat"))
+    living = page.get_by_role("img", name=re.compile("The attack over views in this view: the network predicts wombat"))
     expect(living).to_be_visible()
-    expect(page.get_by_text("And everything at once")).to_be_visible()
+    expect(page.get_by_text("All changes at once")).to_be_visible()
     assert page.locator("[data-testid=stMain]").evaluate("main => main.scrollTop") == scrolled
 
-    page.get_by_role("button", name="Straight on").click()
-    ordinary = page.get_by_role("img", name=re.compile("The ordinary attack in this view: the network sees wombat"))
+    page.get_by_role("button", name="Front view").click()
+    ordinary = page.get_by_role("img", name=re.compile("The ordinary attack in this view: the network predicts wombat"))
     expect(ordinary).to_be_visible()
     expect(page).to_have_url(re.compile("angle=0"))
     with page.expect_download() as download:
@@ -246,7 +246,7 @@ def test_physical(page: Page, address: str) -> None:
 
 
 def test_speech(page: Page, address: str) -> None:
-    """Both clips are played, and what the browser hears differs by very little; then somebody speaks himself."""
+    """Both clips are played, and what the browser hears differs by very little; then a visitor records a clip."""
     page.goto(f"{address}/speech?steps=60")
     expect(page.get_by_text(re.compile("Heard as “open the secret door”"))).to_be_visible()
     players = page.locator("audio")
@@ -277,11 +277,11 @@ def test_speech(page: Page, address: str) -> None:
 def test_patches(page: Page, address: str) -> None:
     """Glasses go where one clicks."""
     page.goto(f"{address}/patches")
-    expect(page.get_by_role("img", name=re.compile("with it: macaw"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("result: macaw"))).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("With the patch: monarch"))).to_be_visible()
     expect(page.get_by_text(re.compile("Largest change anywhere else: 0"))).to_be_visible()
-    page.get_by_text("Where it sits: click the two points").click()
-    chart = page.get_by_label(re.compile("^The photograph, to click the two points on"))
+    page.get_by_text("Position: click the two points").click()
+    chart = page.get_by_label(re.compile("^The photograph: click to set the two points"))
     spots = chart.locator("canvas.marks, svg.marks")
     expect(spots).to_be_visible()
     frame = box(spots)
@@ -310,20 +310,20 @@ def test_defences(page: Page, address: str) -> None:
 
 
 def test_fooling_images(page: Page, address: str, classifier: Classifier) -> None:
-    """The saved picture fools, and another one is bred."""
+    """The saved picture fools, and another one is evolved."""
     page.goto(f"{address}/fooling-images?target=goldfish&start=grey&queries=200")
-    expect(page.get_by_text("The network sees goldfish, and is")).to_be_visible()
+    expect(page.get_by_text("The network predicts goldfish with")).to_be_visible()
     with page.expect_download() as saved:
         page.get_by_role("button", name="This picture (PNG)").click()
     picture = Image.open(io.BytesIO(saved.value.path().read_bytes()))
     best, _, p = classifier.predict(classifier.prepare(picture))[0]
     assert best == 1 and p >= 0.99 and np.ptp(np.asarray(picture)) < 100
 
-    page.get_by_role("button", name="Breed: goldfish").click()
+    page.get_by_role("button", name="Evolve: goldfish").click()
     page.wait_for_url("**bred=1**")
-    expect(page.get_by_text(re.compile("200 questions; more than 50 % sure of"))).to_be_visible()
+    expect(page.get_by_text(re.compile("200 queries; the champions of"))).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("^The champion of"))).to_have_count(8)
-    expect(page.get_by_role("button", name="Breed: goldfish")).to_have_count(0)
+    expect(page.get_by_role("button", name="Evolve: goldfish")).to_have_count(0)
     expect(page.get_by_text("You see grey and some texture.")).to_be_visible()
     no_exception(page)
     fits_a_phone(page)

@@ -7,19 +7,20 @@ from pages.widgets.charts import GREY, PALETTE
 
 
 def query_chart(points: Sequence[tuple[int, float, float]], queries: int, own: str) -> vega.Spec:
-    """The network's answer in the course of a query attack.
+    """The network's probabilities in the course of a query attack.
 
     Args:
-        points: (queries, probability of the present answer, of the best other one); queries: the end of the axis.
-        own: the name of the present answer.
+        points: (queries, probability of the first prediction, of the likeliest other class); queries: the end of the
+            axis.
+        own: the name of the first prediction.
     """
-    names = [own, "the best other class"]
+    names = [own, "likeliest other class"]
     values = [{"at": at, "p": p, "class": name} for at, *both in points for name, p in zip(names, both, strict=True)]
     told = [{"field": "class"}, *vega.tips(at="", p=".1%")]
     return vega.layer(
         values,
         {"type": "line", "interpolate": "step-after", "strokeWidth": 2.5},
-        x=vega.numbers("at", "questions asked", (0, queries)),
+        x=vega.numbers("at", "queries", (0, queries)),
         y=vega.share("p", "probability"),
         color=vega.colours("class", zip(names, PALETTE, strict=False)),
         tooltip=told,
@@ -32,7 +33,7 @@ def matrix_chart(
     """The transfer matrix: for each pair of networks, the number of pictures made on one that fool the other.
 
     Args:
-        cells: (made on, asked, number that fooled) of the known pairs.
+        cells: (made on, shown to, number that fooled) of the known pairs.
         made, asked: all rows and columns, in order.
         of: the number of pictures.
     """
@@ -60,11 +61,11 @@ def theft_chart(points: Sequence[tuple[int, float, float]], noise: float, querie
     """The agreement and the transfer of a substitute against the number of queries.
 
     Args:
-        points: (queries, agreement with the victim, share of the victim's answers that its attack changes).
+        points: (queries, agreement with the victim, share of the victim's predictions that its attack changes).
         noise: the share that random noise changes.
         queries, first: the ends of the axis, which is logarithmic.
     """
-    names = ["answers like the victim", "its attack fools the victim", "noise fools the victim"]
+    names = ["substitute agrees with the victim", "attack on the substitute fools the victim", "noise fools the victim"]
     values = [
         {"at": at, "share": share, "what": name}
         for at, agreement, fooled in points
@@ -75,7 +76,7 @@ def theft_chart(points: Sequence[tuple[int, float, float]], noise: float, querie
     return vega.layer(
         values,
         {"type": "line", "strokeWidth": 3, "point": {"size": 50, "filled": True}},
-        x=vega.numbers("at", "questions asked", ends, axis, type="log", base=2),
+        x=vega.numbers("at", "queries", ends, axis, type="log", base=2),
         y=vega.share("share", None),
         color=vega.colours("what", shades, columns=1, labelLimit=300),
         tooltip=vega.tips(what="", at="", share=".1%"),

@@ -1,4 +1,4 @@
-"""Lesson: black-box attacks, by queries, by transfer, by a substitute."""
+"""Lesson on black-box attacks: by queries, by transfer, by a substitute."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +16,7 @@ from pages.lessons.black_box.settings import COMMON, METHODS, MOST, ROUNDS, SIZE
 from pages.lessons.black_box.tasks import JUDGED, Extraction, Passed, Steal, Transfer, passed
 from pages.lessons.black_box.texts import TEXTS
 from pages.widgets.ask import look
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, pictures, slots, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import PHOTOS, chosen, photograph_sidebar, samples
@@ -32,19 +33,23 @@ STYLE = """<style>
 
 
 def prepare() -> Attack:
-    """The attack by queries before its first step."""
+    """The query attack before its first step."""
     return Attack(Pictures.of(chosen(page, SIZE)), DEFAULT)
 
 
-def by_questions(base: Attack) -> Iterator[None]:
-    st.subheader("1 · By questions", anchor="queries")
+def by_queries(base: Attack) -> Iterator[None]:
+    st.subheader("1 · Queries: the Square Attack", anchor="queries")
     row = PictureRow("stage_black_box", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
     verdict = st.container(key="black_box_verdict").empty()
+    prose(
+        "The network returns probabilities, and nothing else. **Square Attack** changes a random square of the "
+        "picture, sends one query, and keeps the change if the margin falls."
+    )
     left, right = st.columns(2, gap="medium")
     with left:
         page.control("eps", st.slider, "ε of the squares, in 1/255", 1, 32)
     with right:
-        page.control("queries", st.slider, "Questions at most", 50, 2000, step=50)
+        page.control("queries", st.slider, "Queries at most", 50, 2000, step=50)
     slot = st.container(key="black_box_chart").empty()
     yield
     looked = look("look", base.pixels)
@@ -53,10 +58,10 @@ def by_questions(base: Attack) -> Iterator[None]:
     clean = looked.probabilities[0]
     label = int(clean.argmax())
     row.show("x", base.pixels, f"{categories()[label]}, {percent(float(clean[label]))}")
-    follow_questions(replace(base, label=label), row, verdict, slot)
+    follow_queries(replace(base, label=label), row, verdict, slot)
 
 
-def follow_questions(base: Attack, row: PictureRow, verdict: DeltaGenerator, slot: DeltaGenerator) -> None:
+def follow_queries(base: Attack, row: PictureRow, verdict: DeltaGenerator, slot: DeltaGenerator) -> None:
     """Show Square Attack on the photograph."""
     settings, label, name = page.value, base.label, categories()[base.label]
     request = replace(
@@ -78,7 +83,7 @@ def follow_questions(base: Attack, row: PictureRow, verdict: DeltaGenerator, slo
             shown = newest.pixels[0]
             delta = (shown.astype(np.float32) - base.pixels) / 255
             row.show("delta", amplify(delta.transpose(2, 0, 1), 10), "10 times", f"at most {settings.eps}/255")
-            row.show("now", shown, f"{categories()[now]}, {percent(float(said[now]))}", f"{asked} questions")
+            row.show("now", shown, f"{categories()[now]}, {percent(float(said[now]))}", f"{asked} queries")
         stride = max(len(frames) // 200, 1)
         points = []
         for frame in {*frames[::stride], last}:
@@ -90,11 +95,11 @@ def follow_questions(base: Attack, row: PictureRow, verdict: DeltaGenerator, slo
         vega_chart(
             query_chart(points, settings.queries, name),
             260,
-            f"After {asked} questions: {name} {percent(float(said[label]))}",
+            f"After {asked} queries: {name} {percent(float(said[label]))}",
             slot,
         )
         if last.index < settings.queries - 1 and now == label:
-            verdict.info(f"{asked} questions asked, no gradient seen.")
+            verdict.info(f"{asked} queries, and no gradient.")
 
     frames = follow(job_for("main", request), draw, verdict.info, interval=0.25)
     if frames is None:
@@ -103,14 +108,14 @@ def follow_questions(base: Attack, row: PictureRow, verdict: DeltaGenerator, slo
     now, asked = int(last.probabilities[0].argmax()), last.index + 1
     if now != label:
         verdict.error(
-            f"**{categories()[now]}** after **{asked} questions**. The attacker has seen no weight and no gradient: "
-            "only probabilities, as many web services give them.",
+            f"**{categories()[now]}** after **{asked} queries**. The attacker has seen no weight and no gradient, only "
+            "probabilities, which many web services return.",
             icon=":material/lock_open:",
         )
     else:
         verdict.success(
-            f"{asked} questions, and the answer is still {name}. More questions, a larger ε or another seed may find "
-            "more.",
+            f"{asked} queries, and the prediction is still {name}. More queries, a larger ε or another seed may "
+            "succeed.",
             icon=":material/shield:",
         )
 
@@ -131,10 +136,11 @@ def by_transfer(_: Attack) -> Iterator[None]:
 
 
 def show_matrix() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
-    st.subheader("2 · By transfer", anchor="transfer")
-    st.markdown(
-        "The attacker has networks of their own. Pictures that fool one of them are shown to the others, which have "
-        "never been looked into. On the diagonal stands the **open box**: made on the very network that is asked."
+    st.subheader("2 · Transfer: made on one network, shown to another", anchor="transfer")
+    prose(
+        "The attacker has networks of their own. Adversarial examples made on one of them are shown to the others, "
+        "whose weights the attack does not use. The diagonal of the matrix is the **white-box** case: made on the same "
+        "network that classifies the pictures."
     )
     left, middle, right = st.columns([2, 2, 1], gap="medium")
     with left:
@@ -148,10 +154,11 @@ def show_matrix() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
 
 
 def show_ensemble() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
-    st.subheader("3 · Several open boxes against a closed one", anchor="ensemble")
-    st.markdown(
-        "What fools one network may be a quirk of that network. What fools **all the others together** is more "
-        "probably something that they share with the one that nobody has seen. Each row: made on all networks but one."
+    st.subheader("3 · Ensembles: made on several networks, shown to an unseen one", anchor="ensemble")
+    prose(
+        "A picture that fools one network may use a peculiarity of that network. A picture that fools **all the others "
+        "together** more probably uses something that they share with the unseen network. The pictures of each row are "
+        "made on an ensemble of all networks but one."
     )
     with st.container(key="black_box_ensemble"):
         return st.empty(), st.empty(), st.empty()
@@ -169,7 +176,7 @@ def follow_matrix(
         vega_chart(
             matrix_chart(cells, list(rows), list(names.values()), shown.count),
             90 + 66 * len(rows),
-            f"Of {shown.count} photographs fooled. "
+            f"Photographs whose prediction changed, of {shown.count}. "
             + "; ".join(f"made on {made}, shown to {asked}: {count}" for made, asked, count in cells),
             slot,
         )
@@ -203,46 +210,49 @@ def follow_transfer(
         f"{METHODS[settings.method]}, {settings.steps} steps, ε = {settings.transfer}/255, {len(PHOTOS)} photographs"
     )
     matrix[1].caption(
-        f"{recipe}, as one 8-bit file of {COMMON} pixels that each network resizes for itself. A network is fooled "
-        "where its answer is not the one that it gives to the untouched photograph."
+        f"{recipe}. Each picture is one 8-bit file of {COMMON} × {COMMON} pixels, which each network resizes itself. A "
+        "network counts as fooled where its prediction differs from its prediction for the untouched photograph."
     )
     pairs = [(made, asked) for made in names for asked in names if made != asked]
     if not pairs:
         return
     across = [one[names[made], asked] for made, asked in pairs]
     matrix[2].markdown(
-        f"- With the box open: {', '.join(str(one[title, name]) for name, title in names.items())} of {len(PHOTOS)}.\n"
+        f"- White-box: {', '.join(str(one[title, name]) for name, title in names.items())} of {len(PHOTOS)}.\n"
         f"- Made on another network: **{min(across)} to {max(across)}** of {len(PHOTOS)}."
     )
     if len(names) < 3:
-        ensemble[1].caption("This needs three networks on this machine.")
+        ensemble[1].caption("This section needs at least three networks on this machine.")
         return
     rows = {f"all but {title}": tuple(other for other in names if other != name) for name, title in names.items()}
     several = follow_matrix(rows, ensemble[0], ensemble[1], "ensemble")
     if several is None:
         return
-    ensemble[1].caption(f"{recipe}; the attack climbs the mean of the networks' cross-entropies.")
+    ensemble[1].caption(f"{recipe}; the attack increases the mean of the networks' cross-entropies.")
     lines = []
     for name, title in names.items():
         best = max(one[other_title, name] for other, other_title in names.items() if other != name)
         lines.append(
-            f"- **{title}**: {several[f'all but {title}', name]} by all the others, {best} by the best single one."
+            f"- **{title}** is fooled by {several[f'all but {title}', name]} pictures made on all the others, and by "
+            f"{best} made on the best single network."
         )
     ensemble[2].markdown("\n".join(lines))
 
 
 def a_stolen_copy(_: Attack) -> Iterator[None]:
-    st.subheader("4 · A stolen copy", anchor="stolen-copy")
-    st.markdown(
-        "No network to practise on? Then train one, on the victim's own answers. The victim reads digits and says "
-        "nothing but **which digit it sees**. A hundred digits are shown to it, and a substitute learns the "
-        "answers. It then moves the digits towards its own decision boundary and asks about those. Six rounds."
+    st.subheader("4 · Model extraction: train a copy on the answers", anchor="stolen-copy")
+    prose(
+        "An attacker without a network of their own trains a **substitute** on the answers of the victim, the network "
+        "under attack. The victim classifies digits and returns only **the class**. The attack first queries it with a "
+        "hundred digits, and the substitute learns the answers. Each further round makes a new variant of every digit, "
+        "turned and moved a little and shifted along the sign of the substitute's gradient, towards its decision "
+        f"boundary or away from it. The victim classifies the variants, too. There are {ROUNDS} rounds."
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        page.choice("victim", "The victim was", VICTIMS)
+        page.choice("victim", "Training of the victim", VICTIMS)
     with right:
-        page.control("digits", st.slider, "ε of the attack on the copy, in hundredths", 5, 40)
+        page.control("digits", st.slider, "ε of the attack on the substitute, in 1/100", 5, 40)
     shown, slot, note, told = slots("black_box_theft", 4)
     yield
     follow_theft(shown, slot, note, told)
@@ -258,10 +268,10 @@ def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerat
         if drawn[0] != last.number:
             drawn[0] = last.number
             with shown.container():
-                st.caption("The newest questions, and the victim's answers:")
+                st.caption("The newest queries, and the victim's answers:")
                 asked = zip(last.shown, last.answers, strict=True)
                 tiles = [
-                    (np.repeat(255 - digit[..., None], 3, 2), str(answer), f"question: the victim says {answer}")
+                    (np.repeat(255 - digit[..., None], 3, 2), str(answer), f"query: the victim answers {answer}")
                     for digit, answer in asked
                 ]
                 pictures(*tiles, width=48)
@@ -270,24 +280,24 @@ def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerat
         vega_chart(
             theft_chart(points, last.noise, 100 * 2 ** (ROUNDS - 1), 100),
             370,
-            "; ".join(f"{q} questions: agrees on {percent(a)}, fools {percent(f)}" for q, a, f in points)
-            or "under way",
+            "; ".join(f"{q} queries: agrees on {percent(a)}, fools {percent(f)}" for q, a, f in points)
+            or "not yet computed",
             slot,
         )
-        note.caption(f"Round {last.number + 1} of {ROUNDS}: {last.queries} questions, learning them by heart")
+        note.caption(f"Round {last.number + 1} of {ROUNDS}: {last.queries} queries; the substitute learns the answers")
 
     records = follow(job_for("theft", work), draw, note.info, interval=0.25)
     if records is None:
         return
     last = records[-1]
     note.caption(
-        f"Judged on {JUDGED} test digits that neither of the two has seen; PGD-20 on the copy, ε = "
-        f"{settings.digits / 100:g}. Grey: every pixel ±ε at random."
+        f"Measured on {JUDGED} test digits that neither network was trained on. Attack: 20 steps of PGD on the "
+        f"substitute, ε = {settings.digits / 100:g}. Grey: every pixel changes by ±ε at random."
     )
     told.markdown(
-        f"After **{last.queries} questions** the copy answers as the victim does on **{percent(last.agreement)}** of "
-        f"the digits, and what was made on the copy changes the victim's answer on **{percent(last.transferred)}**; "
-        f"noise of the same size on {percent(last.noise)}."
+        f"After **{last.queries} queries**, the substitute predicts the victim's class for "
+        f"**{percent(last.agreement)}** of the digits. Adversarial examples made on the substitute change the victim's "
+        f"prediction for **{percent(last.transferred)}**; noise of the same size for {percent(last.noise)}."
     )
 
 
@@ -295,21 +305,24 @@ def formulas(_: Attack) -> None:
     st.subheader("5 · The formulas that just ran", anchor="formulas")
     eps = page.value.eps
     st.latex(
-        r"\text{questions: }\ \delta \leftarrow \delta + s\ \text{ if }\ L\big(f(x+\delta+s)\big)"
+        r"\text{queries: }\ \delta \leftarrow \delta + s\ \text{ if }\ L\big(f(x+\delta+s)\big)"
         r"\text{ rises}"
     )
     st.latex(rf"s\ \text{{a square}},\quad \|\delta\|_\infty \le \tfrac{{{eps}}}{{255}}")
     st.latex(
         r"\text{transfer: }\ \delta = \operatorname*{argmax}_{\delta\in\Delta}\ L\big(g(x+\delta)\big),\ \ g \ne f"
     )
-    st.latex(r"\text{theft: }\ g = \operatorname*{argmin}_g\ \sum_{x} L\big(g(x),\ \operatorname{argmax} f(x)\big)")
-    st.markdown(
-        "f is the closed box. The first asks it often, the second never, the third in advance. **A secret network is "
-        "not a safe network**: its weights are secret, but not the directions in which all such networks can be fooled."
+    st.latex(
+        r"\text{substitute: }\ g = \operatorname*{argmin}_g\ \sum_{x} L\big(g(x),\ \operatorname{argmax} f(x)\big)"
+    )
+    prose(
+        "f is the network under attack, g one of the attacker. The first attack queries f often, the second never, "
+        "the third in advance. **A secret network is not a safe network**: its weights are secret, but not the "
+        "directions in which all such networks can be fooled."
     )
 
 
-SECTIONS = (by_questions, by_transfer, a_stolen_copy, formulas)
+SECTIONS = (by_queries, by_transfer, a_stolen_copy, formulas)
 Lesson(
-    page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the squares and of the theft"), STYLE
+    page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the squares and of the substitute"), STYLE
 ).show()

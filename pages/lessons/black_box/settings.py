@@ -12,13 +12,13 @@ SIZE = info_of(DEFAULT).input_size
 COMMON = 260  # the side of the pictures of the matrix: the input size of the largest packaged network
 MOST = 4  # the most networks of the matrix
 METHODS: dict[Method, str] = {"momentum": "PGD with momentum (MI-FGSM)", "pgd": "PGD"}
-VICTIMS = {"standard": "ordinarily trained", "robust_01": "adversarially trained"}
+VICTIMS = {"standard": "standard training", "robust_01": "adversarial training"}
 ROUNDS = 6
 
 
 @dataclass(frozen=True)
 class Settings(PageSettings):
-    """All controls of the page. ε is in levels of 255; ``digits`` is the ε of the stolen digits, in hundredths."""
+    """All controls of the page. ε is in levels of 255; ``digits`` is the ε on the digits, in hundredths."""
 
     image: str = word("german_shepherd", {*PHOTOS, OWN})
     eps: int = number(8, 1, 32)

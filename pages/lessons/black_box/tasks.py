@@ -33,11 +33,11 @@ GROUP = 4  # pictures that are attacked together
 
 @dataclass(frozen=True)
 class Passed:
-    """Some pictures that were made on one network, or on several, and the answers of all networks to them.
+    """Some pictures that were made on one network, or on several, and the predictions of all networks for them.
 
     Attributes:
         first: the index of the first picture; done: the done part of their attack, 0 ... 1.
-        fooled: for each asked network, whether its answer to each picture has changed; empty before the end.
+        fooled: for each asked network, whether its prediction for each picture has changed; empty before the end.
     """
 
     first: int
@@ -47,9 +47,9 @@ class Passed:
 
 @dataclass(frozen=True)
 class Transfer(Task[Passed]):
-    """Attack ``made_on`` in the L∞ ball, away from its own answers, and show the 8-bit pictures to ``asked``.
+    """Attack ``made_on`` in the L∞ ball, away from its own predictions, and show the 8-bit pictures to ``asked``.
 
-    A network counts as fooled where its answer differs from its answer to the untouched picture.
+    A network counts as fooled where its prediction differs from its prediction for the untouched picture.
 
     Attributes:
         pictures: of one size, the same file for every network. Each network resizes it itself, and the attack goes
@@ -100,7 +100,7 @@ class Transfer(Task[Passed]):
 
 
 def opinions_of(sources: Sequence[Classifier], x: Tensor) -> list[int]:
-    """The class of the networks' mean answer, one a row, which an attack on them has to leave."""
+    """The class that the networks predict on average, one a row, which an attack on them has to leave."""
     with torch.no_grad():
         return [int(label) for label in Ensemble(sources)(x).argmax(1)]
 
@@ -116,7 +116,7 @@ def passed(records: Sequence[Passed]) -> np.ndarray:
 
 # ---------------------------------------------------------------------------------------------------------- substitute
 
-JUDGED = 300  # test digits that judge a substitute
+JUDGED = 300  # test digits that a substitute is tested on
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,10 +126,10 @@ class Extraction:
     Attributes:
         number: of the round; done: the done part of its training, 0 ... 1.
         queries: pictures that the victim has classified so far.
-        agreement: of the judged test digits, the share on which the substitute gives the victim's answer; NaN before
+        agreement: the share of the test digits for which the substitute predicts the victim's class; NaN before
             the end of a round, as are the next fields.
-        transferred: the share whose answer by the victim changes, for pictures made on the substitute; noise: the same
-            for random ±ε of every pixel instead.
+        transferred: the share for which an attack on the substitute changes the victim's prediction; noise: the share
+            for which random ±ε of every pixel changes it.
         shown: some of the newest pictures that the victim classified, (N, 28, 28) uint8; answers: its answers.
     """
 
@@ -149,7 +149,7 @@ class Steal(Task[Extraction]):
 
     Attributes:
         victim: a checkpoint (`digit_network.names`).
-        seeds: the number of first digits of each kind, out of MNIST's last 5000 test digits; its first ones judge.
+        seeds: the number of first digits of each kind, out of MNIST's last 5000 test digits; the test uses its first.
         rounds: the number of rounds; each doubles the queries.
         eps: of the attack, PGD-20 in L∞.
     """
@@ -186,7 +186,7 @@ class Steal(Task[Extraction]):
                 return victim(x).argmax(1)
 
         truth = ask(judged)
-        # The victim's answers to noise do not depend on the substitute.
+        # The victim's predictions under noise do not depend on the substitute.
         signs = torch.randint(0, 2, judged.shape, generator=torch.Generator().manual_seed(self.seed)) * 2 - 1
         noisy = ((judged + self.eps * signs.to(judged)).clamp(0, 1) * 255).round() / 255
         noise = float((ask(noisy) != truth).float().mean())

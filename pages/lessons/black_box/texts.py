@@ -8,46 +8,48 @@ def questions() -> list[Choice | Number]:
     return [
         Choice(
             "a",
-            "Why do pictures that were made on one network fool another one at all?",
+            "Why do adversarial examples that were made on one network fool another one at all?",
             (
-                ("Because their weights are equal.", "They were trained apart, from different random weights."),
+                ("Because their weights are equal.", "They were trained separately, from different random weights."),
                 (
                     "Because both have learnt similar features from similar photographs.",
                     "Yes: adversarial directions belong to the data and the task as much as to the network.",
                 ),
-                ("By chance: 8/255 of noise fools them, too.", "Noise of that size fools hardly any."),
+                ("By chance: random noise of 8/255 fools them, too.", "Noise of that size fools hardly any network."),
             ),
             1,
         ),
         Choice(
             "b",
-            "A service returns only the class, no probabilities. Which of the attacks of this page still works as it "
-            "is?",
+            "A service returns only the class, no probabilities. Which attacks of this page still work unchanged?",
             (
-                ("Square Attack, as it ran above.", "It needs to see whether the probability has moved."),
-                ("Transfer, and the stolen copy.", "Yes: the one asks nothing, the other only for classes."),
-                ("None.", "Two of the three never looked at a probability."),
+                ("The Square Attack of section 1.", "It needs to see whether the probability has changed."),
+                (
+                    "Transfer, and the substitute.",
+                    "Yes: transfer sends no queries, and the substitute needs only classes.",
+                ),
+                ("None.", "Two of the three never use a probability."),
             ),
             1,
         ),
         Number(
             "c",
-            "A theft begins with 100 questions and doubles them in every round. How many have been asked after six "
-            "rounds?",
+            "A model extraction begins with 100 queries, and every round doubles the number. How many queries have "
+            "been sent after six rounds?",
             3200,
             0.5,
             "Yes: 100 · 2⁵ = 3200. The first round is the hundred itself.",
-            lambda given: "Each round after the first asks as many new questions as all before.",
+            lambda given: "Each round after the first sends as many new queries as all rounds before it.",
         ),
         Choice(
             "d",
             "A paper's defence makes gradients useless. All white-box attacks fail. What do you try first?",
             (
                 (
-                    "A transfer attack, and one by questions: neither needs its gradient.",
+                    "A transfer attack and a query attack: neither needs the network's gradient.",
                     "Yes. If they succeed where PGD fails, the defence has only hidden the gradient.",
                 ),
-                ("More steps of PGD.", "Without a slope, more steps lead nowhere."),
+                ("More steps of PGD.", "Without a useful gradient, more steps lead nowhere."),
                 ("Nothing: it is robust.", "Never believe the failure of one attack."),
             ),
             0,
@@ -56,18 +58,23 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    lead=("The weights are secret, the gradient as well. All that the attacker may do is ask. Is that enough?"),
+    lead=(
+        "The weights of the network are secret, and so is its gradient. You run three attacks that need neither: by "
+        "queries, by transfer from other networks, and by a substitute that is trained on the network's answers."
+    ),
     questions=questions,
     script=(
-        "1. Open the link and let the counter run. “It has seen no gradient. How many questions would you allow?”\n"
-        "2. The matrix: read the diagonal first, then a column. “This one was never touched.”\n"
-        "3. “All but one”: the closed box falls more often to all the others together.\n"
-        "4. The theft: what does the victim give away? A digit an answer."
+        "1. Open the link and let the counter run. “The attack has seen no gradient. How many queries would you "
+        "allow?”\n"
+        "2. The matrix: read the diagonal first, then a column. “The attack never used this network.”\n"
+        "3. “All but one”: pictures made on all the others together fool the unseen network more often.\n"
+        "4. The substitute: what does the victim reveal? One digit with each answer."
     ),
     pitfalls=(
-        "- The three packaged networks are sisters; among strangers less is transferred. Load ResNet50 and see.\n"
-        "- Sixteen photographs: one is six per cent.\n"
-        "- A limit on questions stops the first attack, makes the third dearer, and does not touch the second."
+        "- The three packaged networks are closely related; less transfers between unrelated networks. Load ResNet50 "
+        "and see.\n"
+        "- Sixteen photographs are few: one is six per cent.\n"
+        "- A limit on queries stops the first attack, makes the third more expensive, and does not affect the second."
     ),
     references=(
         (

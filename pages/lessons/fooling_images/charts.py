@@ -7,18 +7,18 @@ from pages.widgets.charts import GREY, PALETTE
 
 WANTED, PHOTOGRAPH = PALETTE[1], PALETTE[0]
 LEAST = 1e-6  # the lowest probability that the evolution's axis shows
-_TITLE = "probability of the wanted class"
+_TITLE = "probability of the target class"
 
 
 def climb_chart(points: Sequence[tuple[int, float]], steps: int, mark: float) -> vega.Spec:
-    """The probability of the wanted class against the steps so far: (step, probability); a dotted line at ``mark``."""
+    """The probability of the target class against the steps so far: (step, probability); a dashed line at ``mark``."""
     x = vega.numbers("step", "step", (0, steps), {"tickMinStep": 1, "tickCount": 5}, nice=False)
     return {"layer": [_line(points, x, vega.share("p", _TITLE)), vega.rule("y", mark, GREY)]}
 
 
 def breed_chart(points: Sequence[tuple[int, float]], queries: int) -> vega.Spec:
-    """The probability of the wanted class against the number of queries so far, on a logarithmic axis."""
-    x = vega.numbers("step", "pictures shown to the network", (0, queries), {"tickCount": 5}, nice=False)
+    """The probability of the target class against the number of queries so far, on a logarithmic axis."""
+    x = vega.numbers("step", "queries", (0, queries), {"tickCount": 5}, nice=False)
     axis = {"values": [1e-6, 1e-4, 1e-2, 1], "format": "~%"}
     y = vega.numbers("p", _TITLE, (LEAST, 1), axis, type="log", clamp=True)
     return {"layer": [_line([(step, max(p, LEAST)) for step, p in points], x, y)]}
@@ -36,7 +36,7 @@ def accept_chart(
     """The network's probabilities for photographs and for fooling images: a stroke for each, and a threshold.
 
     Args:
-        photographs, fooling: (answer, probability).
+        photographs, fooling: (predicted class, probability).
     """
     kinds = ["photographs", "fooling images"]
     values = [

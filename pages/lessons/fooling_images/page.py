@@ -1,4 +1,4 @@
-"""Lesson: fooling images: pictures that show nothing and get a high probability from a network."""
+"""Lesson on fooling images: pictures that show nothing, and that a network classifies with high confidence."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -29,6 +29,7 @@ from pages.lessons.fooling_images.settings import (
 from pages.lessons.fooling_images.tasks import Climb, Wall, some_classes, start_picture
 from pages.lessons.fooling_images.texts import TEXTS
 from pages.widgets.ask import look
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import PHOTOS, class_control, samples
@@ -68,30 +69,30 @@ def climb() -> Climb:
 
 
 def climb_from_nothing(_: Run) -> Iterator[None]:
-    st.subheader("1 · Climb from nothing", anchor="gradient")
+    st.subheader("1 · Gradient ascent from a picture of nothing", anchor="gradient")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        class_control(page, "target", "What it should see", width=280)
-        st.button("Another class", on_click=_any_class, key="any_class", icon=":material/casino:")
-    page.choice("start", "Begin with", START_NAMES)
+        class_control(page, "target", "Target class", width=280)
+        st.button("Random class", on_click=_any_class, key="any_class", icon=":material/casino:")
+    page.choice("start", "Start from", START_NAMES)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page.control("steps", st.slider, "Steps", 1, MOST_STEPS, width=220)
-        page.control("alpha", st.slider, "α: levels of 255 a step", 1, 16, width=220)
+        page.control("alpha", st.slider, "Step size α, in 1/255", 1, 16, width=220)
         if page.value.start in ("noise", "colour"):
             other = {"seed": (page.value.seed + 1) % 10000}
-            st.button(f"Other {page.value.start}", on_click=page.set, kwargs=other, key="other_start")
+            st.button(f"New {page.value.start}", on_click=page.set, kwargs=other, key="other_start")
     left, right = st.columns([3, 2], gap="medium")
     with left:
         row = PictureRow(
             "stage_climb",
-            {"start": "the start", "now": "what it climbs to"},
+            {"start": "start", "now": "result"},
             start_picture(page.value.start, SIZE, page.value.seed),
             about=climb(),
-            line="the network is looking",
+            line="not yet classified",
             alt=f"The start: {START_NAMES[page.value.start]}",
         )
     with right, st.container(key="fooling_images_course"):
         chart = st.empty()
-        vega_chart(climb_chart([], page.value.steps, SURE), 270, "No step yet", chart)
+        vega_chart(climb_chart([], page.value.steps, SURE), 270, "No step has been computed yet", chart)
     verdict = st.container(key="fooling_images_verdict").empty()
     show_formula()
     yield
@@ -112,7 +113,7 @@ def follow_climb(row: PictureRow, chart: DeltaGenerator, verdict: DeltaGenerator
         aim = "" if seen == page.value.target else f"{target}: {percent(wanted)}"
         line = f"{percent(sure)}\n{aim or f'step {last.index}'}"
         place = latest(record.pixels.size for record in records)
-        alt = f"The picture after {records[place].index} steps; the network sees {named(seen)}"
+        alt = f"The picture after {records[place].index} steps; the network predicts {named(seen)}"
         row.show("now", records[place].pixels[0] if place >= 0 else None, named(seen), line, alt)
         vega_chart(
             climb_chart([(record.index, float(record.wanted[0, 0])) for record in records], work.steps, SURE),
@@ -134,22 +135,25 @@ def show_verdict(records: Sequence[Wall], work: Climb) -> None:
     shown = START_NAMES[p.start]
     if wanted >= SURE:
         texture = "" if p.start == "noise" else " and some texture"
-        text = f"You see {shown}{texture}. The network sees **{target}**, and is **{percent(wanted)}** sure of it."
-        late = f" It was more than 99 % sure after {reached} steps." if reached is not None else ""
+        text = f"You see {shown}{texture}. The network predicts **{target}** with **{percent(wanted)}** confidence."
+        late = f" It reached 99 % after {reached} steps." if reached is not None else ""
         st.success(text + late, icon=":material/visibility_off:")
     elif int(last.seen[0, 0]) == work.targets[0]:
-        st.info(f"**{target}**, {percent(wanted)} sure. More steps make it surer.", icon=":material/trending_up:")
+        st.info(
+            f"The network predicts **{target}** with {percent(wanted)} confidence. More steps raise it.",
+            icon=":material/trending_up:",
+        )
     else:
         st.info(
-            f"Not yet: **{target}** has {percent(wanted)}. Take more steps, or steps of another size.",
+            f"Not yet: **{target}** has a probability of {percent(wanted)}. Take more steps, or change the step size.",
             icon=":material/trending_up:",
         )
     start = start_picture(p.start, SIZE, p.seed).astype(int)
     moved = np.abs(last.pixels[0].astype(int) - start)
     left, right = st.columns([3, 2], vertical_alignment="center")
     left.caption(
-        f"No value has moved by more than {moved.max()} of 255 levels, the average one by {moved.mean():.1f}. The "
-        "network was asked about exactly these pixels, 8 bits each."
+        f"No value has changed by more than {moved.max()} of 255 levels; the mean change is {moved.mean():.1f} levels. "
+        "The network has classified exactly these pixels, with 8 bits each."
     )
     name = f"{p.start}-{target.replace(' ', '-').replace('/', '-')}.png"
     save_button("This picture (PNG)", to_png(last.pixels[0]), name, right, width="stretch")
@@ -157,9 +161,10 @@ def show_verdict(records: Sequence[Wall], work: Climb) -> None:
 
 def show_formula() -> None:
     p = page.value
-    st.markdown(
-        "It is the attack that you know, with one word changed. There is no photograph that must stay what it is, so "
-        f"there is no ε: Δ holds *every* picture. Only the box is left, values from 0 to 1. With t = {named(p.target)}:"
+    prose(
+        "This is projected gradient descent (PGD) with another perturbation set. No photograph has to be preserved, so "
+        "there is no ε: Δ holds *every* picture. Only the box remains, with values from 0 to 1. The target class is "
+        f"t = {named(p.target)}:"
     )
     st.latex(rf"x_0 = \text{{{START_NAMES[p.start]}}},\qquad g_k = \nabla_{{\!x}} \log p_\theta(t \mid x_k)")
     st.latex(
@@ -174,23 +179,23 @@ def wall() -> Climb:
 
 
 def eight_at_once(run: Run) -> Iterator[None]:
-    st.subheader("2 · Eight at once, and a second opinion", anchor="second-network")
-    st.markdown(
-        f"The same start, {EIGHT} classes drawn at random. And then the question that a person would ask first: does "
-        "*another* network see it, too? Lite1 and Lite2 are its sisters: the same design a little larger, and the same "
-        "photographs to learn from."
+    st.subheader("2 · Eight classes at once: do other networks agree?", anchor="second-network")
+    prose(
+        f"From the same start, the attack now makes fooling images for {EIGHT} random classes. Does *another* network "
+        "predict these classes, too? The attacked network is Lite0. Lite1 and Lite2 have the same architecture, a "
+        "little larger, and were trained on the same photographs."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         other = {"eight": (page.value.eight + 1) % 10000}
-        st.button("Eight others", on_click=page.set, kwargs=other, key="eight_others", icon=":material/casino:")
+        st.button("Eight other classes", on_click=page.set, kwargs=other, key="eight_others", icon=":material/casino:")
         page.control(
             "both",
             st.toggle,
-            "Climb Lite0 and Lite1 together",
-            help="The sum of the logarithms of both probabilities. Lite2 takes no part, and is asked afterwards.",
+            "Attack Lite0 and Lite1 together",
+            help="The objective is the sum of both log-probabilities. Lite2 takes no part in the attack.",
         )
     places = dict.fromkeys("12345678", "")
-    row = PictureRow("fooling_images_wall", places, NOTHING, wall(), alt="Room for picture {name}", width=4)
+    row = PictureRow("fooling_images_wall", places, NOTHING, wall(), alt="Picture {name}, not yet computed", width=4)
     note = st.container(key="fooling_images_agree").empty()
     yield
     run.fooling = follow_wall(row, note)
@@ -205,12 +210,16 @@ def follow_wall(row: PictureRow, note: DeltaGenerator) -> np.ndarray | None:
         last = records[-1]
         place = latest(record.pixels.size for record in records)
         for number, target in enumerate(work.targets):
-            alt = f"{START_NAMES[work.start]}, climbed towards {named(target)}; the network sees "
+            alt = f"Fooling image for {named(target)}, from {START_NAMES[work.start]}; the network predicts "
             alt += named(int(last.seen[0, number]))
             pixels = records[place].pixels[number] if place > drawn else None
             row.show(f"{number + 1}", pixels, named(target), "\n".join(_own(last, number, work)), alt)
         drawn = place
-        note.caption(f"Step {last.index} of {work.steps}." if last.index < work.steps else "Now the others look.")
+        note.caption(
+            f"Step {last.index} of {work.steps}."
+            if last.index < work.steps
+            else "Now the other networks classify the pictures."
+        )
 
     records = follow(job_for("wall", work), draw, note.info, interval=0.3)
     if records is None:
@@ -228,7 +237,7 @@ def _own(last: Wall, number: int, work: Climb) -> list[str]:
 
 
 def show_opinions(row: PictureRow, note: DeltaGenerator, last: Wall, work: Climb) -> None:
-    """Show the other networks' answers to the finished pictures, in every caption and in a sentence."""
+    """Show the other networks' predictions for the finished pictures, in every caption and in a sentence."""
     targets = np.array(work.targets)
     lines = [_own(last, number, work) for number in range(len(targets))]
     agree: dict[str, int] = {}
@@ -251,34 +260,37 @@ def show_opinions(row: PictureRow, note: DeltaGenerator, last: Wall, work: Climb
     others = " and ".join(f"**{count}** ({SHORT[name]})" for name, count in agree.items())
     with note.container():
         st.markdown(
-            f"{who} at least 99 % sure of **{reached} of {EIGHT}**. Asked afterwards, {_sees(agree)}: {others}."
+            f"{who} at least 99 % sure of **{reached} of {EIGHT}** classes. {_predict(agree)} the same class for "
+            f"{others} of the pictures."
         )
         st.caption(
-            "Two networks agree, and still the picture shows nothing. It fits the habits of these two; a third one "
-            "has its own."
+            "Two networks agree, and the picture still shows nothing. It fits the features that these two use; a third "
+            "network uses others."
             if page.value.both
-            else "These pictures fit the habits of one network; they do not show the class. Is it safe to ask two? "
-            "Climb both of them together."
+            else "These pictures fit the features that one network uses; they do not show the class. Would two "
+            "networks be safe? Attack both of them together."
         )
 
 
-def _sees(agree: dict[str, int]) -> str:
-    return "the other network sees the same class in" if len(agree) == 1 else "the others see the same class in"
+def _predict(agree: dict[str, int]) -> str:
+    if len(agree) == 1:
+        return "The network that was not attacked predicts"
+    return "The networks that were not attacked predict"
 
 
 def accept_when_sure(run: Run) -> Iterator[None]:
-    st.subheader("3 · “Then believe it only when it is sure”", anchor="confidence")
-    st.markdown(
-        f"A tempting defence: refuse every answer below some confidence. Here are the {len(PHOTOS)} sample photographs "
-        f"and the {EIGHT} pictures from above, each a stroke. Find a threshold that lets the photographs in and keeps "
-        "the rest out."
+    st.subheader("3 · A confidence threshold: “believe it only when it is sure”", anchor="confidence")
+    prose(
+        "A common idea for a defence is to reject every prediction whose confidence is below a threshold. Each stroke "
+        f"in the chart is one picture: the {len(PHOTOS)} sample photographs, and the {EIGHT} fooling images of section "
+        "2. Try to find a threshold that accepts the photographs and rejects the fooling images."
     )
-    page.control("accept", st.slider, "Accept an answer that is at least this sure, in %", 0, 100)
+    page.control("accept", st.slider, "Threshold: accept a prediction from this confidence on, in %", 0, 100)
     with st.container(key="fooling_images_strokes"):
         chart, note = st.empty(), st.empty()
         empty = accept_chart([], [], page.value.accept / 100)
-        vega_chart(empty, 190, "No picture yet", chart)
-        note.caption("As soon as the eight are there.")
+        vega_chart(empty, 190, "No picture has been classified yet", chart)
+        note.caption("The chart appears as soon as the pictures of section 2 are computed.")
     yield
     if run.fooling is not None:
         follow_accept(run.fooling, chart, note)
@@ -302,26 +314,26 @@ def follow_accept(fooling: np.ndarray, chart: DeltaGenerator, note: DeltaGenerat
     with note.container():
         st.markdown(
             f"Accepted: **{let_in} of {len(PHOTOS)} photographs** and **{slipped} of {EIGHT} fooling images**. The "
-            f"network is at most {percent(surest)} sure of a photograph, and surer than that of "
-            f"**{sum(p > surest for _, p in groups[1])}** of the {EIGHT}."
+            f"highest confidence for a photograph is {percent(surest)}. The confidence is higher for "
+            f"**{sum(p > surest for _, p in groups[1])}** of the {EIGHT} fooling images."
         )
         st.caption(
-            f"Before the softmax: the largest logit of a photograph lies between {real.logits.max(1).min():.1f} and "
-            f"{real.logits.max(1).max():.1f}, of a fooling image between {false.logits.max(1).min():.1f} and "
-            f"{false.logits.max(1).max():.1f}. One could refuse logits that are too *large*; an attacker who knows of "
-            "it stops climbing earlier."
+            f"Before the softmax, the largest logit lies between {real.logits.max(1).min():.1f} and "
+            f"{real.logits.max(1).max():.1f} for a photograph, and between {false.logits.max(1).min():.1f} and "
+            f"{false.logits.max(1).max():.1f} for a fooling image. A defence could reject logits that are too *large*. "
+            "An attacker who knows of it stops the ascent earlier."
         )
 
 
 def why(_: Run) -> None:
-    st.subheader("5 · Why does it not say “I don't know”?", anchor="softmax")
-    st.markdown(
-        "- **It has no such word.** A softmax shares out 100 % among the classes it has learnt. Noise has to be "
-        "something.\n"
-        "- **It has learnt borders, not things.** To tell a school bus from 999 others, yellow and black stripes will "
-        "do. Nobody ever showed it a picture of nothing, with the answer “nothing”.\n"
-        "- **Far from all photographs, the borders go on.** There a score may grow for as long as you climb, and the "
-        "softmax only gets surer. Confidence is no measure of how familiar a picture is."
+    st.subheader("5 · Softmax: why it cannot say “I don't know”", anchor="softmax")
+    prose(
+        "- **There is no class for it.** Softmax distributes 100 % among the classes that the network has learnt. "
+        "Noise has to be one of them.\n"
+        "- **The network has learnt decision boundaries, not things.** Yellow and black stripes are enough to tell a "
+        "school bus from the 999 other classes. No training picture showed nothing, with the label “nothing”.\n"
+        "- **The boundaries continue far from all photographs.** There, a score may grow with every step of the "
+        "ascent, and softmax becomes only surer. Confidence does not measure how familiar a picture is."
     )
 
 

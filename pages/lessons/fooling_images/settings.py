@@ -14,7 +14,7 @@ SIZE = info_of(DEFAULT).input_size
 SURE = 0.99
 EIGHT = 8
 WALL_STEPS = 40
-# The network that is climbed, the one that may be climbed with it, and the one that is never climbed.
+# The attacked network, the one that may be attacked with it, and the one that is never attacked.
 FIRST, SECOND, THIRD = DEFAULT, "efficientnet_lite1", "efficientnet_lite2"
 SHORT = {FIRST: "Lite0", SECOND: "Lite1", THIRD: "Lite2"}
 START_NAMES: dict[Start, str] = {

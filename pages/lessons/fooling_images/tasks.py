@@ -1,4 +1,4 @@
-"""Tasks of the lesson on fooling images: gradient ascent from nothing, and evolution."""
+"""Tasks of the lesson on fooling images: gradient ascent from a picture of nothing, and evolution."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ STARTS: tuple[Start, ...] = ("noise", "grey", "colour", "stripes", "shade")
 CLASSES = LABELS + 1
 CHILDREN = 8  # of one generation
 GALLERY = 8  # classes whose champions are shown
-BY_CATCH = 20  # generations from one record that shows them to the next
+GALLERY_EVERY = 20  # generations between two records that show them
 _SMALL = 2  # patterns before the end have half the side
 # Functions that draw a new genome. A tile of the direct encoding is 8 pixels wide on a picture of 224.
 ENCODINGS: dict[str, Callable[[torch.Generator], Any]] = {
@@ -58,7 +58,7 @@ def start_picture(kind: Start, side: int, seed: int = 0) -> Pixels:
     elif kind == "shade":
         row = np.round(place * side / (side - 1) * 255)
     else:
-        raise ValueError(f"there is no start {kind!r}")
+        raise ValueError(f"unknown start {kind!r}: choose one of {', '.join(STARTS)}")
     return np.broadcast_to(row.astype(np.uint8)[None, :, None], (side, side, 3)).copy()
 
 
@@ -82,8 +82,8 @@ class Wall:
     Attributes:
         index: steps done.
         pixels: (N, H, W, 3) uint8; empty in most of the steps before the end.
-        wanted: the probability of each row's target class, one line for each network that is climbed, (M, N).
-        seen, sure: the likeliest class of each row, and its probability, (M, N).
+        wanted: the probability of each row's target class, one line for each attacked network, (M, N).
+        seen, sure: the predicted class of each row, and its probability, (M, N).
     """
 
     index: int
@@ -196,7 +196,7 @@ class Bred:
 class Evolution(Task[Bred]):
     """The evolutionary search for a picture of one class, and of all other classes beside it, by queries alone.
 
-    The last record has the answers to the pictures after rounding to 8 bits.
+    The last record holds the probabilities of the pictures after rounding to 8 bits.
 
     Attributes:
         target: the class.
@@ -229,7 +229,7 @@ class Evolution(Task[Bred]):
             picture = pixels_of(grown([generation.champions[self.target]], small))[0] if better else none
             sure = int((generation.scores.exp() > 0.5).sum())
             told = (generation.queries, float(generation.scores[self.target].exp()), picture)
-            if generation.queries % (BY_CATCH * CHILDREN):
+            if generation.queries % (GALLERY_EVERY * CHILDREN):
                 yield Bred(*told, len(generation.gained), sure)
             else:
                 others = self.others(generation)

@@ -10,63 +10,63 @@ def questions() -> list[Choice | Number]:
     return [
         Choice(
             "a",
-            "Compared with an adversarial photograph, what has been changed in δ* = argmax over Δ of L?",
+            "How does this attack differ from an attack on a photograph, in δ* = argmax over Δ of L?",
             (
-                ("The loss: noise needs another one.", "It is the log-probability of the target, as before."),
+                ("The loss: noise needs another one.", "The loss is still the log-probability of the target class."),
                 (
                     "Δ: there is no ε any more, only the box.",
-                    "Yes. And x: any picture will do as a start.",
+                    "Yes. And x: any picture can be the start.",
                 ),
-                ("The solver: it no longer follows the sign of the gradient.", "Look at the formula of section 1."),
+                ("The solver: it does not follow the sign of the gradient.", "Look at the formula of section 1."),
             ),
             1,
         ),
         Number(
             "b",
-            "α = 1/255 and 40 steps. By how many of the 255 levels can a value have moved at most?",
+            "With α = 1/255 and 40 steps, by how many of the 255 levels can a value change at most?",
             40,
             0.5,
-            "Yes: 40 · 1. That is why grey still looks grey.",
-            lambda given: "Every step moves a value by one level, up or down.",
+            "Yes: 40 · 1 = 40. That is why a grey start still looks grey.",
+            lambda given: "Each step changes a value by one level, up or down.",
             unit="levels",
         ),
         Choice(
             "c",
-            "A company refuses every answer below 99 %. Does that keep fooling images out?",
+            "A company rejects every prediction with a confidence below 99 %. Does this keep fooling images out?",
             (
-                ("Yes: nonsense gets low confidence.", "Look at the strokes of section 3."),
+                ("Yes: pictures of nothing get low confidence.", "Look at the strokes of section 3."),
                 (
-                    "No: they were made to be surer than photographs are.",
-                    "Yes. It refuses honest photographs instead.",
+                    "No: fooling images were made to get higher confidence than photographs.",
+                    "Yes. The threshold rejects photographs instead.",
                 ),
-                ("Yes, if the network is large enough.", "Nothing in the argument depends on its size."),
+                ("Yes, if the network is large enough.", "Nothing in the argument depends on the network's size."),
             ),
             1,
         ),
         Choice(
             "d",
-            "Lite1 does not see what Lite0 sees in these pictures. Would asking both be a defence?",
+            "Lite1 predicts other classes than Lite0 for these pictures. Is it a defence to query both networks?",
             (
-                ("Yes: no picture can fool both.", "Switch on “Climb Lite0 and Lite1 together”."),
+                ("Yes: no picture can fool both.", "Switch on “Attack Lite0 and Lite1 together”."),
                 (
-                    "Against an attacker who does not know of it, perhaps; one who knows climbs both.",
-                    "Yes. A defence is judged against whoever knows it.",
+                    "Perhaps against an attacker who does not know of it. One who knows attacks both.",
+                    "Yes. A defence is judged by attackers who know it.",
                 ),
-                ("No: Lite1 sees the same anyway.", "Count the ticks below the eight pictures."),
+                ("No: Lite1 predicts the same classes anyway.", "Count the ticks below the eight pictures."),
             ),
             1,
         ),
         Choice(
             "e",
-            "Evolution asks for answers only. Why does breeding patterns get further than breeding tiles?",
+            "Evolution uses only the network's outputs. Why does it get further with patterns than with tiles?",
             (
                 (
-                    "A small change of a pattern's genome changes the whole picture in an orderly way: edges, stripes, "
-                    "circles, which the network looks for.",
-                    "Yes. A single tile hardly matters to any class.",
+                    "A small mutation of a pattern's genome changes the whole picture in a regular way. It makes "
+                    "edges, stripes and circles, which the network responds to.",
+                    "Yes. A single tile hardly changes the probability of any class.",
                 ),
-                ("Patterns have more numbers to choose from.", "They have fewer: a few hundred, against 2352."),
-                ("Tiles cannot show every picture.", "Nor can patterns. It is about what one mutation does."),
+                ("A pattern's genome has more numbers.", "It has fewer: a few hundred, against 2352."),
+                ("Tiles cannot show every picture.", "Patterns cannot either. The effect of one mutation matters."),
             ),
             0,
         ),
@@ -74,20 +74,26 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    lead=("You will see noise. The network will see whatever you like, and be sure of it."),
+    lead=(
+        "You choose a class, and an attack changes noise until the network is sure of your class. You still see noise. "
+        "On this page you make such fooling images, with the gradient and without it, and see why a confidence "
+        "threshold does not stop them."
+    ),
     questions=questions,
     script=(
-        "1. Before you open the link: “What will a network say of noise?” Let them guess a class and a confidence.\n"
-        "2. Let somebody name any class. Choose it; it takes a few seconds. Then begin with *grey*.\n"
-        "3. Section 2: read out what Lite1 sees in the same pictures. “So let us ask two!” Then climb both.\n"
-        "4. Section 3: let them choose the threshold. There is none.\n"
-        f"5. *Breed* while you talk about section 5; {MOST_QUERIES} pictures take about half a minute."
+        "1. Before you open the link, ask: “What does a network predict for noise?” Let the students guess a class and "
+        "a confidence.\n"
+        "2. Let a student name any class. Choose it; it takes a few seconds. Then start from *grey*.\n"
+        "3. Section 2: read out what Lite1 predicts for the same pictures. “So let us use two networks!” Then attack "
+        "both together.\n"
+        "4. Section 3: let the students choose the threshold. No threshold works.\n"
+        f"5. Press *Evolve* while you talk about section 5; {MOST_QUERIES} queries take about half a minute."
     ),
     pitfalls=(
-        "- “It must have learnt that noise is a bus.” It has never seen any; nor the word “nothing”.\n"
-        "- “There is a bus hidden in it.” Then the other networks would find it.\n"
+        "- “It has learnt that noise is a bus.” It has never seen noise in training, nor the label “nothing”.\n"
+        "- “There is a bus hidden in the picture.” Then the other networks would find it.\n"
         f"- The evolution often ends far below 99 %. The paper's ran for thousands of generations; {MOST_QUERIES} "
-        f"questions are {MOST_QUERIES // CHILDREN} generations of {CHILDREN}."
+        f"queries are {MOST_QUERIES // CHILDREN} generations of {CHILDREN}."
     ),
     references=(
         (

@@ -1,4 +1,4 @@
-"""Charts of the lesson on glasses and patches: numbers and pictures in, Vega-Lite specifications out."""
+"""Charts of the lesson on adversarial glasses and patches: numbers and pictures in, Vega-Lite specifications out."""
 
 from collections.abc import Sequence
 
@@ -49,7 +49,7 @@ def training_chart(points: Sequence[tuple[int, float]], steps: int, wanted: str)
     return vega.layer(
         [{"step": step, "p": p} for step, p in points],
         {"type": "line", "strokeWidth": 2.5, "color": PALETTE[1]},
-        x=vega.numbers("step", "step", (0, steps)),
+        x=vega.numbers("step", "training step", (0, steps)),
         y=vega.share("p", f"probability of {wanted}"),
         tooltip=vega.tips(step="", p=".1%"),
     )
@@ -64,7 +64,7 @@ def rates_chart(rows: Sequence[tuple[str, str, int, int]]) -> vega.Spec:
     values = [{"photos": a, "what": b, "share": n / max(of, 1), "told": f"{n} of {of}"} for a, b, n, of in rows]
     groups, kinds = list(dict.fromkeys(r[0] for r in rows)), list(dict.fromkeys(r[1] for r in rows))
     axis = {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1]}
-    x = vega.numbers("share", "of all places", (0, 1.15), axis)
+    x = vega.numbers("share", "share of all places", (0, 1.15), axis)
     shared = {"x": x, **vega.grouped("photos", groups, "what", kinds)}
     shades = zip(kinds, (PALETTE[1], PALETTE[0], GREY), strict=False)
     colour = vega.colours("what", shades, columns=1, labelLimit=300)

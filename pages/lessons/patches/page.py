@@ -1,4 +1,4 @@
-"""Lesson: glasses and patches. Only a small part of the picture may change, but that part by any amount."""
+"""Lesson on adversarial glasses and patches. Only a small part of the picture changes, but that part by any amount."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ from pages.lessons.patches.tasks import (
 )
 from pages.lessons.patches.texts import TEXTS
 from pages.widgets.ask import look
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, slots, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, class_control, photograph_sidebar
@@ -61,7 +62,7 @@ def prepare() -> Run:
 
 
 def to_wear(run: Run) -> Iterator[None]:
-    st.subheader("1 · Something to wear", anchor="glasses")
+    st.subheader("1 · Adversarial glasses and stickers", anchor="glasses")
     about = (hash(run.original.tobytes()), page.value.thing)
     row = PictureRow("stage_patches", TITLES, run.original, about)
     verdict = st.container(key="patches_verdict").empty()
@@ -91,26 +92,28 @@ def clicked() -> None:
 def show_controls(original: np.ndarray) -> None:
     left, middle, right = st.columns([2, 2, 1], gap="medium", vertical_alignment="bottom")
     with left:
-        page.choice("thing", "To wear", THINGS)
+        page.choice("thing", "Mask", THINGS)
     with middle:
-        class_control(page, "target", "To be taken for", disabled=page.value.anything)
+        class_control(page, "target", "Target class", disabled=page.value.anything)
     with right:
-        page.control("anything", st.toggle, "anything else")
-    page.control("size", st.slider, "How large, in %", 50, 200)
+        page.control("anything", st.toggle, "any other class")
+    page.control("size", st.slider, "Size of the mask, in %", 50, 200)
     with st.container(horizontal=True, gap="medium"):
-        page.control("smooth", st.toggle, "smooth: jumps between pixels cost")
-        page.control("printable", st.toggle, "printable: colours without ink cost")
-    places = st.expander("Where it sits: click the two points", on_change="rerun", key="patches_open")
+        page.control("smooth", st.toggle, "smooth: penalise jumps between pixels")
+        page.control("printable", st.toggle, "printable: penalise colours that inks cannot print")
+    places = st.expander("Position: click the two points", on_change="rerun", key="patches_open")
     if places.open:
         with places:
             second = state.get("patches second", False)
-            st.caption(f"The next click sets the **{'second' if second else 'first'}** point; the sliders do the same.")
+            st.caption(
+                f"Your next click sets the **{'second' if second else 'first'}** point. The sliders do the same."
+            )
             st.vega_lite_chart(
                 click_chart(picture_uri(original), page.value.points, 300),
                 width="content",
                 key="patches_spot",
                 on_select=clicked,
-                alt="The photograph, to click the two points on; the sliders beside it do the same",
+                alt="The photograph: click to set the two points; the sliders below do the same",
             )
             one, two = st.columns(2, gap="medium")
             for column, which, name in ((one, "a", "First point"), (two, "b", "Second point")):
@@ -171,19 +174,20 @@ def show_verdict(
     untouched = int(np.abs(last.pixels.astype(int) - original)[~mask].max(initial=0))
     if now == (target if target is not None else now) and now != label:
         verdict.error(
-            f"**{categories()[now]}**, {percent(float(last.probabilities[now]))}: with {THINGS[page.value.thing]} that "
-            f"cover {percent(part)} of the picture. Largest change anywhere else: {untouched}.",
+            f"The network predicts **{categories()[now]}**, {percent(float(last.probabilities[now]))}. The "
+            f"{THINGS[page.value.thing]} cover {percent(part)} of the picture. Largest change anywhere else: "
+            f"{untouched}.",
             icon=":material/eyeglasses:",
         )
     elif now != label:
         verdict.warning(
-            f"No longer {categories()[label]}, but {categories()[now]}: the target was not reached in {STEPS} steps. "
-            "Larger glasses give it more room, “anything else” a nearer aim."
+            f"The network predicts {categories()[now]} instead of {categories()[label]}, but {STEPS} steps did not "
+            "reach the target. Enlarge the mask, or allow “any other class”, which is easier to reach."
         )
     else:
         verdict.success(
-            f"Still {categories()[label]}, with {percent(part)} of the picture painted. Make it larger, or allow "
-            "anything else.",
+            f"The network still predicts {categories()[label]}, with {percent(part)} of the picture painted. Enlarge "
+            "the mask, or allow “any other class”.",
             icon=":material/shield:",
         )
 
@@ -201,18 +205,19 @@ def shipped() -> np.ndarray:
 
 
 def one_patch(run: Run) -> Iterator[None]:
-    st.subheader("2 · One patch for all", anchor="universal-patch")
-    st.markdown(
-        "The glasses were made for one photograph. This patch is made for **eight** at once, at random places, sizes "
-        f"and angles: in every step the mean over {VIEWS} of them is climbed. It knows nothing of the picture below it."
+    st.subheader("2 · A universal patch: one for many photographs", anchor="universal-patch")
+    prose(
+        "The glasses were made for one photograph. This patch is trained on **eight** photographs at once, at random "
+        f"places, sizes and angles: each step raises the mean log-probability of its class over {VIEWS} of them. The "
+        "patch does not depend on the picture below it."
     )
-    page.control("live", st.toggle, "Train one now, before my eyes")
+    page.control("live", st.toggle, "Train a new patch now")
     if page.value.live:
         left, right = st.columns([3, 2], gap="medium")
         with left:
-            class_control(page, "label", "What the patch should say")
+            class_control(page, "label", "Target class of the patch")
         with right:
-            page.control("steps", st.slider, "Steps of its training", 10, 200, step=10)
+            page.control("steps", st.slider, "Training steps", 10, 200, step=10)
     left, right = st.columns([2, 3], gap="medium")
     with left, st.container(key="patches_patch"):
         picture, note = st.empty(), st.empty()
@@ -228,9 +233,9 @@ def one_patch(run: Run) -> Iterator[None]:
         st.download_button("Save the patch", to_png(run.patch), f"patch_{name.replace(' ', '_')}.png", "image/png")
     if not page.value.live:
         chart.markdown(
-            f"This one says **{name}**. It was trained beforehand, in {LONG} steps "
-            "(`python -m pages.lessons.patches.tasks`), which takes a minute or so. A patch of your own, for any "
-            "class, takes some seconds: turn the switch."
+            f"The target class of this patch is **{name}**. It was trained beforehand, in {LONG} steps (`python -m "
+            "pages.lessons.patches.tasks`), which takes about a minute. A patch of your own, for any class, takes "
+            "some seconds: turn on the switch."
         )
 
 
@@ -263,21 +268,23 @@ def train_patch(picture: DeltaGenerator, note: DeltaGenerator, chart: DeltaGener
 
 
 def paste(run: Run) -> Iterator[None]:
-    st.subheader("3 · Paste it", anchor="paste")
-    st.markdown(
-        "Anywhere on the photograph above, at any size and angle. Nothing is computed anew: it is the same patch."
+    st.subheader("3 · Paste the patch", anchor="paste")
+    prose(
+        "Paste the patch on the photograph of section 1, at any place, size and angle. The patch stays the same: "
+        "nothing is trained again."
     )
     left, right = st.columns(2, gap="medium")
     with right:
         page.control("across", st.slider, "From the left, in %", 0, 100)
         page.control("down", st.slider, "From the top, in %", 0, 100)
         page.control("large", st.slider, "Diameter, in % of the picture", 10, 100)
-        page.control("angle", st.slider, "Turned by, in degrees", -180, 180)
+        page.control("angle", st.slider, "Angle, in degrees", -180, 180)
     with left:
         pasted, told = st.empty(), st.empty()
-    st.markdown(
-        f"And honestly counted: {PLACES} new random places on each photograph, on those of the training and on eight "
-        "that it has never seen; beside it, what a plain **grey** patch does at the same places, merely by covering."
+    prose(
+        f"How often does the patch succeed? The chart counts {PLACES} new random places on each photograph: on the "
+        "eight of the training, and on eight that the patch has never seen. The baseline is a plain **grey** patch at "
+        "the same places, which only covers a part of the picture."
     )
     rates, counted = slots("patches_rates", 2)
     yield
@@ -316,17 +323,17 @@ def follow_rates(patch: np.ndarray, slot: DeltaGenerator, note: DeltaGenerator) 
                 continue
             count = sum(len(one.wanted) for one in tried)
             rows += [
-                (titles[each], f"the network says “{name}”", sum(sum(one.wanted) for one in tried), count),
-                (titles[each], "it says anything new", sum(sum(one.changed) for one in tried), count),
-                (titles[each], "anything new, with a grey patch", sum(sum(one.blank) for one in tried), count),
+                (titles[each], f"prediction: {name}", sum(sum(one.wanted) for one in tried), count),
+                (titles[each], "prediction changed", sum(sum(one.changed) for one in tried), count),
+                (titles[each], "prediction changed by a grey patch", sum(sum(one.blank) for one in tried), count),
             ]
         if rows:
             vega_chart(rates_chart(rows), 280, "; ".join(f"{a}, {b}: {n} of {of}" for a, b, n, of in rows), slot)
 
     if follow_each("rates", works, draw, note.info) is not None:
         note.caption(
-            f"Diameter {settings.large} % of the picture, turned by up to {TURNED:g}°; trained with "
-            f"{100 * SIZES[0]:.0f} % to {100 * SIZES[1]:.0f} %."
+            f"Diameter: {settings.large} % of the picture. Angle: up to {TURNED:g}° to either side. The patch was "
+            f"trained with diameters of {100 * SIZES[0]:.0f} % to {100 * SIZES[1]:.0f} %."
         )
 
 
@@ -343,7 +350,7 @@ def formulas(_: Run) -> None:
         if on
     )
     st.latex(
-        r"\begin{aligned}\Delta(x) = \{\delta :\ & \delta_i = 0 \text{ outside of the "
+        r"\begin{aligned}\Delta(x) = \{\delta :\ & \delta_i = 0 \text{ outside the "
         + settings.thing
         + r"},\\ & 0 \le x+\delta \le 1\}\end{aligned}"
     )
@@ -351,11 +358,12 @@ def formulas(_: Run) -> None:
     st.latex(
         r"p^* = \operatorname*{argmax}_{p\in[0,1]^n}\ \mathbb{E}_{x,\,v}\big[-L(f(\mathrm{paste}(p, x, v)), t)\big]"
     )
-    st.markdown(
-        "No ε: inside the mask everything is allowed. What is small is the **area**, and everybody sees it; nobody "
-        "calls it an attack. The patch is a δ that does not even depend on x. **Roughness** (TV in "
-        "the formula) is the mean jump between neighbouring pixels, **ink** the mean distance to the nearest of 27 "
-        "mixtures of four inks. (These are the usual tones of coated paper, not your printer's.)"
+    prose(
+        "There is no ε: inside the mask, every change is allowed. Only the **area** is small. Everybody sees the "
+        "change, but nobody takes it for an attack. The patch is a δ that does not even depend on x. **Roughness** "
+        "(TV, total variation, in the formula) is the mean jump between neighbouring pixels. **Ink** is the mean "
+        "distance to the nearest of 27 mixtures of four inks. (These are the usual tones of coated paper, not your "
+        "printer's.)"
     )
 
 

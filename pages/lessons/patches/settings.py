@@ -10,7 +10,7 @@ from pages.widgets.query import PageSettings, number, solved, word
 
 SIZE = info_of(DEFAULT).input_size
 STEPS, PATCH_STEPS = 100, 60
-PLACES = 4  # places of each photograph that judge the patch
+PLACES = 4  # places on each photograph at which the patch is tested
 THINGS: dict[Thing, str] = {"glasses": "glasses", "stickers": "two stickers"}
 # The two points of each photograph, in per cent: its eyes, or the places of the stickers.
 POINTS: dict[str, tuple[int, int, int, int]] = {
@@ -56,7 +56,7 @@ class Settings(PageSettings):
 
     @property
     def says(self) -> int:
-        """The class of the patch."""
+        """The target class of the patch."""
         return self.label if self.live else BEFOREHAND
 
     @property
@@ -67,4 +67,4 @@ class Settings(PageSettings):
 page = Controls("patches", Settings)
 
 
-TITLES = {"x": "original", "worn": "what is worn", "now": "with it"}
+TITLES = {"x": "original", "worn": "painted part", "now": "result"}

@@ -1,6 +1,6 @@
 """Tasks of the lesson on glasses and patches.
 
-python -m pages.lessons.patches.tasks      # trains the patch in assets/patches anew, and judges it
+python -m pages.lessons.patches.tasks      # trains the patch in assets/patches anew, and tests it
 """
 
 from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ class Worn:
     """One step of painting glasses or stickers.
 
     Attributes:
-        pixels: (H, W, 3) uint8; probabilities: the network's answer to exactly these, (K,).
+        pixels: (H, W, 3) uint8; probabilities: of the network for exactly these pixels, (K,).
         roughness, unprintable: of the painted part, see `patches`.
     """
 
@@ -61,12 +61,12 @@ class Worn:
 
 @dataclass(frozen=True)
 class Wear(Task[Worn]):
-    """Paint glasses or stickers so that the network's answer changes; the rest of the picture stays.
+    """Paint glasses or stickers so that the network's prediction changes; the rest of the picture stays.
 
     Attributes:
-        left, right: the pupils, or the middles of the stickers.
+        left, right: the pupils, or the centres of the stickers.
         size: see `patches.glasses`.
-        label: the present answer; target: the wanted one, None for any other.
+        label: the present prediction; target: the wanted class, None for any other.
         smooth, printable: whether roughness, and unprintable colours, have a cost.
         alpha: levels of a step.
     """
@@ -180,13 +180,13 @@ class TrainPatch(Task[Trained]):
 
 @dataclass(frozen=True)
 class Tried:
-    """The answers to one photograph with the patch at several places.
+    """The predictions for one photograph with the patch at several places.
 
     Attributes:
         picture: the index of the photograph.
-        wanted: for each place, whether the network answered with the target; changed: whether its answer differs from
+        wanted: for each place, whether the network predicted the target; changed: whether its prediction differs from
             the one without a patch.
-        blank: whether a plain grey patch at the same place changed the answer, by covering alone.
+        blank: whether a plain grey patch at the same place changed the prediction, by covering alone.
     """
 
     picture: int
@@ -254,13 +254,13 @@ def as_patch(patch: bytes, side: int) -> Tensor:
 
 
 def answers_with(classifier: Classifier, patch: Tensor, x: Tensor, places: Sequence[Place]) -> np.ndarray:
-    """The network's answers to the 8-bit pictures with the patch, (N,)."""
+    """The network's predictions for the 8-bit pictures with the patch, (N,)."""
     return np.asarray(opinions(classifier, seen_through((), paste(patch, x, places))).argmax(1))
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A photograph with the patch at the learner's place, and the network's answer to it."""
+    """A photograph with the patch at the learner's place, and the network's probabilities for it."""
 
     pixels: Pixels
     probabilities: np.ndarray

@@ -25,8 +25,8 @@ def view_chart(
     Args:
         lines: (name, colour, (setting, probability) so far) each.
         title: of the setting; wanted: the class.
-        span: the axis; trained: the range of views that the attack averaged over, drawn as a grey band.
-        mark: the present setting, as a dotted line.
+        span: the axis; trained: the range of the views that the attack averaged over, drawn as a grey band.
+        mark: the present setting, as a dashed line.
     """
     x = vega.numbers("at", title, span, nice=False, zero=False)
     values = [{"at": at, "p": p, "picture": name} for name, _, points in lines for at, p in sorted(points)]
@@ -66,7 +66,7 @@ def for_printing(sheets: Sequence[tuple[np.ndarray, str]], footer: str) -> bytes
         "section{break-after:page;text-align:center;padding-top:10mm} section:last-child{break-after:auto} "
         "img{width:16cm;image-rendering:pixelated} p{margin-top:25mm} footer{font-size:9pt;color:#666}"
     )
-    title = "<title>Adversarial Lab: to be printed</title>"
+    title = "<title>Adversarial Lab: sheets to print</title>"
     head = f"<!doctype html><html lang='en'><meta charset='utf-8'>{title}<style>{style}</style>"
     return (head + "".join(parts) + "</html>").encode()
 

@@ -1,4 +1,4 @@
-"""Lesson: physical attacks. An adversarial picture stops fooling when turned; one made for many views keeps fooling."""
+"""Lesson on physical attacks. Turning a picture stops an ordinary attack; one that is made for many views survives."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +19,7 @@ from pages.lessons.physical.tasks import NOT_JPEG, AlongKnob, Turn
 from pages.lessons.physical.texts import TEXTS
 from pages.widgets.ask import look
 from pages.widgets.charts import ORDINARY, ROBUST
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, slots, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import chosen, class_control, photograph_sidebar
@@ -35,7 +36,7 @@ state = st.session_state
 
 @dataclass
 class Run:
-    """The photograph, and the results so far: the request with the network's answer to the photograph, and the two
+    """The photograph, and the results so far: the request with the network's prediction for the photograph, and the two
     attacked pictures."""
 
     original: np.ndarray
@@ -49,16 +50,16 @@ def prepare() -> Run:
 
 
 def two_pictures(run: Run) -> Iterator[None]:
-    st.subheader("1 · Two pictures", anchor="two-pictures")
+    st.subheader("1 · Two adversarial pictures in the same view", anchor="two-pictures")
     with st.container(horizontal=True, key="presets"):
         for name, settings in PRESETS.items():
             st.button(name, on_click=page.set, kwargs=settings, key=f"preset_{name}")
     row = PictureRow(
         "stage_views",
-        dict(zip(NAMES, ("Ordinary attack", f"Made for {page.value.views} views a step"), strict=True)),
+        dict(zip(NAMES, ("Ordinary attack", f"Attack over {page.value.views} views a step"), strict=True)),
         run.original,
         about=(hash(run.original.tobytes()), page.value.target, page.value.eps),
-        line="under way",
+        line="not yet computed",
         alt="The {name}, not yet computed",
     )
     status = st.container(key="physical_status").empty()
@@ -71,7 +72,10 @@ def two_pictures(run: Run) -> Iterator[None]:
         return
     run.base = replace(run.base, label=int(looked.probabilities[0].argmax()))
     if run.base.label == page.value.target:
-        status.warning(f"The network sees “{categories()[run.base.label]}” already: choose another target class.")
+        status.warning(
+            f"The network already predicts “{categories()[run.base.label]}” without an attack: choose another target "
+            "class."
+        )
         return
     run.pictures = follow_attacks(run.base, row, status)
     if run.pictures:
@@ -89,13 +93,13 @@ def show_sliders() -> None:
         page.control(
             "quality",
             st.select_slider,
-            "Saved as JPEG of quality",
+            "JPEG quality",
             list(range(5, NOT_JPEG + 1)),
             format_func=lambda quality: "no JPEG" if quality == NOT_JPEG else str(quality),
         )
     straight = {"angle": 0, "scale": 1.0, "brightness": 0.0, "quality": NOT_JPEG}
     with st.container(horizontal=True):
-        st.button("Straight on", on_click=page.set, kwargs=straight, key="straight")
+        st.button("Front view", on_click=page.set, kwargs=straight, key="straight")
         photo = {"angle": -8, "scale": 0.9, "brightness": 0.1, "quality": 75}
         st.button("Like a photograph", on_click=page.set, kwargs=photo, key="like_a_photograph")
 
@@ -108,11 +112,11 @@ def show_attack() -> None:
     with middle:
         page.control("eps", st.slider, "ε of both, in 1/255", 0, 32)
     with right:
-        page.control("views", st.select_slider, "Views in each step", list(range(1, 17)))
+        page.control("views", st.select_slider, "Views per step", list(range(1, 17)))
 
 
 def attacked(base: Attack, views: int) -> Attack:
-    """The targeted attack, on the picture itself or on the mean over random views."""
+    """The targeted attack, on the picture itself (no views), or on the mean over random views."""
     settings = page.value
     return replace(
         base,
@@ -126,7 +130,7 @@ def attacked(base: Attack, views: int) -> Attack:
 
 
 def in_view(row: PictureRow, name: str, pixels: np.ndarray, straight: float) -> None:
-    """Show the picture and the answer of the present view; both belong to the same 8-bit pixels."""
+    """Show the picture in the present view and its prediction; both belong to the same 8-bit pixels."""
     settings = page.value
     seen = look(f"seen {name}", pixels, DEFAULT, settings.view.chain)
     if seen is None:
@@ -138,15 +142,15 @@ def in_view(row: PictureRow, name: str, pixels: np.ndarray, straight: float) -> 
         name,
         seen.pixels[0],
         f"{categories()[now]}, {percent(float(probabilities[now]))}",
-        f"{target}: {percent(wanted)} in this view,\n{percent(straight)} straight on",
-        f"The {name} in this view: the network sees {categories()[now]}; {target} {percent(wanted)}",
+        f"{target}: {percent(wanted)} in this view,\n{percent(straight)} in the front view",
+        f"The {name} in this view: the network predicts {categories()[now]}; {target} {percent(wanted)}",
     )
 
 
 def follow_attacks(base: Attack, row: PictureRow, status: DeltaGenerator) -> tuple[np.ndarray, ...]:
-    """Run the ordinary attack first, which is short; then the other one, shown straight on while it runs.
+    """Run the ordinary attack first, which is short; then the other one, shown in the front view while it runs.
 
-    Return both pictures; or an empty tuple where an attack did not end.
+    Return both pictures; an empty tuple where an attack did not end.
     """
     target, found = page.value.target, []
     for name, views in zip(NAMES, (0, page.value.views), strict=True):
@@ -157,8 +161,8 @@ def follow_attacks(base: Attack, row: PictureRow, status: DeltaGenerator) -> tup
                 return
             p = float(last.probabilities[0, target])
             status.progress(last.index / STEPS, f"Attack over views: step {last.index} of {STEPS}, {views} views each")
-            told = f"{categories()[target]}: {percent(p)} straight on,\nat step {last.index} of {STEPS}"
-            row.show(name, last.pixels[0], "…", told, f"The attack over views at step {last.index}, seen straight on")
+            told = f"{categories()[target]}: {percent(p)} in the front view,\nat step {last.index} of {STEPS}"
+            row.show(name, last.pixels[0], "…", told, f"The attack over views at step {last.index}, in the front view")
 
         frames = follow(job_for(name, attacked(base, views)), draw, status.info)
         if frames is None or frames[-1].pixels is None:
@@ -170,20 +174,20 @@ def follow_attacks(base: Attack, row: PictureRow, status: DeltaGenerator) -> tup
 
 
 def follow_untouched(base: Attack, slot: DeltaGenerator) -> None:
-    """Show whether the view alone changes the network's answer."""
+    """Show whether the view alone changes the network's prediction."""
     seen = look("seen untouched", base.pixels, DEFAULT, page.value.view.chain)
     if seen is not None:
         probabilities = seen.probabilities[0]
         now = int(probabilities.argmax())
         slot.caption(
-            f"The untouched photograph, in the very same view: **{categories()[now]}** "
-            f"({percent(float(probabilities[now]))}); straight on: **{categories()[base.label]}**."
+            f"The untouched photograph in the same view: **{categories()[now]}** "
+            f"({percent(float(probabilities[now]))}); in the front view: **{categories()[base.label]}**."
         )
 
 
 def from_every_side(run: Run) -> Iterator[None]:
-    st.subheader("2 · From every side", anchor="views")
-    page.choice("knob", "Along", {name: axis.short for name, axis in AXES.items()})
+    st.subheader("2 · Success against angle, scale, light and JPEG", anchor="views")
+    page.choice("knob", "Setting that varies", {name: axis.short for name, axis in AXES.items()})
     slot, note = slots("physical_curve", 2)
     counts = st.container(key="physical_counts").empty()
     yield
@@ -214,8 +218,8 @@ def follow_curves(pictures: tuple[np.ndarray, ...], slot: DeltaGenerator, note: 
                 mark=now if span[0] <= now <= span[1] else None,
             ),
             330,
-            f"Probability of {target} along the {axis.short}: on the average {percent(means[0])} for the ordinary "
-            f"attack, {percent(means[1])} for the attack over views",
+            f"Probability of {target} against the {axis.short}: mean {percent(means[0])} for the ordinary attack, "
+            f"{percent(means[1])} for the attack over views",
             slot,
         )
 
@@ -225,9 +229,10 @@ def follow_curves(pictures: tuple[np.ndarray, ...], slot: DeltaGenerator, note: 
         return
     answered = [sum(turn.answered[which] for turn in turns) for which in range(2)]
     note.caption(
-        f"Of {len(turns)} settings the network says “{target}” at {answered[0]} for the ordinary attack and at "
-        f"{answered[1]} for the attack over views. Grey: what the random views of the attack were drawn from; outside "
-        "of it nothing was asked for. All other knobs are untouched. The dotted line is your slider."
+        f"Of {len(turns)} values, the network predicts “{target}” at {answered[0]} for the ordinary attack and at "
+        f"{answered[1]} for the attack over views. The grey band is the range of the attack's random views; the attack "
+        "did not optimise for values outside it. All other settings are those of the front view. The dashed line is "
+        "your slider."
     )
 
 
@@ -241,9 +246,9 @@ def follow_counts(base: Attack, pictures: tuple[np.ndarray, ...], slot: DeltaGen
             return
         counts.append(int((frames[-1].logits.argmax(1) == page.value.target).sum()))
     slot.markdown(
-        f"And everything at once: in {NEW_VIEWS} new random views (turned, scaled, cropped, lit, blurred **and** saved "
-        f"as JPEG) the network says “{categories()[page.value.target]}” in **{counts[0]}** for the ordinary attack and "
-        f"in **{counts[1]}** for the attack over views."
+        f"All changes at once: in {NEW_VIEWS} new random views (turned, scaled, cropped, lit, blurred **and** saved as "
+        f"JPEG), the network predicts “{categories()[page.value.target]}” in **{counts[0]}** for the ordinary attack "
+        f"and in **{counts[1]}** for the attack over views."
     )
 
 
@@ -257,29 +262,29 @@ def formula(_: Run) -> None:
         rf"\delta_\text{{over views}} = \operatorname*{{argmax}}_{{{ball}}}\ \mathbb{{E}}_{{v \sim V}}\big[-L_v\big]"
     )
     st.latex(rf"L_v = L\big(f(v(x+\delta)),\ {t}\big)")
-    st.markdown(
-        "Only f has changed: it became the average of f over random views v of the picture. That is **expectation over "
-        "transformation** (EOT). Nobody can average over all views, so each step draws a few and averages their "
-        "gradients:"
+    prose(
+        "Only one thing has changed: the loss is averaged over random views v of the picture. This is **expectation "
+        "over transformation** (EOT). The average over all views cannot be computed. So each step draws a few views "
+        "and averages their gradients:"
     )
     st.latex(
         rf"g = \frac{{1}}{{{settings.views}}} \sum_{{i=1}}^{{{settings.views}}} "
         r"\nabla_\delta \big[-L_{v_i}\big],\qquad v_i \sim V"
     )
     turned, scaled, lit, saved = (AXES[knob].trained for knob in ("angle", "scale", "brightness", "quality"))
-    st.markdown(
-        f"V: turned by up to ±{turned[1]:g}°, scaled by {scaled[0]:g} to {scaled[1]:g}, a random crop of at least "
-        f"90 %, up to ±{lit[1]:g} in brightness, a little blur, and saved as JPEG of quality {saved[0]:g} to "
-        f"{saved[1]:g}; all at once. {STEPS} steps, new views in each."
+    prose(
+        f"A view from V is turned by up to ±{turned[1]:g}°, scaled by {scaled[0]:g} to {scaled[1]:g}, cropped at "
+        f"random to at least 90 %, changed in brightness by up to ±{lit[1]:g}, blurred a little, and saved as JPEG of "
+        f"quality {saved[0]:g} to {saved[1]:g}, all at once. The attack takes {STEPS} steps, with new views in each."
     )
 
 
 def on_paper(run: Run) -> Iterator[None]:
-    st.subheader("4 · On paper", anchor="print")
-    st.markdown(
-        "Print both pictures, photograph the sheets, and upload a photograph: what does the network see? Paper, ink "
-        "and your camera's colours go further than the views above, and no figure on this page says how far. Start "
-        "with ε = 16, and fill the frame."
+    st.subheader("4 · Print it and photograph it", anchor="print")
+    prose(
+        "Print both pictures, photograph the sheets, and upload a photograph. What does the network predict? Paper, "
+        "ink and your camera's colours change a picture more than the views above, and no number on this page says "
+        "how much more. Start with ε = 16, and let the print fill the frame."
     )
     left, right = st.columns(2, gap="medium")
     downloads = left.empty()
@@ -307,7 +312,7 @@ def show_downloads(slot: DeltaGenerator, pictures: tuple[np.ndarray, ...]) -> No
             "over-views.png",
             width="stretch",
         )
-        st.caption("Open the page in a browser and print it, 16 cm wide, one picture a sheet.")
+        st.caption("Open the HTML file in a browser and print it: one picture on each sheet, 16 cm wide.")
 
 
 def upload() -> None:
@@ -323,8 +328,10 @@ def upload() -> None:
     if state.get("print_error"):
         st.error(state.print_error, icon=":material/broken_image:")
     if "print_photo" in state:
-        page.control("part", st.slider, "How much of it the network sees (its middle), in %", 20, 100)
-    st.caption("It stays in memory and is never stored.")
+        page.control(
+            "part", st.slider, "Centre of the photograph that the network sees, in % of its shorter side", 20, 100
+        )
+    st.caption("Your photograph stays in memory and is never stored.")
 
 
 def _take(key: str) -> None:
@@ -340,7 +347,7 @@ def _take(key: str) -> None:
 
 
 def middle(image: Image.Image, part: float) -> np.ndarray:
-    """The square in the image's middle, whose side is that part of the shorter side, at the network's size."""
+    """Crop the centre square, whose side is that part of the shorter side, and resize it to the network's size."""
     side = max(round(min(image.size) * part), 1)
     left, upper = (image.width - side) // 2, (image.height - side) // 2
     return np.asarray(fit(image.crop((left, upper, left + side, upper + side)), SIZE, SIZE))
@@ -354,14 +361,16 @@ def follow_upload(slot: DeltaGenerator) -> None:
     probabilities, target = seen.probabilities[0], page.value.target
     now = int(probabilities.argmax())
     with slot.container():
-        st.image(picture_uri(pixels), width=200, alt=f"Your photograph; the network sees {categories()[now]}")
+        st.image(picture_uri(pixels), width=200, alt=f"Your photograph; the network predicts {categories()[now]}")
         if now == target:
-            st.success(f"**It survived the camera:** {categories()[now]}.", icon=":material/bolt:")
+            st.success(
+                f"**The attack survived the camera:** the network predicts {categories()[now]}.", icon=":material/bolt:"
+            )
         else:
             rank = int((probabilities > probabilities[target]).sum()) + 1
             st.info(
-                f"The network sees **{categories()[now]}**. “{categories()[target]}” has "
-                f"{percent(float(probabilities[target]))}, place {rank} of {len(probabilities)}."
+                f"The network predicts **{categories()[now]}**. “{categories()[target]}” has "
+                f"{percent(float(probabilities[target]))}, rank {rank} of {len(probabilities)}."
             )
         best = top(probabilities)
         shown = best if target in best else [*best[:4], target]

@@ -41,23 +41,23 @@ def _axes() -> dict[Knob, Axis]:
     turned, scaled, lit, saved = _of(Rotation), _of(Scale), _of(Brightness), _of(Jpeg)
     assert isinstance(turned, Rotation) and isinstance(scaled, Scale)
     assert isinstance(lit, Brightness) and isinstance(saved, Jpeg)
-    # From the middle outwards, so that the curve begins at the most important values.
+    # From the front view outwards, so that the curve begins at the most important values.
     return {
         "angle": Axis(
             "angle",
-            "turned by, in degrees",
+            "angle, in degrees",
             tuple(sorted((float(a) for a in range(-45, 46, 3)), key=abs)),
             (-turned.degrees, turned.degrees),
         ),
         "scale": Axis(
             "scale",
-            "scaled by",
+            "scale factor",
             tuple(sorted((k / 20 for k in range(12, 31)), key=lambda scale: abs(scale - 1))),
             (scaled.low, scaled.high),
         ),
         "brightness": Axis(
             "brightness",
-            "added to every value",
+            "brightness, added to every value",
             tuple(sorted((k / 25 for k in range(-10, 11)), key=abs)),
             (-lit.amount, lit.amount),
         ),

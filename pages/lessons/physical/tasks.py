@@ -51,7 +51,7 @@ class View(Checked):
 
 @dataclass(frozen=True)
 class Turn:
-    """At one value of the setting, the probability of the wanted class, and whether it is the answer, one a picture."""
+    """At one value of the setting: each picture's probability of the target class, and whether it is the prediction."""
 
     value: float
     probabilities: tuple[float, ...]

@@ -10,37 +10,37 @@ def questions() -> list[Choice | Number]:
     return [
         Choice(
             "a",
-            "Why does the ordinary adversarial picture die when it is turned by 10°?",
+            "Why does the ordinary adversarial picture stop fooling the network when it is turned by 10°?",
             (
-                ("Turning makes δ smaller.", "Bilinear turning blurs it a little, but most of it is still there."),
+                ("Turning makes δ smaller.", "Bilinear interpolation blurs δ a little, but most of it is still there."),
                 (
-                    "Each of its values was chosen for the pixel on which it lies; turned, it lies on other pixels.",
-                    "Yes: the gradient was asked at one alignment only, and nothing else was promised.",
+                    "Each value of δ was chosen for the pixel on which it lies; turned, it lies on other pixels.",
+                    "Yes: the attack computed the gradient at one alignment only, so it promises nothing for others.",
                 ),
                 (
-                    "The network cannot read turned photographs.",
-                    "It reads the untouched photograph in the very same view: see the line above the sliders.",
+                    "The network cannot classify turned photographs.",
+                    "It classifies the untouched photograph in the same view: see the line above the sliders.",
                 ),
             ),
             1,
         ),
         Number(
             "b",
-            f"{STEPS} steps with {views} views each: how many times does a picture run through the network, forwards "
-            "and back?",
+            f"In {STEPS} steps with {views} views each, how many times does a picture run through the network, "
+            "forwards and backwards?",
             STEPS * views,
             0.5,
-            f"Yes: {STEPS} · {views} = {STEPS * views}, {views} times as many as the ordinary attack.",
-            lambda given: "Each step draws new views, and each view is one pass: steps times views.",
+            f"Yes: {STEPS} · {views} = {STEPS * views}, {views} times as many as in the ordinary attack.",
+            lambda given: "Each step draws new views, and each view is one pass: multiply the steps by the views.",
         ),
         Choice(
             "c",
-            "What is averaged in each step?",
+            "What does each step average?",
             (
-                ("The pictures: the gradient is taken at their average.", "An average of turned pigs is a blur."),
-                ("The δ of many separate attacks.", "One δ only, which must do well in all views."),
+                ("The pictures: the gradient is computed at their average.", "An average of turned pigs is a blur."),
+                ("The δ of many separate attacks.", "There is only one δ, which must work in all views."),
                 (
-                    "The gradients of the loss, one for each view, all taken back to the same δ.",
+                    "The gradients of the loss, one for each view, all with respect to the same δ.",
                     "Yes: the gradient of an expectation is the expectation of the gradients.",
                 ),
             ),
@@ -50,25 +50,25 @@ def questions() -> list[Choice | Number]:
             "d",
             "The attack drew its angles from ±15°. What do you know about 40°?",
             (
-                ("It works there as well.", "For some pictures; look at the dog with ε = 8."),
-                ("It fails there.", "Not always: what does well in ±15° often carries on. Look at the pig."),
+                ("The attack works there as well.", "For some pictures only; look at the dog with ε = 8."),
+                ("The attack fails there.", "Not always: success in ±15° often continues outside. Look at the pig."),
                 (
-                    "Nothing, before you have looked.",
-                    "Yes. The grey band is what was asked for; all else is by-catch.",
+                    "Nothing, before you have measured it.",
+                    "Yes. The attack optimised for the grey band only; success outside it is not guaranteed.",
                 ),
             ),
             2,
         ),
         Choice(
             "e",
-            "Somebody defends a network by turning each picture by a random angle first. Is that safe?",
+            "A defence turns each picture by a random angle before the network classifies it. Is that safe?",
             (
-                ("Yes: nobody can foresee the angle.", "Nobody has to: the attack averages over all of them."),
+                ("Yes: nobody can foresee the angle.", "Nobody has to: the attack averages over all angles."),
                 (
-                    "It stops the ordinary attack only. An attacker who knows averages over the angles.",
-                    "Yes, and that is this page's attack. See *Defences and adaptive attacks*.",
+                    "It stops the ordinary attack only. An attacker who knows of it averages over the angles.",
+                    "Yes, and that is this page's attack. See the lesson *Defences*.",
                 ),
-                ("No: not even the ordinary attack is stopped.", "Look at the first curve: it is."),
+                ("No: not even the ordinary attack is stopped.", "Look at the first curve: it is stopped."),
             ),
             1,
         ),
@@ -77,22 +77,24 @@ def questions() -> list[Choice | Number]:
 
 TEXTS = Texts(
     lead=(
-        "Turn the two pictures. Both are adversarial, with the same ε and the same target; only one was made to be "
-        "looked at from many sides."
+        "You turn, scale and light two adversarial pictures with the same ε and the same target. The ordinary one "
+        "stops fooling the network; the other one was made for many views and survives. Then you print both and test "
+        "them with your camera."
     ),
     questions=questions,
     script=(
-        "1. Open the link, press *Straight on*: both are wombats. Now move *Turn*, slowly.\n"
-        "2. Ask: which knob kills the left one first? Then show the four curves.\n"
-        "3. Write E in front of L on the blackboard. “That is all that has changed.”\n"
+        "1. Open the link and press *Front view*: the network predicts wombat for both pictures. Now move *Turn* "
+        "slowly.\n"
+        "2. Ask: which setting stops the left picture first? Then show the four curves.\n"
+        "3. Write E in front of L on the blackboard. “This is the only change.”\n"
         "4. Before the lecture: print both sheets, and pass them round with a phone."
     ),
     pitfalls=(
-        "- “So a printed picture always works?” No: paper, ink and colour are not among these views. Try before you "
-        "promise.\n"
-        "- The dog needs ε = 16: turning it must hide more. A small ε with too many views gives a picture that is "
-        "wrong from no side.\n"
-        "- A view shown here is rounded to 8 bits, and judged as it is shown."
+        "- “So a printed picture always works?” No: paper, ink and colour are not among these views. Test it before "
+        "you promise it.\n"
+        "- The dog needs ε = 16: to make an airliner of it, δ has to hide more. With a small ε and too many views, the "
+        "result fools the network from no side.\n"
+        "- Each view is rounded to 8 bits, and the network classifies it exactly as it is shown."
     ),
     references=(
         (

@@ -61,7 +61,7 @@ def alignment_chart(lines: Sequence[tuple[str, Sequence[Moment]]], seconds: floa
         tooltip=[
             {"field": "letter"},
             {"field": "at", "title": "second", "format": ".2f"},
-            {"field": "sure", "title": "how sure", "format": ".0%"},
+            {"field": "sure", "title": "probability", "format": ".0%"},
         ],
     )
 
@@ -73,8 +73,8 @@ def noise_chart(rows: Sequence[tuple[str, float, int, int]]) -> vega.Spec:
     return vega.layer(
         [{"clip": n, "snr": f"{snr:.0f} dB", "kept": kept / of} for n, snr, kept, of in rows],
         {"type": "bar", "tooltip": True},
-        x={"field": "snr", "type": "nominal", "title": "noise below the clip by", "sort": None, "axis": axis},
+        x={"field": "snr", "type": "nominal", "title": "signal-to-noise ratio", "sort": None, "axis": axis},
         xOffset={"field": "clip", "sort": names},
-        y=vega.share("kept", "written down as it should be"),
+        y=vega.share("kept", "right transcripts"),
         color=vega.colours("clip", zip(names, PALETTE, strict=False)) | {"sort": names},
     )

@@ -1,4 +1,4 @@
-"""Lesson: attacks on a speech recogniser. It transcribes a clip as chosen words; the ear hears no difference."""
+"""Lesson on attacks on a speech recogniser. It transcribes a clip as chosen words; the ear hears no difference."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from pages.lessons.speech.tasks import (
     rushing,
 )
 from pages.lessons.speech.texts import TEXTS
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, slots, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.stage import percent, show_picture
@@ -74,11 +75,11 @@ def take(key: str) -> None:
 def sidebar() -> None:
     if page.value.clip == OWN and "audio own" not in state:
         page.set(clip=Settings.clip)
-        page.tell("A recording cannot travel in a link: here is a sample clip instead.")
+        page.tell("The link was made with a recording, which a link cannot carry. The page uses a sample clip instead.")
     st.header("Clip", divider="gray")
     known = [*CLIPS, *([OWN] if "audio own" in state else [])]
     names = {**CLIPS, OWN: "your own recording"}
-    page.control("clip", st.radio, "What is said", known, format_func=names.get)
+    page.control("clip", st.radio, "Clip", known, format_func=names.get)
     told = st.empty()
     st.file_uploader(
         "Or upload one",
@@ -87,7 +88,7 @@ def sidebar() -> None:
         on_change=take,
         args=("speech_upload",),
     )
-    st.caption("Up to 10 MB, of which 10 seconds are used. It stays in memory and is never stored.")
+    st.caption("Up to 10 MB; the first 10 seconds are used. Your recording stays in memory and is never stored.")
     if st.toggle("Use the microphone", key="speech_microphone_on"):
         st.audio_input("Say something", key="speech_recording", on_change=take, args=("speech_recording",))
     if state.get("audio error"):
@@ -133,8 +134,8 @@ class Place:
 
 
 def three_sounds(run: Run) -> Iterator[None]:
-    st.subheader("1 · Three sounds", anchor="three-sounds")
-    page.control("text", st.text_input, "What the network should hear", max_chars=200)
+    st.subheader("1 · Three sounds: original, perturbation, both", anchor="three-sounds")
+    page.control("text", st.text_input, "Target text: what the network should write", max_chars=200)
     with st.container(horizontal=True, gap="small"):
         for idea in IDEAS:
             st.button(idea, key=f"speech_idea_{idea}", on_click=page.set, kwargs={"text": idea}, type="tertiary")
@@ -150,11 +151,11 @@ def three_sounds(run: Run) -> Iterator[None]:
     if listened is None:
         return
     run.heard = listened[-1]
-    before.markdown(said_line("The clip itself is written down as", run.heard.text))
+    before.markdown(said_line("Transcript of the original", run.heard.text))
     places["x"].show(run.clip, f"{len(run.clip.samples) / RATE:.1f} s")
     why = refused(run.clip, page.value.target)
     if page.value.target == run.heard.text and not why:
-        why = "This is what the clip is written down as without any change. Choose other words."
+        why = "The network already writes this text without any change. Choose other words."
     if why:
         verdict.error(why, icon=":material/edit:")
         return
@@ -168,9 +169,11 @@ def said_line(title: str, text: str, note: str = "") -> str:
 
 
 def measured(original: Clip, changed: Clip) -> str:
-    """The loudness of the change, in the paper's measure and in the usual one."""
+    """The loudness of the perturbation, in the paper's measure and in the usual one."""
     db, snr = (rule(original.samples, changed.samples) for rule in (distortion, signal_to_noise))
-    return f"{f'{db:.1f}'.replace('-', '−')} dB beside the clip's loudest moment; signal to noise {snr:.0f} dB"
+    return (
+        f"{f'{db:.1f}'.replace('-', '−')} dB relative to the clip's loudest moment; signal-to-noise ratio {snr:.0f} dB"
+    )
 
 
 def attack(clip: Clip, views: int) -> Hide:
@@ -192,7 +195,7 @@ def follow_attack(
 
     def show(found: Clip, level: int) -> None:
         change, factor = change_alone(clip, found)
-        places["delta"].show(change, f"at most {level} of {round(1 / GRAIN)} levels; here {factor:.0f} times as loud")
+        places["delta"].show(change, f"at most {level} of {round(1 / GRAIN)} levels; played {factor:.0f} times as loud")
         places["adversarial"].show(found, measured(clip, found))
         shown.append(found)
 
@@ -207,7 +210,7 @@ def follow_attack(
             show(best.found, best.level)
         if best:
             note += f" · quietest success so far: {best.level} levels"
-        line.markdown(said_line("The network writes", last.text, note))
+        line.markdown(said_line("Transcript after the attack", last.text, note))
 
     tries = follow(job_for("audio hide", attack(clip, settings.views)), draw, verdict.info)
     if tries is None:
@@ -215,26 +218,27 @@ def follow_attack(
     best = quietest(tries)
     first = next((t for t in tries if t.found), None)
     if best is None or best.found is None or first is None:
-        line.markdown(said_line("The network writes", tries[-1].text))
+        line.markdown(said_line("Transcript after the attack", tries[-1].text))
         verdict.warning(
-            f"Within {settings.steps} steps and the loudest change that is allowed here, the network did not write "
-            f"down “{settings.target}”. Give it more steps, fewer letters or a longer clip."
+            f"The attack did not reach “{settings.target}” within {settings.steps} steps and the loudest change that "
+            "is allowed here. Allow more steps, use fewer letters, or choose a longer clip."
         )
         return None
     show(best.found, best.level)
-    line.markdown(said_line("The network writes", best.text, f"first so at step {first.index}"))
+    line.markdown(said_line("Transcript after the attack", best.text, f"first reached at step {first.index}"))
     verdict.success(
-        f"Heard as “{best.text}”; the clip itself as “{heard.text or NOTHING}”. The change: "
-        f"{measured(clip, best.found)}. What is played and judged is the same 16-bit file.",
+        f"Heard as “{best.text}”; the original is heard as “{heard.text or NOTHING}”. The perturbation: "
+        f"{measured(clip, best.found)}. The player and the network get the same 16-bit file.",
         icon=":material/hearing:",
     )
     return best.found
 
 
 def letters(run: Run) -> Iterator[None]:
-    st.subheader("2 · Which letter, and when", anchor="letters")
-    st.markdown(
-        "Every 20 ms the network votes for a letter or for none. Here are its letters at their moments; ␣ is a space."
+    st.subheader("2 · Alignment: which letter, and when", anchor="letters")
+    prose(
+        "Every 20 ms, the network predicts a letter or none (the blank of CTC). The chart shows the letters at their "
+        "times; ␣ is a space."
     )
     # On a phone, or for a long clip, the letters would overlap: the chart is wider then, and scrolls.
     wide = max(38, round(13 * len(run.clip.samples) / RATE))
@@ -257,20 +261,21 @@ def show_letters(clip: Clip, heard: Heard, changed: Heard | None, slot: DeltaGen
     vega_chart(
         alignment_chart(lines, len(clip.samples) / RATE),
         150,
-        f"Which letter is heard when. Original: {heard.text or NOTHING}. {told}",
+        f"The letters and their times. Original: {heard.text or NOTHING}. {told}",
         slot,
     )
 
 
 def noise(run: Run) -> Iterator[None]:
-    st.subheader("3 · A little noise", anchor="noise")
-    st.markdown(
-        "Add white noise, quieter than the clip by so many decibels, ten times each: who is still understood? Then let "
-        "the attack hear noise as well, a few new draws in every step (expectation over transformation)."
+    st.subheader("3 · Robustness to white noise", anchor="noise")
+    prose(
+        "We add white noise to the clips, ten times at each level, and count how often the transcript stays right. "
+        "Then you can let the attack average over noise, too: a few new draws in every step (expectation over "
+        "transformation)."
     )
     page.control("views", st.slider, "Noisy views in each step of the attack", 0, MAX_VIEWS)
     slot, told = slots("speech_noise", 2)
-    told.caption("The chart comes as soon as the attack above has finished.")
+    told.caption("The chart appears as soon as the attack of section 1 has finished.")
     yield
     yield  # the attack of section 1
     told.empty()
@@ -281,19 +286,19 @@ def noise(run: Run) -> Iterator[None]:
 def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, told: DeltaGenerator) -> None:
     """Show which clips are still transcribed right in noise, and compare attacks with and without noisy views."""
     settings = page.value
-    clips, names = [clip, found], ["clip itself", "hidden words"]
+    clips, names = [clip, found], ["original", "hidden words"]
     if settings.views:
-        names[1] = "with views"
+        names[1] = "with noisy views"
         deaf = quietest(follow(job_for("audio deaf", attack(clip, views=0))) or [])
         if deaf is not None and deaf.found is not None:
             clips.insert(1, deaf.found)
-            names.insert(1, "without views")
+            names.insert(1, "without noisy views")
     rows: list[tuple[str, float, int, int]] = []
 
     def draw(records: list[Disturbed]) -> None:
         rows[:] = [(names[r.place], r.snr, r.kept, r.of) for r in records]
         known = "; ".join(f"{name} at {snr:.0f} dB: {kept} of {of}" for name, snr, kept, of in rows)
-        vega_chart(noise_chart(rows), 300, f"Written down as it should be. {known}.", slot)
+        vega_chart(noise_chart(rows), 300, f"Draws with the right transcript. {known}.", slot)
 
     texts = (heard.text, *[settings.target] * (len(clips) - 1))
     work = Disturb(tuple(clips), texts, seed=settings.seed)
@@ -304,8 +309,8 @@ def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, to
     kept = {(r.place, r.snr): f"{r.kept} of {r.of}" for r in records}
     lines = "; ".join(f"{snr:.0f} dB: {' and '.join(kept[i, snr] for i in range(len(clips)))}" for snr in work.snrs)
     told.markdown(
-        f"Still written down so in new noise ({', '.join(names)}): {lines}."
-        + (f" At {example.snr:.0f} dB one draw was written down as “{example.example or NOTHING}”." if example else "")
+        f"Right transcripts in new noise ({', '.join(names)}): {lines}."
+        + (f" At {example.snr:.0f} dB, one draw was transcribed as “{example.example or NOTHING}”." if example else "")
     )
 
 
@@ -313,14 +318,16 @@ def formula(_: Run) -> None:
     st.subheader("4 · The formula that just ran", anchor="formula")
     inside = r"\mathbb{E}_n\, " if page.value.views else ""
     noise = " + n" if page.value.views else ""
-    wanted = f"Here t = “{page.value.target}”. " if set(page.value.target) <= set(ALPHABET) else ""
+    wanted = f"Here t = “{page.value.target}”." if set(page.value.target) <= set(ALPHABET) else ""
     st.latex(r"\min\ \|\delta\|_\infty \quad\text{with}\quad f(x+\delta) = t")
     st.latex(rf"g = \nabla_\delta\, {inside}L_\text{{CTC}}(f(x+\delta{noise}),\, t)")
     st.latex(r"\delta \leftarrow P_{\varepsilon}\big(\delta - \text{Adam}(g)\big)")
     st.latex(r"\varepsilon \leftarrow 0.8\,\|\delta\|_\infty \text{ after each success}")
-    st.markdown(
-        f"{wanted}The ball is the L∞ ball of the pictures, on 16-bit samples instead of 8-bit pixels. It begins at "
-        "0.3 of the clip's loudest moment (−10 dB) and shrinks whenever the words have been reached."
+    if wanted:
+        st.markdown(wanted)
+    prose(
+        "The perturbation set is the L∞ ball, as for pictures, but on 16-bit samples instead of 8-bit pixels. Its "
+        "radius ε begins at 0.3 of the clip's loudest moment (−10 dB) and shrinks after each success."
     )
 
 
@@ -338,19 +345,20 @@ def the_network(_: Run) -> None:
     people = figures.get("recordings", {})
     with st.expander("The network", icon=":material/graphic_eq:"):
         st.markdown(
-            "A small network of our own: 64 mel bands, depthwise separable convolutions in time, CTC; "
-            f"{figures['words']} words, trained on {number_of(phrases)} synthesised phrases. Wrong words of "
-            f"new phrases by voices that it was never trained on: **{percent(rates['espeak'])}** of espeak-ng in the "
-            f"accents that it knows, **{percent(rates['abroad'])}** of espeak-ng in two that it does not, "
-            f"**{percent(rates['flite'])}** of another synthesiser (flite, *rms*). "
-            "(`python -m adv_core.speech.training --judge`)"
+            "A small network that we trained ourselves: 64 mel bands, depthwise separable convolutions in time, CTC. "
+            f"It knows {figures['words']} words and was trained on {number_of(phrases)} synthesised phrases. Word "
+            f"error rate on new phrases by voices that it was not trained on: **{percent(rates['espeak'])}** for "
+            f"espeak-ng in the accents of the training, **{percent(rates['abroad'])}** for espeak-ng in two other "
+            f"accents, **{percent(rates['flite'])}** for another synthesiser (flite, *rms*). (`python -m "
+            "adv_core.speech.training --judge`)"
         )
         if {"telephone", "phrases"} <= set(people):
             st.markdown(
-                "It has never heard anybody alive, and that shows. Wrong words of real recordings: "
-                f"**{people['phrases']:.0%}** in phrases of three speakers, **{people['telephone']:.0%}** of single "
-                "words by one more, over a telephone (a word too many counts as well, so that more than 100 % can be "
-                "wrong). Expect it to misunderstand you. The attack does not mind: it needs the network, not the truth."
+                "It was never trained on human voices, and that shows. Word error rate on real recordings: "
+                f"**{people['phrases']:.0%}** for phrases by three speakers, **{people['telephone']:.0%}** for single "
+                "words by one more speaker, over a telephone. (An added word counts as an error, so the rate can "
+                "exceed 100 %.) Expect it to misunderstand you. The attack works all the same: it needs the network, "
+                "not the right transcript."
             )
 
 

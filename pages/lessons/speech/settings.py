@@ -16,19 +16,19 @@ CLIPS = {
     "music": "“play music in the kitchen”",
     "numbers": "“seven one nine four two”",
     "dog": "“the cat and the dog”",
-    "melody": "a melody, no word in it",
-    "rushing": "a waterfall, no word in it",
+    "melody": "a melody without words",
+    "rushing": "a waterfall without words",
 }
 IDEAS = ("open the secret door", "send all money", "browse evil dot com", "yes")
-NOTHING = "(nothing)"  # an empty transcript, for people
-TITLES = {"x": "original", "delta": "the change alone", "adversarial": "original + change"}
+NOTHING = "(nothing)"  # shown for an empty transcript
+TITLES = {"x": "original", "delta": "perturbation alone", "adversarial": "original + perturbation"}
 
 
 MAX_STEPS = LIMITS.max_sound_steps
 
 
 class _Phrases:
-    """A container of all texts: a text that cannot be spoken is refused below with a sentence."""
+    """A container of all texts: the page refuses a text that cannot be spoken, with a sentence."""
 
     def __contains__(self, text: object) -> bool:
         return isinstance(text, str) and 0 < len(text) <= 200

@@ -1,4 +1,4 @@
-"""Tasks of the lesson on speech: to transcribe a clip, to hide a phrase in it, to disturb it."""
+"""Tasks of the lesson on speech: transcribe a clip, hide a phrase in it, add noise to it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ class Clip(Checked):
 def refused(clip: Clip, text: str) -> str | None:
     """The reason why this text cannot be hidden in that clip, as a sentence; None if it can."""
     if not text:
-        return "Write the words that the network should hear."
+        return "The target text is empty. Enter the words that the network should write."
     try:
         spell(text)
     except ValueError as error:
@@ -57,8 +57,8 @@ def refused(clip: Clip, text: str) -> str | None:
     needed = needed_frames(text)
     if needed > clip.frames:
         return (
-            f"So long a text does not fit: its {len(text)} letters need {needed} moments of 20 ms, and this clip has "
-            f"{clip.frames}. Shorten the text, or take a longer clip."
+            f"This text does not fit: its {len(text)} letters need {needed} frames of 20 ms, and this clip has "
+            f"{clip.frames}. Shorten the text, or choose a longer clip."
         )
     return None
 

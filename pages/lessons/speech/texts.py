@@ -10,29 +10,29 @@ def questions() -> list[Choice | Number]:
     return [
         Choice(
             "a",
-            "Why does the attack need the letters' *moments* nowhere in its goal?",
+            "Why does the goal of the attack not say *when* each letter occurs?",
             (
-                ("It always puts one letter in each frame.", "Most frames say nothing at all: look at the letters."),
+                ("It always puts one letter in each frame.", "Most frames hold no letter at all: look at section 2."),
                 (
                     "CTC sums over every way to place the letters, so the gradient finds the cheapest places itself.",
-                    "Yes. Each placing is a path; the loss is the logarithm of their sum.",
+                    "Yes. Each placement is a path; the loss is −log of the sum of their probabilities.",
                 ),
-                ("They are taken from the original clip.", "The original has other letters at other moments."),
+                ("It takes the times from the original clip.", "The original has other letters at other times."),
             ),
             1,
         ),
         Number(
             "b",
-            "A clip of 2 seconds, one vote every 20 ms: how many letters can be said at most, if no two neighbours are "
-            "equal?",
+            "A clip lasts 2 seconds, with one prediction every 20 ms. How many letters can it hold at most, if no two "
+            "neighbours are equal?",
             100,
             0.5,
-            "Yes: 2 / 0.02 = 100. Each pair of equal neighbours needs one moment of silence more.",
-            lambda given: "Two seconds hold 2 / 0.02 votes.",
+            "Yes: 2 / 0.02 = 100. Each pair of equal neighbours needs one more frame, for a blank.",
+            lambda given: "Two seconds hold 2 / 0.02 predictions.",
         ),
         Number(
             "c",
-            "The loudest moment of the clip is 16 384 levels, the largest change 92. By how many decibels is the "
+            "The clip's loudest moment has 16 384 levels; the largest change has 92. By how many decibels is the "
             "change quieter? (20 · log₁₀ of the ratio)",
             45,
             0.6,
@@ -43,14 +43,17 @@ def questions() -> list[Choice | Number]:
             "d",
             "White noise 20 dB below the clip breaks the hidden words. What follows?"
             if settings.views == 0
-            else "With noisy views in each step the hidden words survive more noise. What is the price?",
+            else "With noisy views in each step, the hidden words survive more noise. What is the price?",
             (
-                ("Noise is a defence.", "Against an attacker who has not heard of it. Switch the noisy views on."),
+                (
+                    "Noise is a defence.",
+                    "Only against an attacker who does not know of it. Switch the noisy views on.",
+                ),
                 (
                     "An attacker who knows of the noise averages over it, and pays with a louder change.",
-                    "Yes. It is the lesson of the camera once more.",
+                    "Yes. *Physical attacks* shows the same for pictures.",
                 ),
-                ("The network is robust to noise.", "The clip's own words survive; the hidden ones do not."),
+                ("The network is robust to noise.", "The clip's own words survive; the hidden words do not."),
             ),
             1,
         ),
@@ -58,19 +61,25 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    lead=("One sentence for you, another one for the machine. Play all three with headphones."),
+    lead=(
+        "You choose a sentence, and an attack adds a perturbation to a recording that you can hardly hear. A speech "
+        "recogniser then writes your sentence, and you still hear the original one. Listen with headphones."
+    ),
     questions=questions,
     script=lambda: (
-        "1. Play the original, ask the room what it says. Play the third one: the same. Then point to the transcript.\n"
-        "2. Play the change alone, as loud as it has to be made to be heard at all.\n"
-        f"3. [The waterfall]({page.link(clip='rushing', present=True, done='')}): no word in it, and yet a command.\n"
+        "1. Play the original and ask the room what it says. Play the third sound: it sounds the same. Then point to "
+        "the transcript.\n"
+        "2. Play the perturbation alone. It is amplified until it can be heard at all.\n"
+        f"3. [The waterfall]({page.link(clip='rushing', present=True, done='')}): it holds no word, and the network "
+        "still writes a command.\n"
         "4. The noise: the hidden words break first. Set four noisy views, and look again."
     ),
     pitfalls=(
-        "- Laptop loudspeakers hide the change even better than ears do; headphones are fairer.\n"
-        "- “Then play it through the room to my phone!” The phone has another network, and a room is more than noise.\n"
-        "- Our network knows 210 words and synthetic voices. A stranger's recording may be written down as nonsense; "
-        "the attack does not mind."
+        "- Laptop loudspeakers hide the change even better than ears do; headphones are a fairer test.\n"
+        "- “Then play it through the room to my phone!” The phone has another network, and a room changes a sound by "
+        "more than noise.\n"
+        "- Our network knows 210 words and synthetic voices. It may transcribe a stranger's recording as nonsense; the "
+        "attack works all the same."
     ),
     references=(
         (

@@ -15,7 +15,7 @@ def ladder_chart(
         points: (size, the least probability among all directions).
         title: of the size; wanted: the class.
         end: of the axis.
-        mark: the smallest size that fools, as a dotted line.
+        mark: the smallest size that fools, as a dashed line.
     """
     line = vega.layer(
         [{"at": at, "p": p} for at, p in sorted(points)],
@@ -36,8 +36,8 @@ def search_chart(points: Sequence[tuple[int, float]], queries: int) -> vega.Spec
     return vega.layer(
         [{"queries": asked, "size": size} for asked, size in points],
         {"type": "line", "interpolate": "step-after", "strokeWidth": 3, "color": PALETTE[1]},
-        x=vega.numbers("queries", "questions asked", (0, queries)),
-        y=vega.share("size", "smallest found, of the budget"),
+        x=vega.numbers("queries", "queries", (0, queries)),
+        y=vega.share("size", "smallest change / budget"),
         tooltip=vega.tips(queries="", size=".0%"),
     )
 
@@ -49,18 +49,18 @@ def landscape_chart(
     cuts: Sequence[float],
     wanted: str,
 ) -> vega.Spec:
-    """The probability of a class over rotation and crop; a dot where the answer is another class.
+    """The probability of a class over rotation and crop; a dot where the prediction is another class.
 
     Args:
-        cells: (angle, part cut off, probability of the class, the answer where it is another one, else "").
+        cells: (angle, part cut off, probability of the class, the prediction where it is another one, else "").
         angles, cuts: all values, for the axes.
         wanted: the class.
     """
     values = [{"angle": f"{a:g}", "cut": f"{c:.0%}", "p": p, "says": says or wanted} for a, c, p, says in cells]
     fooled = [value for value, cell in zip(values, cells, strict=True) if cell[3]]
-    x: vega.Spec = {"field": "angle", "type": "ordinal", "title": "turned by, in degrees"}
+    x: vega.Spec = {"field": "angle", "type": "ordinal", "title": "turn, in degrees"}
     x |= {"scale": {"domain": [f"{a:g}" for a in sorted(angles)]}, "axis": {"labelAngle": 0, "labelOverlap": True}}
-    y: vega.Spec = {"field": "cut", "type": "ordinal", "title": "cut off its sides"}
+    y: vega.Spec = {"field": "cut", "type": "ordinal", "title": "crop, share of the side"}
     y["scale"] = {"domain": [f"{c:.0%}" for c in sorted(cuts, reverse=True)]}
     colour = vega.numbers("p", None, (0, 1), scheme="viridis")
     colour["legend"] = {"format": "%", "orient": "top", "gradientLength": 180}
@@ -84,7 +84,7 @@ def trials_chart(rows: Sequence[tuple[str, str, int]], pictures: int) -> vega.Sp
     order = list(dict.fromkeys(name for name, *_ in rows))
     efforts = list(dict.fromkeys(effort for _, effort, _ in rows))
     axis = {"tickMinStep": 1, "tickCount": 4}
-    x = vega.numbers("fallen", f"answers changed, of {pictures}", (0, pictures), axis)
+    x = vega.numbers("fallen", f"predictions changed, of {pictures}", (0, pictures), axis)
     shared = {"x": x, **vega.grouped("change", order, "effort", efforts)}
     shades = zip(efforts, (GREY, PALETTE[0], PALETTE[1]), strict=False)
     colour = vega.colours("effort", shades, columns=1, labelLimit=300)

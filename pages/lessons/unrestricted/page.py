@@ -1,4 +1,4 @@
-"""Lesson: unrestricted attacks. A rotation, a shift, another colour or a crop, found by search, fools a network."""
+"""Lesson on unrestricted attacks. A rotation, shift, change of colour or crop, found by search, fools a network."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from pages.lessons.unrestricted.settings import (
 from pages.lessons.unrestricted.tasks import Landscape, Rung, Smallest, Strip, Together, Trial, Trials, fallen
 from pages.lessons.unrestricted.texts import TEXTS
 from pages.widgets.ask import look
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, slots, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
@@ -43,7 +44,7 @@ STYLE = """<style>
 
 @dataclass
 class Run:
-    """The photograph; and the network's answer to it, as soon as it is known."""
+    """The photograph; and the network's prediction for it, as soon as it is known."""
 
     original: np.ndarray
     label: int | None = None
@@ -54,7 +55,7 @@ def prepare() -> Run:
 
 
 def one_picture(run: Run) -> Iterator[None]:
-    st.subheader("1 · One photograph", anchor="one-photograph")
+    st.subheader("1 · One photograph: the smallest change that fools", anchor="one-photograph")
     about = (hash(run.original.tobytes()), page.value.kind)
     row = PictureRow("stage_unrestricted", TITLES, run.original, about)
     verdict = st.container(key="unrestricted_verdict").empty()
@@ -74,20 +75,20 @@ def show_controls() -> None:
         with st.expander("The budget of “all at once”"):
             left, right = st.columns(2, gap="medium")
             with left:
-                page.control("turn", st.slider, "Turned by at most, in degrees", 0, 60)
-                page.control("shift", st.slider, "Moved by at most, in % of the side", 0, 40)
+                page.control("turn", st.slider, "Turn at most, in degrees", 0, 60)
+                page.control("shift", st.slider, "Shift at most, in % of the side", 0, 40)
             with right:
-                page.control("colour", st.slider, "On the colour wheel by at most, in degrees", 0, 180)
-                page.control("crop", st.slider, "Cut off at most, in % of the side", 0, 60)
-    with st.expander("By your own hand", expanded=True):
+                page.control("colour", st.slider, "Hue at most, in degrees on the colour wheel", 0, 180)
+                page.control("crop", st.slider, "Crop at most, in % of the side", 0, 60)
+    with st.expander("Change the photograph by hand", expanded=True):
         left, right = st.columns(2, gap="medium")
         with left:
             page.control("angle", st.slider, "Turn, in degrees", -180, 180)
-            page.control("right", st.slider, "Move to the right, in %", -40, 40)
+            page.control("right", st.slider, "Shift to the right, in %", -40, 40)
         with right:
-            page.control("hue", st.slider, "On the colour wheel, in degrees", -180, 180)
-            page.control("cut", st.slider, "Cut off, in %", 0, 60)
-    page.control("frameless", st.toggle, "Enlarge what is turned, so that no mirrored corners are seen")
+            page.control("hue", st.slider, "Hue, in degrees on the colour wheel", -180, 180)
+            page.control("cut", st.slider, "Crop, in %", 0, 60)
+    page.control("frameless", st.toggle, "Enlarge a turned picture, so that no mirrored corners are visible")
 
 
 def in_words(pose: Pose) -> str:
@@ -104,7 +105,7 @@ def in_words(pose: Pose) -> str:
     if pose.cut:
         told.append(f"{pose.cut:.1%} of its sides cut off")
     if pose.hue:
-        told.append(f"{abs(pose.hue):.3g}° on the colour wheel")
+        told.append(f"hue moved by {abs(pose.hue):.3g}°")
     return ", ".join(each for each in told if each != "moved ") or "nothing changed"
 
 
@@ -118,10 +119,10 @@ def measure(kind: Room, size: float) -> str:
 
 
 def follow_hand(original: np.ndarray, row: PictureRow) -> int | None:
-    """Show the untouched picture and that of the sliders. Return the network's answer to the untouched one."""
+    """Show the untouched picture and that of the sliders. Return the network's prediction for the untouched one."""
     chain = page.value.hand.chain
     looks = []
-    for slot, each in (("as it is", ()), ("hand", chain)):
+    for slot, each in (("original", ()), ("hand", chain)):
         seen = look(slot, original, DEFAULT, each)
         if seen is None:
             return None
@@ -164,8 +165,8 @@ def follow_ladder(
                 mark=None if best is None else best.size,
             ),
             280,
-            f"Probability of {name} in the worst direction, for {len(rungs)} sizes of the change; the least that "
-            f"fools: {'none so far' if best is None else measure(kind, best.size)}",
+            f"Probability of {name} in the worst direction, for {len(rungs)} sizes of the change; the smallest "
+            f"that fools: {'none so far' if best is None else measure(kind, best.size)}",
             slot,
         )
 
@@ -178,19 +179,20 @@ def follow_ladder(
     if not fooled:
         verdict.success(
             f"No {NAMES[kind]} up to {measure(kind, FARTHEST[kind])} fools the network on this photograph ({asked} "
-            "questions). Try “all at once”.",
+            "queries). Try “all at once”.",
             icon=":material/shield:",
         )
     else:
         best = min(fooled, key=lambda rung: rung.size)
         verdict.error(
-            f"The smallest {NAMES[kind]} found: **{measure(kind, best.size)}**. The network says "
-            f"**{categories()[best.answer]}**, {percent(best.certainty)}, after {asked} questions and without a single "
+            f"The smallest {NAMES[kind]} found: **{measure(kind, best.size)}**. The network predicts "
+            f"**{categories()[best.answer]}**, {percent(best.certainty)}. The search used {asked} queries and no "
             "gradient.",
             icon=":material/search:",
         )
     note.caption(
-        "Each point is the worst direction of its size. The dotted line is the smallest that fools, after halving."
+        "Each point is the worst direction of its size. The dashed line is the smallest size that fools, refined by "
+        "bisection."
     )
 
 
@@ -217,12 +219,12 @@ def follow_together(
         vega_chart(
             search_chart(points, QUERIES),
             280,
-            f"After {last.queries} questions the smallest change that fools takes "
+            f"After {last.queries} queries, the smallest change that fools takes "
             f"{last.size if last.first else 1:.0%} of the budget",
             slot,
         )
         if not last.first:
-            verdict.info(f"{last.queries} questions asked; {categories()[label]} is still the answer.")
+            verdict.info(f"{last.queries} queries; the prediction is still {categories()[label]}.")
 
     work = Together(
         Pictures.of(original[None]), DEFAULT, label, settings.budget, QUERIES, settings.seed, settings.frameless
@@ -233,30 +235,30 @@ def follow_together(
     last = tries[-1]
     if last.first:
         verdict.error(
-            f"**{categories()[last.answer]}**, {percent(last.certainty)}: {in_words(last.pose)}. Found first with "
-            f"question {last.first}, made smaller until question {last.queries}: at most {last.size:.0%} of any "
-            "budget.",
+            f"**{categories()[last.answer]}**, {percent(last.certainty)}: {in_words(last.pose)}. Query {last.first} "
+            f"was the first that fooled the network. Until query {last.queries}, the search made the change smaller: "
+            f"it takes at most {last.size:.0%} of each budget.",
             icon=":material/search:",
         )
     else:
         verdict.success(
-            f"{last.queries} questions, and no pose within this budget fools the network. Enlarge the budget, or "
-            "change the seed.",
+            f"{last.queries} queries, and no pose within this budget fools the network. Enlarge the budget, or change "
+            "the seed.",
             icon=":material/shield:",
         )
     note.caption(
-        "Half of the questions go to random poses, the others to neighbours of the best one so far. After the first "
-        "success only smaller changes are asked about. What is found is the smallest *found*: there may be smaller "
-        "ones."
+        "A pose is one combination of turn, shift, hue and crop. Half of the queries are random poses, the others are "
+        "neighbours of the best pose so far. After the first success, the search tries only smaller changes. The "
+        "result is the smallest change *found*; there may be smaller ones."
     )
 
 
 def landscape(run: Run) -> Iterator[None]:
-    st.subheader("2 · A landscape without slopes to climb", anchor="landscape")
-    st.markdown(
-        "Turned **and** cropped: the colour is how sure the network still is of its first answer, a dot says that its "
-        "answer is another one. Small dips lie everywhere, and a gradient leads into the nearest one; a search simply "
-        "tries."
+    st.subheader("2 · The landscape of turn and crop", anchor="landscape")
+    prose(
+        "The photograph is turned **and** cropped. The colour is the probability of the original prediction; a dot "
+        "marks a pose with another prediction. There are many small local minima. A gradient leads into the nearest "
+        "one; a search tries many places."
     )
     slot, note = slots("unrestricted_land", 2)
     yield
@@ -277,7 +279,7 @@ def follow_landscape(original: np.ndarray, label: int, slot: DeltaGenerator, not
         vega_chart(
             landscape_chart(cells, angles=ANGLES, cuts=CUTS, wanted=name),
             330,
-            f"Probability of {name} over turn and crop; {dots} of {len(cells)} poses have another answer",
+            f"Probability of {name} over turn and crop; {dots} of {len(cells)} poses have another prediction",
             slot,
         )
 
@@ -286,16 +288,16 @@ def follow_landscape(original: np.ndarray, label: int, slot: DeltaGenerator, not
     if strips is not None:
         changed = sum(answer != label for strip in strips for answer in strip.answers)
         note.caption(
-            f"{changed} of {len(ANGLES) * len(CUTS)} poses {'has' if changed == 1 else 'have'} another answer."
+            f"{changed} of {len(ANGLES) * len(CUTS)} poses {'has' if changed == 1 else 'have'} another prediction."
         )
 
 
 def sixteen_photographs(_: Run) -> Iterator[None]:
-    st.subheader("3 · Sixteen photographs", anchor="sixteen-photographs")
-    st.markdown(
-        "Everything within the budget above. Within the default budget, a network that has seen many turned and "
-        "cropped pictures withstands **each** change alone, and one random mixture of them as well. The worst mixture "
-        "is another matter."
+    st.subheader("3 · Success rates on sixteen photographs", anchor="sixteen-photographs")
+    prose(
+        "All changes stay within the budget of section 1. A network that was trained on many turned and cropped "
+        "pictures is robust to **each** change alone within the default budget, and to one random combination of "
+        "them. The worst combination fools it more often."
     )
     slot, note, told = slots("unrestricted_table", 3)
     yield
@@ -325,14 +327,14 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
     if known is None:
         return
     note.caption(
-        f"Budget: {settings.turn}°, {settings.shift} %, {settings.colour}°, {settings.crop} %. An answer counts as "
-        "changed if it is not that of the untouched photograph: “wild boar” for “hog” counts, too. Another seed, "
-        "another draw."
+        f"Budget: turn {settings.turn}°, shift {settings.shift} %, hue {settings.colour}°, crop {settings.crop} %. A "
+        "prediction counts as changed if it differs from that for the untouched photograph: “wild boar” instead of "
+        "“hog” counts, too. Another seed gives other random poses."
     )
     singles = max(fallen(known[kind], TRIALS) for kind in KINDS)
     told.markdown(
-        f"- Alone, no kind of change fools the network on more than **{singles} of {pictures.count}** photographs "
-        f"within {TRIALS} questions.\n"
+        f"- One kind of change alone fools the network on at most **{singles} of {pictures.count}** photographs within "
+        f"{TRIALS} queries.\n"
         f"- All at once: **{fallen(known['all'], 1)}** by one random pose, **{fallen(known['all'], AT_ONCE)}** by the "
         f"worst of {AT_ONCE}, **{fallen(known['all'], TRIALS)}** by the search."
     )
@@ -346,12 +348,12 @@ def formula(_: Run) -> None:
         rf"\begin{{aligned}}\Phi = \{{\,&|\text{{turn}}| \le {budget.turn}°,\ |\text{{shift}}| \le {budget.shift}\,\%,"
         rf"\\ &|\text{{hue}}| \le {budget.colour}°,\ \text{{crop}} \le {budget.crop}\,\%\,\}}\end{{aligned}}"
     )
-    st.markdown(
-        "There is no δ any more, and no ε. In pixels the change is enormous: a shift by one pixel already moves edges "
-        "by more than any ε of the pages before. What stays small is the *meaning* of the change. **Δ is where the "
-        "threat model lives**, and a network that was trained for one Δ has promised nothing for another.\n\n"
-        "And the way: no gradient, no weights. A search over seven numbers that sees only answers, as anybody with a "
-        "camera can make it."
+    prose(
+        "There is no δ here, and no ε. In pixels, the change is very large: a shift by one pixel already changes the "
+        "values at edges by more than any ε of other lessons. Only the *meaning* changes little. **The choice of Δ is "
+        "the threat model**, and a network that was trained for one Δ has promised nothing for another.\n\n"
+        "The attack needs no gradient and no weights. It searches over seven numbers and sees only the network's "
+        "outputs. Anybody with a camera can do the same."
     )
 
 

@@ -17,21 +17,21 @@ NAMES: dict[Room, str] = {
     "crop": "crop",
 }
 STORY: dict[Room, str] = {
-    "all": "A little of everything: turned, moved, cropped and on the colour wheel, within the budget below.",
-    "turn": "Only turned, both ways, up to upside down.",
-    "shift": "Only moved, in eight directions; what comes in is a mirror image.",
-    "colour": "Nothing moves: every colour is turned on the colour wheel, its brightness stays.",
-    "crop": "Only the edge is cut off, and the rest enlarged: nine windows of every size.",
+    "all": "A little of everything: turn, shift, crop and hue, within the budget below.",
+    "turn": "Only a turn, in both directions, up to upside down.",
+    "shift": "Only a shift, in eight directions. A mirror image fills the space that becomes free.",
+    "colour": "Nothing moves. Every hue is turned on the colour wheel; brightness stays.",
+    "crop": "Only a crop: the edge is cut off and the rest enlarged, in nine windows of each size.",
 }
 AXES: dict[Kind, str] = {
-    "turn": "turned by, in degrees",
-    "shift": "moved by, of the side",
-    "colour": "on the colour wheel, in degrees",
-    "crop": "cut off, of the side",
+    "turn": "turn, in degrees",
+    "shift": "shift, share of the side",
+    "colour": "hue, in degrees on the colour wheel",
+    "crop": "crop, share of the side",
 }
 QUERIES = 320
 TRIALS = 64
-EFFORTS = {"one at random": 1, f"the worst of {AT_ONCE} at random": AT_ONCE, f"a search of {TRIALS} questions": TRIALS}
+EFFORTS = {"one random pose": 1, f"worst of {AT_ONCE} random poses": AT_ONCE, f"search with {TRIALS} queries": TRIALS}
 ANGLES = tuple(sorted((float(a) for a in range(-60, 61, 6)), key=abs))
 CUTS = tuple(k / 10 for k in range(6))
 
@@ -67,4 +67,4 @@ class Settings(PageSettings):
 page = Controls("unrestricted", Settings)
 
 
-TITLES = {"x": "as it is", "found": "found by the search", "hand": "by your own hand"}
+TITLES = {"x": "original", "found": "found by the search", "hand": "changed by hand"}

@@ -1,7 +1,7 @@
 """Tasks of the lesson on unrestricted attacks: the smallest rotation, shift, change of colour or crop that fools.
 
 Δ is not a ball here, but a family of natural changes with a few parameters. A search through them needs only the
-network's answers, and no gradient (Engstrom, Tran, Tsipras, Schmidt & Madry, "Exploring the Landscape of Spatial
+network's outputs, and no gradient (Engstrom, Tran, Tsipras, Schmidt & Madry, "Exploring the Landscape of Spatial
 Robustness", ICML 2019, arXiv:1712.02779; Brown et al., "Unrestricted Adversarial Examples", 2018, arXiv:1809.08352).
 """
 
@@ -19,7 +19,7 @@ from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.fields import LABELS, SEEDS, checked, number, required
 from adv_core.transforms.transform import opinions
 
-# The distance between the first rungs of the ladder; afterwards the interval with the first success is halved.
+# The number of sizes on the ladder; afterwards the interval with the first success is halved.
 RUNGS: dict[Kind, int] = {"turn": 90, "shift": 40, "colour": 36, "crop": 30}
 HALVINGS = 4
 
@@ -29,15 +29,15 @@ HALVINGS = 4
 
 @dataclass(frozen=True, eq=False)
 class Rung:
-    """The answers to all changes of one size.
+    """The predictions for all changes of one size.
 
     Attributes:
         size: degrees, or a part of the side.
-        kept: the probability of the present answer, one for each of `poses`.
-        fooled: whether the answer has changed, one for each of `poses`.
-        best: of the poses that fool, the one with the lowest probability of the present answer; None where none fools.
+        kept: the probability of the original prediction, one for each of `poses`.
+        fooled: whether the prediction has changed, one for each of `poses`.
+        best: of the poses that fool, the one with the lowest probability of the original prediction; None without one.
         pixels: of that pose, (H, W, 3) uint8; empty where none fools.
-        answer, certainty: the network's answer to it, and its probability.
+        answer, certainty: the network's prediction for it, and its probability.
         halved: whether it lies between two rungs of the ladder.
     """
 
@@ -59,7 +59,7 @@ class Smallest(Task[Rung]):
     is only the smallest change *found*.
 
     Attributes:
-        label: the present answer, to leave.
+        label: the original prediction.
         frameless: see `Pose`.
     """
 
@@ -120,7 +120,7 @@ class Together(Task[SearchStep]):
     """Run `search` for one picture: find the smallest pose, in all changes at once.
 
     Attributes:
-        label: the answer to leave.
+        label: the original prediction.
         queries: the number of queries.
     """
 
@@ -156,7 +156,7 @@ class Together(Task[SearchStep]):
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """All crops at one angle: the probability of the present answer, and the network's answer, one a crop."""
+    """All crops at one angle: the probability of the original prediction, and the network's prediction, one a crop."""
 
     angle: float
     kept: tuple[float, ...]

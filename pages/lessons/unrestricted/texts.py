@@ -9,14 +9,14 @@ def questions() -> list[Choice | Number]:
     return [
         Choice(
             "a",
-            "In L∞, how large is the change when a photograph is moved by a single pixel?",
+            "How large is the change in L∞ when a photograph is shifted by a single pixel?",
             (
-                ("About 1/255: it is one step.", "One step in place, not in brightness."),
+                ("About 1/255: it is one step.", "It is one step in position, not in brightness."),
                 (
-                    "Often more than 100/255: at every edge a dark value becomes a bright one.",
+                    "Often more than 100/255: at every edge, a dark value becomes a bright one.",
                     "Yes. The ε-ball measures something else than the eye does.",
                 ),
-                ("It depends on the network.", "The norm of δ knows nothing of networks."),
+                ("It depends on the network.", "The norm of δ does not depend on any network."),
             ),
             1,
         ),
@@ -24,31 +24,31 @@ def questions() -> list[Choice | Number]:
             "b",
             "Why does the search not follow the gradient?",
             (
-                ("Turns and shifts have no gradient.", "They have: interpolation is differentiable."),
+                ("Turns and shifts have no gradient.", "They have one: interpolation is differentiable."),
                 (
-                    "With seven numbers trying is cheap, and the landscape has many small valleys in which a gradient "
-                    "gets stuck.",
-                    "Yes: Engstrom et al. find that a grid beats first-order attacks here.",
+                    "With seven numbers, a search is cheap, and a gradient gets stuck in the many local minima of the "
+                    "landscape.",
+                    "Yes: Engstrom et al. find that a grid search beats first-order attacks here.",
                 ),
-                ("Because the weights are secret.", "Here they are not. But it would work if they were."),
+                ("Because the weights are secret.", "They are not secret here. But it would work if they were."),
             ),
             1,
         ),
         Number(
             "c",
-            f"The network is asked about {TRIALS} poses of each of 16 photographs, at most. How many questions is "
-            "that?",
+            f"The search sends at most {TRIALS} queries for each of 16 photographs. How many queries is that in all?",
             16 * TRIALS,
             0.5,
-            f"Yes: 16 · {TRIALS} = {16 * TRIALS}; fewer where it falls early.",
-            lambda given: "Multiply.",
+            f"Yes: 16 · {TRIALS} = {16 * TRIALS}; fewer where the network is fooled early.",
+            lambda given: "Multiply the queries by the photographs.",
         ),
         Choice(
             "d",
-            "A network was trained adversarially in the L∞ ball, ε = 8/255. What do you know about turned pictures?",
+            "A network was trained adversarially in the L∞ ball with ε = 8/255. What do you know about turned "
+            "pictures?",
             (
-                ("It is robust against them: 8/255 is a lot.", "They are far outside the ball."),
-                ("It is less robust against them.", "That, too, would have to be measured."),
+                ("It is robust to them: 8/255 is a lot.", "They are far outside the ball."),
+                ("It is less robust to them.", "That, too, would have to be measured."),
                 ("Nothing. That Δ was another one.", "Yes. Measure it, with a search."),
             ),
             2,
@@ -57,18 +57,22 @@ def questions() -> list[Choice | Number]:
 
 
 TEXTS = Texts(
-    lead=("No pixel is painted. The photograph is only held a little differently, as anybody might hold it."),
+    lead=(
+        "The attack paints no pixel. It turns, shifts, crops or recolours the photograph, as anybody with a camera "
+        "might. You search for the smallest such change that fools the network, without a gradient."
+    ),
     questions=questions,
     script=(
-        "1. Open the link: the koala, all at once. “What has been painted? Nothing.”\n"
-        "2. Switch to “turn”: up to upside down, and the koala stays a koala. “So it is robust against turning?”\n"
-        "3. Back to “all at once”. The worst of many small changes is not the sum of harmless ones.\n"
-        "4. Let a student hold a photograph by hand: the sliders are a camera."
+        "1. Open the link: the koala, “all at once”. “What has been painted? Nothing.”\n"
+        "2. Switch to “turn”: even upside down, the koala stays a koala. “So is the network robust to turning?”\n"
+        "3. Back to “all at once”. Each small change alone is harmless; the worst combination is not.\n"
+        "4. Let a student change the photograph by hand: the sliders work like a camera."
     ),
     pitfalls=(
-        "- “Wild boar” for “hog” is a change of answer, not a catastrophe. Say so, and look for a worse one.\n"
-        "- The corners of a turned picture are mirrored; the toggle enlarges instead. Both are choices of Δ.\n"
-        "- An astronaut is no ImageNet class: its first answer is a guess, and the first turn overturns it."
+        "- “Wild boar” instead of “hog” is a changed prediction, not a catastrophe. Say so, and look for a worse one.\n"
+        "- The corners of a turned picture are mirrored; the toggle enlarges the picture instead. Both are choices of "
+        "Δ.\n"
+        "- An astronaut is no ImageNet class: the first prediction is a guess, and the first turn changes it."
     ),
     references=(
         (

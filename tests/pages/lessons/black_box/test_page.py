@@ -1,4 +1,4 @@
-"""The lesson on closed boxes, driven through Streamlit's AppTest, from the entry script."""
+"""The lesson on black-box attacks, driven through Streamlit's AppTest, from the entry script."""
 
 import re
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from tests.pages.visit import link, nothing_computed, picture, smaller, visit, w
 
 lesson = partial(visit, "lessons/black_box/page.py")
 SHEPHERD = 235
-QUICK = {"eps": "16", "steps": "3"}  # more room, and so fewer questions and steps
+QUICK = {"eps": "16", "steps": "3"}  # a larger ε, and so fewer queries and steps
 
 
 @pytest.fixture(scope="module", autouse=True)
 def few() -> Iterator[None]:
-    """One photograph, and a theft of three rounds that is judged on a hundred digits."""
+    """One photograph, and a substitute of three rounds that is tested on a hundred digits."""
     less = smaller("lessons/black_box/page.py", ("german_shepherd",), ROUNDS=3, MOST=3)
     with less, pytest.MonkeyPatch.context() as patch:
         patch.setattr(black_box_tasks, "JUDGED", 100)
@@ -31,24 +31,24 @@ def opened() -> AppTest:
     return lesson(**QUICK)
 
 
-def test_the_picture_shown_fools_after_as_many_questions_as_told(opened: AppTest) -> None:
+def test_the_picture_shown_fools_after_as_many_queries_as_told(opened: AppTest) -> None:
     classifier = loaded()
     for start, same in (("original", True), ("what it now sees", False)):
         assert (int(classifier(from_pixels(picture(opened, start)[None])).argmax()) == SHEPHERD) is same
-    assert re.search(r"after \*\*\d+ questions\*\*", opened.error[0].value)
+    assert re.search(r"after \*\*\d+ queries\*\*", opened.error[0].value)
 
 
 def test_the_matrix_and_the_ensembles_are_summed_up(opened: AppTest) -> None:
     told = words(opened)
-    found = re.search(r"With the box open: (\d+), (\d+), (\d+) of 1", told)
+    found = re.search(r"White-box: (\d+), (\d+), (\d+) of 1", told)
     assert found is not None and found.groups() == ("1", "1", "1")
     assert re.search(r"Made on another network: \*\*\d+ to \d+\*\*", told)
-    assert told.count("by all the others") == 3
+    assert len(re.findall(r"is fooled by \d+ pictures made on all the others", told)) == 3
 
 
-def test_the_theft_tells_its_figures(opened: AppTest) -> None:
-    figures = r"\*\*([\d.]+)\s%\*\*.*\*\*([\d.]+)\s%\*\*; noise of the same size on ([\d.]+)\s%"
-    found = re.search(rf"After \*\*400 questions\*\* the copy answers.*{figures}", words(opened))
+def test_the_substitute_tells_its_figures(opened: AppTest) -> None:
+    figures = r"\*\*([\d.]+)\s%\*\*.*\*\*([\d.]+)\s%\*\*; noise of the same size for ([\d.]+)\s%"
+    found = re.search(rf"After \*\*400 queries\*\*, the substitute predicts.*{figures}", words(opened))
     assert found is not None
     agreement, transferred, noise = map(float, found.groups())
     assert agreement > 50 and transferred > 2 * noise

@@ -1,4 +1,4 @@
-"""What the lesson on closed boxes asks of the engine."""
+"""The tasks of the lesson on black-box attacks."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ def photographs() -> Pictures:
     )
 
 
-def test_the_diagonal_is_the_open_box(photographs: Pictures) -> None:
+def test_the_diagonal_is_the_white_box_case(photographs: Pictures) -> None:
     work = Transfer(photographs, LITES[:1], LITES, 8 / 255, steps=4)
     work.check()
     records = list(work.records(Here()))
@@ -43,7 +43,7 @@ def test_the_diagonal_is_the_open_box(photographs: Pictures) -> None:
     assert records[-1].fooled[1] == tuple((other(made).argmax(1) != other(x).argmax(1)).tolist())
 
 
-def test_no_room_fools_nobody(photographs: Pictures) -> None:
+def test_a_radius_of_zero_fools_no_network(photographs: Pictures) -> None:
     records = list(Transfer(photographs, LITES[1:], LITES, 0.0, steps=1, method="pgd").records(Here()))
     assert passed(records).tolist() == [0, 0, 0, 2]
 
@@ -59,7 +59,7 @@ def test_what_is_not_ready_is_not_counted() -> None:
 
 
 @pytest.mark.slow
-def test_a_theft_from_the_first_question_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_substitute_from_the_first_query_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "JUDGED", 100)
     work = Steal(seeds=5, rounds=4)
     work.check()

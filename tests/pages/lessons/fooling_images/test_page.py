@@ -24,7 +24,7 @@ SOME = ("espresso", "hens", "pig")
 
 @pytest.fixture(scope="module", autouse=True)
 def few() -> Iterator[None]:
-    """Two at once, beside three photographs, and four generations that are bred."""
+    """Two at once, beside three photographs, and four generations of the evolution."""
     less = smaller("lessons/fooling_images/page.py", SOME, EIGHT=2, WALL_STEPS=20)
     whole = breeding.evolution
     with less, pytest.MonkeyPatch.context() as patch:
@@ -43,7 +43,7 @@ def says(pixels: np.ndarray, name: str = "efficientnet_lite0") -> torch.Tensor:
 
 
 def several(at: AppTest) -> np.ndarray:
-    shown = [pixels for alt, pixels in pictures(at).items() if "climbed towards" in alt]
+    shown = [pixels for alt, pixels in pictures(at).items() if alt.startswith("Fooling image for")]
     return np.stack(shown)
 
 
@@ -57,7 +57,7 @@ def test_opens_with_noise_that_is_a_school_bus(opened: AppTest) -> None:
     assert moved is not None and int(moved[1]) == np.abs(shown.astype(int) - start.astype(int)).max() <= 30
 
 
-def test_several_at_once_and_what_the_others_say(opened: AppTest) -> None:
+def test_several_at_once_and_the_other_networks_predictions(opened: AppTest) -> None:
     targets = list(some_classes(2))
     found = several(opened)
     said = {name: says(found, name) for name in ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")}
@@ -92,12 +92,12 @@ def test_another_class_in_too_few_steps(opened: AppTest) -> None:
     assert "Not yet: **goldfish**" in words(opened) and link(opened) == {"target": "1", "steps": "2"}
 
 
-def test_breeding_asks_only_when_told() -> None:
+def test_evolution_runs_only_when_told() -> None:
     at = lesson(target="espresso", steps="1")
-    assert "By-catch" not in words(at)
-    at = button(at, "Breed: espresso")
-    assert link(at) == {"target": "967", "steps": "1", "bred": "1"} and "By-catch" in words(at)
-    said = re.search(r"\*\*espresso\*\*[:,] ([<\d.\u00a0%]+)", words(at))
+    assert "Found on the way" not in words(at)
+    at = button(at, "Evolve: espresso")
+    assert link(at) == {"target": "967", "steps": "1", "bred": "1"} and "Found on the way" in words(at)
+    said = re.search(r"\*\*espresso\*\*: ([<\d.\u00a0%]+)", words(at))
     p = float(says(picture(at, "The best espresso"))[0, 967])
     assert said is not None
     assert said[1].startswith("<") if p < 0.0005 else f"{100 * p:.1f}" in said[1]
@@ -106,7 +106,7 @@ def test_breeding_asks_only_when_told() -> None:
         again = button(at, "Again, other seed")
     assert link(again)["brood"] == "1"
     stopped = button(again, "Stop")
-    assert "bred" not in link(stopped) and "By-catch" not in words(stopped)
+    assert "bred" not in link(stopped) and "Found on the way" not in words(stopped)
 
 
 def test_a_mad_link_is_repaired_and_told() -> None:

@@ -1,4 +1,4 @@
-"""What the lesson on fooling images asks of the engine."""
+"""The tasks of the lesson on fooling images."""
 
 import numpy as np
 import pytest
@@ -99,8 +99,8 @@ def test_evolution_tells_the_truth_about_its_champions(encoding: str) -> None:
     np.testing.assert_allclose(p, last.certainty, rtol=1e-3)
 
 
-def test_evolution_shows_its_by_catch_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "BY_CATCH", 2)
+def test_evolution_shows_champions_of_other_classes_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "GALLERY_EVERY", 2)
     found: list[Bred] = records(Evolution(1, "tiles", queries=3 * CHILDREN))
     shown = [record for record in found if record.others]
     assert [record.queries for record in shown] == [16, 24]
@@ -131,7 +131,7 @@ def test_starts_show_nothing() -> None:
     stripes = start_picture("stripes", 32)[0, :, 0]
     assert stripes.tolist() == [0, 0, 255, 255] * 8
     assert start_picture("shade", 224)[0, [0, -1], 0].tolist() == [0, 255]
-    with pytest.raises(ValueError, match="no start"):
+    with pytest.raises(ValueError, match="unknown start"):
         start_picture("nothing", 8)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Charts of the lesson on glasses and patches."""
+"""Charts of the lesson on adversarial glasses and patches."""
 
 from pages.lessons.patches.charts import GRID, click_chart, rates_chart, training_chart
 

@@ -1,4 +1,4 @@
-"""The lesson on glasses and patches, driven through Streamlit's AppTest, from the entry script."""
+"""The lesson on adversarial glasses and patches, driven through Streamlit's AppTest, from the entry script."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -32,7 +32,7 @@ def opened() -> AppTest:
 
 def test_the_pictures_shown_are_those_that_fool(opened: AppTest) -> None:
     classifier = loaded()
-    before, after = picture(opened, "original"), picture(opened, "with it")
+    before, after = picture(opened, "original"), picture(opened, "result")
     assert int(classifier(from_pixels(after[None])).argmax()) == MACAW
     changed = (before != after).any(2).mean()
     assert 0.03 < changed < 0.085 and "Largest change anywhere else: 0" in opened.error[0].value
@@ -61,7 +61,7 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
     opened.number_input(key="patches_answer_c").set_value(7).run()
-    assert "Each step looks" in opened.error[-1].value
+    assert "Each step uses" in opened.error[-1].value
     opened.number_input(key="patches_answer_c").set_value(60 * 2).run()
     opened.radio(key="patches_answer_a").set_value(1).run()
     assert link(opened)["done"] == "ac"

@@ -1,4 +1,4 @@
-"""What the lesson on glasses and patches asks of the engine."""
+"""The tasks of the lesson on adversarial glasses and patches."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -81,7 +81,7 @@ def test_the_shipped_patch_fools_on_photographs_that_it_has_never_seen() -> None
     assert all(
         not wanted or changed for each in tried for wanted, changed in zip(each.wanted, each.changed, strict=True)
     )
-    assert sum(sum(each.blank) for each in tried) <= 5  # merely covering does far less
+    assert sum(sum(each.blank) for each in tried) <= 5  # covering alone does far less
 
 
 def test_a_patch_where_the_learner_puts_it(cat: Pictures) -> None:

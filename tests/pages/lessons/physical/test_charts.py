@@ -1,4 +1,4 @@
-"""Charts and the printed page of the lessons on views and defences."""
+"""Charts and the printed page of the lesson on physical attacks, and the chart of the lesson on defences."""
 
 import io
 

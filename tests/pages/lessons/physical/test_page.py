@@ -1,4 +1,4 @@
-"""The lesson on the camera, driven through Streamlit's AppTest, from the entry script."""
+"""The lesson on physical attacks, driven through Streamlit's AppTest, from the entry script."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.networks import loaded
 from tests.pages.visit import button, link, picture, smaller, visit, words
 
 lesson = partial(visit, "lessons/physical/page.py")
-QUICK = {"views": "2", "eps": "8"}  # more room, and so fewer views and steps
+QUICK = {"views": "2", "eps": "8"}  # a larger ε, and so fewer views and steps
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,7 +31,7 @@ def opened() -> AppTest:
     return lesson(**QUICK)
 
 
-def test_turned_one_dies_and_one_lives(opened: AppTest) -> None:
+def test_turned_the_ordinary_attack_fails_and_the_other_one_succeeds(opened: AppTest) -> None:
     classifier = loaded()
     for name, wombat in (("The ordinary attack in this view", False), ("The attack over views in this view", True)):
         pixels = picture(opened, name)
@@ -39,14 +39,14 @@ def test_turned_one_dies_and_one_lives(opened: AppTest) -> None:
 
 
 def test_the_curve_tells_what_it_counted(opened: AppTest) -> None:
-    found = re.search(r"Of 11 settings .* at (\d+) for the ordinary attack and at (\d+)", words(opened))
+    found = re.search(r"Of 11 values, .* at (\d+) for the ordinary attack and at (\d+)", words(opened))
     assert found is not None and int(found[1]) <= 1 and int(found[2]) >= 9
     found = re.search(r"in \*\*(\d+)\*\* for the ordinary attack and in \*\*(\d+)\*\*", words(opened))
     assert found is not None and int(found[1]) <= 2 and int(found[2]) >= 7
 
 
-def test_straight_on_both_are_the_target(opened: AppTest) -> None:
-    at = button(lesson(**QUICK), "Straight on")
+def test_in_the_front_view_both_are_the_target(opened: AppTest) -> None:
+    at = button(lesson(**QUICK), "Front view")
     assert link(at) == QUICK | {"angle": "0"}
     both = [picture(at, name) for name in ("The ordinary attack in this view", "The attack over views in this view")]
     seen = loaded()(from_pixels(np.stack(both))).argmax(1)
@@ -58,7 +58,7 @@ def test_the_sheets_can_be_printed(opened: AppTest) -> None:
     assert labels == ["Two sheets to print (HTML)", "Attack over views, 896 × 896 (PNG)"]
 
 
-def test_a_target_that_is_seen_already_is_told() -> None:
+def test_a_target_that_is_predicted_already_is_told() -> None:
     at = lesson(target="hog")
     assert "choose another target" in at.warning[0].value
 

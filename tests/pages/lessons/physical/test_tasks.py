@@ -1,4 +1,4 @@
-"""What the lesson on the camera asks of the engine: views of a picture, one by one and along a knob."""
+"""The tasks of the lesson on physical attacks: views of a picture, one by one and along a setting."""
 
 import io
 
@@ -25,7 +25,7 @@ def pictures() -> Pictures:
     return Pictures.of(pixels)
 
 
-def test_straight_on_is_the_picture_itself(pictures: Pictures) -> None:
+def test_the_front_view_is_the_picture_itself(pictures: Pictures) -> None:
     assert View().chain == ()
     assert np.array_equal(seen_through((), from_pixels(pictures.pixels)), pictures.pixels)
 

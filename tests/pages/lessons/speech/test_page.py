@@ -27,8 +27,8 @@ def opened() -> AppTest:
 
 def test_opens_with_a_hidden_phrase(opened: AppTest) -> None:
     assert "Heard as “open the secret door”" in opened.success[0].value
-    assert re.search(r"−\d+\.\d dB beside", opened.success[0].value)
-    assert re.search(r"written down as: \*\*[a-z ]+\*\*", words(opened))
+    assert re.search(r"−\d+\.\d dB relative to", opened.success[0].value)
+    assert re.search(r"Transcript of the original: \*\*[a-z ]+\*\*", words(opened))
     assert re.search(r"20 dB: \d+ of 10 and \d+ of 10", words(opened))
 
 

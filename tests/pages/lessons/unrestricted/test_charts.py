@@ -1,4 +1,4 @@
-"""Charts of the lesson without noise."""
+"""Charts of the lesson on unrestricted attacks."""
 
 from pages.lessons.unrestricted.charts import ladder_chart, landscape_chart, search_chart, trials_chart
 
@@ -11,7 +11,7 @@ def test_the_ladder_is_drawn_in_order_with_its_mark() -> None:
     assert len(ladder_chart([], title="", wanted="", end=1, mark=None)["layer"]) == 1
 
 
-def test_dots_are_where_the_answer_is_another_one() -> None:
+def test_dots_are_where_the_prediction_is_another_one() -> None:
     cells = [(0.0, 0.0, 0.9, ""), (6.0, 0.1, 0.2, "indri")]
     spec = landscape_chart(cells, angles=(0, 6), cuts=(0, 0.1), wanted="koala")
     field, dots = spec["layer"]

@@ -1,4 +1,4 @@
-"""The lesson without noise, driven through Streamlit's AppTest, from the entry script."""
+"""The lesson on unrestricted attacks, driven through Streamlit's AppTest, from the entry script."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ KOALA = 105
 
 @pytest.fixture(scope="module", autouse=True)
 def few() -> Iterator[None]:
-    """Two photographs, a few questions about each, and a turn every ten degrees."""
+    """Two photographs, a few queries for each, and a turn every ten degrees."""
     photographs, angles = ("koala", "portrait_astronaut"), (0.0, -30.0, 30.0)
     with (
         smaller("lessons/unrestricted/page.py", photographs, QUERIES=32, TRIALS=16, ANGLES=angles),
@@ -37,10 +37,10 @@ def test_the_picture_shown_fools_the_network(opened: AppTest) -> None:
     classifier = loaded()
     answers = {
         start: int(classifier(from_pixels(picture(opened, start)[None])).argmax())
-        for start in ("as it is", "found by the search", "by your own hand")
+        for start in ("original", "found by the search", "changed by hand")
     }
-    assert answers["as it is"] == answers["by your own hand"] == KOALA != answers["found by the search"]
-    assert "Found first with question" in opened.error[0].value
+    assert answers["original"] == answers["changed by hand"] == KOALA != answers["found by the search"]
+    assert "was the first that fooled" in opened.error[0].value
 
 
 def test_all_photographs_are_counted(opened: AppTest) -> None:

@@ -1,4 +1,4 @@
-"""What the lesson without noise asks of the engine: poses, ladders, searches."""
+"""The tasks of the lesson on unrestricted attacks: poses, ladders, searches."""
 
 import math
 from collections.abc import Sequence
