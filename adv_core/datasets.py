@@ -1,4 +1,4 @@
-"""Data: MNIST, from the repository's own files; nothing is downloaded.
+"""Data: MNIST and sixteen photographs, which come with the library; nothing is downloaded.
 
 `assets/mnist/` has one file a digit, so that a lesson reads, and the repository holds, only the digits it needs.
 
@@ -16,8 +16,28 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-MNIST = Path(__file__).parents[1] / "assets" / "mnist"
+from adv_core.assets import ASSETS
+from adv_core.decoding import open_image
+
+MNIST = ASSETS / "mnist"
+PHOTOGRAPHS = ASSETS / "photos"
 Split = Literal["train", "test"]
+
+
+def photographs() -> list[str]:
+    """The names of the sample photographs."""
+    return sorted(file.stem for file in PHOTOGRAPHS.glob("*.jpg"))
+
+
+def photograph(name: str) -> Image.Image:
+    """Open a sample photograph. Their sources and licences: `LICENSES.md`, in the same folder.
+
+    Raises:
+        ValueError: no such photograph.
+    """
+    if name not in photographs():
+        raise ValueError(f"there is no photograph {name!r}; there are {', '.join(photographs())}")
+    return open_image((PHOTOGRAPHS / f"{name}.jpg").read_bytes())
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,9 @@ import numpy as np
 import torch
 from torch import nn
 
-CHECKPOINTS = Path(__file__).parents[2] / "assets" / "digits"
+from adv_core.assets import ASSETS
+
+CHECKPOINTS = ASSETS / "digits"
 
 
 class DigitNetwork(nn.Sequential):

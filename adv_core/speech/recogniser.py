@@ -23,9 +23,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from adv_core.assets import ASSETS
 from adv_core.speech.sound import RATE
 
-CHECKPOINT = Path(__file__).parents[2] / "assets" / "speech"
+CHECKPOINT = ASSETS / "speech"
 ALPHABET = " abcdefghijklmnopqrstuvwxyz'"
 BLANK = 0  # "no letter here"; letter i of the alphabet is i + 1
 LETTERS = len(ALPHABET) + 1

@@ -12,7 +12,6 @@ from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 Samples = npt.NDArray[np.int16]
 
@@ -102,6 +101,8 @@ def open_sound(data: bytes) -> Sound:
 
 def _decode(data: bytes) -> tuple[npt.NDArray[np.float32], int, bool]:
     """Return (T, channels) in about [-1, 1], the samples a second, and whether the file holds more than was read."""
+    import soundfile  # imported here: of the library, only this function needs it, and the extra `app` brings it
+
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             possible = file.channels <= _MAX_CHANNELS and 1000 <= file.samplerate <= _MAX_RATE

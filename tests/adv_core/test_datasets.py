@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from adv_core.datasets import centred, main, mnist, pack
+from adv_core.datasets import centred, main, mnist, pack, photograph, photographs
 from adv_core.images import is_8bit
+from tests.conftest import PHOTOS
 
 
 @pytest.mark.parametrize(("split", "zeros", "ones"), [("train", 5923, 6742), ("test", 980, 1135)])
@@ -21,6 +22,14 @@ def test_a_one_is_a_stroke_and_a_zero_is_a_ring() -> None:
     data = mnist("test")
     middle = data.images[:, 0, 12:16, 12:16].mean((1, 2))
     assert float(middle[data.labels == 1].mean()) > 0.6 > 0.2 > float(middle[data.labels == 0].mean())
+
+
+def test_photographs_are_opened_by_name() -> None:
+    assert photographs() == PHOTOS
+    assert photograph("pig").size == (392, 392) and photograph("pig").mode == "RGB"
+    for name in ("unicorn", "../photos/pig"):
+        with pytest.raises(ValueError, match=r"no photograph .*castle, .*tabby_cat"):
+            photograph(name)
 
 
 def test_only_what_is_asked_for() -> None:
