@@ -18,6 +18,7 @@ from pages.lab.snippet import snippet
 from pages.widgets.charts import curve, side_by_side
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import OWN
+from pages.widgets.program import show_program
 from pages.widgets.stage import bars, class_colours, percent, save_button, show_picture, top
 
 
@@ -140,14 +141,16 @@ def show_saving(subject: Subject, last: Frame) -> None:
     st.code(page.link(), language=None, wrap_lines=True)
     if settings.image == OWN:
         st.caption("Your own picture is not in the link: it never leaves this session.")
-    with st.expander("The same in Python"):
-        engine = default_engine()
-        program = snippet(request, settings.image, whole=settings.whole, device=engine.device, threads=engine.threads)
-        st.code(program, language="python")
-        st.caption(
-            "It repeats this run. On the same processor, with the same number of threads, it gives the same δ, bit for "
-            "bit. Another processor rounds differently, and so does a batch in which this page computed your run "
-            "together with those of others, or a run that left a core to another program. A few components of the "
-            "gradient then change their sign, each step amplifies that, and many pixels differ in the end. The loss "
-            "that is reached is about the same."
-        )
+    engine = default_engine()
+    program = snippet(
+        request, settings.image, whole=settings.whole, device=engine.device, threads=engine.threads, amp=settings.amp
+    )
+    show_program(
+        program,
+        page,
+        "It repeats this run. On the same processor, with the same number of threads, it gives the same δ, bit for "
+        "bit. Another processor rounds differently, and so does a batch in which this page computed your run "
+        "together with those of others, or a run that left a core to another program. A few components of the "
+        "gradient then change their sign, each step amplifies that, and many pixels differ in the end. The loss "
+        "that is reached is about the same.",
+    )

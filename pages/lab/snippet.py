@@ -4,10 +4,14 @@ import inspect
 
 from adv_core.norms import NORMS, Norm
 from adv_core.serving.engine.attack import Attack
-from pages.widgets.photograph import OWN
+from pages.widgets.program import Part, Program, photograph, three_pictures
+
+TITLE = "Fool a neural network"
 
 
-def snippet(request: Attack, photo: str, *, whole: bool = False, device: str = "cpu", threads: int = 2) -> str:
+def snippet(
+    request: Attack, photo: str, *, whole: bool = False, device: str = "cpu", threads: int = 2, amp: int = 10
+) -> Program:
     """Return a runnable program.
 
     On the same processor, with the same number of threads, it reproduces δ bit for bit, if the engine computed the
@@ -18,9 +22,9 @@ def snippet(request: Attack, photo: str, *, whole: bool = False, device: str = "
         request: one attack with one ε.
         photo: the sample's name, or `OWN`.
         whole: the photograph is attacked at its own size.
+        amp: the factor by which the program amplifies the perturbation to show it.
     """
     info = request.info
-    file = "my_photo.png" if photo == OWN else f"assets/photos/{photo}.jpg"
     objective, norm = _objective(request), NORMS[request.norm]
     ball = norm.ball.__name__
     eps = "math.inf" if info.minimal else _number(request.eps[0], norm)
@@ -33,25 +37,30 @@ def snippet(request: Attack, photo: str, *, whole: bool = False, device: str = "
             number = isinstance(value, float) and request.step == "steepest"
             arguments.append(f"{name}={_number(value, norm) if number else repr(value)}")
     solver = info.solver.__name__
-    names = [solver, "run", "load_classifier", "open_image"]
+    names = [solver, "run"]
     names += [ball] * ("set" in info.arguments) + [objective.split("(")[0]] * (objective in arguments)
-    return f'''# Run it in the project's folder, with its environment: .venv/bin/python program.py
-{"import math" + chr(10) if "math" in "".join(arguments) else ""}from pathlib import Path
-
-import torch
-from adv_core import {", ".join(sorted(names, key=str.lower))}
-from adv_core.images import to_pixels, to_png
-{"from adv_core.transforms.expectation import CAMERA, Transformed" + chr(10) if request.views else ""}
-torch.set_num_threads({threads})
-clf = load_classifier("{request.classifier}", device="{device}")
-x = clf.{"prepare_whole" if whole else "prepare"}(open_image(Path("{file}").read_bytes()))
-y = {request.label}  # what the network says of the untouched picture
-
-result = run({solver}({", ".join(arguments)}))
-
-print(clf.predict(x, top=1), "->", clf.predict(result.adversarial, top=1))
-Path("adversarial.png").write_bytes(to_png(to_pixels(result.adversarial)))
-'''
+    needs = [f"from adv_core import {', '.join(names)}"]
+    if "math" in "".join(arguments):
+        needs.append("import math")
+    if request.views:
+        needs.append("from adv_core.transforms.expectation import CAMERA, Transformed")
+    opened = photograph(photo)
+    look = Part(
+        "The network, the photograph as it sees it, and what it says of the untouched picture.",
+        f"torch.set_num_threads({threads})\n"
+        f'clf = load_classifier("{request.classifier}", device="{device}")\n'
+        f"x = clf.{'prepare_whole' if whole else 'prepare'}({opened.code})\n"
+        f"y = {request.label}",
+        (*opened.imports, "import torch", "from adv_core import load_classifier"),
+    )
+    attack = Part(f"The attack: {info.title}.", f"result = run({solver}({', '.join(arguments)}))", needs)
+    keep = Part(
+        "What the network says before and after, and the adversarial picture as a file.",
+        'print(clf.predict(x, top=1), "->", clf.predict(result.adversarial, top=1))\n'
+        'Path("adversarial.png").write_bytes(to_png(to_pixels(result.adversarial)))',
+        ("from pathlib import Path", "from adv_core.images import to_pixels, to_png"),
+    )
+    return Program(TITLE, (look, attack, keep, three_pictures(factor=amp)))
 
 
 def _objective(request: Attack) -> str:

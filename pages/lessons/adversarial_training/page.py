@@ -16,6 +16,7 @@ from adv_core.serving.engine.digits import CurvePoint, Digit, ErrorCurve, Model,
 from adv_core.training import Recipe
 from pages.lessons.adversarial_training.charts import surface
 from pages.lessons.adversarial_training.loop import one_step_slowly
+from pages.lessons.adversarial_training.program import in_python
 from pages.lessons.adversarial_training.settings import CURVE, EPS, INNER, SHIPPED, SOURCES, judged, page, says, share
 from pages.lessons.adversarial_training.tasks import HELD_OUT, Attacked, Explore, SolvedCase, Sweep, TwoWays
 from pages.lessons.adversarial_training.texts import TEXTS
@@ -343,5 +344,5 @@ def solved_case(_: Run) -> Iterator[None]:
     follow(job_for("solved", SolvedCase(recipe)), draw, note.info)
 
 
-SECTIONS = (same_digit, one_step_slowly, train_both, error_against_epsilon, insides, the_price, solved_case)
+SECTIONS = (same_digit, one_step_slowly, train_both, in_python, error_against_epsilon, insides, the_price, solved_case)
 Lesson(page, TEXTS, SECTIONS, prepare).show()

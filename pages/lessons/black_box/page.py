@@ -12,6 +12,7 @@ from adv_core.images import amplify
 from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.black_box.charts import matrix_chart, query_chart, theft_chart
+from pages.lessons.black_box.program import in_python
 from pages.lessons.black_box.settings import COMMON, METHODS, MOST, ROUNDS, SIZE, TITLES, VICTIMS, page
 from pages.lessons.black_box.tasks import JUDGED, Extraction, Passed, Steal, Transfer, passed
 from pages.lessons.black_box.texts import TEXTS
@@ -322,7 +323,7 @@ def formulas(_: Attack) -> None:
     )
 
 
-SECTIONS = (by_queries, by_transfer, a_stolen_copy, formulas)
+SECTIONS = (by_queries, by_transfer, a_stolen_copy, formulas, in_python)
 Lesson(
     page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the squares and of the substitute"), STYLE
 ).show()

@@ -12,6 +12,7 @@ from adv_core.defences.filters import VIEWS, Kind
 from adv_core.serving.engine.attack import Attack
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.defences.charts import ATTACKS, contest_chart
+from pages.lessons.defences.program import in_python
 from pages.lessons.defences.settings import KINDS, SIZE, STORY, TITLES, Settings, page
 from pages.lessons.defences.tasks import AttackedPictures, Aware, Contest, DefenceStep, Plain, Tried
 from pages.lessons.defences.texts import TEXTS
@@ -259,5 +260,5 @@ def formula(_: Attack) -> None:
     )
 
 
-SECTIONS = (one_picture, sixteen_photographs, formula)
+SECTIONS = (one_picture, sixteen_photographs, formula, in_python)
 Lesson(page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the random crops"), STYLE).show()

@@ -10,6 +10,7 @@ from adv_core.defences.masking import SERIES, symptoms
 from adv_core.defences.smoothing import ALPHA
 from adv_core.serving.engine.digits import CurvePoint, Digit, ErrorCurve, digits
 from pages.lessons.evaluation.charts import angle_chart, between_chart, certified_chart, series_chart, vote_chart
+from pages.lessons.evaluation.program import in_python
 from pages.lessons.evaluation.settings import (
     ANGLES,
     DEFENCES,
@@ -379,4 +380,4 @@ def how_to_judge(_: None) -> None:
     st.caption("After Carlini et al., *On evaluating adversarial robustness* (2019), shortened.")
 
 
-Lesson(page, TEXTS, (series_of_attacks, other_threat_models, smoothing, intervals, how_to_judge)).show()
+Lesson(page, TEXTS, (series_of_attacks, other_threat_models, smoothing, intervals, how_to_judge, in_python)).show()

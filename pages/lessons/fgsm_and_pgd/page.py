@@ -24,6 +24,7 @@ from pages.lessons.fgsm_and_pgd.charts import (
 from pages.lessons.fgsm_and_pgd.limit import to_infinity
 from pages.lessons.fgsm_and_pgd.plane import plane
 from pages.lessons.fgsm_and_pgd.player import player
+from pages.lessons.fgsm_and_pgd.program import in_python
 from pages.lessons.fgsm_and_pgd.scene import Run, Scene, data, factor_text, hill, pair, step_symbol, two_pixels
 from pages.lessons.fgsm_and_pgd.settings import BALLS, FACTORS, MODELS, PRESETS, PROJECTED, VIEWS, page
 from pages.lessons.fgsm_and_pgd.texts import TEXTS
@@ -308,4 +309,4 @@ def seen_at(now: Scene) -> tuple[float, float]:
     return float(logits.softmax(0)[1 - now.label]), float(np.linalg.norm(now.gradient))
 
 
-Lesson(page, TEXTS, (the_hill, step_by_step, to_infinity, raw_gradient), prepare=Run).show()
+Lesson(page, TEXTS, (the_hill, step_by_step, in_python, to_infinity, raw_gradient), prepare=Run).show()

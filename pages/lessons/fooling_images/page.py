@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from adv_core.images import to_png
 from pages.lessons.fooling_images.breeding import bred
 from pages.lessons.fooling_images.charts import accept_chart, climb_chart
+from pages.lessons.fooling_images.program import in_python
 from pages.lessons.fooling_images.settings import (
     EIGHT,
     FIRST,
@@ -337,5 +338,5 @@ def why(_: Run) -> None:
     )
 
 
-SECTIONS = (climb_from_nothing, eight_at_once, accept_when_sure, bred, why)
+SECTIONS = (climb_from_nothing, in_python, eight_at_once, accept_when_sure, bred, why)
 Lesson(page, TEXTS, SECTIONS, prepare=Run, style=STYLE).show()

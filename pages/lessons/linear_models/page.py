@@ -22,6 +22,7 @@ from pages.lessons.linear_models.measured import (
     training,
 )
 from pages.lessons.linear_models.one_digit import one_digit
+from pages.lessons.linear_models.program import in_python
 from pages.lessons.linear_models.remembered import Remembered
 from pages.lessons.linear_models.settings import (
     FITTED,
@@ -367,5 +368,14 @@ def show_standings(slot: DeltaGenerator, found: dict[str, Standing]) -> None:
     table(("error", *found), rows, slot)
 
 
-SECTIONS = (train_it, worst_delta, why_no_search, train_against_it, the_lectures_numbers, one_digit, other_models)
+SECTIONS = (
+    train_it,
+    worst_delta,
+    why_no_search,
+    train_against_it,
+    in_python,
+    the_lectures_numbers,
+    one_digit,
+    other_models,
+)
 Lesson(page, TEXTS, SECTIONS, questions_late=True).show()

@@ -12,6 +12,7 @@ from adv_core.images import to_png
 from adv_core.patches import Place as Spot
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.patches.charts import click_chart, rates_chart, training_chart
+from pages.lessons.patches.program import in_python
 from pages.lessons.patches.settings import MIDDLE, PLACES, POINTS, SIZE, STEPS, THINGS, TITLES, page
 from pages.lessons.patches.tasks import (
     LONG,
@@ -367,7 +368,7 @@ def formulas(_: Run) -> None:
     )
 
 
-SECTIONS = (to_wear, one_patch, paste, formulas)
+SECTIONS = (to_wear, one_patch, paste, formulas, in_python)
 Lesson(
     page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the patch", choose_image), STYLE
 ).show()

@@ -14,6 +14,7 @@ from adv_core.images import fit
 from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.look import Pictures, Views
 from pages.lessons.physical.charts import enlarged, for_printing, view_chart
+from pages.lessons.physical.program import in_python
 from pages.lessons.physical.settings import AXES, NAMES, NEW_VIEWS, PRESETS, SIZE, STEPS, page
 from pages.lessons.physical.tasks import NOT_JPEG, AlongKnob, Turn
 from pages.lessons.physical.texts import TEXTS
@@ -377,5 +378,5 @@ def follow_upload(slot: DeltaGenerator) -> None:
         bars(st.empty(), probabilities, shown, class_colours(target, *shown))
 
 
-SECTIONS = (two_pictures, from_every_side, formula, on_paper)
+SECTIONS = (two_pictures, from_every_side, formula, in_python, on_paper)
 Lesson(page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the random views"), STYLE).show()

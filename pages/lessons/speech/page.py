@@ -11,6 +11,7 @@ from adv_core.speech.attack import GRAIN
 from adv_core.speech.recogniser import ALPHABET, recogniser
 from adv_core.speech.sound import RATE, SoundError, distortion, open_sound, signal_to_noise, to_wav
 from pages.lessons.speech.charts import alignment_chart, noise_chart, spectrogram_picture, wave_picture
+from pages.lessons.speech.program import in_python
 from pages.lessons.speech.settings import CLIPS, FOLDER, IDEAS, MAX_STEPS, NOTHING, OWN, TITLES, Settings, page
 from pages.lessons.speech.tasks import (
     MAX_VIEWS,
@@ -362,4 +363,4 @@ def the_network(_: Run) -> None:
             )
 
 
-Lesson(page, TEXTS, (three_sounds, letters, noise, formula, the_network), prepare, sidebar, STYLE).show()
+Lesson(page, TEXTS, (three_sounds, letters, noise, formula, in_python, the_network), prepare, sidebar, STYLE).show()

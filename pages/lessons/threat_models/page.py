@@ -15,6 +15,7 @@ from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.noise import Noise
 from pages.lessons.threat_models.balls import Filled, Run, says, three_balls
 from pages.lessons.threat_models.charts import decision_map, draws_chart
+from pages.lessons.threat_models.program import in_python
 from pages.lessons.threat_models.seeing import own_eyes
 from pages.lessons.threat_models.settings import BALLS, DASHES, DRAWS, PLACES, SIDE, SIZE, VALUES, page
 from pages.lessons.threat_models.tasks import Line, Slice
@@ -252,5 +253,5 @@ def follow_map(base: Attack, found: Sequence[Filled], slot: DeltaGenerator, note
         )
 
 
-SECTIONS = (three_balls, only_here, random_draws, own_eyes, neighbourhood)
+SECTIONS = (three_balls, in_python, only_here, random_draws, own_eyes, neighbourhood)
 Lesson(page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page), STYLE).show()

@@ -11,6 +11,7 @@ from adv_core.attacks.spatial import AT_ONCE, FARTHEST, KINDS, Pose, Room, Searc
 from adv_core.classifiers import DEFAULT, categories
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.unrestricted.charts import ladder_chart, landscape_chart, search_chart, trials_chart
+from pages.lessons.unrestricted.program import in_python
 from pages.lessons.unrestricted.settings import (
     ANGLES,
     AXES,
@@ -357,5 +358,5 @@ def formula(_: Run) -> None:
     )
 
 
-SECTIONS = (one_picture, landscape, sixteen_photographs, formula)
+SECTIONS = (one_picture, landscape, sixteen_photographs, formula, in_python)
 Lesson(page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the searches"), STYLE).show()

@@ -1,0 +1,67 @@
+"""The phrase that is hidden in a clip as a program."""
+
+import inspect
+
+from pages.contents import title_of
+from pages.lessons.speech.settings import OWN, Settings, page
+from pages.lessons.speech.tasks import melody, rushing
+from pages.widgets.program import Part, Program, section
+
+MADE = {"melody": melody, "rushing": rushing}
+
+
+def clip(name: str) -> Part:
+    """Set ``samples`` to the clip of that name; for `OWN`, to that of a file of the reader's own."""
+    if name in MADE:
+        return Part(
+            "The clip, which is synthesised.",
+            f"{inspect.getsource(MADE[name])}\n\nsamples = {name}()",
+            ("import numpy as np", "from adv_core.speech.sound import RATE, Samples, to_pcm"),
+        )
+    file = 'Path("my_clip.wav")' if name == OWN else f'(ASSETS / "speech" / "clips" / "{name}.flac")'
+    return Part(
+        "The clip.",
+        f"samples = open_sound({file}.read_bytes()).samples",
+        (
+            "from pathlib import Path" if name == OWN else "from adv_core.assets import ASSETS",
+            "from adv_core.speech.sound import open_sound",
+        ),
+    )
+
+
+def program(settings: Settings) -> Program:
+    """The attack of section 1."""
+    return Program(
+        title_of(page.name),
+        (
+            clip(settings.clip),
+            Part(
+                "The recogniser, and what it writes down. One thread is quicker than several on a short clip.",
+                "torch.set_num_threads(1)\n"
+                "network = recogniser().network\n"
+                'print("the clip itself:", heard_as(network, [samples])[0])',
+                (
+                    "import torch",
+                    "from adv_core.speech.attack import heard_as",
+                    "from adv_core.speech.recogniser import recogniser",
+                ),
+            ),
+            Part(
+                "Reach the phrase, then with ever quieter changes; the last step is the quietest that reached it.",
+                f"attack = hide(network, samples, {settings.target!r}, steps={settings.steps}, views={settings.views}, "
+                f"seed={settings.seed})\n"
+                "found = as_samples(run(attack, keep_steps=False).adversarial)",
+                ("from adv_core import run", "from adv_core.speech.attack import as_samples, hide"),
+            ),
+            Part(
+                "What the recogniser writes down now, how loud the change is, and the changed clip as a file.",
+                'print("the changed clip:", heard_as(network, [found])[0])\n'
+                'print(f"the change: {distortion(samples, found):.1f} dB beside the clip\'s loudest moment")\n'
+                'Path("changed.wav").write_bytes(to_wav(found))',
+                ("from pathlib import Path", "from adv_core.speech.sound import distortion, to_wav"),
+            ),
+        ),
+    )
+
+
+in_python = section(page, program)
