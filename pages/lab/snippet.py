@@ -1,4 +1,4 @@
-"""The current run as a Python program that repeats it."""
+"""A Python program that repeats the current run."""
 
 import inspect
 
@@ -11,8 +11,8 @@ def snippet(request: Attack, photo: str, *, whole: bool = False, device: str = "
     """Return a runnable program.
 
     On the same processor, with the same number of threads, it reproduces δ bit for bit, if the engine computed the
-    request alone and no other program took a core. Elsewhere the gradient is rounded differently, and δ comes out as
-    another one of about the same loss.
+    request alone and no other program took a core. In other cases the gradient is rounded differently: δ differs, with
+    about the same loss.
 
     Args:
         request: one attack with one ε.
@@ -45,7 +45,7 @@ from adv_core.images import to_pixels, to_png
 torch.set_num_threads({threads})
 clf = load_classifier("{request.classifier}", device="{device}")
 x = clf.{"prepare_whole" if whole else "prepare"}(open_image(Path("{file}").read_bytes()))
-y = {request.label}  # what the network says of the untouched picture
+y = {request.label}  # the prediction for the untouched picture
 
 result = run({solver}({", ".join(arguments)}))
 
@@ -66,7 +66,7 @@ def _objective(request: Attack) -> str:
 
 
 def _number(value: object, norm: Norm) -> str:
-    """k / 255 where that is exactly the number, as people write it."""
+    """Return the number as text: as k / 255 where that is exact."""
     assert isinstance(value, float)
     if norm.scale == 255:
         for levels in (float(round(value * 255)), round(value * 255, 6)):
