@@ -1,4 +1,4 @@
-"""The norms of a ball, one entry a norm: its name, unit and formulas, its set, and the bounds of ε.
+"""The norms of a ball, one entry per norm: its name, unit and formulas, its set, and the bounds of ε.
 
 All code that shows, checks or builds a ball reads this table. No other code distinguishes between norms.
 """

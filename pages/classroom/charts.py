@@ -16,7 +16,7 @@ from pages.widgets.charts import GREY, PALETTE
 
 
 def votes_chart(choices: Sequence[str], counts: Sequence[int], answer: int | None) -> vega.Spec:
-    """Return the votes, a bar for each choice. Once the answer is known, the right one has its own colour and a tick."""
+    """Return the votes, a bar per choice. Once the answer is known, the right bar has a tick and its own colour."""
     values = [
         {"choice": f"{'✓ ' if place == answer else ''}{choice}", "votes": count, "right": place == answer}
         for place, (choice, count) in enumerate(zip(choices, counts, strict=True))

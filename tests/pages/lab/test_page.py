@@ -149,7 +149,7 @@ def test_another_loss_and_rule() -> None:
 
 def test_a_link_to_somebodys_own_picture() -> None:
     at = lab(image="own", attack="fgsm")
-    assert any("own photograph" in i.value for i in at.info) and pictures(at)
+    assert any("uploaded photograph" in i.value for i in at.info) and pictures(at)
 
 
 def menu(at: AppTest, key: str):  # type: ignore[no-untyped-def]
