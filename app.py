@@ -28,13 +28,13 @@ from adv_core.serving.hosting.shutdown import GracefulShutdown
 from adv_core.serving.limits import LIMITS
 from adv_core.serving.memory import Tidying
 
-TIDYING_SECONDS = 60.0  # between two searches for memory that can be given back
+TIDYING_SECONDS = 60.0  # between two searches for memory that can be freed
 
 leaving = GracefulShutdown(drain, LIMITS.drain_seconds)
 
 
 def log_ours_only() -> None:
-    """Replace the handler that Streamlit gives each of its loggers by ours, also for loggers that it makes later."""
+    """Send the records of Streamlit's loggers to our handler, also those of loggers that it makes later."""
     logs.set_up()
     streamlit.logger.setup_formatter = logs.hand_over
     streamlit.logger.update_formatter()
@@ -57,7 +57,7 @@ def forget_uploads() -> None:
 
 
 def kept(session: str) -> tuple[int, int]:
-    """The bytes of this session's uploaded files, and of all uploaded files."""
+    """Return the bytes of this session's uploaded files, and of all uploaded files."""
     forget_uploads()
     return uploads.kept(runtime.get_instance().uploaded_file_mgr.file_storage, session)
 
@@ -85,15 +85,15 @@ def forget_sessions() -> bool:
 
 
 class SharedCaches:
-    """Caches that all visitors share, 100 MB after a visit to all lessons: those of Streamlit, and the digits."""
+    """The caches that all visitors share, those of Streamlit and the digits: 100 MB after a visit to all lessons."""
 
     def __init__(self) -> None:
-        self._visited: float | None = None  # the time of the last visit since they were emptied
+        self._visited: float | None = None  # the last time that a page was open, since they were emptied
 
     def forget(self, since: float) -> bool:
-        """Empty them if nobody has been here since that time (of `time.monotonic`). Return whether they were emptied.
+        """Empty them if no page has been open since that time (of `time.monotonic`). Return whether they were emptied.
 
-        An open page counts as a visit. Call this more often than it forgets.
+        Call this at shorter intervals than the time without pages after which they are emptied.
         """
         if runtime.get_instance()._session_mgr.list_active_sessions():
             self._visited = time.monotonic()
@@ -107,7 +107,7 @@ class SharedCaches:
 
 
 async def tidy_up() -> None:
-    """Give memory back when the process is idle."""
+    """Return memory to the system when the process is idle."""
     tidying = Tidying(computing, forget_unused, SharedCaches().forget)
     while True:
         await asyncio.sleep(TIDYING_SECONDS)

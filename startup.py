@@ -1,11 +1,11 @@
-"""The settings of a server for its own process, made before torch is loaded. Importing the library sets none of them.
+"""Settings of the server's process, made before torch is loaded. An import of the library makes none of them.
 
 torch reads how its OpenMP threads wait when it is loaded, so `prepare` comes before the first import of `adv_core`. On
 Linux they spin for a tenth of a millisecond between two layers of a network, and the engine uses as many of them as
 other programs leave cores: see `adv_core/serving/threads.py`. On macOS and Windows torch has another OpenMP library,
-which does not read these settings; there threads spin for as long as that library has it (`KMP_BLOCKTIME`, in
-milliseconds), the engine uses all of them, and nobody has measured it. `python -m bench.threads` measures your machine.
-A variable that is set already stays as it is, and then threads always wait as it says.
+which does not read these settings. There, threads spin for as long as that library's own variable says
+(`KMP_BLOCKTIME`, in milliseconds), and the engine uses all of them; this has not been measured. `python -m
+bench.threads` measures your machine. A variable that is set already stays as it is: then threads wait as it says.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The mathematics of adversarial examples: δ* = argmax over δ in Δ of L(y, f(x + δ)), one module a symbol."""
+"""The mathematics of adversarial examples: δ* = argmax over δ in Δ of L(y, f(x + δ)), one module for each symbol."""
 
 from adv_core.attacks.apgd import apgd
 from adv_core.attacks.ascent import default_step_size

@@ -1,4 +1,4 @@
-"""Refuse values outside their bounds, with a sentence that names them."""
+"""Refuse values outside their bounds, with a message that names both."""
 
 import numbers
 from typing import Any

@@ -1,7 +1,7 @@
 """Classical classifiers (scikit-learn's) for two classes, in the form that the attacks use: pixels in, logits out.
 
 A linear SVM is a `LinearClassifier`, with the same closed form of the worst case. A tree and the nearest neighbours
-have no gradient to climb; an attack can only query them. The worst case of a tree can still be computed exactly.
+have no gradient; an attack can only query them. The worst case of a tree can still be computed exactly.
 
 scikit-learn is imported only when it is needed, since the import takes a second.
 """
@@ -94,7 +94,7 @@ def nearest_neighbours(x: Tensor, labels: Tensor, *, k: int = 3) -> Scored:
     from sklearn.neighbors import NearestNeighbors
 
     if k % 2 == 0:
-        raise ValueError("an even number of neighbours can be undecided")
+        raise ValueError("an even number of neighbours can have a tie: give an odd one")
     points, classes = x.flatten(1).numpy(), labels.numpy()
     near = [
         NearestNeighbors(n_neighbors=(k + 1) // 2, algorithm="brute").fit(points[classes == label]) for label in (0, 1)
@@ -109,7 +109,7 @@ def nearest_neighbours(x: Tensor, labels: Tensor, *, k: int = 3) -> Scored:
 
 @dataclass(frozen=True)
 class Standing:
-    """The error rates of a model under perturbations of one size: parts of the sample that it gets wrong.
+    """The error rates of a model under perturbations of one size: shares of the sample that it misclassifies.
 
     Attributes:
         model: its name.

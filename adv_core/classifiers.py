@@ -1,10 +1,10 @@
-"""f: classifiers that take pixels in [0, 1]. They normalise, and resize where it is needed, inside.
+"""f: classifiers that take pixels in [0, 1]. They normalise, and resize if needed, by themselves.
 
-Three networks come inside Python packages and work without any network connection; the others are torchvision's, whose
-weights are downloaded on first use and kept in torch's own cache folder.
+The weights of three networks are in Python packages, and need no download. The others are torchvision's: their weights
+are downloaded on first use, and kept in torch's own cache folder.
 
     python -m adv_core.classifiers list
-    python -m adv_core.classifiers fetch resnet50 googlenet     # prepare a lecture hall
+    python -m adv_core.classifiers fetch resnet50 googlenet     # before a lecture without internet
 """
 
 import argparse
@@ -37,7 +37,7 @@ _LITE_MEAN, _LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
 
 
 class ClassifierError(RuntimeError):
-    """A classifier that cannot be loaded. The message is for people: it names the cause and a remedy."""
+    """A classifier that cannot be loaded. The message is a sentence for people, with the cause and a remedy."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ class Weights:
 
 @dataclass(frozen=True)
 class ClassifierInfo:
-    """Classifier metadata, available before the classifier is loaded.
+    """The metadata of a classifier, available before it is loaded.
 
     Attributes:
         name: the key for `load_classifier`.
-        title, year, paper: for people.
+        title, year, paper: texts for the page.
         parameters: the number of the network's weights.
         megabytes: size of its checkpoint.
-        input_size: side of the square picture that it sees.
+        input_size: the side of its square input, in pixels.
         load: makes the network with its weights, which must be on this machine.
         checkpoint: the packaged file, or the web address, of its weights.
         sha256: of that file; for torchvision's files, the first digits.
@@ -113,7 +113,7 @@ class Classifier(nn.Module):
     """A frozen network in eval mode. ``clf(x)``: pixels (N, 3, H, W) in [0, 1] -> logits (N, K).
 
     A picture of another size is cropped to the square in its middle and resized inside, differentiably (bicubic,
-    antialiased, as in `prepare`). An attack on the whole photograph is an attack through this resizing.
+    antialiased, as in `prepare`). The gradient of an attack on the whole photograph passes through this resizing.
     """
 
     mean: Tensor
@@ -137,11 +137,11 @@ class Classifier(nn.Module):
         return logits
 
     def sees_whole(self, x: Tensor) -> bool:
-        """Tell whether x has the network's own size, so that nothing is cropped or resized."""
+        """Tell whether x has the network's input size, so that nothing is cropped or resized."""
         return x.shape[-2:] == (self.info.input_size, self.info.input_size)
 
     def view(self, x: Tensor) -> Tensor:
-        """The network's input for x (N, 3, H, W): the middle square at its own size, (N, 3, S, S). Differentiable."""
+        """The network's input for x (N, 3, H, W): the middle square, resized, (N, 3, S, S). Differentiable."""
         if self.sees_whole(x):
             return x
         height, width = x.shape[-2:]
@@ -206,7 +206,7 @@ def load_classifier(name: str = DEFAULT, device: str | torch.device = "auto", *,
         raise
     except Exception as error:
         raise ClassifierError(
-            f"The weights of {info.title} are damaged: delete {info.path} and load it again."
+            f"The weights of {info.title} are damaged. Please delete {info.path}, and load the classifier again."
         ) from error
     return Classifier(fast_network(network), info).to(pick_device(device))
 
@@ -225,7 +225,7 @@ def info_of(name: str) -> ClassifierInfo:
         ClassifierError: unknown name.
     """
     if name not in REGISTRY:
-        raise ClassifierError(f"There is no classifier {name!r}. Known: {', '.join(REGISTRY)}.")
+        raise ClassifierError(f"There is no classifier {name!r}. Choose one of: {', '.join(REGISTRY)}.")
     return REGISTRY[name]
 
 
@@ -235,7 +235,7 @@ def fetch(name: str) -> Iterator[tuple[int, int]]:
     The file gets its name only when it is complete and its checksum is right; an interrupted download leaves nothing.
 
     Raises:
-        ClassifierError: no network, a damaged download, a full disk. The message tells how to fetch the file by hand.
+        ClassifierError: no network, a damaged download, a full disk. The message tells how to get the file by hand.
     """
     info = info_of(name)
     if info.is_here or not isinstance(info.checkpoint, Weights):
@@ -271,8 +271,9 @@ def _how_to_get(info: ClassifierInfo) -> str:
         return f"{info.title} is not installed. Run: pip install -r requirements.txt"
     weights = info.checkpoint
     return (
-        f"{info.title} is not on this machine, and it could not be downloaded ({info.megabytes:.0f} MB). "
-        f"With a network, fetch {weights.url} and put the file {weights.file_name} into {weights.folder}."
+        f"The weights of {info.title} ({info.megabytes:.0f} MB) are not on this machine, and could not be downloaded. "
+        f"With an internet connection, download {weights.url} and put the file {weights.file_name} into "
+        f"{weights.folder}."
     )
 
 

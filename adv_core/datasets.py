@@ -1,6 +1,7 @@
 """Data: MNIST and sixteen photographs, which come with the library; nothing is downloaded.
 
-`assets/mnist/` has one file a digit, so that a lesson reads, and the repository holds, only the digits it needs.
+`assets/mnist/` has one file per digit, so that a lesson reads only the digits that it needs. The repository
+holds only digits that some lesson needs.
 
     python -m adv_core.datasets pack mnist.npz 0 1     # how those files were made
 """
@@ -47,7 +48,7 @@ class Digits:
     Attributes:
         levels: (N, 1, 28, 28) uint8, as they are stored: ink is 255, paper is 0.
         labels: (N,) long, the digit itself.
-        places: (N,) long, the index of each in the whole of MNIST: "test image number 3" is the same for every reader.
+        places: (N,) long, the index of each in the whole of MNIST: "test image 3" is the same image for everybody.
     """
 
     levels: Tensor
@@ -78,7 +79,7 @@ def mnist(split: Split, digits: Iterable[int] = (0, 1), folder: Path = MNIST) ->
         ValueError: another split, or a digit whose file is not there.
     """
     if split not in ("train", "test"):
-        raise ValueError(f"MNIST has a train and a test split, no {split!r}")
+        raise ValueError(f"MNIST has a train and a test split, not {split!r}")
     images, labels, places = [], [], []
     for digit in sorted(set(digits)):
         file = folder / f"{digit}.npz"
@@ -98,7 +99,7 @@ def mnist(split: Split, digits: Iterable[int] = (0, 1), folder: Path = MNIST) ->
 
 
 def pack(source: Path, digits: Sequence[int], folder: Path = MNIST) -> list[Path]:
-    """Write the files that `mnist` reads, one a digit.
+    """Write the files that `mnist` reads, one per digit.
 
     Args:
         source: an npz with ``xtr`` (N, 28, 28) uint8, ``ytr`` (N,), and ``xte``, ``yte`` for the test split.
@@ -150,7 +151,7 @@ def as_digit(picture: Image.Image) -> Tensor:
     digit is scaled and centred as in MNIST (LeCun et al., Proc. IEEE 1998).
 
     Raises:
-        ValueError: nothing in the picture stands out from its background.
+        ValueError: the picture has no ink that differs from its background.
     """
     grey = picture.convert("L")
     grey.thumbnail((_WORKING, _WORKING))
@@ -162,7 +163,7 @@ def as_digit(picture: Image.Image) -> Tensor:
         contrast = -contrast
     strongest = float(np.percentile(contrast, 99.5))
     if strongest < 0.1:
-        raise ValueError("There is no digit to be seen on this picture: write it large, dark on light paper.")
+        raise ValueError("No digit was found in this picture. Please write it large, dark on light paper.")
     strength = np.clip(contrast / strongest, 0, 1)
     strength = np.clip((strength - 0.35) / 0.4, 0, 1)
     rows, columns = np.flatnonzero(strength.max(1) > 0.5), np.flatnonzero(strength.max(0) > 0.5)

@@ -13,11 +13,11 @@ from adv_core.decoding import ImageError
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RGB = 2
 _COLOURS = {0: "in grey", 3: "with a palette", 4: "with an alpha channel", 6: "with an alpha channel"}
-_SAVE = "Please save it as PNG with 8 bits a colour, RGB, without transparency."
+_SAVE = "Please save it as PNG with 8 bits per colour, RGB, without transparency."
 
 
 def read_png(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
-    """Return the pixels of a PNG with 8 bits a colour, RGB, of exactly that size, (height, width, 3) uint8.
+    """Return the pixels of a PNG with 8 bits per colour, RGB, of exactly that size, (height, width, 3) uint8.
 
     Only the chunks that hold the pixels are decoded. Notes, profiles and the like are neither read nor kept.
 
@@ -35,7 +35,7 @@ def read_png(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
             if name == b"IHDR":
                 _check_header(body, height, width)
             if name == b"acTL":
-                raise ImageError("This PNG is animated. Please hand in a single picture.")
+                raise ImageError("This PNG is animated. Please upload a single picture.")
             if name == b"tRNS":
                 raise ImageError(f"This PNG has a transparent colour. {_SAVE}")
             if name in (b"IHDR", b"IDAT", b"IEND"):
@@ -68,8 +68,11 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 def _check_header(body: bytes, height: int, width: int) -> None:
     has_width, has_height, depth, colour = struct.unpack_from(">IIBB", body)
     if (has_height, has_width) != (height, width):
-        raise ImageError(f"This picture has {has_width} × {has_height} pixels, and it has to have {width} × {height}.")
+        raise ImageError(
+            f"This picture has {has_width} × {has_height} pixels, and must have {width} × {height}. Please save it "
+            "unresized."
+        )
     if depth != 8:
-        raise ImageError(f"This PNG has {depth} bits a colour. {_SAVE}")
+        raise ImageError(f"This PNG has {depth} bits per colour. {_SAVE}")
     if colour != _RGB:
         raise ImageError(f"This PNG is stored {_COLOURS.get(colour, 'in an unusual way')}. {_SAVE}")

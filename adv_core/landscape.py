@@ -1,4 +1,4 @@
-"""A classifier's answers in a plane through x, one line of the plane at a time.
+"""A classifier's predictions in a plane through x, one line of the plane at a time.
 
 The plane is spanned by the direction that an attack takes and a random one, as in Goodfellow's lectures (Warde-Farley &
 Goodfellow, "Adversarial perturbations of deep neural networks", in *Perturbations, Optimization, and Statistics*, MIT
@@ -40,7 +40,7 @@ def decision_slice(
         seed: of v.
 
     Yields:
-        One step a line: b is constant, a grows from row to row. The k-th step is line ``line_order(side)[k]``, where
+        One step per line: b is constant, a grows from row to row. The k-th step is line ``line_order(side)[k]``, where
         line 0 has b = -reach. Nothing is rounded.
     """
     side = x.shape[0]
@@ -65,7 +65,7 @@ def outline(norm: Literal["linf", "l2", "l1"], radius: float, values: int) -> tu
     """The edge of a ball in the plane of `decision_slice`, as a closed curve (a, b); the box is left out.
 
     A value of a·u + b·v is ±(a + b) where the signs of u and v agree, and ±(a - b) in the other half. So ‖δ‖∞ = |a| +
-    |b|: a square on its tip; ‖δ‖₁ = n·max(|a|, |b|): a square on its side; ‖δ‖₂ = √n·√(a² + b²): a circle.
+    |b|: a square on a corner; ‖δ‖₁ = n·max(|a|, |b|): a square on a side; ‖δ‖₂ = √n·√(a² + b²): a circle.
 
     Args:
         radius: in pixel units.

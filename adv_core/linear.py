@@ -1,4 +1,4 @@
-"""The one case that can be solved exactly: a linear classifier under an L∞ ball.
+"""Linear classifiers under an L∞ ball: the worst case has a closed form.
 
     h(x) = θᵀx + b,   y = ±1,   loss Ψ(y·h(x)) with Ψ(z) = log(1 + exp(-z))
 

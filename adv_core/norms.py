@@ -1,6 +1,6 @@
-"""The norms of a ball, one entry a norm: its name, unit and formulas, its set, and the bounds of ε.
+"""The norms of a ball, one entry per norm: its name, unit and formulas, its set, and the bounds of ε.
 
-All code that shows, checks or builds a ball reads this table; no other code distinguishes norms.
+All code that shows, checks or builds a ball reads this table. No other code distinguishes between norms.
 """
 
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ NORMS: dict[NormKey, Norm] = {
             steepest=r"\operatorname{sign}(g)",
             scale=255,
             axis="ε in 1/255",
-            question="ε: how far each pixel may move, in 1/255",
+            question="ε: largest change of each value, in 1/255",
             note="ε = {eps}/255 = {radius:.4f} of the brightness range.",
             bounds=(0, 32),
             step=1,
@@ -90,8 +90,8 @@ NORMS: dict[NormKey, Norm] = {
             steepest=r"g / \|g\|_2",
             scale=1,
             axis="ε (L2)",
-            question="ε: length of the whole change (L2)",
-            note="‖δ‖₂ over all colour values, brightness from 0 to 1.",
+            question="ε: length of the whole change, ‖δ‖₂",
+            note="‖δ‖₂ is taken over all colour values, each between 0 and 1.",
             bounds=(0.0, 10.0),
             step=0.25,
             start=3.0,
@@ -105,8 +105,8 @@ NORMS: dict[NormKey, Norm] = {
             steepest=r"\operatorname{sign}(g)_{\text{largest } 1\,\%} / n",
             scale=1,
             axis="ε (L1)",
-            question="ε: sum of all changes (L1)",
-            note="‖δ‖₁: 40 is worth forty colour values moved from black to white.",
+            question="ε: sum of all absolute changes, ‖δ‖₁",
+            note="‖δ‖₁ = 40 is enough to move forty colour values from black to white.",
             bounds=(0.0, 400.0),
             step=5.0,
             start=40.0,
@@ -121,8 +121,8 @@ NORMS: dict[NormKey, Norm] = {
             steepest=r"g / \|g\|_\infty",
             scale=1,
             axis="ε in pixels",
-            question="ε: how many pixels may change",
-            note="These pixels may change as much as they like, all the others not at all.",
+            question="ε: number of pixels that may change",
+            note="These pixels may take any colour. All other pixels stay unchanged.",
             bounds=(0, 2000),
             step=10,
             start=200,

@@ -1,4 +1,4 @@
-"""L, which the attack maximises. An objective maps logits (N, K) to one number a row (N,); the solver goes uphill.
+"""Objectives L, which an attack maximises. An objective maps logits (N, K) to one number per row, (N,).
 
 Labels are class indices: one for all rows, or a sequence / tensor of shape (N,). Any function from logits (N, K) to
 (N,) can be climbed too; wrap it in `Custom` to define when its aim is reached.
@@ -22,11 +22,11 @@ def as_labels(labels: Labels, logits: Tensor) -> Tensor:
     """Labels as a long tensor (N,) on the device of ``logits``.
 
     Raises:
-        ValueError: a label outside 0 ... K-1, or not one a row.
+        ValueError: a label outside 0 ... K-1, or not one per row.
     """
     y = torch.as_tensor(labels, device=logits.device)
     if y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
-        raise ValueError("labels are class indices: whole numbers")
+        raise ValueError("labels have to be class indices, which are whole numbers")
     y = y.long().reshape(-1)
     if y.numel() == 1:
         y = y.expand(logits.shape[0])
@@ -46,7 +46,7 @@ class Objective(ABC):
 
     @abstractmethod
     def reached(self, logits: Tensor) -> Tensor:
-        """Tell whether the attack's aim is reached, a boolean a row, shape (N,)."""
+        """Tell whether the attack's aim is reached, a boolean per row, shape (N,)."""
 
     def rows(self, index: Tensor) -> "Objective":
         """The objective of those rows of the batch alone; ``index`` is a list of row numbers, or a mask (N,)."""
@@ -61,7 +61,7 @@ class Objective(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Untargeted(Objective):
-    """L(y): the cross-entropy of the present class. Anything but y will do (Goodfellow et al. 2015)."""
+    """L(y), the cross-entropy of the present class: the aim is any class but y (Goodfellow et al. 2015)."""
 
     y: Labels
 
@@ -127,7 +127,7 @@ class Margin(Objective):
 
     def __post_init__(self) -> None:
         if (self.y is None) == (self.target is None):
-            raise ValueError("a margin needs either y, the class to leave, or target, the class to be")
+            raise ValueError("a margin needs either y, the class to leave, or target, the class to reach")
 
     def __call__(self, logits: Tensor) -> Tensor:
         labels = self.y if self.target is None else self.target
@@ -199,7 +199,7 @@ class Custom(Objective):
 
     def reached(self, logits: Tensor) -> Tensor:
         if self.aim is None:
-            raise ValueError("this objective does not say when its aim is reached: give Custom an aim")
+            raise ValueError("this objective has no rule for when its aim is reached: give Custom an aim")
         return self.aim(logits)
 
 
@@ -209,7 +209,7 @@ def _pick(logits: Tensor, labels: Tensor) -> Tensor:
 
 def _refuse_present_class(y: Tensor, target: Tensor) -> None:
     if bool((y == target).any()):
-        raise ValueError("the target is the present class: choose another one")
+        raise ValueError("the target is the present class: choose another target")
 
 
 @dataclass(frozen=True, eq=False)

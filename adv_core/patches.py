@@ -1,4 +1,4 @@
-"""Perturbations to wear or to stick on: masks of glasses and stickers, and a patch that is pasted anywhere.
+"""Perturbations of a part of the picture: masks of glasses and stickers, and a patch that is pasted anywhere.
 
 Glasses: Sharif, Bhagavatula, Bauer & Reiter, "Accessorize to a Crime", CCS 2016. Stickers: Eykholt et al., "Robust
 Physical-World Attacks on Deep Learning Visual Classification", CVPR 2018, arXiv:1707.08945. The patch: Brown, Mané,
@@ -36,7 +36,7 @@ def glasses(left: Point, right: Point, height: int, width: int, size: float = 1.
 
     Args:
         left, right: the pupils.
-        size: of the rims, 1 lets them nearly meet.
+        size: of the rims; with 1 they nearly touch.
     """
     (x, y), apart, (along, across) = _frame_of(left, right, height, width)
     # In units of half the distance between the pupils; the eyes are at (±1, 0).
@@ -57,7 +57,7 @@ def stickers(left: Point, right: Point, height: int, width: int, size: float = 1
 
 
 def _frame_of(left: Point, right: Point, height: int, width: int) -> tuple[tuple[np.ndarray, np.ndarray], float, Point]:
-    """Pixels from the middle between two points; half of what lies between these; the direction from the first one."""
+    """Return pixel coordinates from the middle between two points, half their distance, and their direction."""
     ax, ay, bx, by = left[0] * width, left[1] * height, right[0] * width, right[1] * height
     y, x = np.mgrid[:height, :width] + 0.5
     apart = max(math.hypot(bx - ax, by - ay) / 2, 1.0)
@@ -192,7 +192,7 @@ def paste(patch: Tensor, x: Tensor, places: Sequence[Place], shape: Shape = "rou
         places: N of them.
 
     Raises:
-        ValueError: not one place a picture.
+        ValueError: not one place per picture.
     """
     if len(x) not in (1, len(places)):
         raise ValueError(f"{len(places)} places for {len(x)} pictures")

@@ -1,6 +1,6 @@
-"""Δ: the perturbations that are allowed.
+"""Perturbation sets Δ: the perturbations that an attacker may use.
 
-A set is a ball of radius ε in some norm, intersected with the box: x + δ has to stay a picture, in [0, 1]. Every set
+A set is a ball of radius ε in some norm, intersected with the box: x + δ has to lie in [0, 1]. Every set
 has the same methods (`project`, `steepest`, `random`, `norm`, `quantize`), and a solver uses nothing else. Tensors
 are batches (N, C, H, W) (any trailing shape works); ε is one number for all rows, or a tensor (N,).
 
@@ -25,13 +25,15 @@ from adv_core.images import is_8bit
 
 
 def per_row(value: float | Tensor, like: Tensor) -> Tensor:
-    """One value a row, (N,), reshaped to (N, 1, 1, 1) so that it broadcasts over ``like``; one number as it is."""
+    """One value per row, (N,), reshaped to (N, 1, 1, 1) so that it broadcasts over ``like``; one number as it is."""
     if not isinstance(value, Tensor):
         return torch.tensor(value, dtype=like.dtype, device=like.device)  # never through float32
     if value.ndim == 0:
         return value.to(like)
     if value.shape != like.shape[:1]:
-        raise ValueError(f"one value a row is needed: {tuple(value.shape)} for {like.shape[0]} rows")
+        raise ValueError(
+            f"give one value per row: the shape is {tuple(value.shape)}, and there are {like.shape[0]} rows"
+        )
     return value.to(like).reshape(-1, *[1] * (like.ndim - 1))
 
 
@@ -75,11 +77,11 @@ class PerturbationSet(ABC):
     @property
     @abstractmethod
     def radius(self) -> float | Tensor:
-        """ε, a number or one a row."""
+        """ε, a number or one per row."""
 
     @property
     def reach(self) -> float | Tensor:
-        """The longest step that makes sense, in the unit of `steepest`'s length: ε, where that is a length."""
+        """The longest useful step, in the unit of `steepest`'s length: ε, where that is a length."""
         return self.radius
 
     @property
@@ -106,7 +108,7 @@ class Ball(PerturbationSet):
     """{δ : ‖δ‖ ≤ ε, 0 ≤ x + δ ≤ 1}.
 
     Args:
-        eps: the radius ε ≥ 0, in pixel units (8 / 255); a float, or a tensor (N,) with one radius a row. ``math.inf``
+        eps: the radius ε ≥ 0, in pixel units (8 / 255); a float, or a tensor (N,) with one radius per row. ``math.inf``
             leaves only the box (minimum-norm attacks need a geometry, not a limit).
 
     Raises:
@@ -118,7 +120,7 @@ class Ball(PerturbationSet):
     def __post_init__(self) -> None:
         eps = torch.as_tensor(self.eps)
         if bool(eps.isnan().any()) or bool((eps < 0).any()):
-            raise ValueError(f"ε has to be a number, zero or more, not {self.eps}")
+            raise ValueError(f"ε has to be zero or more, not {self.eps}")
 
     @property
     def radius(self) -> float | Tensor:
@@ -391,7 +393,7 @@ class Box(Linf):
         super().__init__(1.0)
 
     def with_radius(self, eps: float | Tensor) -> Self:
-        raise ValueError("the box has no radius to change: use Linf")
+        raise ValueError("the box has no radius that could change: use Linf")
 
 
 @dataclass(frozen=True, eq=False)
@@ -400,7 +402,7 @@ class Masked(PerturbationSet):
 
     Args:
         inner: the set that applies where the mask is true.
-        mask: boolean, (H, W) or (3, H, W) for all rows, or (N, 1, H, W) with one a row.
+        mask: boolean, (H, W) or (3, H, W) for all rows, or (N, 1, H, W) with one per row.
 
     Raises:
         ValueError: on use, where the mask does not fit the picture's shape.
@@ -473,7 +475,7 @@ def _precise(values: Tensor) -> Tensor:
 def _finite(eps: float | Tensor) -> Tensor:
     eps = torch.as_tensor(eps)
     if not bool(eps.isfinite().all()):
-        raise ValueError("a ball without a limit has no random point")
+        raise ValueError("a ball with an infinite radius has no uniform random point: give a finite ε")
     return eps
 
 

@@ -173,7 +173,7 @@ def train(
     worst: Worst | None = None,
     resume: State | None = None,
 ) -> Iterator[Progress]:
-    """Train in the lecture's loop. To stop, do not ask for the next minibatch.
+    """Train by the lecture's loop. To stop, stop iterating.
 
     Args:
         network: pixels (N, ...) -> logits (N, K). It is trained in place, on the device where it is. Its mode
@@ -185,7 +185,7 @@ def train(
             stopped.
 
     Yields:
-        One record a minibatch. A rest of an epoch that is smaller than a minibatch is left out.
+        One record per minibatch. A rest of an epoch that is smaller than a minibatch is left out.
 
     Raises:
         ValueError: no whole minibatch; a loss that is not a number.

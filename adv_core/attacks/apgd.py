@@ -17,7 +17,7 @@ class AdaptiveAscent(Rule):
 
     The checkpoints come closer and closer together. At a checkpoint, a row halves α and goes back to its best δ if its
     loss rose in fewer than ρ = 75 % of the steps, or if neither its best loss nor its step size changed. Every step
-    keeps a quarter of the last move.
+    adds a quarter of the previous move.
     """
 
     def __init__(self, delta_set: PerturbationSet, steps: int, rho: float = 0.75, momentum: float = 0.75) -> None:
@@ -84,9 +84,9 @@ def apgd(
     seed: Seed = 0,
     quantize: bool = True,
 ) -> Iterator[Step]:
-    """Auto-PGD (Croce & Hein, ICML 2020, arXiv:2003.01690): PGD that finds its step size, and ends with its best δ.
+    """Auto-PGD (Croce & Hein, ICML 2020, arXiv:2003.01690): PGD that finds its step size, and returns its best δ.
 
-    Costs ``steps`` forward and backward passes a restart, and one forward pass at the end of each.
+    It costs ``steps`` forward and backward passes per restart, and one forward pass at the end of each.
 
     Args:
         classifier, x, perturbation_set, objective, quantize: as for `fgsm`. The paper climbs `LogitsRatio` as well.
@@ -96,7 +96,7 @@ def apgd(
         ``restarts · steps + 1`` steps; the last is the best point of all, rounded.
     """
     if restarts < 1:
-        raise ValueError("an attack has to run at least once")
+        raise ValueError(f"an attack has to run at least once, not {restarts} times")
     drawn = random_starts(perturbation_set, seed)
     yield from ascend(
         classifier,
@@ -115,7 +115,7 @@ APGD = AttackInfo(
     "Auto-PGD",
     "stronger",
     apgd,
-    "PGD that halves its own step size when the loss stops rising, and ends with the best point it saw.",
+    "PGD that halves its step size when the loss stops rising, and returns the best point that it visited.",
     r"\begin{gathered}z = \mathcal{P}\big(\delta + \alpha\operatorname{step}(\nabla_\delta L)\big)\\ \delta "
     r"\leftarrow \mathcal{P}\big(\delta + \tfrac34 (z - \delta) + \tfrac14 (\delta - \delta_{\text{old}})\big)"
     r"\end{gathered}",

@@ -1,10 +1,11 @@
 """The one loop of the solvers that climb a gradient:  δ* = argmax over Δ of L(y, f(x + δ)).
 
-A solver is a generator of `Step`. Iterate to watch, or call `run` for the end. To stop, do not ask for the next step.
+A solver is a generator of `Step`. Iterate over it to watch each step, or call `run` for the last one. To stop it, stop
+iterating.
 
 An attack consists of a rule that finds the next δ (a `Rule`: `SteepestAscent` here, momentum in `mi_fgsm`, an adaptive
 step size in `apgd`) and of the point where it starts. Attacks that look for the smallest δ are in `deepfool`,
-`carlini_wagner` and `smallest_epsilon`; attacks that see only the answers are in `square`, `spatial` and `evolution`.
+`carlini_wagner` and `smallest_epsilon`; black-box attacks are in `square`, `hop_skip_jump`, `spatial` and `evolution`.
 """
 
 from abc import ABC, abstractmethod
@@ -37,8 +38,8 @@ ProjectionRule = Literal["each", "last"]
 def default_step_size(reach: float | Tensor, steps: int) -> float | Tensor:
     """α = 5·ε/steps, at most ε.
 
-    This is twice the 2.5·ε/steps of Madry et al. (2018), for two reasons: steps of a quarter of a level gain nothing
-    when the result is rounded to 8 bits, and the L2 iterates then reach the sphere. One step takes α = ε, which is
+    This is twice the 2.5·ε/steps of Madry et al. (2018), for two reasons: steps of a quarter of a level are lost when
+    the result is rounded to 8 bits, and the L2 iterates then reach the sphere. One step takes α = ε, which is
     FGSM.
 
     Args:
@@ -109,10 +110,10 @@ def ascend(
         first: the input gradient at the very first point, if it is known already.
     """
     if steps < 0:
-        raise ValueError("the number of steps cannot be negative")
+        raise ValueError(f"the number of steps cannot be negative, and is {steps}")
     x = checked(x, snap=quantize)
     if first is not None and first.gradient.shape != x.shape:
-        raise ValueError("the given gradient belongs to another picture")
+        raise ValueError("the given gradient has another shape than the images")
     if first is not None:  # a rule may overwrite the gradient that it gets
         first = InputGradient(first.logits, first.loss, first.gradient.clone())
     best: Tensor | None = None
@@ -146,7 +147,7 @@ def ascend(
 
 
 def _better(objective: Climbable, new: tuple[Tensor, Tensor], old: tuple[Tensor, Tensor]) -> Tensor:
-    """Tell which rows of ``new`` beat ``old``: a reached aim counts more than any loss. Boolean (N,)."""
+    """Tell which rows of ``new`` beat ``old``, boolean (N,). A reached aim beats any loss."""
     higher = new[1] > old[1]
     if not isinstance(objective, Objective) or (isinstance(objective, Custom) and objective.aim is None):
         return higher
@@ -171,7 +172,7 @@ def random_starts(perturbation_set: PerturbationSet, seed: Seed) -> Callable[[Te
 
 
 def normal_noise(x: Tensor, seed: Seed) -> Tensor:
-    """Normal noise like x, drawn for the whole batch from one seed, or row by row from one seed a row."""
+    """Normal noise like x, drawn for the whole batch from one seed, or row by row from one seed per row."""
     if isinstance(seed, int):
         return torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
     _one_seed_a_row(seed, x)
@@ -181,4 +182,4 @@ def normal_noise(x: Tensor, seed: Seed) -> Tensor:
 
 def _one_seed_a_row(seeds: Sequence[object], x: Tensor) -> None:
     if len(seeds) != len(x):
-        raise ValueError(f"{len(seeds)} seeds for {len(x)} images: give one for all, or one a row")
+        raise ValueError(f"{len(seeds)} seeds for {len(x)} images: give one for all, or one per row")

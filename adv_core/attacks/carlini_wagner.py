@@ -26,14 +26,14 @@ def carlini_wagner(
 ) -> Iterator[Step]:
     """The L2 attack of Carlini & Wagner (S&P 2017, arXiv:1608.04644): min ‖δ‖₂² - c·margin(x + δ).
 
-    x + δ = (tanh w + 1) / 2 stays in the box for every w. Adam finds w. c is searched row by row: it gets smaller where
-    the aim was reached, larger where not.
+    x + δ = (tanh w + 1) / 2 lies in [0, 1] for every w. Adam finds w. c is searched row by row: it gets smaller where
+    the aim was reached, and larger where it was not.
 
     Args:
         classifier, x: as for `fgsm`.
         objective: `Untargeted(y)` or `Targeted(t)` (taken as their margins with κ = 0), or a `Margin` with its own κ.
         steps: of Adam, for each c.
-        searches: how many values of c.
+        searches: the number of values of c.
         learning_rate: of Adam, in units of w.
         first_c: the first c.
         quantize: end with an 8-bit picture (where x is one).
@@ -95,7 +95,8 @@ CARLINI_WAGNER = AttackInfo(
     "Carlini–Wagner",
     "stronger",
     carlini_wagner,
-    "Weighs the length of δ against the margin, and searches for the weight: slow, and very small δ.",
+    "Minimises the squared length of δ plus c times the margin, and searches for the best weight c. It is slow, and "
+    "finds a very small δ.",
     r"\begin{gathered}\min_w\ \|\delta\|_2^2 + c\cdot\max\big(z_y - \max_{i \neq y} z_i,\ 0\big)\\"
     r"x + \delta = \tfrac12(\tanh w + 1)\end{gathered}",
     "Carlini & Wagner, S&P 2017, arXiv:1608.04644",

@@ -1,4 +1,4 @@
-"""Every attack that a learner can choose, in the order of the menu: one line an attack, which imports its entry.
+"""Every attack that a learner can choose, in the order of the menu. One line per attack imports its entry.
 
 The engine, the lab's menu, the program on the page, the names of `adv_core` and the parametrised tests read `ATTACKS`.
 """

@@ -26,15 +26,16 @@ def deepfool(
 ) -> Iterator[Step]:
     """DeepFool (Moosavi-Dezfooli, Fawzi & Frossard, CVPR 2016, arXiv:1511.04599).
 
-    Linearise the classifier, step straight to its nearest boundary, and repeat until the boundary is crossed. For a
-    linear classifier the first step is exact: |z_k - z_y| over the dual norm of the difference of the weights.
+    Linearise the classifier, step to the nearest boundary of this approximation, and repeat until the boundary is
+    crossed. For a linear classifier the first step is exact: |z_k - z_y| over the dual norm of the difference of the
+    weights.
 
     Args:
         classifier, x: as for `fgsm`.
         perturbation_set: the norm that "nearest" refers to, and a limit to it: `L2(math.inf)` for none.
         y: the class to leave.
-        steps: the most steps; rows that have crossed stand still, and the attack ends when all have crossed.
-        candidates: the number of likeliest other classes that are tried; each costs a backward pass a step.
+        steps: the most steps. Rows that have crossed the boundary stay as they are; the attack ends when all have.
+        candidates: the number of likeliest other classes that are tried; each costs a backward pass per step.
         overshoot: the distance to go beyond the boundary, as a part of δ.
         quantize: end with an 8-bit picture (where x is one).
 
@@ -49,7 +50,9 @@ def deepfool(
     logits, loss = evaluate(classifier, x, objective)
     warn_of_probabilities(logits)
     if logits.shape[1] < 2:
-        raise ValueError("there is no boundary where there is a single class")
+        raise ValueError(
+            "the classifier has a single class, so there is no boundary: give one with two classes or more"
+        )
     label = as_labels(y, logits)
     rivals = logits.scatter(1, label[:, None], -math.inf).topk(min(candidates, logits.shape[1] - 1), dim=1).indices
     delta, total = torch.zeros_like(x), torch.zeros_like(x)
@@ -74,7 +77,7 @@ def deepfool(
 def _to_nearest_boundary(
     classifier: Logits, point: Tensor, y: Tensor, rivals: Tensor, perturbation_set: PerturbationSet
 ) -> Tensor:
-    """The shortest step from each point to the nearest of the linearised boundaries with the rivals (N, R)."""
+    """Return the shortest step from each point to the nearest linearised boundary with one of the rivals (N, R)."""
     with torch.inference_mode(False), torch.enable_grad():
         point = point.clone().requires_grad_()
         logits = classifier(point)
@@ -98,7 +101,8 @@ DEEPFOOL = AttackInfo(
     "DeepFool",
     "stronger",
     deepfool,
-    "Takes the network for linear and walks straight to the nearest border, until it has crossed it.",
+    "Approximates the network by a linear one and steps to its nearest decision boundary, until the network's own "
+    "boundary is crossed.",
     r"\begin{gathered}\delta \leftarrow \delta + \frac{|z_k - z_y|}{\|w\|_*}\operatorname{step}(w)\\"
     r"w = \nabla z_k - \nabla z_y,\quad k\ \text{the nearest class}\end{gathered}",
     "Moosavi-Dezfooli, Fawzi & Frossard, CVPR 2016, arXiv:1511.04599",

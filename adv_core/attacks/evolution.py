@@ -1,6 +1,6 @@
-"""argmax by evolution: a search over genomes, each of which encodes a picture, by the classifier's answers alone.
+"""Evolution, a black-box search over genomes, each of which encodes a picture.
 
-The search changes a genome a little, shows its picture to the classifier, and keeps the genome if it scores higher. It
+The search mutates a genome, queries the classifier with its picture, and keeps the genome if it scores higher. It
 needs no gradient and no weights (Nguyen, Yosinski & Clune, "Deep neural networks are easily fooled", CVPR 2015,
 arXiv:1412.1897).
 """
@@ -63,7 +63,7 @@ def _between(low: float, high: float, generator: torch.Generator, *shape: int) -
     return low * (high / low) ** torch.rand(shape, generator=generator)
 
 
-# The activations of a CPPN's hidden units: repeat the input, round it off, step, fold it, pass it on.
+# The activations of a CPPN's hidden units: periodic, bell-shaped, a step, a fold, the identity.
 _ACTIVATIONS: tuple[Callable[[Tensor], Tensor], ...] = (
     torch.sin,
     lambda values: (-values.square()).exp(),
@@ -179,8 +179,8 @@ def evolve(
     trombone.
 
     Args:
-        classifier: pixels (N, 3, side, side) in [0, 1] to logits (N, K). Only its answers are used, and it is asked
-            about 8-bit pictures only, all children of a generation in one batch.
+        classifier: pixels (N, 3, side, side) in [0, 1] to logits (N, K). Only its output is used. It is queried
+            with 8-bit pictures, all children of a generation in one batch.
         newborn: draws a genome that has no parent.
         wanted: a class that matters more than the others.
         focus: the part of the children whose parent is among the best for that class; the parents of the others are
@@ -188,7 +188,7 @@ def evolve(
         queries: the number of pictures that may be shown to the classifier, ≥ 1.
         children: of one generation.
         elite: the number of genomes that count as the best for the wanted class.
-        strangers: the part of the queries, at the beginning, that is spent on newborns instead of children.
+        strangers: the share of the queries, at the beginning, that is spent on newborns instead of children.
         seed: of everything that is drawn.
 
     Yields:
@@ -198,7 +198,7 @@ def evolve(
         ValueError: no query, no child or no parent.
     """
     if min(queries, children, elite) < 1:
-        raise ValueError("a search needs a query, a child and a parent at least")
+        raise ValueError("a search needs at least one query, one child and one parent")
     generator = torch.Generator().manual_seed(seed)
 
     def one_of(many: Sequence[G]) -> G:

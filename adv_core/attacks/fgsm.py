@@ -1,4 +1,4 @@
-"""Fast gradient sign method (Goodfellow et al., ICLR 2015, arXiv:1412.6572), and with a random start."""
+"""Fast gradient sign method (Goodfellow et al., ICLR 2015, arXiv:1412.6572), without and with a random step."""
 
 from collections.abc import Iterator
 
@@ -22,14 +22,14 @@ def fgsm(
 ) -> Iterator[Step]:
     """The fast gradient sign method (Goodfellow, Shlens & Szegedy, ICLR 2015, arXiv:1412.6572).
 
-    One steepest step of length ε from x: in L∞ δ = ε·sign(∂L/∂x), in L2 the normalised gradient.
+    One steepest-ascent step of length ε from x: δ = ε·sign(∂L/∂x) in L∞, ε times the normalised gradient in L2.
 
     Args:
         classifier: maps pixels (N, 3, H, W) in [0, 1] to logits (N, K).
         x: images in [0, 1].
         perturbation_set: `Linf(8/255)`, `L2(1.0)`, ...; ε may differ per row.
         objective: `Untargeted(y)`, `Targeted(target)`, ..., or any function from logits (N, K) to (N,).
-        gradient: ∂L/∂x at x from `input_gradient`, if it is known already. It does not depend on ε: with it, another ε
+        gradient: ∂L/∂x at x from `input_gradient`, if it is known already. It does not depend on ε, so another ε then
             costs one forward pass.
         quantize: round the last δ so that x + δ is an 8-bit picture (where x is one).
 
@@ -61,14 +61,14 @@ def r_fgsm(
     seed: Seed = 0,
     quantize: bool = True,
 ) -> Iterator[Step]:
-    """R+FGSM: a small random step first, then FGSM with the rest of ε (Tramèr et al., ICLR 2018, arXiv:1705.07204).
+    """R+FGSM: a random step, then FGSM with the rest of ε (Tramèr et al., ICLR 2018, arXiv:1705.07204).
 
-    The random step leaves the flat spot that some defences make at x itself.
+    Some defences flatten the loss at x; the random step leaves this point.
 
     Args:
         classifier, x, perturbation_set, objective, quantize: as for `fgsm`.
         random_size: length of the random step, in the set's norm; None is ε/2, as in the paper.
-        seed: of the random direction; one for the batch, or one a row.
+        seed: of the random direction; one for the batch, or one per row.
 
     Yields:
         Step 0 (after the random step) and step 1.
@@ -97,7 +97,7 @@ FGSM = AttackInfo(
     "FGSM",
     "lecture",
     fgsm,
-    "One step along the sign of the gradient, away from the present class.",
+    "One step of length ε along the sign of the gradient, away from the present class.",
     r"\delta = \varepsilon\,\operatorname{step}(\nabla_x L)",
     "Goodfellow, Shlens & Szegedy, ICLR 2015, arXiv:1412.6572",
     options=(),
@@ -110,7 +110,8 @@ R_FGSM = AttackInfo(
     "R+FGSM",
     "stronger",
     r_fgsm,
-    "A small random step first, then one gradient step: it leaves the flat spot that some defences make.",
+    "A random step first, then one gradient step. Some defences flatten the loss at the picture itself; the random "
+    "step leaves this point.",
     r"\begin{gathered}\delta_0 = \tfrac{\varepsilon}{2}\operatorname{step}(z),\quad z \sim \mathcal{N}(0, 1)\\"
     r"\delta = \delta_0 + \tfrac{\varepsilon}{2}\operatorname{step}(\nabla_\delta L)\end{gathered}",
     "Tramèr et al., ICLR 2018, arXiv:1705.07204",

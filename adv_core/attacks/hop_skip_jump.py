@@ -1,4 +1,4 @@
-"""HopSkipJump: the smallest δ found from labels alone, with no probability and no gradient."""
+"""HopSkipJump, a decision-based black-box attack: it looks for the smallest δ by predicted labels alone."""
 
 import math
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def hop_skip_jump(
 
     Start from a random picture that reaches the aim and walk along the boundary towards x. Each round estimates the
     normal of the boundary from the answers to random points around it, steps along the normal, and searches the way
-    back to the boundary by bisection. Only whether the aim is reached is read from an answer.
+    back to the boundary by bisection. It reads from each answer only whether the aim is reached.
 
     Args:
         classifier, x: as for `fgsm`; only the classifier's decision is used.
@@ -50,9 +50,9 @@ def hop_skip_jump(
         ValueError: x outside [0, 1], another set than L∞ or L2, no query at all.
     """
     if queries < 1:
-        raise ValueError("without a query nothing can be found")
+        raise ValueError(f"queries has to be 1 or more, not {queries}: an attack needs a query")
     if type(perturbation_set) not in (Linf, L2):
-        raise ValueError("HopSkipJump knows the L∞ and the L2 norm")
+        raise ValueError("HopSkipJump supports the L∞ and the L2 norm: give Linf or L2")
     x = checked(x, snap=quantize)
     logits, loss = evaluate(classifier, x, objective)
     warn_of_probabilities(logits)
@@ -60,7 +60,7 @@ def hop_skip_jump(
     yield Step(0, x, delta, known(logits, loss))
     walk = _Walk(classifier, x, perturbation_set, objective, queries - 1, torch.Generator().manual_seed(seed))
     reserve = len(_LENGTHENING) if quantize else 0
-    arrived = objective.reached(logits)  # these rows need no change at all
+    arrived = objective.reached(logits)  # these rows need no change
     found = arrived | walk.start(reserve)
     round_ = 0
     while walk.left > reserve + 2 and bool(found.any()):
@@ -75,7 +75,7 @@ def hop_skip_jump(
 
 
 class _Walk:
-    """A point of every row on the adversarial side of the boundary, and the number of queries that are left."""
+    """A point of each row on the adversarial side of the boundary, and the number of queries that are left."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class _Walk:
         self.spread = math.sqrt(size) * self.precision if self.is_l2 else size * self.precision
 
     def reached(self, points: Tensor) -> Tensor:
-        """Tell whether each row's point reaches the aim, (N,). One query a row."""
+        """Tell whether each row's point reaches the aim, (N,). One query per row."""
         self.left -= 1
         with torch.no_grad():
             return self.objective.reached(self.classifier(points))
@@ -135,7 +135,7 @@ class _Walk:
         return self.between(far, high)
 
     def normal(self, count: int, round_: int) -> Tensor:
-        """The estimated normal of the boundary at each point, towards the aim; ``count`` queries a row."""
+        """The estimated normal of the boundary at each point, towards the aim; ``count`` queries per row."""
         distance = self.set.norm(self.point - self.x).to(self.x)
         # The first round looks farther: the first point on the boundary is far from x.
         scale = per_row(torch.full_like(distance, 0.1) if round_ == 1 else self.spread * distance, self.x)
@@ -192,7 +192,8 @@ HOP_SKIP_JUMP = AttackInfo(
     "HopSkipJump",
     "black box",
     hop_skip_jump,
-    "Sees labels alone: walks along the boundary, whose normal it estimates from the answers to random points.",
+    "Uses predicted labels alone. It walks along the decision boundary, and estimates the normal of the boundary by "
+    "queries at random points.",
     r"\begin{gathered}g \approx \tfrac1B \sum_b \operatorname{sign}\big(\text{fooled}(x_t + s\,u_b)\big)\,u_b\\"
     r"x_{t+1} = \text{bisect}\big(x,\ x_t + \xi\operatorname{step}(g)\big)\end{gathered}",
     "Chen, Jordan & Wainwright, S&P 2020, arXiv:1904.02144",

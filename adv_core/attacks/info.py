@@ -12,21 +12,21 @@ Group = Literal["lecture", "stronger", "black box"]
 
 @dataclass(frozen=True)
 class AttackInfo:
-    """Attack metadata: names, options and properties.
+    """The metadata of an attack: names, options and properties.
 
     Attributes:
         name: the key.
-        title, idea, formula, paper: for people; the formula is LaTeX.
+        title, idea, formula, paper: texts for the page; the formula is LaTeX.
         group: its group in the menu.
         solver: the function that runs it.
         arguments: its positional arguments after (classifier, x).
         options: the options of the solver that a learner can set.
-        norms: the balls that it knows.
+        norms: the norms that it supports.
         targeted: whether it aims at a class: never, always, or on request.
-        minimal: True where it looks for the smallest δ and takes no ε.
-        runs: the number of times that it runs through ``steps``.
-        at_hand: options for a classifier that is at hand, where a query costs nothing but time.
-        batches: whether rows of different learners may share a batch: no row's result depends on the other rows.
+        minimal: True if it looks for the smallest δ and takes no ε.
+        runs: the number of times that it repeats its ``steps``.
+        at_hand: options for a local classifier, where a query costs only time.
+        batches: whether rows of different learners may share a batch, since no row's result depends on the others.
     """
 
     name: str

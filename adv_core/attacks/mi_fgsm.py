@@ -43,13 +43,13 @@ def mi_fgsm(
 ) -> Iterator[Step]:
     """The momentum iterative method, MI-FGSM (Dong et al., CVPR 2018, arXiv:1710.06081).
 
-    Gradients are summed up, which steadies the direction. Its examples transfer better to other networks.
+    It sums up the gradients, which makes the direction steadier. Its examples transfer better to other networks.
 
     Args:
         classifier, x, perturbation_set, objective, quantize: as for `fgsm`.
         steps: number of updates.
         step_size: α; None is ε/steps, as in the paper.
-        decay: μ, the weight of the past; 0 is BIM.
+        decay: μ, the weight of the earlier gradients; 0 is BIM.
 
     Yields:
         ``steps + 1`` steps.
@@ -71,7 +71,8 @@ MI_FGSM = AttackInfo(
     "MI-FGSM",
     "stronger",
     mi_fgsm,
-    "Gradients add up like momentum: the direction wobbles less, and other networks are fooled more often.",
+    "Each step adds its gradient to the earlier ones (momentum). The direction is steadier, and the result transfers "
+    "better to other networks.",
     r"\begin{gathered}m \leftarrow \mu m + g / \|g\|_1,\quad g = \nabla_\delta L\\"
     r"\delta \leftarrow \mathcal{P}\big(\delta + \tfrac{\varepsilon}{k}\operatorname{step}(m)\big)"
     r"\end{gathered}",

@@ -1,8 +1,8 @@
-"""The smallest δ that reaches the aim: attacks that look for the boundary instead of filling a ball.
+"""Shared parts of minimum-norm attacks, which look for the smallest δ that reaches the aim.
 
 These attacks are generators of `Step`. Their last step is the smallest δ found that reaches the aim *as an 8-bit
 picture*. Rounding can undo a δ that only just crosses the boundary; such a δ is lengthened, as little as possible,
-until the rounded picture crosses it as well. Rows that never reach the aim end with their best attempt;
+until the rounded picture crosses it as well. Rows that never reach the aim keep their best attempt;
 `objective.reached(step.logits)` tells which rows did.
 """
 
@@ -17,7 +17,7 @@ from adv_core.perturbation_sets import PerturbationSet
 
 
 def margin_of(objective: Objective, kappa: float = math.inf) -> Margin:
-    """The margin that is above zero exactly where the objective's aim is reached.
+    """Return the margin that is above zero exactly where the objective's aim is reached.
 
     Raises:
         ValueError: for an objective that has none.
@@ -31,7 +31,9 @@ def margin_of(objective: Objective, kappa: float = math.inf) -> Margin:
     if isinstance(objective, LogitsRatio):
         target = objective.target
         return Margin(objective.y, kappa=kappa) if target is None else Margin(target=target, kappa=kappa)
-    raise ValueError("a minimum-norm attack needs to know when it has arrived: give it Untargeted, Targeted or Margin")
+    raise ValueError(
+        "a minimum-norm attack has to know when its aim is reached: give it Untargeted, Targeted or Margin"
+    )
 
 
 def settle(

@@ -1,4 +1,4 @@
-"""Random noise of the same size: the control beside every attack."""
+"""Random noise of the same size, to compare an attack with."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,14 +24,14 @@ def random_noise(
 ) -> Iterator[Step]:
     """Noise of the same size: FGSM with a random direction in the place of the gradient.
 
-    In L∞ every pixel moves by the full ±ε; in L2 δ lies on the sphere. So noise and attack differ in direction alone.
+    In L∞ every value changes by the full ±ε; in L2 δ lies on the sphere. So noise and attack differ only in direction.
 
     Args:
         draws: the number of δ to try, one after the other; the k-th is the first one of ``seed + k - 1``.
         classifier, x, perturbation_set, objective, quantize: as for `fgsm`.
 
     Yields:
-        Step 0 (x itself), and one step a draw. Each of them is rounded, like the last step of other attacks.
+        Step 0 (x itself), and one step per draw. Each of them is rounded, like the last step of other attacks.
     """
     logits, loss = evaluate(classifier, x, objective)
     for draw in range(draws):

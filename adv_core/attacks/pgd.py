@@ -26,7 +26,7 @@ def bim(
     Args:
         classifier, x, perturbation_set, objective, quantize: as for `fgsm`.
         steps: number of updates.
-        step_size: α; None is ε/steps, which just reaches the edge of the ball.
+        step_size: α; None is ε/steps, with which all steps together just reach the edge of the ball.
 
     Yields:
         ``steps + 1`` steps.
@@ -52,20 +52,20 @@ def pgd(
 ) -> Iterator[Step]:
     """Projected gradient descent (Madry et al., ICLR 2018, arXiv:1706.06083): δ ← P(δ + α·step(∂L/∂x)).
 
-    Costs ``restarts · steps`` forward and backward passes, and one forward pass more a restart where there are several.
+    It costs ``restarts · steps`` forward and backward passes, and one forward pass per restart if there are several.
 
     Args:
         classifier, x, perturbation_set, objective, quantize: as for `fgsm`.
         steps: number of updates, ≥ 0, of each restart.
-        step_size: α, in pixel units for a steepest step, a plain factor for a gradient step; a number or one a row.
+        step_size: α, in pixel units for a steepest step, a plain factor for a gradient step; a number or one per row.
             None: `default_step_size`.
         step: "steepest" (sign in L∞, normalised gradient in L2) or "gradient" (α times the raw gradient).
         projected: after "each" step, which is PGD; or after the "last" alone, for comparison. All steps before the last
             may then lie outside the set, and x + δ outside [0, 1].
-        random_start: begin at a random point of the set instead of δ = 0. Later restarts always do.
-        restarts: the number of runs. The last step is, row by row, the best end of all runs: an end that reaches the
-            objective's aim comes before one that does not, then the higher objective decides.
-        seed: of the random points; one for the batch, or one a row. The same seed gives the same points on every
+        random_start: start at a random point of the set instead of δ = 0. Restarts after the first always do.
+        restarts: the number of runs. The last step is, row by row, the best result of all runs: a result that reaches
+            the objective's aim beats one that does not; otherwise the higher objective wins.
+        seed: of the random points; one for the batch, or one per row. The same seed gives the same points on every
             device; the global generator is not touched.
 
     Yields:
@@ -75,7 +75,7 @@ def pgd(
         ValueError: as for `fgsm`; a negative number of steps, no restart at all, another word for ``projected``.
     """
     if restarts < 1:
-        raise ValueError("an attack has to run at least once")
+        raise ValueError(f"an attack has to run at least once, not {restarts} times")
     if projected not in ("each", "last"):
         raise ValueError(f"projected is 'each' or 'last', not {projected!r}")
     alpha = default_step_size(perturbation_set.reach, steps) if step_size is None else step_size
@@ -101,7 +101,7 @@ PGD = AttackInfo(
     "PGD",
     "lecture",
     pgd,
-    "Many small steps away from the present class.",
+    "Many small gradient steps away from the present class, each followed by a projection into the ball.",
     _PGD_FORMULA,
     "Madry et al., ICLR 2018, arXiv:1706.06083",
     options=_PGD_OPTIONS,
@@ -114,7 +114,7 @@ TARGETED_PGD = AttackInfo(
     "Targeted PGD",
     "lecture",
     pgd,
-    "Many small steps towards a class of your choice.",
+    "Many small gradient steps towards a class of your choice, each followed by a projection into the ball.",
     _PGD_FORMULA,
     "Kurakin, Goodfellow & Bengio, ICLR 2017, arXiv:1611.01236",
     options=_PGD_OPTIONS,
@@ -127,7 +127,8 @@ BIM = AttackInfo(
     "BIM",
     "stronger",
     bim,
-    "PGD from the picture itself, with steps that just reach the edge of the ball.",
+    "PGD without a random start and with step size ε/steps, so that all steps together just reach the edge of the "
+    "ball.",
     r"\delta \leftarrow \mathcal{P}\big(\delta + \tfrac{\varepsilon}{k}\operatorname{step}(\nabla_\delta L)"
     r"\big)",
     "Kurakin, Goodfellow & Bengio, 2017, arXiv:1607.02533",

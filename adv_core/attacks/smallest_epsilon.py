@@ -33,7 +33,7 @@ def smallest_epsilon(
     gamma: float = 0.2,
     quantize: bool = True,
 ) -> Iterator[Step]:
-    """The least ε that fools: the fast minimum-norm attack (Pintor et al., NeurIPS 2021, arXiv:2102.12827).
+    """The smallest ε that fools: the fast minimum-norm attack (Pintor et al., NeurIPS 2021, arXiv:2102.12827).
 
     ε changes with δ. Until a row first reaches the aim, ε is the distance to the boundary of the linearised classifier.
     After that, ε shrinks by the factor 1 - γ at each step that reaches the aim and grows by 1 + γ at each that does
@@ -78,8 +78,8 @@ def smallest_epsilon(
         linear = length + here.loss.clamp_max(0).abs() / slope
         grown = torch.maximum(eps * (1 + gamma * anneal), eps + perturbation_set.grain)
         shrunk = torch.minimum(eps * (1 - gamma * anneal), eps - perturbation_set.grain)
-        # Never reached so far: take the linear estimate, but more than before, since estimates fall short; most of all
-        # for a count of pixels, where a single pixel says little about many.
+        # Aim never reached so far: take the linear estimate, and at least a larger ε than before, since the estimate is
+        # too small; most of all for a count of pixels, where the slope of one pixel tells little about many.
         faster = eps * (1 + gamma * anneal * (2 if perturbation_set.grain else 1))
         grown = torch.where(best_length.isfinite(), grown, torch.maximum(linear, faster))
         eps = torch.where(reached, torch.minimum(shrunk, best_length - perturbation_set.grain), grown)
@@ -97,7 +97,8 @@ SMALLEST_EPSILON = AttackInfo(
     "Smallest ε",
     "stronger",
     smallest_epsilon,
-    "ε shrinks wherever the network is fooled and grows where it is not: the least ε that fools this picture.",
+    "ε shrinks after each step that fools the network and grows after each that does not, until it is about the "
+    "smallest ε that fools it.",
     r"\begin{gathered}\varepsilon \leftarrow \varepsilon\,(1 \mp \gamma)\\ \delta \leftarrow "
     r"\mathcal{P}_\varepsilon\big(\delta + \alpha\operatorname{step}(\nabla_\delta L)\big)\end{gathered}",
     "Pintor et al., NeurIPS 2021, arXiv:2102.12827",

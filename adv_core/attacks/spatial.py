@@ -1,4 +1,4 @@
-"""Spatial attacks (Engstrom et al., ICML 2019, arXiv:1712.02779): turns, shifts, colours and crops, found by search."""
+"""Spatial attacks (Engstrom et al., ICML 2019, arXiv:1712.02779): rotation, shift, hue and crop, found by search."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -65,13 +65,13 @@ class Pose:
 
 
 def room_for(angle: float) -> float:
-    """The factor by which a square has to be enlarged to fill its frame when it is turned by ``angle`` degrees."""
+    """Return the factor by which a square has to be enlarged to fill its frame when rotated by ``angle`` degrees."""
     turned = math.radians(angle)
     return abs(math.cos(turned)) + abs(math.sin(turned))
 
 
 def poses(kind: Kind, size: float, frameless: bool = False) -> list[Pose]:
-    """All poses that change the picture by that size: two directions of turning, eight of a shift, nine windows."""
+    """Return all poses that change the picture by that size: two rotations, eight shifts, two hues or nine windows."""
     if kind == "turn":
         return [Pose(angle=size, frameless=frameless), Pose(angle=-size, frameless=frameless)]
     if kind == "colour":
@@ -82,13 +82,13 @@ def poses(kind: Kind, size: float, frameless: bool = False) -> list[Pose]:
 
 
 def asked(classifier: nn.Module, x: Tensor, held: Sequence[Pose]) -> tuple[np.ndarray, np.ndarray]:
-    """One picture (1, 3, H, W) in several poses: the 8-bit pixels (N, H, W, 3), and the probabilities, (N, K)."""
+    """Classify a picture (1, 3, H, W) in several poses. Return 8-bit pixels (N, H, W, 3), and probabilities (N, K)."""
     pixels = np.concatenate([seen_through(pose.chain, x) for pose in held])
     return pixels, opinions(classifier, pixels)
 
 
 Room = Literal["turn", "shift", "colour", "crop", "all"]
-AT_ONCE = 8  # poses that are asked about together
+AT_ONCE = 8  # poses in one batch of queries
 _TURN, _DOWN, _RIGHT, _HUE, _CUT, _TOP, _LEFT = range(7)
 _MOVES: dict[Room, tuple[int, ...]] = {
     "turn": (_TURN,),
@@ -103,7 +103,7 @@ _MOVES: dict[Room, tuple[int, ...]] = {
 class Budget:
     """The limit of each change: degrees, part of the side, degrees on the colour wheel, part of the side.
 
-    A point of the cube [-1, 1]⁷ is a pose within the budget; its size is the largest part of any limit that it uses.
+    A point of the cube [-1, 1]⁷ is a pose within the budget; its size is the largest share of any limit that it uses.
     """
 
     turn: float = 30.0
@@ -116,7 +116,7 @@ class Budget:
         check_bounds(self, **{kind: (0, FARTHEST[kind]) for kind in KINDS})
 
     def pose(self, point: np.ndarray, frameless: bool = False) -> Pose:
-        """The pose of a point (7,)."""
+        """Return the pose of a point (7,)."""
         u = [float(value) for value in point]
         return Pose(
             angle=self.turn * u[_TURN],
@@ -131,7 +131,7 @@ class Budget:
 
 
 def size_of(point: np.ndarray) -> float:
-    """The largest part of a limit that a point (7,) uses; the place of the window costs nothing."""
+    """Return the largest share of a limit that a point (7,) uses; the place of the window does not count."""
     return float(np.abs(point[:_TOP]).max())
 
 
@@ -141,11 +141,12 @@ class SearchStep:
 
     Attributes:
         queries: the number of queries so far.
-        first: the number of the first query with another answer; 0 while there is none.
+        first: the number of the first query with another prediction; 0 while there is none.
         pose: the best so far. Before the first success it is the pose with the lowest probability of the present
-            answer, after it the smallest that fools; size: its size, a part of the budget.
+            class, after it the smallest pose that fools; size: its size, as a share of the budget.
         pixels: (H, W, 3) uint8 where the best is new; otherwise empty.
-        kept: the probability of the present answer there; answer, certainty: the network's answer there.
+        kept: the probability of the present class there; answer, certainty: the predicted class there, and its
+            probability.
     """
 
     queries: int
@@ -170,11 +171,11 @@ def search(
     shrink: bool = True,
     frameless: bool = False,
 ) -> Iterator[SearchStep]:
-    """Look for a pose that fools, by the network's answers alone: first at random, then around the best one found.
+    """Search for a pose that fools the network, by queries alone: first at random, then around the best pose found.
 
     Args:
         x: one picture, (1, 3, H, W).
-        label: the answer to leave.
+        label: the class to leave.
         room: the changes that are allowed.
         shrink: after a success, go on and look for a smaller pose: the cube shrinks to a little less than the size
             found. False ends the search at a success.

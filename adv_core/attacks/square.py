@@ -1,4 +1,4 @@
-"""Square Attack, which sees only the classifier's answers: no gradient, no weights, one query after the other."""
+"""Square Attack, a score-based black-box attack: it makes one query after the other, and uses no gradient."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -26,9 +26,9 @@ def square_attack(
 ) -> Iterator[Step]:
     """Square Attack (Andriushchenko, Croce, Flammarion & Hein, ECCV 2020, arXiv:1912.00049).
 
-    Random search: paint a square somewhere, keep it if the objective rises. The squares shrink as the queries are used
-    up. In L∞ every value always lies at ±ε, as it does in a worst case; in L2 the length that a square gets is taken
-    from another square. A row that has reached its aim makes no more queries.
+    Random search: paint a square at a random place, and keep it if the objective rises. The squares shrink as the
+    queries are used up. In L∞ every value of δ is ±ε, as in a worst case. In L2 each square takes its length from
+    another square. A row that has reached its aim makes no more queries.
 
     Args:
         classifier, x: as for `fgsm`; only its logits are used.
@@ -53,16 +53,16 @@ def square_attack(
     if x.ndim != 4:
         raise ValueError("Square Attack paints squares: x has to be a batch of pictures (N, C, H, W)")
     if queries < 1:
-        raise ValueError("without a query nothing can be found")
+        raise ValueError(f"queries has to be 1 or more, not {queries}")
     if ahead < 1:
         raise ValueError(f"ahead has to be 1 or more, not {ahead}")
     if type(perturbation_set) not in (Linf, L2):
-        raise ValueError("Square Attack knows the L∞ and the L2 ball")
+        raise ValueError("Square Attack supports the L∞ and the L2 ball: give Linf or L2")
     x = checked(x, snap=quantize)
     generator = torch.Generator().manual_seed(seed)
     squares = _LinfSquares(perturbation_set, x, generator) if isinstance(perturbation_set, Linf) else None
     search = squares or _L2Squares(perturbation_set, x, generator)
-    # The classifier sees a picture that can be saved: an answer to a picture with finer steps could not be repeated.
+    # The classifier sees an 8-bit picture, which can be saved: a query with finer steps could not be repeated.
     delta = perturbation_set.quantize(search.start(), x) if quantize else search.start()
     logits, loss = evaluate(classifier, x + delta, objective)
     warn_of_probabilities(logits)
@@ -223,7 +223,8 @@ SQUARE = AttackInfo(
     "Square Attack",
     "black box",
     square_attack,
-    "Paints squares at random and keeps those that help. It sees answers only, never a gradient.",
+    "Random search: it paints squares at random places and keeps those that raise the loss. It uses the network's "
+    "scores, and no gradient.",
     r"\delta \leftarrow \delta + \text{square},\quad \text{if}\ L(f(x + \delta))\ \text{rises}",
     "Andriushchenko et al., ECCV 2020, arXiv:1912.00049",
     options=("queries", "seed"),

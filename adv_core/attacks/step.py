@@ -27,8 +27,8 @@ class Step:
         delta: the perturbation there, feasible, detached.
         gradient_norm: ‖∂L/∂x‖₂ there, (N,); None where no gradient was needed (the last step, the black box).
         evaluate: computes (logits, loss) there on demand. It costs nothing where the solver knows them already. For
-            the last step of an attack it costs a forward pass, and only a caller who reads ``logits`` or ``loss`` pays
-            for it. Read them before you change the classifier.
+            the last step of an attack it costs a forward pass, when ``logits`` or ``loss`` is read. Read them before
+            you change the classifier.
         final: True for the step that ends the attack, rounded to 8 bits if ``quantize`` asked for that.
     """
 
@@ -141,7 +141,7 @@ def run(steps: Iterable[Step], *, keep_steps: bool = True) -> AttackResult:
             kept.clear()
         kept.append(step)
     if not kept:
-        raise ValueError("an attack without a single step")
+        raise ValueError("an attack without a single step: the iterator is empty, or was used before")
     return AttackResult(kept)
 
 
@@ -183,11 +183,11 @@ def checked(x: Tensor, *, snap: bool = True) -> Tensor:
 
 
 def warn_of_probabilities(logits: Tensor) -> None:
-    """Warn where the "logits" look like probabilities: a loss of a softmax of a softmax has hardly any gradient."""
+    """Warn if the "logits" look like probabilities: a second softmax would leave hardly any gradient."""
     if logits.shape[1] > 1 and bool((logits >= 0).all()):
         sums = logits.sum(1)
         if torch.allclose(sums, torch.ones_like(sums), rtol=0, atol=1e-4):
             warnings.warn(
-                "The classifier seems to return probabilities. The objectives want logits: leave its softmax out.",
+                "The classifier seems to return probabilities. The objectives expect logits: remove the softmax.",
                 stacklevel=3,
             )

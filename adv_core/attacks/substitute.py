@@ -1,8 +1,8 @@
-"""A substitute for f: a network that is trained on the answers of f, and attacked in its place.
+"""A substitute model: a network that is trained on the predictions of f, and attacked instead of f.
 
 Papernot, McDaniel, Goodfellow, Jha, Celik & Swami, "Practical Black-Box Attacks against Machine Learning", ASIA CCS
-2017, arXiv:1602.02697. The victim answers with a class and nothing else. It classifies a few pictures; a network of
-another design learns its answers; new pictures are made near the boundaries of the substitute, and the victim
+2017, arXiv:1602.02697. The victim returns only a class. It classifies a few pictures; a network of
+another design learns its predictions; new pictures are made near the boundaries of the substitute, and the victim
 classifies them, too. A picture that fools the substitute then often fools the victim.
 """
 
@@ -20,7 +20,7 @@ from adv_core.transforms.geometry import Rotation, Scale, Translation
 from adv_core.transforms.transform import Transform
 
 Oracle = Callable[[Tensor], Tensor]
-# The differences between two writings of the same digit.
+# Differences as between two handwritten copies of the same digit.
 REWRITTEN: tuple[Transform, ...] = (Rotation(15), Scale(0.87, 1.15), Translation(0.1))
 
 
@@ -79,7 +79,7 @@ def steal(
     rate: float = 1e-3,
     seed: int = 0,
 ) -> Iterator[Round]:
-    """Train ``substitute``, in place, to answer as ``oracle`` does, by queries alone.
+    """Train ``substitute``, in place, to predict what ``oracle`` predicts, by queries alone.
 
     Every round but the first doubles the pictures: x' = t(x) ± λ·sign(∂F_a/∂x) at t(x), where a is the victim's answer
     to x and F the substitute (Jacobian-based augmentation), rounded to 8 bits, since the victim takes pictures. The

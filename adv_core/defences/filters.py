@@ -1,4 +1,4 @@
-"""Filters that a user might put before a network, and two attackers: one who knows of them and one who does not.
+"""Filters before a network as a defence, and two attackers: one who knows the filter, and one who does not.
 
 A defence is a transform g of the picture; the network then answers f(g(x)). The unaware attacker climbs
 L(f(x + δ), y), the aware one climbs L(f(g(x + δ)), y). The latter is an attack on one more classifier: `Transformed`
@@ -86,7 +86,7 @@ class Defence:
 
     def chain(self, seed: int = 0) -> Chain:
         """The transforms, with parameters drawn by the seed. The seed has no effect where the defence is not random."""
-        generator = torch.Generator().manual_seed(~seed)  # far from every seed that an attack draws with
+        generator = torch.Generator().manual_seed(~seed)  # different from every seed of an attack
         return tuple((each, tuple(float(p) for p in each.sample(1, generator))) for each in self.transforms)
 
     def before(self, classifier: Classifier, seed: int = 0) -> Transformed:

@@ -38,7 +38,7 @@ def bounds(layers: Iterable[nn.Module], low: Tensor, high: Tensor, *, rounding: 
         ValueError: another layer; an interval that ends before it begins.
     """
     if not bool((low <= high).all()):
-        raise ValueError("an interval has to begin before it ends")
+        raise ValueError("an interval has to begin before it ends: give low ≤ high")
     for layer in layers:
         if isinstance(layer, nn.ReLU):
             low, high = low.relu(), high.relu()

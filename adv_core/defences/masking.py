@@ -1,7 +1,7 @@
 """Gradient masking: defences that only hide the gradient, and the attacks that expose them.
 
-A gradient attack follows the gradient. Without a gradient it fails; the network is as vulnerable as before, only its
-errors are harder to find. Athalye, Carlini & Wagner ("Obfuscated gradients give a false sense of security", ICML 2018,
+A gradient attack fails without a gradient. The network is as vulnerable as before; its adversarial examples are only
+harder to find. Athalye, Carlini & Wagner ("Obfuscated gradients give a false sense of security", ICML 2018,
 arXiv:1802.00420) found that seven of nine published defences relied on it, and broke six of them entirely and one in
 part. This module follows their advice: try attacks that need less of the gradient, and watch for impossible results.
 """
@@ -26,7 +26,7 @@ STEPS, QUERIES = 40, 500
 
 
 class Saturated(nn.Module):
-    """A classifier whose logits are multiplied by a large number. The answers stay the same, to the last digit.
+    """A classifier whose logits are multiplied by a large number. Its predictions stay exactly the same.
 
     Where the gap between the largest logit and the others passes about 100, the probabilities of the others are 0 in
     float32, and the gradient of the cross-entropy is exactly 0. Defensive distillation hid its gradients in this way
@@ -53,7 +53,7 @@ class Quantized(nn.Module):
     def __init__(self, classifier: nn.Module, levels: int = 8, *, straight_through: bool = False) -> None:
         super().__init__()
         if levels < 2:
-            raise ValueError("two levels are the least")
+            raise ValueError(f"levels has to be 2 or more, not {levels}")
         self.classifier, self.levels, self.straight_through = classifier, levels, straight_through
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ class Defence:
 
     Attributes:
         classifier: the network to fool.
-        twin: a network that gives the same answers, or nearly, and has a slope where the classifier hides its own.
+        twin: a network with the same predictions, or nearly, that has a gradient where the classifier hides its own.
     """
 
     classifier: nn.Module
@@ -98,7 +98,7 @@ class SeriesAttack:
     """One attack of the series.
 
     Attributes:
-        key: its name in data; title: for people.
+        key: its name in data; title: its name on the page.
         sees: the part of the defence that it needs: "nothing", "gradient", "twin", "other network", "answers".
         launch: starts it.
     """
@@ -193,7 +193,7 @@ def without_slope(classifier: Logits, x: Tensor, labels: Tensor) -> float:
 def symptoms(errors: dict[str, float], at_any: float | None = None) -> list[str]:
     """Signs of gradient masking: results that are impossible if the gradient is right (Athalye et al., section 3.1).
 
-    Each sign is a sentence for people. The paper does not compare losses; here their comparison exposes large logits.
+    Each sign is a sentence for the page. The paper does not compare losses; here their comparison exposes large logits.
 
     Args:
         errors: of the attacks of `SERIES` that have ended, by key.
@@ -207,15 +207,15 @@ def symptoms(errors: dict[str, float], at_any: float | None = None) -> list[str]
         return stronger in errors and weaker in errors and errors[weaker] - errors[stronger] > slack + 1e-9
 
     if more("pgd", "fgsm"):
-        found.append("One step does better than many.")
+        found.append("One step fools more pictures than many steps.")
     if more("pgd", "noise"):
-        found.append("Random noise does better than the gradient.")
+        found.append("Random noise fools more pictures than the gradient.")
     if more("pgd", "transfer"):
-        found.append("An attack on another network does better than one on this network.")
+        found.append("An attack on another network fools this network more often than an attack on itself.")
     if more("pgd", "square"):
-        found.append("An attack that only asks does better than one that sees the gradient.")
+        found.append("A black-box attack fools more pictures than a white-box attack.")
     if more("pgd", "margin", slack=0.1):
-        found.append("Another loss does much better than cross-entropy, on the same network.")
+        found.append("On the same network, another loss fools many more pictures than cross-entropy.")
     if at_any is not None and at_any < 0.9:
         found.append("Even with ε = 1, where every picture can become any other, the gradient attack fails.")
     return found

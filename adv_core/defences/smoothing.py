@@ -58,7 +58,7 @@ def lower_bound(successes: int, samples: int, alpha: float = ALPHA) -> float:
         ValueError: not 0 ≤ successes ≤ samples, or α outside (0, 1).
     """
     if not 0 <= successes <= samples or not samples or not 0 < alpha < 1:
-        raise ValueError("so many successes out of so many samples cannot be")
+        raise ValueError(f"0 ≤ successes ≤ samples and 0 < α < 1 have to hold, not {successes}, {samples} and {alpha}")
     return float(betaincinv(successes, samples - successes + 1, alpha)) if successes else 0.0
 
 

@@ -1,4 +1,4 @@
-"""f: a small convolutional network that reads handwritten digits, and its shipped checkpoints.
+"""A small convolutional network that classifies handwritten digits, and its shipped checkpoints.
 
 It is the network of Wong, Rice & Kolter, "Fast is better than free" (ICLR 2020, arXiv:2001.03994): small enough to
 train live on a laptop, and large enough to become robust at ε = 0.3.
@@ -80,7 +80,7 @@ def read(name: str, device: str = "cpu", folder: Path = CHECKPOINTS) -> Checkpoi
         ValueError: no such checkpoint, or one that is damaged.
     """
     if name not in names(folder):
-        raise ValueError(f"there is no checkpoint {name!r}; there are {', '.join(names(folder))}")
+        raise ValueError(f"there is no checkpoint {name!r}: choose one of {', '.join(names(folder))}")
     network = DigitNetwork()
     try:
         data = (folder / f"{name}.npz").read_bytes()

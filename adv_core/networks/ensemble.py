@@ -1,4 +1,4 @@
-"""f as several networks at once: a δ that fools all of them transfers better to a network that nobody can look into."""
+"""Several networks as one: a δ that fools all of them transfers better to a black-box network."""
 
 from collections.abc import Callable, Sequence
 
@@ -24,7 +24,7 @@ class Ensemble(nn.Module):
     def __init__(self, classifiers: Sequence[Callable[[Tensor], Tensor]]) -> None:
         super().__init__()
         if not classifiers:
-            raise ValueError("an ensemble of nobody has no answer")
+            raise ValueError("an ensemble needs at least one classifier")
         self.classifiers = tuple(classifiers)
         self.training = False
 

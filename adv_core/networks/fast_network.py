@@ -1,4 +1,4 @@
-"""The same f at less cost: a frozen network rewritten for forward passes and gradients to the input alone.
+"""A faster equivalent of a frozen network, for forward passes and gradients with respect to the input only.
 
 An attack never changes the network, so the work that depends on its weights alone is done once:
 
@@ -265,7 +265,7 @@ class _Layer:
 
 
 class _Dense:
-    """A step of a `_Plan`: nn.Linear. Where it has many rows a picture, it is a 1 x 1 convolution of them."""
+    """A step of a `_Plan`: nn.Linear. Where it has many rows per picture, it is a 1 x 1 convolution of them."""
 
     def __init__(self, node: fx.Node, linear: nn.Linear) -> None:
         self.node, self.linear, self.inputs = node, linear, node.all_input_nodes

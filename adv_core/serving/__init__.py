@@ -3,7 +3,7 @@
 engine       the queue, the workers, the cluster
 hosting      admission, headers, logs, uploads, a graceful shutdown
 classroom    rooms for a class
-limits       the limits of one machine for its learners
+limits       the limits of one server for its visitors
 metrics      counters for Prometheus
 memory       the memory of a server process
 """

@@ -1,4 +1,4 @@
-"""Limits that are declared with the fields of a frozen dataclass: once for a link, a widget and the server's check.
+"""Limits that are declared with the fields of a frozen dataclass, once for the link, the widget and the server's check.
 
     @dataclass(frozen=True)
     class Climb(Checked):

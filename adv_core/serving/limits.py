@@ -1,4 +1,4 @@
-"""The limits of one machine for its learners; a host changes them by environment variables.
+"""The limits of one server for its visitors. An operator changes them by environment variables.
 
 | variable | default | limit |
 |---|---|---|
@@ -8,25 +8,25 @@
 | `ADV_MAX_QUERIES` | 2000 | queries of a black-box attack |
 | `ADV_MAX_ROWS` | 16 | values of ε side by side |
 | `ADV_MAX_PIXELS` | 3000000 | pixels of one request, all its rows together |
-| `ADV_MAX_TRAINING` | 4000000 | gradients of one training, one a digit |
-| `ADV_MAX_QUEUE` | 256 | requests that wait; a further one is refused with a sentence |
-| `ADV_MAX_SESSION` | 1 | long runs of one session (browser tab) that advance at a time; a further one may wait |
+| `ADV_MAX_TRAINING` | 4000000 | gradients of one training, one per digit |
+| `ADV_MAX_QUEUE` | 256 | requests that wait; a further one is refused |
+| `ADV_MAX_SESSION` | 1 | long runs of one session (browser tab) that run at a time; one more may wait |
 | `ADV_MAX_BATCH` | 8 | rows of several learners that are computed together |
-| `ADV_MAX_GROUPS` | 2 | long runs, or batches of them, that advance side by side |
+| `ADV_MAX_GROUPS` | 2 | long runs, or batches of them, that run side by side |
 | `ADV_LEASE_SECONDS` | 10 | seconds after which a run that no page has read is stopped |
 | `ADV_MAX_RUNS_PER_MINUTE` | 600 | runs that one session may start; known results do not count |
-| `ADV_MAX_SESSIONS` | 1000 | sessions (open browser tabs) in all; a further one is told that the instance is full |
+| `ADV_MAX_SESSIONS` | 1000 | sessions (open browser tabs) in all; a further one is refused |
 | `ADV_MAX_SESSIONS_PER_ADDRESS` | 400 | sessions from one address; a class behind one address counts as one |
 | `ADV_MAX_REQUESTS_PER_MINUTE` | 30000 | HTTP requests from one address; a first visit makes 60 of them |
 | `ADV_MAX_MESSAGES_PER_MINUTE` | 600 | messages of one session (moved controls and the like); further ones wait |
 | `ADV_MAX_SESSION_UPLOADS_MIB` | 50 | uploaded files of one session that are kept, in memory |
 | `ADV_MAX_UPLOADS_MIB` | 1024 | uploaded files of all sessions that are kept, in memory |
-| `ADV_DRAIN_SECONDS` | 20 | seconds in which an instance that is told to stop finishes its running work |
+| `ADV_DRAIN_SECONDS` | 20 | seconds for running work to finish when an instance is told to stop |
 | `ADV_REMEMBERED_MIB` | 96 | results that are kept for later requests |
 | `ADV_MAX_ROOMS` | 100 | rooms of classes at a time |
 | `ADV_ROOM_HOURS` | 24 | hours after its opening at which a room is deleted with everything in it |
 | `ADV_MAX_MEMBERS` | 400 | students in a room |
-| `ADV_MAX_SUBMISSIONS` | 200 | pictures that one student may hand in to a room, whether they count or not |
+| `ADV_MAX_SUBMISSIONS` | 200 | pictures that one student may hand in to a room, including those that do not count |
 | `ADV_SUBMISSION_SECONDS` | 1 | seconds between two pictures of a student; only one is judged at a time |
 """
 
@@ -94,7 +94,7 @@ _SWEEP = 60.0  # seconds between two sweeps for full buckets
 
 
 class Allowances:
-    """Token buckets, one a visitor. A visitor starts with a full bucket, which refills within a minute.
+    """Token buckets, one per visitor. A visitor starts with a full bucket, which refills within a minute.
 
     Full buckets are forgotten. The class is not thread-safe: the caller has a lock, or a single thread.
 

@@ -1,4 +1,4 @@
-"""Keep freed memory for the next step of a computation, and give it back when the process is idle.
+"""Keep freed memory for the next step of a computation, and return it to the system when the process is idle.
 
 glibc returns large blocks to the system as soon as they are free, and the system clears every page again when a block
 is allocated anew. A forward and backward pass does that hundreds of times: at batch 8 it took a quarter of the CPU
@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 _KEPT_BYTES = 512 * 2**20
-UNUSED = 300.0  # seconds after which unused objects are dropped: longer than a class pauses for a talk
+UNUSED = 300.0  # seconds after which unused objects are dropped: longer than a usual pause of a class
 QUIET = 0.1  # of one core; thirty open pages that poll take less, and a computation takes more
 
 
@@ -86,7 +86,7 @@ class PacedCollector:
 
 
 class Tidying:
-    """Give memory back when a process is idle. Call `look` about once a minute.
+    """Return memory to the system when a process is idle. Call `look` about once a minute.
 
     While nothing is being computed, it drops objects that have been unused for a while. When the process has done
     hardly anything since the last look, it collects garbage, also among exempted objects, and returns freed memory to

@@ -1,4 +1,4 @@
-"""Metrics of the engine for the host of an instance. They hold no picture, no address, nothing about a person.
+"""Metrics for the operator of an instance. They contain no picture, no address, and nothing about a person.
 
 They are off by default. ``ADV_METRICS_PORT=9100`` opens a port of its own, on ``ADV_METRICS_ADDRESS`` (127.0.0.1), with
 
@@ -21,10 +21,10 @@ waited = Histogram(
 )
 batch_rows = Histogram("adv_batch_rows", "Rows that are computed together", buckets=(1, 2, 4, 8, 16))
 steps = Counter("adv_steps", "Steps of an attack, counted by rows")
-shared = Counter("adv_shared_results", "Requests that were answered by somebody's equal request")
-refused = Counter("adv_refused", "What was refused, by the limit that it met", ["reason"])
+shared = Counter("adv_shared_results", "Requests that share the result of an equal request")
+refused = Counter("adv_refused", "Refused requests, by the limit that they exceeded", ["reason"])
 failed = Counter("adv_failures", "Computations that failed", ["type"])
-sessions = Gauge("adv_sessions", "Sessions (browser tabs) that are open")
+sessions = Gauge("adv_sessions", "Open sessions (browser tabs)")
 page_errors = Counter("adv_page_errors", "Pages that ended with an error", ["type"])
 for _reason in ("queue", "runs", "draining", "sessions", "address", "requests", "uploads"):
     refused.labels(_reason)  # reported from the start, as 0

@@ -2,9 +2,9 @@
 
 A forward pass of one picture wakes torch's OpenMP threads after each layer, which takes nearly half of its time.
 Threads that spin for a tenth of a millisecond before they sleep save most of that. But where another program has taken
-the core of one thread, the others spin in vain, or they sleep and wait for the next layer: two threads are then slower
-than one. So the engine gives a step as many threads as there are spare cores (`SpareCores`). One thread alone waits for
-nobody.
+the core of one thread, the others spin for nothing, or they sleep and wait for the next layer: two threads are then
+slower than one. So the engine gives a step as many threads as there are spare cores (`SpareCores`). One thread alone
+does not wait.
 
 GNU's OpenMP library (libgomp, in torch for Linux) reads the length of a spin once, when it is loaded
 (``GOMP_SPINCOUNT``). With ``OMP_WAIT_POLICY=PASSIVE`` no thread spins while libgomp counts more threads than cores.

@@ -1,6 +1,6 @@
-"""x, f and L for sound: the samples of a 16-bit file, a recogniser that hears them, and the text that it has to write.
+"""Attacks on sound: x is the samples of a 16-bit file, f a recogniser, and L depends on the text that f has to write.
 
-A wave form is treated as a picture is: x = (k + 32768) / 65536 for the file's level k, which float32 holds exactly. So
+A wave form is treated like a picture: x = (k + 32768) / 65536 for the file's level k, which float32 holds exactly. So
 x lies in [0, 1], one level is `GRAIN`, and the sets Δ and solvers of pictures work on sounds (N, T) as they are.
 
 Carlini & Wagner, "Audio Adversarial Examples: Targeted Attacks on Speech-to-Text", 2018, arXiv:1801.01944.
@@ -81,7 +81,7 @@ def quietest(
     steps: int = 400,
     pace: float = 0.2,
 ) -> Iterator[Step]:
-    """The attack of Carlini & Wagner on speech (2018, arXiv:1801.01944): reach the aim, then in ever smaller balls.
+    """The attack of Carlini & Wagner on speech (2018, arXiv:1801.01944): reach the aim in smaller and smaller balls.
 
     Args:
         classifier: from x (N, ...) in [0, 1] to logits, looking at x + δ rounded to its grid.

@@ -1,4 +1,4 @@
-"""f for sound: a small network that transcribes speech, letter by letter.
+"""The recogniser: a small network that transcribes speech, letter by letter.
 
 It maps a wave form to letters and is differentiable from end to end: a log-mel front end, depthwise separable
 convolutions in time (QuartzNet: Kriman et al., ICASSP 2020, arXiv:1910.10261), and for every 20 ms logits for each
@@ -98,7 +98,7 @@ class Block(nn.Module):
 
 
 class SpeechNetwork(nn.Module):
-    """Wave form (N, T) in [-1, 1], 16 000 samples a second -> logits (N, frames, 29), one frame for every 20 ms.
+    """Wave form (N, T) in [-1, 1], 16 000 samples per second -> logits (N, frames, 29), one frame for every 20 ms.
 
     The first ten frames lie before the sound, the last ten after it (`LEAD`).
 
@@ -155,7 +155,7 @@ def spell(text: str) -> tuple[int, ...]:
 
 
 def collapse(path: Iterable[int]) -> tuple[int, ...]:
-    """The letters of a path of one class a frame: repetitions are one letter, blanks none."""
+    """The letters of a path of one class per frame: repetitions are one letter, blanks none."""
     return tuple(one for one, _ in groupby(path) if one != BLANK)
 
 
@@ -173,7 +173,7 @@ def transcripts(logits: Tensor) -> list[str]:
 
 
 def needed_frames(text: str) -> int:
-    """The least number of frames of a text: one a letter, and a blank between two that are equal."""
+    """The least number of frames of a text: one per letter, and a blank between two that are equal."""
     return len(text) + sum(one == two for one, two in pairwise(text))
 
 

@@ -1,6 +1,6 @@
 """Sound files: from an uploaded file to 16-bit samples, and from samples to a WAV file.
 
-All sound here is what a file can hold: mono, 16 000 samples a second, each one of 65 536 levels (PCM). `open_sound`
+All sound here is what a file can hold: mono, 16 000 samples per second, each one of 65 536 levels (PCM). `open_sound`
 turns an upload into that or raises `SoundError`, whose message can be shown to a visitor as it stands.
 """
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.int16]
 
 RATE = 16_000
-"""The sample rate of all sound here, in samples a second."""
+"""The sample rate of all sound here, in samples per second."""
 
 MAX_SECONDS = 10
 """The length in seconds to which a longer recording is cut."""
@@ -87,9 +87,9 @@ def open_sound(data: bytes) -> Sound:
     if loud.max() * FULL < 8:  # a few levels: only the noise of the last bits
         raise SoundError("This recording is silent. Please check the microphone, or choose another one.")
     if (loud >= 1 - 2 / FULL).mean() > 0.01:
-        notes.append("It is clipped: its loudest parts are cut off, and may be understood badly.")
+        notes.append("The recording is clipped: its loudest parts are cut off, and may be recognised badly.")
     if rate != RATE:
-        notes.append(f"Its {rate:,} samples a second became {RATE:,}.".replace(",", "\u202f"))
+        notes.append(f"Its {rate:,} samples per second became {RATE:,}.".replace(",", "\u202f"))
         # Without a common divisor the filter is as long as the rate, and takes a minute. The nearest simple ratio is
         # within a thousandth of the true one; the ratio of every usual rate is simple.
         ratio = Fraction(RATE, rate).limit_denominator(1000)
@@ -100,7 +100,7 @@ def open_sound(data: bytes) -> Sound:
 
 
 def _decode(data: bytes) -> tuple[npt.NDArray[np.float32], int, bool]:
-    """Return (T, channels) in about [-1, 1], the samples a second, and whether the file holds more than was read."""
+    """Return (T, channels) in about [-1, 1], the samples per second, and whether the file holds more than was read."""
     import soundfile  # imported here: of the library, only this function needs it, and the extra `app` brings it
 
     try:

@@ -129,7 +129,7 @@ class Line:
         text: words of `WORDS`, with single spaces.
         program: the synthesiser.
         voice: the program's name for the voice.
-        speed: words a minute; pitch: 0 ... 99, of which 50 is usual. Except for espeak-ng, both are relative to the
+        speed: words per minute; pitch: 0 ... 99, of which 50 is usual. Except for espeak-ng, both are relative to the
             voice's own.
     """
 
@@ -300,7 +300,7 @@ def say(said: Line, voices: Path | None = None) -> Samples:
             raise RuntimeError(f"espeak-ng: {done.stderr.decode(errors='replace').strip()[:200]}")
         spoken = done.stdout
     else:
-        # The usual voices speak about 165 words a minute, at about 110 Hz (slt: 180).
+        # The usual voices speak about 165 words per minute, at about 110 Hz (slt: 180).
         stretch = f"{165 / said.speed:.3f}"
         tone = f"{(180 if said.voice == 'slt' else 110) * 2 ** ((said.pitch - 50) / 60):.1f}"
         with tempfile.TemporaryDirectory() as folder:  # these two programs write to files only
@@ -399,7 +399,7 @@ def _room(size: float, wet: float, generator: torch.Generator) -> Tensor:
 
 
 def _filter(bins: int, low: float, high: float, slope: float) -> Tensor:
-    """A cheap microphone or line: nothing below 50 to 350 Hz or above 2.8 to 8 kHz, tilted by up to 6 dB an octave."""
+    """A cheap microphone or line: nothing below 50 to 350 Hz or above 2.8 to 8 kHz, tilted by up to 6 dB per octave."""
     hertz = torch.linspace(0, RATE / 2, bins).clamp_min(1)
     bottom, top = 50 + 300 * low, 2800 + 5200 * high
     band = 1 / (1 + (bottom / hertz) ** 4) / (1 + (hertz / top) ** 8)

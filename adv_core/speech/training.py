@@ -284,7 +284,7 @@ class State:
 
 @dataclass(frozen=True)
 class Record:
-    """A minibatch: its mean loss a letter, and the seconds that the cycle has taken so far."""
+    """A minibatch: its mean loss per letter, and the seconds that the cycle has taken so far."""
 
     step: int
     loss: float
@@ -300,7 +300,7 @@ def train(
     state: State | None = None,
     workers: int = 0,
 ) -> Iterator[tuple[Record, State]]:
-    """Train for one cycle, one record a minibatch.
+    """Train for one cycle, one record per minibatch.
 
     Args:
         network: the network to start from. It is trained in place; at the end it has the weights that the cycle keeps.
@@ -385,7 +385,7 @@ def _become(
 
 @torch.no_grad()
 def word_error_rate(network: SpeechNetwork, clips: Sequence[Samples], texts: Sequence[str]) -> float:
-    """Errors a word, each clip heard by itself, as the recogniser is used."""
+    """errors per word, each clip heard by itself, as the recogniser is used."""
     errors = words = 0
     for clip, text in zip(clips, texts, strict=True):
         sound = torch.from_numpy(np.asarray(clip, np.float32) / 32768)[None].to(network.device)
@@ -455,7 +455,7 @@ def _train_and_save(recipe: Recipe, cycle: int, work: Path, device: str, workers
         last = record.step == recipe.span(cycle).stop
         mean = record.loss if mean == 0 else 0.98 * mean + 0.02 * record.loss
         if record.step % 100 == 0:
-            print(f"step {record.step}: loss a letter {mean:.4f}, {record.seconds:.0f} s", flush=True)
+            print(f"step {record.step}: loss per letter {mean:.4f}, {record.seconds:.0f} s", flush=True)
         if time.monotonic() - saved > 60 or last:
             saved, seconds = time.monotonic(), record.seconds
             fresh = kept.with_suffix(".new")

@@ -13,7 +13,7 @@ from adv_core.transforms.transform import Draws, Transform
 
 
 class Transformed(nn.Module):
-    """A classifier that looks at ``samples`` random views of every picture: pixels (N, 3, H, W) -> (N, K).
+    """A classifier that averages over ``samples`` random views of each picture: pixels (N, 3, H, W) -> (N, K).
 
     It returns q = E[log softmax f(t(x))], the mean over the views of the log-probabilities. -q_y is exactly the
     expected cross-entropy of Athalye et al.: see `ExpectedUntargeted` and `ExpectedTargeted`. q_t - q_y is the expected
@@ -51,7 +51,7 @@ class Transformed(nn.Module):
     ) -> None:
         super().__init__()
         if samples < 1 or chunk < 1:
-            raise ValueError(f"at least one sample and one row a chunk are needed, not {samples} and {chunk}")
+            raise ValueError(f"at least one sample and one row per chunk are needed, not {samples} and {chunk}")
         self.classifier = classifier
         self.transforms = tuple(transforms)
         self.samples, self.seed, self.fresh, self.chunk = samples, seed, fresh, chunk
@@ -66,7 +66,7 @@ class Transformed(nn.Module):
         draws = self._draw_fresh(len(x)) if self.fresh else self._draw_common(len(x), self.samples, self.seed)
         return self._through(x, draws, self.samples, self._log_probabilities).mean(0)
 
-    # The reports below have draws of their own: a report while an attack runs does not change the attack.
+    # The reports below draw separately, so that a report during an attack does not change the attack.
 
     @torch.no_grad()
     def expected_probabilities(self, x: Tensor, samples: int | None = None, seed: int | None = None) -> Tensor:
@@ -95,7 +95,7 @@ class Transformed(nn.Module):
         samples = self.samples if samples is None else samples
         if samples < 1:
             raise ValueError("at least one sample is needed")
-        # torch's CPU generator uses 32 bits of a seed; the complement is far from every seed that people choose.
+        # torch's CPU generator uses 32 bits of a seed; the complement is not a seed that people choose.
         draws = self._draw_common(len(x), samples, ~self.seed if seed is None else seed)
         return self._through(x, draws, samples, what)
 

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from adv_core.images import from_pixels
 
-Parameter = float | Tensor  # one for all rows, or one a row, (N,)
+Parameter = float | Tensor  # one for all rows, or one per row, (N,)
 Draws = tuple[Tensor, ...]
 
 
@@ -44,10 +44,10 @@ class Transform(ABC):
     def at(self, x: Tensor, *parameters: Any, **named: Any) -> Tensor:
         """Apply the transform with these parameters: pixels (N, 3, H, W) in [0, 1] to the same.
 
-        A parameter is a number, or one a row, (N,). A single picture is repeated for every parameter.
+        A parameter is a number, or one per row, (N,). A single picture is repeated for every parameter.
 
         Raises:
-            ValueError: x is no batch of pictures, a parameter is out of range, or there is not one a row.
+            ValueError: x is no batch of pictures, a parameter is out of range, or there is not one per row.
         """
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:

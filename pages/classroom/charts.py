@@ -16,7 +16,7 @@ from pages.widgets.charts import GREY, PALETTE
 
 
 def votes_chart(choices: Sequence[str], counts: Sequence[int], answer: int | None) -> vega.Spec:
-    """The votes, a bar a choice. When the answer is known, the right choice has its own colour, and a tick."""
+    """Return the votes, a bar per choice. Once the answer is known, the right bar has a tick and its own colour."""
     values = [
         {"choice": f"{'✓ ' if place == answer else ''}{choice}", "votes": count, "right": place == answer}
         for place, (choice, count) in enumerate(zip(choices, counts, strict=True))
@@ -37,15 +37,15 @@ def votes_chart(choices: Sequence[str], counts: Sequence[int], answer: int | Non
 
 
 def minutes(seconds: float) -> str:
-    """A time for people: "4:05"."""
+    """Return a time as minutes and seconds, such as "4:05"."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def board_csv(board: Board, challenge: Challenge) -> str:
-    """The board as CSV with a header. A nickname begins with a letter or a digit, so no spreadsheet runs a formula."""
+    """Return the board as CSV. A nickname begins with a letter or a digit, so no spreadsheet runs it as a formula."""
     file = io.StringIO()
     lines = csv.writer(file)
-    unit = "pixels" if challenge.rule == "pixels" else "levels of 255"
+    unit = "pixels" if challenge.rule == "pixels" else "levels of 1/255"
     lines.writerow(
         ["rank", "nickname", f"score ({unit})", "class", "probability", "seconds after opening", "pictures handed in"]
     )
@@ -57,7 +57,7 @@ def board_csv(board: Board, challenge: Challenge) -> str:
 
 
 def board_picture(board: Board, challenge: Challenge, most: int = 20) -> bytes:
-    """The board as a picture for slides, PNG bytes: its first ``most`` lines."""
+    """Return the first ``most`` lines of the board as a picture for slides, PNG bytes."""
     shown = board.entries[:most]
     width, top, step = 1280, 150, 52
     height = top + step * max(len(shown), 1) + 70
@@ -90,7 +90,7 @@ def board_picture(board: Board, challenge: Challenge, most: int = 20) -> bytes:
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """A font for nicknames in many scripts; Pillow's own font has one script."""
+    """Return a font for nicknames in many scripts; Pillow's own font has only one."""
     for name in ("NotoSans-Regular.ttf", "DejaVuSans.ttf", "Arial Unicode.ttf", "arial.ttf"):
         try:
             return ImageFont.truetype(name, size)

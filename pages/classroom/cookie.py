@@ -1,7 +1,7 @@
 """Cookies: a browser remembers its visitor's token or secret of a room.
 
 The page's address must not hold it, unlike all other state of a page: a shared or projected address would share the
-right to act, and servers on the way log addresses.
+right to act, and servers between browser and app log addresses.
 """
 
 import re
@@ -19,15 +19,15 @@ def remember(name: str, value: str, hours: int) -> None:
     """Let the browser remember a value for later visits.
 
     Raises:
-        ValueError: a name or a value with signs other than letters, digits, - and _.
+        ValueError: a name or a value with characters other than letters, digits, - and _.
     """
     if not _SAFE.fullmatch(name) or not _SAFE.fullmatch(value):
-        raise ValueError("a cookie's name and value have letters, digits, - and _ only")
+        raise ValueError("a cookie's name and value may have only letters, digits, - and _")
     with st.container(key=f"cookie_{name}"):
         _jar(key=f"jar_{name}", data={"name": name, "value": value, "seconds": 3600 * hours})
 
 
 def remembered(name: str) -> str:
-    """The value that the browser sent; "" for none."""
+    """Return the value that the browser sent; "" for none."""
     value = st.context.cookies.get(name) or ""
     return value if _SAFE.fullmatch(value) else ""

@@ -1,4 +1,4 @@
-// The browser's half of countdown.py: it counts by itself, and asks nothing of the server.
+// The browser's half of countdown.py: it counts by itself, without requests to the server.
 
 const running = new WeakMap() // element -> timer
 

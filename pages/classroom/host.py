@@ -1,4 +1,4 @@
-"""The host's page: open a room for the class, watch the board, ask questions, reveal the results."""
+"""The host's page: open a room for a class, watch the board, ask questions, reveal the results."""
 
 from dataclasses import dataclass, replace
 
@@ -33,6 +33,7 @@ from pages.classroom.rooms import (
 )
 from pages.widgets.ask import look
 from pages.widgets.controls import Controls
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import opening, presenting
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import (
@@ -50,7 +51,7 @@ from pages.widgets.query import PageSettings, number, sequence, word
 from pages.widgets.stage import percent, save_button, show_picture
 
 EVERY = 2.0  # seconds between two updates of the board
-QUESTIONS = {"which": "Which of the two is perturbed?", "what": "What will it say?"}
+QUESTIONS = {"which": "Which of the two is perturbed?", "what": "What will the network predict?"}
 state = st.session_state
 
 
@@ -80,12 +81,12 @@ page = Controls("host", Settings)
 
 
 def here() -> list[str]:
-    """The networks on this machine; a room cannot wait for a download."""
+    """Return the networks on this machine, since a room cannot wait for a download."""
     return [info.name for info in list_classifiers() if info.is_here]
 
 
 def opinion(slot: str, classifier: str, pixels: Pixels) -> tuple[Prediction, Seen] | None:
-    """A network's answer to a picture; None, with the reason on the page, where there is none."""
+    """Return a network's prediction for a picture; on failure None, with the reason on the page."""
     looked = look(slot, pixels, classifier)
     if looked is None:
         return None
@@ -110,18 +111,19 @@ def set_up(store: Store) -> None:
         with st.container(key="class_photo", width=320):
             show_picture(pixels, "The photograph of the challenge")
         says = st.empty()
-        says.caption("The network is looking …")
+        says.caption("Classifying the photograph …")
         gallery(page)
         own_picture(
             page,
             Settings.image,
-            f"Up to 10 MB. If you open a room with it, it is kept with the room, for {LIMITS.room_hours} hours.",
+            f"Up to 10 MB. If you open a room with it, the server keeps it with the room for {LIMITS.room_hours} "
+            "hours.",
         )
     found = opinion("look", settings.model, pixels)
     if found is None:
         return
     said, _ = found
-    says.markdown(f"The network says **{categories()[said.label]}**, {percent(said.probability)}.")
+    says.markdown(f"The network predicts **{categories()[said.label]}**, {percent(said.probability)}.")
     challenge = Challenge(
         pixels.tobytes(),
         side,
@@ -147,7 +149,7 @@ def challenge_controls(names: list[str]) -> None:
         return info_of(name).title
 
     page.control("model", st.selectbox, "Network", names, format_func=title)
-    page.control("aim", st.toggle, "It has to be a class of your choice")
+    page.control("aim", st.toggle, "Targeted: it must predict a class of your choice")
     class_control(page, "target", "Target class", disabled=not page.value.aim)
     page.control("rule", st.selectbox, "Rule", list(RULES), format_func=lambda name: RULES[name].title)
     st.caption(RULES[page.value.rule].text)
@@ -155,9 +157,9 @@ def challenge_controls(names: list[str]) -> None:
         others = [name for name in names if name != page.value.model]
         if page.value.hidden not in others:
             page.set(hidden=others[0])
-        page.control("hidden", st.selectbox, "The second network, secret until the reveal", others, format_func=title)
+        page.control("hidden", st.selectbox, "The second network, hidden until the reveal", others, format_func=title)
     if page.value.rule == "pixels":
-        page.control("pixels", st.slider, "Most pixels that may change", 1, 2000)
+        page.control("pixels", st.slider, "Largest number of pixels that may change", 1, 2000)
     else:
         page.control("eps", st.slider, "Largest ε, in 1/255", 1, 32)
     page.control("minutes", st.number_input, "Minutes", 1, MAX_MINUTES, step=1)
@@ -224,7 +226,7 @@ def leave() -> None:
 
 
 def act(action: str, *arguments: object) -> None:
-    """Perform an action of the host; show a refusal on the page."""
+    """Carry out an action of the host; show a refusal on the page."""
     code = page.value.code
     try:
         getattr(the_store(), action)(code, secret_of(code), *arguments)
@@ -251,15 +253,17 @@ def show_room(store: Store, room: Room) -> None:
         st.html(f"<div class='class-code' aria-label='Code of the room'>{room.code}</div>")
         st.code(link, language=None, wrap_lines=True)
         if is_loopback():
-            st.caption("This address leads to this machine alone: open this page by the address that others see.")
+            st.caption(
+                "This link works on this machine only. Open this page by an address that other machines can reach."
+            )
     with progress:
         countdown("host_clock", left(room))
-        st.markdown(f"{challenge.task} {RULES[challenge.rule].text}")
+        prose(f"{challenge.task} {RULES[challenge.rule].text}")
         live_board(store, room, challenge)
     with st.container(horizontal=True):
         if not room.revealed:
-            st.button("5 minutes more", on_click=act, args=("prolong", 5), key="host_more")
-            # In this order, so that a press on the wrong button does not end the game.
+            st.button("5 more minutes", on_click=act, args=("prolong", 5), key="host_more")
+            # "Reveal" replaces "Stop now", so that a press on the wrong button does not reveal the results too early.
             if left(room) > 0:
                 st.button("Stop now", on_click=act, args=("close",), key="host_close")
             else:
@@ -312,9 +316,11 @@ def ask_the_class(store: Store, room: Room) -> None:
         chosen = st.selectbox("About", list(PHOTOS), format_func=PHOTOS.__getitem__, key="host_about")
         eps = st.slider("ε of the perturbation, in 1/255", 0 if kind == "what" else 1, 16, 3, key=f"host_eps_{kind}")
         st.caption(
-            "PGD, ten steps, on the room's network. With ε = 0 the picture stays as it is."
+            "The perturbation is made by ten steps of PGD on the room's network. With ε = 0 the picture stays "
+            "unchanged."
             if kind == "what"
-            else "PGD, ten steps, on the room's network. Which side it is on is left to chance, and told to nobody."
+            else "The perturbation is made by ten steps of PGD on the room's network. The perturbed picture is left or "
+            "right at random; nobody can see which before you close the question."
         )
         if st.button("Ask", type="primary", key="host_ask"):
             draft = drafted(store.challenge(room).classifier, str(kind), str(chosen), int(eps))
@@ -324,7 +330,7 @@ def ask_the_class(store: Store, room: Room) -> None:
 
 
 def drafted(classifier: str, kind: str, name: str, eps: int) -> Draft | None:
-    """Make a question about that photograph, with the engine; on failure None, with the reason on the page."""
+    """Make a question about that photograph on the engine; on failure None, with the reason on the page."""
     side = info_of(classifier).input_size
     original = np.asarray(fit(sample(name), side, side))
     looked = opinion("poll look", classifier, original)
@@ -347,10 +353,10 @@ def drafted(classifier: str, kind: str, name: str, eps: int) -> Draft | None:
 
 @st.fragment(run_every=EVERY)
 def live_poll(store: Store, room: Room) -> None:
-    """Show the newest question, with its votes as they come."""
+    """Show the newest question, and its votes so far."""
     poll = store.latest_poll(room)
     if poll is None:
-        st.caption("A question appears on everybody's phone at once.")
+        st.caption("A new question appears on the pages of all students at once.")
         return
     asked, voted = st.columns(2, gap="large")
     with asked:
@@ -359,27 +365,27 @@ def live_poll(store: Store, room: Room) -> None:
         draw_votes(poll)
         if poll.open:
             close = ("close_poll", poll.id)
-            st.button("Close and tell", key=f"host_tell_{poll.id}", type="primary", on_click=act, args=close)
+            st.button("Close and show the answer", key=f"host_tell_{poll.id}", type="primary", on_click=act, args=close)
 
 
 # ------------------------------------------------------------------------------------------------------------- order
 
 
 def keep_order(store: Store, room: Room) -> None:
-    with st.expander("Only for you", icon=":material/key:"):
+    with st.expander("For the host only", icon=":material/key:"):
         st.markdown(
-            "**Your secret link.** Whoever opens it is the host of this room. Keep it as a bookmark, for another "
-            "machine or after this browser was closed."
+            "**Your secret link.** Everybody who opens it becomes a host of this room. Bookmark it: you need it on "
+            "another machine, or in another browser."
         )
         st.code(f"{base()}host?code={room.code}&key={secret_of(room.code)}", language=None, wrap_lines=True)
         people = {member.id: member.nickname for member in store.members(room)}
         if people:
             somebody = st.selectbox(
-                "Somebody whose nickname or picture should not be here",
+                "Remove a student",
                 list(people),
                 format_func=people.__getitem__,
                 index=None,
-                placeholder="Nobody",
+                placeholder="Choose a nickname",
                 key="host_somebody",
             )
             st.button(
@@ -389,9 +395,9 @@ def keep_order(store: Store, room: Room) -> None:
                 disabled=somebody is None,
                 key="host_remove",
             )
-        st.markdown(f"The room and all that is in it is deleted {LIMITS.room_hours} hours after it was opened.")
+        st.markdown(f"The server deletes this room with everything in it {LIMITS.room_hours} hours after its opening.")
         st.button("Open another room", on_click=leave, key="host_leave")
-        sure = st.checkbox("Nobody needs this room any more", key="host_sure")
+        sure = st.checkbox("Delete everything in this room, for all students", key="host_sure")
         st.button("Delete this room now", on_click=act, args=("delete",), disabled=not sure, key="host_delete")
 
 
@@ -407,19 +413,18 @@ def main() -> None:
         try:
             room = store.room(code)
             if not store.is_host(code, secret_of(code)):
-                raise Refused(
-                    "You are not the host of this room. Open it by your secret link, or open one of your own."
-                )
+                raise Refused("You are not the host of this room. Open its secret link, or open a new room.")
         except Refused as refusal:
             room = None
             page.set(code="")
             page.tell(str(refusal))
     opening(
         page,
-        "A room for your class" if room is None else f"Room {room.code}",
-        "Choose what is to be done. The class joins by a link, and hands in pictures that the network judges."
+        "Host a room for your class" if room is None else f"Room {room.code}",
+        "Choose a photograph, a network and a rule. Your students join by a link and hand in adversarial pictures. The "
+        "network judges the pictures, and a board ranks them."
         if room is None
-        else "Scan the code, or open the link.",
+        else "Students scan the code or open the link, choose a nickname, and hand in pictures.",
     )
     with st.sidebar:
         presenting(page)

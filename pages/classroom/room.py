@@ -1,4 +1,4 @@
-"""The students' page: join a room, hand in a picture, see the board, answer questions."""
+"""The students' page: join a room, hand in pictures, see the board, answer questions."""
 
 import html
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ from pages.classroom.rooms import (
 )
 from pages.lab import settings as lab
 from pages.widgets.controls import Controls
+from pages.widgets.glossary import prose
 from pages.widgets.lesson import opening
 from pages.widgets.query import PageSettings, limits, sequence, to_query
 from pages.widgets.stage import save_button, show_picture
@@ -42,7 +43,7 @@ state = st.session_state
 @dataclass(frozen=True)
 class Settings(PageSettings):
     """The room's code. The student's token is in the session and in a cookie, not in the address: a student who shares
-    the link invites others, but does not share the token."""
+    the link invites others, and keeps the token."""
 
     code: str = sequence(LETTERS + LETTERS.lower(), CODE_LENGTH)
 
@@ -81,9 +82,14 @@ def choose_room() -> None:
 def join(store: Store, room: Room) -> None:
     with st.form("student_join"):
         nickname = st.text_input(
-            "Your nickname", max_chars=MAX_LETTERS, help="Anything but your real name. It is on the board for all."
+            "Your nickname",
+            max_chars=MAX_LETTERS,
+            help="Do not use your real name: everybody in the room sees it on the board.",
         )
-        st.caption("No account, no address: nothing about you is kept but this nickname, and it goes with the room.")
+        st.caption(
+            "You need no account. The server keeps this nickname, your pictures and your votes, nothing else about "
+            "you, and deletes them with the room."
+        )
         if st.form_submit_button("Join", type="primary"):
             try:
                 _, token = store.join(room.code, nickname)
@@ -118,7 +124,7 @@ def lab_link(challenge: Challenge) -> str | None:
 
 
 def show_challenge(challenge: Challenge) -> None:
-    st.markdown(f"**{challenge.task}** {RULES[challenge.rule].text}")
+    prose(f"**{challenge.task}** {RULES[challenge.rule].text}")
     with st.container(key="class_photo", width=300):
         show_picture(challenge.pixels, "The untouched picture of the challenge")
 
@@ -127,12 +133,13 @@ def show_tools(challenge: Challenge) -> None:
     link = lab_link(challenge)
     with st.container(horizontal=True):
         if link:
-            st.link_button("Make it in the Attack Lab", link, icon=":material/science:", type="primary")
-        save_button("The untouched picture (PNG)", to_png(challenge.pixels), "untouched.png", key="student_untouched")
+            st.link_button("Open it in the Attack Lab", link, icon=":material/science:", type="primary")
+        save_button("Untouched picture (PNG)", to_png(challenge.pixels), "untouched.png", key="student_untouched")
     st.caption(
-        "There, *Keep it, share it* saves the adversarial picture: hand in that file. Any other program will do, too, "
-        f"as long as it saves a PNG of 8 bits a colour and {challenge.width} × {challenge.height} pixels."
-        + ("" if link else " In the Attack Lab, upload the untouched picture first.")
+        "In the Attack Lab, *Save and share* saves the adversarial picture: hand in that file. You can use any other "
+        "program that saves an RGB PNG with 8 bits per colour, "
+        f"{challenge.width} × {challenge.height} pixels."
+        + ("" if link else " To use the Attack Lab, upload the untouched picture there first.")
     )
 
 
@@ -143,7 +150,7 @@ def hand_in(store: Store, room: Room) -> None:
             if file is None:
                 state.student_told = ("info", "Choose a PNG file first.")
             else:
-                with st.spinner("The network is looking …"):
+                with st.spinner("Classifying your picture …"):
                     state.student_told = judged(store, room, file.getvalue())
     if told := state.get("student_told"):
         kind, text = told
@@ -171,7 +178,7 @@ def live(store: Store, room: Room, member: Member, challenge: Challenge, below: 
     try:
         now = store.room(room.code)
         if (now.closes_at, now.revealed, left(now) > 0) != state.get("student_drawn"):
-            st.rerun()  # the host has changed the time, or it is over: draw the whole page anew
+            st.rerun()  # the time has changed, or is over: draw the whole page anew
         poll(store, now, member)
         board = board_of(room.code)
     except Refused as refusal:
@@ -196,7 +203,7 @@ def poll(store: Store, room: Room, member: Member) -> None:
         draw_question(store, asked)
         if not asked.open:
             if asked.mine is not None:
-                st.markdown(f"You said: **{asked.choices[asked.mine]}**.")
+                st.markdown(f"Your answer: **{asked.choices[asked.mine]}**.")
             draw_votes(asked)
             return
         chosen = st.radio(
@@ -213,8 +220,8 @@ def poll(store: Store, room: Room, member: Member) -> None:
             except Refused as refusal:
                 st.warning(str(refusal))
                 return
-        later = "You can change it until the question is closed."
-        st.caption(later if chosen is not None else "Nobody sees who says what.")
+        later = "You can change your answer until the host closes the question."
+        st.caption(later if chosen is not None else "Nobody sees who gave which answer.")
 
 
 def leave() -> None:
@@ -236,23 +243,23 @@ def main() -> None:
         except Refused as refusal:
             page.tell(str(refusal))
     if room is None:
-        opening(page, "Join a room", "Your lecturer has opened a room. Its code is on the projector.")
+        opening(page, "Join a room", "Enter the code of the room, which your lecturer shows on the projector.")
         page.into_address()
         choose_room()
         return
     page.into_address()
     challenge, member = store.challenge(room), store.member(code, token_of(code))
     if member is None:
-        opening(page, f"Room {code}", "Choose a nickname, and you are in.")
+        opening(page, f"Room {code}", "Choose a nickname to join the room.")
         join(store, room)
         show_challenge(challenge)
         return
     remember(f"room_{code}", token_of(code), LIMITS.room_hours)
     opening(page, f"Room {code}", "Hand in a picture that fools the network, and watch the board.")
-    st.html(f"<div>You are <span class='class-name'>{html.escape(member.nickname)}</span> here.</div>")
+    st.html(f"<div>Your nickname: <span class='class-name'>{html.escape(member.nickname)}</span></div>")
     state.student_drawn = (room.closes_at, room.revealed, left(room) > 0)
     countdown("student_clock", left(room))
-    # A question comes first: further down, nobody sees it on a phone.
+    # A question comes first: further down, it is off the screen of a phone.
     newest = st.container()
     picture, doing = st.columns([2, 3], gap="large")
     with picture:
@@ -262,7 +269,9 @@ def main() -> None:
             show_tools(challenge)
             hand_in(store, room)
         else:
-            st.info("The time is over. Nothing more is taken." if not room.revealed else "This room is closed.")
+            st.info(
+                "The time is over: the room takes no more pictures." if not room.revealed else "This room is closed."
+            )
         below = st.empty()
     with newest:
         live(store, room, member, challenge, below)

@@ -45,7 +45,7 @@ STYLE = """<style>
 
 
 def the_store() -> Store:
-    """Return the process's rooms; where the database fails, explain it on the page and end the page."""
+    """Return the store of all rooms; where the database fails, explain it on the page and end the page."""
     try:
         return default_store()
     except Refused as refusal:
@@ -55,13 +55,13 @@ def the_store() -> Store:
 
 @st.cache_data(ttl=1, max_entries=200, show_spinner=False)
 def board_of(code: str) -> Board:
-    """The board, computed at most once a second for all students together."""
+    """Return the board, which is computed at most once a second for all students together."""
     store = default_store()
     return store.board(store.room(code))
 
 
 def base() -> str:
-    """The address of the app, up to its last slash."""
+    """Return the address of the app, up to its last slash."""
     parts = urlsplit(st.context.url or "")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rsplit('/', 1)[0]}/" if parts.netloc else "/"
 
@@ -72,7 +72,7 @@ def is_loopback() -> bool:
 
 
 def left(room: Room) -> float:
-    """Seconds until the room closes."""
+    """Return the seconds until the room closes."""
     return room.left(time.time())
 
 
@@ -80,14 +80,14 @@ def draw_board(board: Board, challenge: Challenge, me: Member | None = None, mos
     """Draw the first lines of the board, and the member's own. All text from students is escaped."""
     with st.container(key=f"class_board{'_mine' if me else ''}"):
         if not board.entries:
-            st.html("<div class='class-empty'>Nobody is on the board yet. The first picture that counts leads.</div>")
+            st.html("<div class='class-empty'>The board is empty. The first picture that counts takes place 1.</div>")
         else:
             mine = board.of(me) if me else None
             shown = board.entries[:most]
             rows = [_row(entry, challenge, entry == mine) for entry in shown]
             if mine is not None and mine not in shown:
                 rows.append(_row(mine, challenge, True))
-            head = "<th>#</th><th>nickname</th><th>score</th><th>it says</th><th class='wide'>after</th>"
+            head = "<th>#</th><th>nickname</th><th>score</th><th>prediction</th><th class='wide'>time</th>"
             st.html(f"<table class='class-board'><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>")
         st.caption(_crowd(board, most))
 
@@ -103,22 +103,22 @@ def _crowd(board: Board, most: int) -> str:
     students = "1 student" if board.members == 1 else f"{board.members} students"
     tries = "1 picture" if board.tries == 1 else f"{board.tries} pictures"
     more = f" {len(board.entries) - most} more on the board." if len(board.entries) > most else ""
-    return f"{students} in the room, {tries} handed in.{more} Of equal scores the earlier one leads."
+    return f"{students} in the room, {tries} handed in.{more} With equal scores, the earlier picture ranks higher."
 
 
 def draw_reveal(store: Store, room: Room, challenge: Challenge, board: Board) -> None:
     """Draw the solution, and the best pictures."""
-    st.subheader("The reveal", anchor=False)
+    st.subheader("The results", anchor=False)
     names = categories()
     first = info_of(challenge.classifier).title
-    lines = [f"{first} says **{names[challenge.label]}** of the untouched picture."]
+    lines = [f"{first} predicts **{names[challenge.label]}** for the untouched picture."]
     if challenge.hidden is not None and challenge.hidden_label is not None:
         second = info_of(challenge.hidden).title
-        lines.append(f"The hidden second network was **{second}**. It says **{names[challenge.hidden_label]}**.")
+        lines.append(f"The hidden second network was **{second}**. It predicts **{names[challenge.hidden_label]}**.")
     st.markdown(" ".join(lines))
     best = store.best_pictures(room)
     if not best:
-        st.caption("Nobody has handed in a picture that counts.")
+        st.caption("No student has handed in a picture that counts.")
         return
     with st.container(key="class_best"):
         places = st.columns(1 + BEST, gap="medium")
@@ -127,7 +127,7 @@ def draw_reveal(store: Store, room: Room, challenge: Challenge, board: Board) ->
             second = "" if entry.second is None else f" · {_second(challenge)}: {names[entry.second.label]}"
             told = f"{names[entry.said.label]}, {percent(entry.said.probability)}{second}"
             headline = f"{entry.rank}. {entry.nickname}, {challenge.score_text(entry.score)}"
-            _tile(place, pixels, headline, told, f"The picture in place {entry.rank}; the network says {told}")
+            _tile(place, pixels, headline, told, f"The picture in place {entry.rank}; the network predicts {told}")
 
 
 def _second(challenge: Challenge) -> str:
@@ -162,7 +162,7 @@ def draw_question(store: Store, poll: Poll) -> None:
 
 
 def draw_votes(poll: Poll) -> None:
-    """Draw the histogram, and the truth when it is known."""
+    """Draw the histogram, and the right answer once it is known."""
     vega_chart(
         votes_chart(poll.choices, poll.counts, poll.answer),
         70 + 46 * len(poll.choices),

@@ -1,4 +1,4 @@
-"""The parts of the lab below the result: views, noise, saving and sharing, the curve over ε."""
+"""The sections of the lab below the result: random views, noise, saving and sharing, the curve over ε."""
 
 from dataclasses import replace
 
@@ -16,6 +16,7 @@ from pages.lab.result import Subject, display
 from pages.lab.settings import SEEN, page
 from pages.lab.snippet import snippet
 from pages.widgets.charts import curve, side_by_side
+from pages.widgets.glossary import prose
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import OWN
 from pages.widgets.program import show_program
@@ -27,17 +28,19 @@ def show_sweep(subject: Subject) -> None:
     settings, request, clean, label = subject.settings, subject.request, subject.clean, subject.label
     if settings.radius <= 0 or settings.info.minimal:
         return
-    st.subheader("How much ε does it take?", anchor="epsilon-curve")
+    st.subheader("Curve over ε: how large must it be?", anchor="epsilon-curve")
     if "queries" in request.info.options:
-        st.caption("A black-box attack asks too many questions for a whole curve: move ε by hand.")
+        st.caption("A black-box attack needs too many queries for a whole curve. Change ε by hand instead.")
         return
     if request.views:
-        st.caption("With random views in every step, a whole curve would take too long: move ε by hand.")
+        st.caption("With random views in each step, a whole curve takes too long. Change ε by hand instead.")
         return
     ball = settings.ball
     values = sorted({*ball.sweep, settings.shown_eps} - {0.0})
     if len(values) * request.row_pixels > LIMITS.max_pixels:
-        st.caption("This photograph is too large for a curve over ε: switch to the network's size.")
+        st.caption(
+            "This photograph is too large for a curve over ε. Turn off *Attack the photograph at its full size*."
+        )
         return
     sweep = replace(request, eps=tuple(map(ball.radius, values)), pictures=False)
     slot, note = st.empty(), st.empty()
@@ -47,7 +50,7 @@ def show_sweep(subject: Subject) -> None:
     def draw(frames: list[Frame]) -> None:
         index = frames[-1].index
         if index < sweep.length:
-            note.caption(f"Attacking with {len(values)} values of ε at once: step {index} of {sweep.length} …")
+            note.caption(f"Running the attack with {len(values)} values of ε at once: step {index} of {sweep.length} …")
             return
         now = frames[-1].probabilities
         lines = [
@@ -66,9 +69,9 @@ def show_sweep(subject: Subject) -> None:
 
     if follow(job_for("sweep", sweep), draw, note.caption, interval=0.6):
         note.caption(
-            "Each point is this very attack, run anew with that ε, and judged on the picture rounded to 8 bits. "
-            "At ε = 0 stands the untouched picture."
-            + (" With a random start, each ε begins in the same direction." if request.random_start else "")
+            "Each point is a separate run of this attack with that ε. Its probability is that of the picture rounded "
+            "to 8 bits. ε = 0 is the untouched picture."
+            + (" The random starts of all runs have the same direction." if request.random_start else "")
         )
 
 
@@ -83,17 +86,17 @@ def show_views(subject: Subject, last: Frame) -> None:
         return
     classes = found[-1].logits.argmax(1)
     fooled = int((classes == settings.target if settings.targeted else classes != subject.label).sum())
-    aim = f"says {categories()[settings.target]}" if settings.targeted else "is fooled"
+    aim = f"predicts {categories()[settings.target]}" if settings.targeted else "is fooled"
     st.caption(
-        f"In {SEEN} new random views (turned by up to 15°, scaled, cropped, lighter or darker, blurred, JPEG) of this "
-        f"picture the network {aim} in **{fooled}**."
+        f"We draw {SEEN} new random views of this picture: rotated by up to 15°, scaled, cropped, lighter or darker, "
+        f"blurred, saved as JPEG. The network {aim} in **{fooled}** of them."
     )
 
 
 def show_noise(subject: Subject, last: Frame) -> None:
     """Show random noise of the same size beside the attack."""
     settings = subject.settings
-    st.subheader("Is it just noise?", anchor="random-noise")
+    st.subheader("Random noise of the same size", anchor="random-noise")
     room = float(last.size[0]) if settings.info.minimal else settings.radius
     picture, classifier = subject.request.picture, subject.request.classifier
     noise = Noise(picture, classifier, settings.ball.key, (room,), subject.label, settings.seed)
@@ -105,10 +108,11 @@ def show_noise(subject: Subject, last: Frame) -> None:
     shown, text = st.columns([1, 2])
     seen = int(probabilities.argmax())
     show_picture(display(pixels[0]), f"Noisy picture, classified as {categories()[seen]}", shown)
-    text.markdown(
-        f"Random noise of the same size, ε = {settings.ball.text(room)}, seed {settings.seed}: the network "
-        f"says **{categories()[seen]}** ({percent(float(probabilities[seen]))}). The attack has no more room than "
-        "this; it only knows which way to go."
+    prose(
+        f"This picture has random noise with ε = {settings.ball.text(room)}, seed {settings.seed}. The network "
+        f"predicts **{categories()[seen]}** ({percent(float(probabilities[seen]))}). Noise and attack are equally "
+        "large; only the direction differs.",
+        text,
     )
     bars(text.empty(), probabilities, top(probabilities), subject.colours(probabilities))
 
@@ -116,7 +120,7 @@ def show_noise(subject: Subject, last: Frame) -> None:
 def show_saving(subject: Subject, last: Frame) -> None:
     """Offer the picture, a sheet for slides, the link and the program."""
     settings, request, original = subject.settings, subject.request, subject.original
-    st.subheader("Keep it, share it", anchor="save")
+    st.subheader("Save and share", anchor="save")
     final = last.pixels
     assert final is not None
     now = int(last.logits[0].argmax())
@@ -126,7 +130,7 @@ def show_saving(subject: Subject, last: Frame) -> None:
     linf, l2 = map(float, last.norms[0])
     left, right = st.columns(2)
     save_button("Adversarial picture (PNG)", to_png(final[0]), "adversarial.png", left, width="stretch")
-    left.caption("Exactly the pixels that were judged. Upload it here again: it still fools this network.")
+    left.caption("The file has exactly the pixels that were classified. Upload it here: the prediction is the same.")
     sheet = side_by_side(
         [
             (display(original), categories()[subject.label], percent(p_label)),
@@ -136,11 +140,11 @@ def show_saving(subject: Subject, last: Frame) -> None:
         f"{info_of(settings.model).title}, {settings.info.title}, eps = {subject.size_text(last)} · Adversarial Lab",
     )
     save_button("Side by side, for slides (PNG)", sheet, "side-by-side.png", right, width="stretch")
-    right.caption("All three pictures with their labels.")
+    right.caption("All three pictures, with the predictions.")
     st.markdown("**Link to exactly this state**")
     st.code(page.link(), language=None, wrap_lines=True)
     if settings.image == OWN:
-        st.caption("Your own picture is not in the link: it never leaves this session.")
+        st.caption("The link does not contain your own picture, which never leaves this session.")
     engine = default_engine()
     program = snippet(
         request, settings.image, whole=settings.whole, device=engine.device, threads=engine.threads, amp=settings.amp
@@ -148,9 +152,9 @@ def show_saving(subject: Subject, last: Frame) -> None:
     show_program(
         program,
         page,
-        "It repeats this run. On the same processor, with the same number of threads, it gives the same δ, bit for "
-        "bit. Another processor rounds differently, and so does a batch in which this page computed your run "
-        "together with those of others, or a run that left a core to another program. A few components of the "
-        "gradient then change their sign, each step amplifies that, and many pixels differ in the end. The loss "
-        "that is reached is about the same.",
+        "The program repeats this run. On the same processor, with the same number of threads, it gives the same "
+        "δ, bit for bit. In three cases, sums are rounded differently: on another processor; where this page "
+        "computed your run in one batch with those of others; and where your run left a core to another program. A "
+        "few components of the gradient then change their sign, each step amplifies the difference, and many "
+        "pixels differ in the end. The final loss is about the same.",
     )

@@ -40,7 +40,7 @@ def preset(name: str) -> None:
 
 
 def choose_group() -> None:
-    """Another group of attacks: begin with its first."""
+    """Choose the first attack of a newly chosen group."""
     group = state.get("lab_group")
     if group and ATTACKS[page.value.attack].group != group:
         apply(attack=next(name for name, info in ATTACKS.items() if info.group == group))
@@ -51,29 +51,29 @@ def find_smallest() -> None:
 
 
 def use_found(name: str, value: float) -> None:
-    """Go on with PGD and the ε that was found."""
+    """Choose PGD, with the ε that was found."""
     low, high = limits(Settings, name)
     value = min(max(value, low), high)
     apply(attack="targeted" if page.value.targeted else "pgd", **{name: value})
 
 
 def sidebar() -> None:
-    """Photograph, network, and the knobs that few need."""
+    """Draw the choice of photograph and network, and the advanced settings."""
     st.header("Photograph", divider="gray")
     gallery(page, apply)
     shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
-    st.caption(f"Now: **{shown}**. Sixteen samples, all free to use.")
+    st.caption(f"Current photograph: **{shown}**. All sixteen samples are free to use.")
     own_picture(page, Settings.image)
-    st.caption("Your own mug makes the best example.")
-    page.control("whole", st.toggle, "Attack it at its own size")
+    st.caption("Try a photo of a cup on your desk.")
+    page.control("whole", st.toggle, "Attack the photograph at its full size")
     photo = photograph(page.value.image)
     small = shrink(photo, LIMITS.max_pixels)
-    reduced = "" if small is photo else f" (made smaller from {photo.width} × {photo.height})"
+    reduced = "" if small is photo else f" (reduced from {photo.width} × {photo.height})"
     st.caption(
-        f"{small.width} × {small.height} pixels{reduced}, through the network's own resizing: the saved photograph "
-        "itself fools."
+        f"On: the attack changes {small.width} × {small.height} pixels{reduced}. Its gradient includes the network's "
+        "own resizing, so the saved photograph fools the network as it is."
         if page.value.whole
-        else "Otherwise the square in its middle, at the network's size."
+        else "Off: we crop the centre and resize it to the network's input size."
     )
 
     st.header("Network", divider="gray")
@@ -87,7 +87,7 @@ def sidebar() -> None:
     info = info_of(page.value.model)
     place = "on this machine" if info.is_here else f"needs a download of {info.megabytes:.0f} MB"
     st.caption(
-        f"{info.year} · {info.parameters / 1e6:.1f} million parameters · {info.megabytes:.0f} MB · sees "
+        f"{info.year} · {info.parameters / 1e6:.1f} million parameters · {info.megabytes:.0f} MB · input "
         f"{info.input_size} × {info.input_size} pixels · {place}. {info.paper}."
     )
 
@@ -98,44 +98,56 @@ def sidebar() -> None:
 
 
 def advanced() -> None:
-    """The knobs of the solver, and how the perturbation is drawn."""
+    """Draw the options of the attack, and the amplification of the perturbation."""
     knows = page.value.info.options
     losses = list(lab.LOSSES) if page.value.targeted else [name for name in lab.LOSSES if name != "difference"]
     if page.value.loss not in losses:
         apply(loss="ce")
     page.control("loss", st.radio, "Loss", losses, format_func=lab.LOSSES.get)
     st.caption(
-        "L(y) − L(target) is the lecture's form: it does not mind when a third class wins."
+        "L(y) − L(target) compares these two classes only, so a third class may win."
         if page.value.targeted
-        else "Cross-entropy fades where a network is sure of itself; the other two do not."
+        else "The gradient of the cross-entropy vanishes where the network is confident. The other two losses avoid "
+        "this."
     )
     page.control("steps", st.slider, "Steps", 1, limits(Settings, "steps")[1], disabled="steps" not in knows)
-    st.caption("More steps find more, and take longer.")
+    st.caption("More steps reach a higher loss, and take longer.")
     if "queries" in knows:
-        page.control("queries", st.slider, "Questions to the network", 1, LIMITS.max_queries)
-        st.caption("What a black-box attack pays with. It stops when the network is fooled.")
+        page.control("queries", st.slider, "Queries to the network", 1, LIMITS.max_queries)
+        st.caption(
+            "The budget of a black-box attack: each query shows one picture to the network. Square Attack stops as "
+            "soon as the network is fooled."
+        )
     page.control(
-        "rule", st.radio, "Step", list(lab.STEP_RULES), format_func=lab.STEP_RULES.get, disabled=not uses_pgd()
+        "rule",
+        st.radio,
+        "Direction of a step",
+        list(lab.STEP_RULES),
+        format_func=lab.STEP_RULES.get,
+        disabled=not uses_pgd(),
     )
-    st.caption("Raw gradients are tiny where a network is sure of itself.")
+    st.caption(
+        "Steepest ascent rescales the gradient: in L∞ it takes the sign. A raw gradient is tiny where the network is "
+        "confident."
+    )
     page.control(
         "alpha", st.number_input, "Step size α (0 = automatic)", 0.0, 1000.0, step=0.5, disabled=not uses_pgd()
     )
-    st.caption("In levels of 255; for the raw gradient a plain factor. Automatic: 5·ε/steps.")
+    st.caption("In 1/255. With the raw gradient, α is a plain factor. Automatic: α = 5·ε/steps, at most ε.")
     page.control("views", st.toggle, "Survive the camera", disabled=not uses_pgd() or page.value.whole)
-    st.caption("Averages the loss over eight random views in every step (EOT): eight times the work.")
+    st.caption("Averages the loss over eight random views in each step (EOT). This takes eight times as long.")
     page.control("random", st.toggle, "Random start", disabled="random_start" not in knows)
-    st.caption("Begins somewhere in the ball instead of at the picture.")
+    st.caption("Starts at a random point of the ball instead of at δ = 0.")
     page.control("restarts", st.slider, "Restarts", 1, LIMITS.max_restarts, disabled="restarts" not in knows)
-    st.caption("How often to run, each time from another random start; the best end counts.")
+    st.caption("The number of runs, each from a different random start. The best result counts.")
     page.control("seed", st.number_input, "Seed", 0, 9999, step=1)
-    st.caption("The same seed gives the same start and the same noise.")
+    st.caption("The same seed gives the same random start and the same noise.")
     page.control("amp", st.slider, "Amplification of the perturbation", 1, 100)
-    st.caption("Only how the middle picture is drawn: 0.5 + k·δ.")
+    st.caption("Changes only how the middle picture is drawn: 0.5 + k·δ.")
 
 
 def attack_menu() -> None:
-    """The attacks in their groups, and the chosen one's idea."""
+    """Draw the choice of the attack, and the idea of the chosen one."""
     with st.container(horizontal=True, key="menu"):
         state["lab_group"] = page.value.info.group
         st.segmented_control(
@@ -152,7 +164,7 @@ def attack_menu() -> None:
 
 
 def knobs() -> None:
-    """Attack, target, norm and ε, right below the pictures they change."""
+    """Draw attack, target, norm and ε, directly below the pictures."""
     attack_menu()
     left, right = st.columns([1, 1.2])
     with left:
@@ -161,32 +173,32 @@ def knobs() -> None:
         if info.targeted == "optional":
             page.control("aim", st.toggle, "Aim at the target class")
         st.caption(
-            "Type to search all 1000 classes."
+            "Type to search the 1000 classes."
             if page.value.targeted
-            else f"{info.title} only leads away from the present class."
+            else f"{info.title} is untargeted: it looks for any class other than the present one."
             if info.targeted == "never"
-            else "Now: away from the present class."
+            else "Off: the attack looks for any class other than the present one."
         )
     with right:
         epsilon()
 
 
 def epsilon() -> None:
-    """The norm, its ε, and the shortcut to the smallest one."""
+    """Draw the norm, its ε, and the button that searches for the smallest ε."""
     settings = page.value
     page.choice("norm", "Norm of the ball", {key: norm.title for key, norm in NORMS.items()})
     settings = page.value
     ball, off = settings.ball, settings.info.minimal
     if ball.key != settings.norm:
-        why = "A whole photograph" if settings.norm in settings.info.norms else settings.info.title
-        st.caption(f"{why} is measured in {ball.title} here.")
+        what = "An attack at full size" if settings.norm in settings.info.norms else settings.info.title
+        st.caption(f"{what} does not support {NORMS[settings.norm].title}. {ball.title} is used instead.")
     page.control(settings.eps_field, st.slider, ball.question, *ball.bounds, step=ball.step, disabled=off)
     text = ball.note.format(eps=page.value.eps, radius=page.value.radius)
     if off:
-        st.caption("This attack looks for its own ε.")
+        st.caption("This attack takes no ε: it searches for the smallest one that fools the network.")
     else:
         st.caption(text)
-        st.button("Find the smallest ε that fools", on_click=find_smallest, key="find_smallest")
+        st.button("Find the smallest ε that fools the network", on_click=find_smallest, key="find_smallest")
 
 
 def retry_download(model: str) -> None:
@@ -195,7 +207,7 @@ def retry_download(model: str) -> None:
 
 
 def ensure_weights(settings: Settings) -> Settings:
-    """Download the chosen network if it is not here; without a network, say so and go on with the default."""
+    """Download the chosen network if it is not here; without a network, say so and use the default."""
     info = info_of(settings.model)
     if info.is_here:
         return settings
@@ -210,6 +222,8 @@ def ensure_weights(settings: Settings) -> Settings:
         except ClassifierError as error:
             bar.empty()
             failed[settings.model] = str(error)
-    st.warning(f"{failed[settings.model]} Meanwhile {info_of(DEFAULT).title} answers.", icon=":material/cloud_off:")
+    st.warning(
+        f"{failed[settings.model]} Until then, the page uses {info_of(DEFAULT).title}.", icon=":material/cloud_off:"
+    )
     st.button("Try the download again", on_click=retry_download, args=(settings.model,))
     return replace(settings, model=DEFAULT)

@@ -1,4 +1,4 @@
-"""The formula that just ran, with this run's numbers."""
+"""The formula of the run on the page, with its numbers."""
 
 import streamlit as st
 
@@ -7,10 +7,11 @@ from adv_core.classifiers import categories
 from adv_core.perturbation_sets import L0
 from adv_core.serving.engine.attack import Attack
 from pages.lab.settings import Settings, uses_pgd
+from pages.widgets.glossary import prose
 
 
 def show_formula(settings: Settings, request: Attack, label: int) -> None:
-    st.subheader("The formula that just ran", anchor="formula")
+    st.subheader("Formula: this is what ran", anchor="formula")
     info = request.info
     y, t = rf"\text{{{categories()[label]}}}", rf"\text{{{categories()[settings.target]}}}"
     ball = settings.ball
@@ -35,14 +36,17 @@ def show_formula(settings: Settings, request: Attack, label: int) -> None:
         st.latex(rf"\delta^* = \operatorname*{{argmax}}_{{\|\delta\|_{{{norm}}}\,\le\,{eps}}}\ {mean}{loss}")
     if not uses_pgd() and info.name != "fgsm":
         st.latex(info.formula)
-        st.caption(f"{info.idea} {info.paper}.")
+        prose(f"{info.idea} {info.paper}.")
         return
     direction = ball.steepest if request.step == "steepest" else "g"
-    counted = ball.ball is L0  # ε counts pixels, and a step moves each of them as far as it goes
+    counted = ball.ball is L0  # ε is a number of pixels, and a step may move each of them over the whole range
     if request.attack == "fgsm":
         length = "1" if counted else eps
         st.latex(rf"\delta = {length}\cdot {direction},\qquad g = \nabla_x L")
-        st.caption(f"FGSM is one steepest step of length ε; g does not depend on ε. {info.paper}.")
+        prose(
+            f"FGSM is a single step of length ε in the steepest direction. The gradient g is that at δ = 0, so it does "
+            f"not depend on ε. {info.paper}."
+        )
         return
     alpha = request.step_size
     reach = 1.0 if counted else settings.radius
@@ -53,7 +57,7 @@ def show_formula(settings: Settings, request: Attack, label: int) -> None:
         rf"\delta \leftarrow \mathcal{{P}}\big(\delta + {number}\cdot {direction}\big),"
         rf"\quad g = \nabla_\delta\, {short}"
     )
-    st.caption(
-        f"{request.steps} times. P projects back into the ball and keeps x + δ a picture with values in [0, 1]. "
-        f"{info.paper}."
+    prose(
+        f"The attack repeats this step {request.steps} times. The projection P returns the point of the ball that is "
+        f"nearest to δ, with all values of x + δ in [0, 1]. {info.paper}."
     )

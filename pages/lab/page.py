@@ -1,4 +1,4 @@
-"""The Attack Lab: a photograph, a network, an attack, ε; and what becomes of the network's opinion."""
+"""The Attack Lab: attack a photograph, and see how the network's prediction changes."""
 
 import math
 from dataclasses import replace
@@ -34,7 +34,8 @@ def show_opening() -> DeltaGenerator:
     heading(
         page,
         "Fool a neural network",
-        "A change that you can hardly see makes a network see something else. Pick an example, or turn a knob.",
+        "A change that you can hardly see makes a network predict another class. Pick an example or change a control. "
+        "The attack runs at once: you see the perturbation, the prediction before and after, and the formula.",
     )
     with st.container(horizontal=True, key="presets"):
         for name in PRESETS:
@@ -46,11 +47,14 @@ def show_opening() -> DeltaGenerator:
 
 
 def attack_request(settings: Settings, base: Attack, label: int) -> Attack:
-    """The settings as the engine's request. What the attack does not know stays at its default: equal runs, one job."""
+    """Return the settings as a request to the engine.
+
+    Options that the attack does not have keep their defaults, so that equal runs share one job.
+    """
     info = settings.info
     objective: LossKey = settings.loss
     if objective in ("difference", "dlr") and settings.targeted and settings.target == label:
-        objective = "ce"  # L(y) - L(y) is nothing to climb; the page says that the target is the present class
+        objective = "ce"  # L(y) - L(y) is always zero; the page says that the target is the present class
     if objective == "difference" and not settings.targeted:
         objective = "ce"
     chosen: dict[str, Any] = {
@@ -79,7 +83,7 @@ def attack_request(settings: Settings, base: Attack, label: int) -> Attack:
 
 
 def look_at_original(settings: Settings, stage: Stage, messages: DeltaGenerator) -> Subject:
-    """Ask the network about the untouched picture, and put it on the stage."""
+    """Classify the untouched picture, and draw it on the stage."""
     side = info_of(settings.model).input_size
     photo = photograph(settings.image)
     original = np.asarray(shrink(photo, LIMITS.max_pixels) if settings.whole else fit(photo, side, side))
@@ -98,7 +102,7 @@ def look_at_original(settings: Settings, stage: Stage, messages: DeltaGenerator)
 
 
 def show_verdict(subject: Subject, frames: list[Frame], status: DeltaGenerator) -> None:
-    """Say how the attack ended, and offer to go on with the ε that was found."""
+    """Tell how the attack ended, and offer PGD with the ε that was found."""
     settings, last, ball = subject.settings, frames[-1], subject.settings.ball
     assert last.pixels is not None
     linf, l2 = map(float, last.norms[0])
@@ -110,7 +114,7 @@ def show_verdict(subject: Subject, frames: list[Frame], status: DeltaGenerator) 
         found = float(last.size[0]) * ball.scale
         enough = math.ceil(found / ball.step - 1e-3) * ball.step  # a float32 1/255 can be 1.00001 levels
         st.button(
-            f"Give PGD this much room: ε = {ball.text(ball.radius(enough))}",
+            f"Run PGD with ε = {ball.text(ball.radius(enough))}",
             on_click=use_found,
             args=(settings.eps_field, enough),
         )
@@ -142,10 +146,10 @@ def main() -> None:
     if frames is None:
         status.empty()
         st.stop()
-    # The run is on the table; the rest of the page looks at it.
+    # The run is finished; the rest of the page shows its details.
     result.replay(frames)
     if settings.info.minimal:
-        st.caption("The last point is the picture rounded to 8 bits: below half a level, nothing can be saved.")
+        st.caption("The last point is the picture rounded to 8 bits. A file cannot hold changes below half a level.")
     show_verdict(subject, frames, status)
     show_views(subject, frames[-1])
     if not settings.hides("noise"):

@@ -1,4 +1,4 @@
-"""The result of a run on the lab's page: the stage, the classes before and after, the replay, the loss."""
+"""The result of a run on the lab's page: the pictures, the probabilities before and after, the replay, the loss."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from pages.widgets.stage import Stage, bars, class_colours, top
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """The picture under attack, and the network's answer to it while it is untouched.
+    """The picture under attack, and the network's prediction for the untouched picture.
 
     Attributes:
         original: (H, W, 3) uint8.
@@ -32,7 +32,7 @@ class Subject:
 
     @property
     def label(self) -> int:
-        """The class that the network sees."""
+        """The class that the network predicts for the untouched picture."""
         return int(self.clean.argmax())
 
     def colours(self, *probabilities: np.ndarray) -> dict[int, str]:
@@ -64,7 +64,7 @@ class Result:
         is_iterative = subject.settings.info.is_iterative
         if is_iterative:
             self.scrub = st.container(key="replay").empty()
-        st.subheader("What the network thinks", anchor="probabilities")
+        st.subheader("Class probabilities, before and after", anchor="probabilities")
         before, after = (c.container(key=k) for c, k in zip(st.columns(2), ("before", "after"), strict=True))
         before.markdown("**Before**")
         self.title = after.empty()
@@ -87,12 +87,12 @@ class Result:
             # Streamlit keeps the arguments of a widget, also of one that is gone: the frames must not be among them.
             indices = [each.index for each in frames]
             chosen = self.scrub.select_slider(
-                "Replay, step by step",
+                "Replay the attack, step by step",
                 range(len(frames)),
                 chosen,
                 format_func=lambda place: str(indices[place]),
                 key=f"step_{hash(self.subject.request)}",
-                help="0 is the start.",
+                help="Step 0 is the start of the attack.",
             )
         frame = frames[chosen]
         assert frame.pixels is not None
@@ -123,7 +123,7 @@ class Result:
         settings = self.subject.settings
         if not settings.info.is_iterative:
             return
-        # The size tells how a search for the smallest δ goes; the objective tells it of any other attack.
+        # A search for the smallest δ shows the size of δ; every other attack shows its objective.
         minimal, ball = settings.info.minimal, settings.ball
         points = [(f.index, float(f.size[0]) * ball.scale if minimal else float(f.loss[0])) for f in frames]
         title = f"size of δ, {ball.axis.removeprefix('ε ')}" if minimal else "objective"

@@ -16,7 +16,7 @@ LOSSES: dict[LossKey, str] = {
     "ce": "cross-entropy",
     "difference": "L(y) − L(target)",
     "margin": "margin of the logits",
-    "dlr": "logits ratio (DLR)",
+    "dlr": "difference-of-logits ratio (DLR)",
 }
 # Each norm has an ε of its own in the link, so that a switch between norms keeps all of them.
 EPS_FIELDS: dict[NormKey, str] = {"linf": "eps", "l2": "eps2", "l1": "eps1", "l0": "eps0"}
@@ -97,10 +97,11 @@ PRESETS = {
     "pig → wombat": {"image": "pig", "target": 106, "eps": 2, "steps": 10},
     "panda → gibbon": {"image": "giant_panda", "target": 368, "eps": 2, "steps": 10},
 }
-GROUPS = {"lecture": "Lecture", "stronger": "Stronger", "black box": "Black box"}
-VIEWS, SEEN = 8, 32  # random views in each step of an attack that is to survive them; how many judge it
+GROUPS = {"lecture": "Basic", "stronger": "Stronger", "black box": "Black box"}
+VIEWS, SEEN = 8, 32  # random views in each step of the attack; new random views that test the result
 page = Controls("lab", Settings)
 
 
 def uses_pgd() -> bool:
+    """Tell whether the chosen attack is PGD, targeted or not."""
     return "step_size" in page.value.info.options

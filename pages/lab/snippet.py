@@ -1,4 +1,4 @@
-"""The current run as a Python program that repeats it."""
+"""A Python program that repeats the current run."""
 
 import inspect
 
@@ -15,8 +15,8 @@ def snippet(
     """Return a runnable program.
 
     On the same processor, with the same number of threads, it reproduces δ bit for bit, if the engine computed the
-    request alone and no other program took a core. Elsewhere the gradient is rounded differently, and δ comes out as
-    another one of about the same loss.
+    request alone and no other program took a core. In other cases the gradient is rounded differently: δ differs, with
+    about the same loss.
 
     Args:
         request: one attack with one ε.
@@ -46,7 +46,7 @@ def snippet(
         needs.append("from adv_core.transforms.expectation import CAMERA, Transformed")
     opened = photograph(photo)
     look = Part(
-        "The network, the photograph as it sees it, and what it says of the untouched picture.",
+        "The network, the photograph as it sees it, and its prediction for the untouched picture.",
         f"torch.set_num_threads({threads})\n"
         f'clf = load_classifier("{request.classifier}", device="{device}")\n'
         f"x = clf.{'prepare_whole' if whole else 'prepare'}({opened.code})\n"
@@ -55,7 +55,7 @@ def snippet(
     )
     attack = Part(f"The attack: {info.title}.", f"result = run({solver}({', '.join(arguments)}))", needs)
     keep = Part(
-        "What the network says before and after, and the adversarial picture as a file.",
+        "The predictions before and after the attack, and the adversarial picture as a file.",
         'print(clf.predict(x, top=1), "->", clf.predict(result.adversarial, top=1))\n'
         'Path("adversarial.png").write_bytes(to_png(to_pixels(result.adversarial)))',
         ("from pathlib import Path", "from adv_core.images import to_pixels, to_png"),
@@ -75,7 +75,7 @@ def _objective(request: Attack) -> str:
 
 
 def _number(value: object, norm: Norm) -> str:
-    """k / 255 where that is exactly the number, as people write it."""
+    """Return the number as text: as k / 255 where that is exact."""
     assert isinstance(value, float)
     if norm.scale == 255:
         for levels in (float(round(value * 255)), round(value * 255, 6)):

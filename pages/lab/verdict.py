@@ -21,10 +21,10 @@ class Verdict:
 
 
 def judge(settings: Settings, label: int, frames: list[Frame], changed: int, used: float = 1.0) -> Verdict:
-    """Explain the end of a run, and note where the network misread the untouched picture.
+    """Explain the end of a run, and note where the network misclassified the untouched picture.
 
     Args:
-        label: the classifier's answer to the untouched picture.
+        label: the prediction for the untouched picture.
         frames: the whole run.
         changed: the number of colour values of the 8-bit picture that differ from the original.
         used: ‖δ‖ of the 8-bit picture as a share of ε.
@@ -33,40 +33,42 @@ def judge(settings: Settings, label: int, frames: list[Frame], changed: int, use
     true = TRUE_CLASSES.get(settings.image)
     if settings.image == OWN or true == label:
         return verdict
-    # The attack starts from the network's answer, right or wrong.
+    # The attack starts from the network's prediction, right or wrong.
     shown = PHOTOS[settings.image].lower()
-    return replace(verdict, text=f"{verdict.text} (It was wrong before any attack: {shown} is what the picture shows.)")
+    return replace(
+        verdict, text=f"{verdict.text} (The network was wrong before the attack. The picture shows: {shown}.)"
+    )
 
 
 def _judge(settings: Settings, label: int, frames: list[Frame], changed: int, used: float) -> Verdict:
     name = categories()
     last = frames[-1].probabilities[0]
     now = int(last.argmax())
-    said = f"The network now says **{name[now]}** ({percent(float(last[now]))})"
+    said = f"The network now predicts **{name[now]}** ({percent(float(last[now]))})"
     info, targeted = settings.info, settings.targeted
     if targeted and settings.target == label:
         return Verdict(
             "warning",
-            f"The target is what the network already sees: **{name[label]}**. Choose another target class.",
+            f"The network already predicts the target, **{name[label]}**. Choose another target class.",
         )
     if settings.radius == 0 and not info.minimal:
-        return Verdict("info", "ε = 0 allows no change at all, so nothing happens. Move ε up.")
+        return Verdict("info", "ε = 0 allows no change, so the picture stays as it is. Increase ε.")
     if (now == settings.target) if targeted else (now != label):
         return Verdict("success", f"**Fooled.** {said} instead of **{name[label]}**.{_price(settings, frames[-1])}")
     if info.minimal:
-        more = "a larger L2 search takes more steps" if info.name == "carlini_wagner" else "take more steps"
-        return Verdict("info", f"No δ was found that fools the network: {more}. {said}.")
+        more = "Allow more queries" if "queries" in info.options else "Take more steps"
+        return Verdict("info", f"The attack found no δ that fools the network. {more}. {said}.")
     if "queries" in info.options:
         return Verdict(
             "info",
-            f"Not fooled after {frames[-1].index + 1} questions. Allow more of them, or raise ε: without the gradient, "
-            f"it takes more of both. {said}.",
+            f"Not fooled after {frames[-1].index + 1} queries. Allow more queries, or raise ε: without the gradient, "
+            f"an attack needs more of both. {said}.",
         )
     if _vanished(frames):
         return Verdict(
             "warning",
-            f"The gradient vanished: the network is so sure of **{name[label]}** that no direction seems to lead "
-            "uphill. A random start or another loss helps.",
+            f"The gradient vanished: the network is so confident of **{name[label]}** that its loss is flat here. Try "
+            "a random start or another loss.",
         )
     if changed == 0:
         advice = (
@@ -76,33 +78,33 @@ def _judge(settings: Settings, label: int, frames: list[Frame], changed: int, us
         )
         return Verdict(
             "warning",
-            f"No pixel changed by as much as one of the 255 levels, so the picture is the same. Try {advice}.",
+            f"No value changed by a whole level of 1/255, so the picture stays the same. Try {advice}.",
         )
     if settings.rule == "gradient" and "step" in info.options and used < 0.5:
         return Verdict(
             "warning",
-            f"The steps were too short: δ has used {100 * used:.0f} % of its ε. A raw gradient is tiny where the "
-            f"network is sure. Raise α, or take the steepest-ascent step. {said}.",
+            f"The steps were too short: ‖δ‖ is only {100 * used:.0f} % of ε. A raw gradient is tiny where the network "
+            f"is confident. Raise α, or choose the steepest-ascent step. {said}.",
         )
     if targeted:
         difference = settings.loss == "difference"
         why = (
-            " The loss L(y) − L(target) is content as soon as the present class loses to the target, even if a third "
-            "class wins: compare it with cross-entropy under *Advanced*."
+            " The loss L(y) − L(target) compares these two classes only, so a third class may win. Try cross-entropy "
+            "under *Advanced*."
             if difference and now != label
-            else " This ε is too small for this target, or the steps too few: raise ε, or take more steps."
+            else " This ε is too small for this target, or there are too few steps. Raise ε, or take more steps."
         )
-        return Verdict("info", f"The target **{name[settings.target]}** is not reached. {said}.{why}")
-    more = "PGD finds more than one step does, or raise ε." if not info.is_iterative else "Raise ε."
-    return Verdict("info", f"The network still says **{name[label]}**: this picture needs more than this ε. {more}")
+        return Verdict("info", f"The attack did not reach the target **{name[settings.target]}**. {said}.{why}")
+    more = "Raise ε, or try PGD, which takes more than one step." if not info.is_iterative else "Raise ε."
+    return Verdict("info", f"The network still predicts **{name[label]}**: this ε is too small for this attack. {more}")
 
 
 def _price(settings: Settings, last: Frame) -> str:
-    """The ε that was found, or the questions that were asked."""
+    """Return a sentence on the ε that was found, or on the queries that were made."""
     if settings.info.minimal:
-        return f" This needed ε = {settings.ball.text(float(last.size[0]))}, the smallest that was found."
+        return f" It needed ε = {settings.ball.text(float(last.size[0]))}, the smallest ε that the attack found."
     if "queries" in settings.info.options:
-        return f" It took {last.index + 1} questions to the network, and no gradient."
+        return f" The attack made {last.index + 1} queries to the network, and used no gradient."
     return ""
 
 

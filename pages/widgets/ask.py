@@ -1,4 +1,4 @@
-"""Get a network's answers to some pictures, from a page."""
+"""Get a network's predictions for pictures, from a page."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ def look_at(pixels: np.ndarray, name: str = DEFAULT, chain: Chain = ()) -> Look:
 
 
 def look(slot: str, pixels: np.ndarray, name: str = DEFAULT, chain: Chain = ()) -> Seen | None:
-    """Return the network's answers to pictures (N, H, W, 3), or to one (H, W, 3), seen through the transforms.
+    """Return the network's predictions for pictures (N, H, W, 3), or for one (H, W, 3), seen through the transforms.
 
     Return None, with the reason on the page, where there are none. The result always has its pixels, also where the
     transforms changed nothing.

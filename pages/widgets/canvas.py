@@ -1,4 +1,4 @@
-"""A surface to draw on with mouse, pen, finger or keyboard: a digit on black, or a mask over a photograph."""
+"""A canvas to draw on with mouse, pen, finger or keyboard: a digit on black, or a mask over a photograph."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ HTML = """
   <div class="row">
     <button type="button" class="clear">Clear</button>
     <button type="button" class="undo">Undo</button>
-    <span class="keys" id="keys">Arrow keys move (with Shift: finely), space starts and ends a stroke.</span>
+    <span class="keys" id="keys">Arrow keys move the brush (Shift: small steps). Space starts and ends a stroke.</span>
   </div>
   <div class="said" role="status"></div>
 </div>
@@ -34,7 +34,7 @@ img, canvas {position: absolute; inset: 0; width: 100%; height: 100%; user-selec
 img[hidden], .ring[hidden] {display: none}
 /* A finger on the surface draws; it does not scroll the page. */
 canvas {touch-action: none; cursor: crosshair; outline: none; image-rendering: pixelated}
-/* White between two black lines: it can be seen on anything. */
+/* White between two black lines, which can be seen on any background. */
 .ring {position: absolute; box-sizing: border-box; border: 2px solid #fff; border-radius: 50%; pointer-events: none;
   transform: translate(-50%, -50%); box-shadow: 0 0 0 1px #000, inset 0 0 0 1px #000; min-width: 8px; min-height: 8px}
 .ring.down {border-color: var(--st-primary-color)}

@@ -63,7 +63,7 @@ def loss_chart(
 
 
 def _drawable(text: str) -> str:
-    """Replace the signs that Pillow's font lacks; it draws boxes for them."""
+    """Replace the characters that Pillow's font lacks; it draws boxes for them."""
     return text.translate({0xA0: " ", ord("×"): "x", ord("ε"): "eps", ord("·"): ",", ord("−"): "-"})
 
 

@@ -50,7 +50,7 @@ STANDARD, ROBUST, STRONGER, OWN = PALETTE[1], PALETTE[0], PALETTE[2], PALETTE[3]
 def error_curves(
     curves: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], *, mark: float, longest: float, title: str
 ) -> vega.Spec:
-    """Error against ε, one line a network.
+    """Error against ε, one line per network.
 
     Args:
         curves: (name, colour, (ε, error) so far).

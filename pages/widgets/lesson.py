@@ -146,7 +146,7 @@ class Lesson(Generic[R]):
 
 
 class _Story:
-    """A section on its way: its generator, and what it waits for beside the page."""
+    """A section in progress: its generator, and the job that it waits for, if any."""
 
     def __init__(self, generator: "GeneratorType[Done | None, None, None]") -> None:
         self._generator = generator
@@ -160,7 +160,7 @@ class _Story:
 
     @property
     def lets_others_go_first(self) -> bool:
-        """True where the section has gone on since it was drawn, and then has yielded for the others."""
+        """True where the section has gone on since it was drawn, and has then yielded to the others."""
         return not self.only_drawn and self._done is None
 
     def may_go_on(self, until: float) -> bool:
@@ -221,7 +221,7 @@ def heading(page: Controls[Any], title: str, lead: str) -> None:
 def presenting(page: Controls[Any]) -> None:
     """Draw the switch for projector mode, for the page's sidebar."""
     page.control("present", st.toggle, "Presentation mode")
-    st.caption("Hides this bar and enlarges everything, for a projector.")
+    st.caption("Hides the sidebar and enlarges the page, for a projector.")
 
 
 def digit_control(page: Controls[Any], count: int) -> None:
@@ -229,7 +229,7 @@ def digit_control(page: Controls[Any], count: int) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page.control("digit", st.number_input, f"Test digit number (0 to {count - 1})", 0, count - 1, width=220)
         following = {"digit": (page.value.digit + 1) % count}
-        st.button("Next one", on_click=page.set, kwargs=following, key="next_digit")
+        st.button("Next digit", on_click=page.set, kwargs=following, key="next_digit")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], slot: DeltaGenerator | None = None) -> None:
@@ -268,7 +268,7 @@ def pictures(*shown: tuple[np.ndarray, str, str], width: int = 150) -> None:
 
 
 def for_the_lecturer(page: Controls[Any], texts: Texts) -> None:
-    """Draw the two-minute script, the link to open, and the common mistakes."""
+    """Draw the script of two minutes, the link to open, and the common mistakes."""
     if page.value.hides("lecturer"):
         return
     script = texts.script if isinstance(texts.script, str) else texts.script()

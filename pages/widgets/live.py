@@ -33,7 +33,7 @@ def job_for(slot: str, request: Task[R]) -> Job[R]:
     try:
         return _job(slot, request)
     except EngineUnavailable:  # the cause concerns the host and is in the log
-        _refused("The machines that compute this lesson cannot be reached just now. Please try again in a minute.")
+        _refused("The servers that compute this page do not answer. Please try again in a minute.")
     except (EngineBusy, ValueError) as error:
         _refused(str(error))
 
@@ -213,12 +213,16 @@ _turns = _Turns()
 
 
 def in_line(before: int, seconds: float) -> str:
-    """The place in the queue for people; the time is rounded, since it is an estimate."""
+    """Return the place in the queue as a sentence. The time is rounded, since it is an estimate."""
     who = (
-        "You are next" if before == 0 else "1 run is before yours" if before == 1 else f"{before} runs are before yours"
+        "Your run is next"
+        if before == 0
+        else "1 run is ahead of yours"
+        if before == 1
+        else f"{before} runs are ahead of yours"
     )
     guess = "a moment" if seconds < 2 else f"{round(seconds)} s" if seconds < 10 else f"{round(seconds, -1):.0f} s"
-    return f"{who}: about {guess} to wait."
+    return f"{who}. Estimated wait: {guess}."
 
 
 def _refused(text: str) -> NoReturn:

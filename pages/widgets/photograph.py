@@ -1,4 +1,4 @@
-"""The choice of a photograph: sixteen samples, or the visitor's own."""
+"""The choice of a photograph: one of sixteen samples, or the visitor's own."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -58,10 +58,10 @@ def photograph_sidebar(page: Controls[Any], seed: str = "", choose: Callable[...
     st.header("Photograph", divider="gray")
     gallery(page, choose)
     shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
-    st.caption(f"Now: **{shown}**.")
+    st.caption(f"Current photograph: **{shown}**.")
     own_picture(page, default)
     if seed:
-        st.header("Chance", divider="gray")
+        st.header("Random numbers", divider="gray")
         page.control("seed", st.number_input, seed, 0, 999, step=1)
 
 
@@ -69,7 +69,9 @@ def needs_own(page: Controls[Any], default: str) -> None:
     """Replace a visitor's own picture, which a link cannot carry, by the default. Call it after `page.start`."""
     if page.value.image == OWN and "own_image" not in state:
         page.set(image=default)
-        page.tell("The link was made with somebody's own photograph, which a link cannot carry.")
+        page.tell(
+            "The link was made with an uploaded photograph. A link cannot hold one, so the page shows its default."
+        )
 
 
 def gallery(page: Controls[Any], choose: Callable[..., None] | None = None) -> None:
@@ -92,12 +94,16 @@ def gallery(page: Controls[Any], choose: Callable[..., None] | None = None) -> N
 
 
 def own_picture(
-    page: Controls[Any], default: str, note: str = "Up to 10 MB. It stays in memory and is never stored."
+    page: Controls[Any], default: str, note: str = "Up to 10 MB. The photograph stays in memory and is never stored."
 ) -> None:
-    """Draw upload and camera. A bad picture is explained, and the previous one stays. ``note``: on its storage."""
-    told = st.empty()  # above the upload: what stands below it is off the screen of a laptop
+    """Draw upload and camera. If a picture cannot be opened, the page says why, and the previous one stays.
+
+    Args:
+        note: on the storage of the picture.
+    """
+    told = st.empty()  # above the upload: below it, it would be off the screen of a laptop
     st.file_uploader(
-        "Or upload one",
+        "Or upload a photograph",
         type=["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"],
         key="upload",
         on_change=_take,

@@ -8,7 +8,7 @@
 
 `number` and `word` are those of `adv_core.serving.fields`: one declaration serves the link, the widget's bounds and the
 server's check. This module checks all values of a link: it clamps numbers, replaces unknown words by defaults, and
-tells each repair to the visitor. No other part of the app trusts a query string.
+tells the visitor about each change. No other part of the app trusts a query string.
 """
 
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ def _parse(kind: type[Any], each: "Field[Any]", value: str) -> tuple[Any, str | 
     if isinstance(each.default, bool):
         if value.lower() in _TRUE | _FALSE:
             return value.lower() in _TRUE, None
-        return None, f"{name} is either 0 or 1."
+        return None, f"{name} in the link must be 0 or 1; the default is used."
     if "letters" in rules:
         return "".join(letter for letter in rules["letters"] if letter in value), None
     if "sequence" in rules:
@@ -95,19 +95,19 @@ def _parse(kind: type[Any], each: "Field[Any]", value: str) -> tuple[Any, str | 
         choices = rules["choices"]
         if value in (choices() if callable(choices) else choices):
             return value, None
-        return None, f"The link asks for an unknown {name}; the usual one is shown."
+        return None, f"The link has an unknown value of {name}; the default is used."
     if rules["named"] is not None and not value.lstrip("+-").isdigit():
         found = rules["named"](value)
-        return found, None if found is not None else f"The link asks for an unknown {name}; the usual one is shown."
+        return found, None if found is not None else f"The link has an unknown value of {name}; the default is used."
     low, high = limits(kind, name)
     try:
         wanted = float(value)
     except ValueError:
         wanted = float("nan")
     if wanted != wanted:
-        return None, f"{name} in the link is not a number; the usual value is shown."
+        return None, f"{name} in the link is not a number; the default is used."
     clamped = min(max(wanted, low), high)
     taken = round(clamped) if isinstance(each.default, int) else clamped
     given = value if len(value) <= 20 else f"{value[:20]}…"
-    note = f"{name} in the link cannot be {given} and is now {taken:g}." if taken != wanted else None
+    note = f"{name} in the link cannot be {given}; {taken:g} is used." if taken != wanted else None
     return taken, note

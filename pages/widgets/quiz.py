@@ -1,4 +1,4 @@
-"""Questions to check yourself; each answer, right or wrong, is explained.
+"""The questions of "Check yourself": the page explains each answer, right or wrong.
 
 The page's setting ``done`` holds the solved questions, and so do the session and the link; the server stores nothing.
 """
@@ -90,7 +90,7 @@ def quiz(page: Controls[Any], questions: Sequence[Choice | Number]) -> None:
 
 
 def guess(page: Controls[Any], setting: str, text: str, start: int) -> int | None:
-    """Ask for a guess before a result is shown; None until it has been given.
+    """Ask for a guess before the page shows a result. Return None until there is one.
 
     Args:
         setting: a whole number of the page's settings, `query.number(-1, -1, high)`: -1 stands for "not yet".
@@ -105,7 +105,7 @@ def guess(page: Controls[Any], setting: str, text: str, start: int) -> int | Non
         key = page.key(f"{setting}_slider")
         value = st.slider("Your guess", 0, int(limits(page.kind, setting)[1]), start, key=key)
         st.button(
-            "That is my guess",
+            "Submit my guess",
             on_click=page.set,
             kwargs={setting: value},
             key=page.key(f"{setting}_button"),

@@ -19,7 +19,7 @@ from pages.widgets.charts import PALETTE
 CSS = """
 <style>
 .block-container {padding-top: 2.6rem; max-width: 1180px}
-/* Three pictures stay in one row, on a phone too: their being side by side is the message. */
+/* Three pictures stay in one row, on a phone too, since the page is about comparing them. */
 [class*=st-key-stage] [data-testid=stHorizontalBlock] {flex-wrap: nowrap; gap: .75rem}
 [class*=st-key-stage] [data-testid=stColumn] {min-width: 0; flex: 1 1 0; width: auto}
 [class*=st-key-stage] img {width: 100%; border-radius: .4rem}
@@ -34,7 +34,7 @@ CSS = """
   color: light-dark(white, #10161d)}
 /* The formats of an upload stand in two lines rather than in one that is cut off. */
 [data-testid=stFileUploaderDropzoneInstructions] * {white-space: normal; overflow: visible}
-/* What comes and goes keeps its room, so that nothing below jumps. */
+/* Parts that come and go keep their height, so that nothing below jumps. */
 .st-key-status {min-height: 4rem}
 .st-key-replay {min-height: 5rem}
 .st-key-before, .st-key-after {min-height: 11rem}
@@ -53,7 +53,7 @@ CSS = """
 .st-key-gallery [data-testid=stColumn] {min-width: 0}
 .st-key-gallery button {padding: .2rem; min-height: 2.4rem}
 .st-key-gallery button p {white-space: normal; font-size: .75rem; line-height: 1.1}
-/* What is about to be redrawn keeps its look instead of fading: the page does not flicker while a run streams. */
+/* Parts that are about to be redrawn do not fade: the page does not flicker while a run streams. */
 [data-stale=true] {opacity: 1 !important; transition: none !important}
 @media (max-width: 640px) {
   .lab-cap b {font-size: .92rem} .lab-cap span {font-size: .78rem} .lab-op {font-size: .74rem}
@@ -101,7 +101,7 @@ def hiding(hides: Callable[[str], bool]) -> str:
 
 
 def wrapping_row(key: str) -> str:
-    """CSS for the `PictureRow` with that key: its pictures fill as many lines as they need, two a line on a phone."""
+    """CSS for the `PictureRow` with that key: its pictures fill as many lines as they need, two per line on a phone."""
     row = f".st-key-{key}"
     return (
         f"{row} [data-testid=stHorizontalBlock] {{flex-wrap: wrap}}\n"
@@ -152,9 +152,9 @@ def waiting(pixels: np.ndarray) -> list[Panel]:
     """The panels of the stage before any computation; they give it its full size from the start."""
     grey = picture_uri(np.full_like(pixels, 128))
     return [
-        Panel("original", picture_uri(pixels), "…", "the network is looking", "Original picture, not yet classified"),
+        Panel("original", picture_uri(pixels), "…", "classifying …", "Original picture, not yet classified"),
         Panel("+ perturbation", grey, "…", "", "Perturbation, not yet computed"),
-        Panel("= what it now sees", grey, "…", "", "Perturbed picture, not yet computed"),
+        Panel("= perturbed picture", grey, "…", "", "Perturbed picture, not yet computed"),
     ]
 
 
@@ -257,7 +257,7 @@ class Stage(_Panels):
             super().__init__(st.columns(3), panels)
 
     def original(self, pixels: np.ndarray, label: int, probability: float) -> None:
-        """Draw the untouched picture and the network's answer to it."""
+        """Draw the untouched picture and the network's prediction for it."""
         name = categories()[label]
         alt = f"Original picture, classified as {name}"
         self._draw(0, Panel("original", picture_uri(pixels), name, percent(probability), alt))
@@ -274,10 +274,10 @@ class Stage(_Panels):
         self._draw(1, Panel(f"+ {factor} × perturbation", picture, f"ε = {radius}", line, alt))
 
     def fooled(self, pixels: np.ndarray, label: int, probability: float) -> None:
-        """Draw x + δ and the network's answer to it."""
+        """Draw x + δ and the network's prediction for it."""
         name = categories()[label]
         alt = f"Perturbed picture, classified as {name}"
-        self._draw(2, Panel("= what it now sees", picture_uri(pixels), name, percent(probability), alt))
+        self._draw(2, Panel("= perturbed picture", picture_uri(pixels), name, percent(probability), alt))
 
     def wait(self, pixels: np.ndarray) -> None:
         """Clear the old run's perturbation and result, and keep the space for those of ``pixels``."""
@@ -325,7 +325,7 @@ def top(probabilities: np.ndarray, count: int = 5) -> list[int]:
 
 
 def percent(p: float) -> str:
-    """A probability for people. It never reads 0 or 100 %, and its spaces do not break."""
+    """Return a probability as text. It never reads 0 or 100 %, and its spaces do not break."""
     if p < 0.0005:
         return "<\u00a00.1\u00a0%"
     if p >= 0.9995:

@@ -130,7 +130,7 @@ def test_a_ball_without_a_limit_leaves_only_the_box(kind: type[Ball]) -> None:
 
 
 def test_one_radius_a_row() -> None:
-    with pytest.raises(ValueError, match="one value a row"):
+    with pytest.raises(ValueError, match="one value per row"):
         Linf(torch.tensor([0.1, 0.2])).project(noise(3), picture(3))
 
 

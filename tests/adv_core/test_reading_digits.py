@@ -61,5 +61,5 @@ def test_mnist_itself_is_read_as_before() -> None:
     "picture", [Image.new("RGB", (50, 50), "white"), Image.new("L", (1, 1)), Image.new("L", (9, 3))]
 )
 def test_an_empty_sheet_is_told(picture: Image.Image) -> None:
-    with pytest.raises(ValueError, match="no digit to be seen"):
+    with pytest.raises(ValueError, match="No digit was found"):
         as_digit(picture)

@@ -55,7 +55,7 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         ada = join(adas, link, "Ada")
         assert ada.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         with adas.expect_page() as opened:
-            ada.get_by_role("link", name="Make it in the Attack Lab").click()
+            ada.get_by_role("link", name="Open it in the Attack Lab").click()
         lab = opened.value
         expect(lab.get_by_text("Fooled.")).to_be_visible()
         with lab.expect_download() as saved:
@@ -68,7 +68,7 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         eve = join(eves, link, "Eve")
         hand_in(eve, fooling, "It counts, with 1/255")
         expect(eve.locator("tr.me td").nth(1)).to_have_text("Eve")
-        hand_in(ada, fooling, "Somebody else has handed in this very picture")
+        hand_in(ada, fooling, "Another student has already handed in this picture")
         expect(host.locator(".class-board tbody tr")).to_have_count(2)
         assert board(host) == ["Eve", "Ada"]
         ada.reload()  # a phone that fell asleep is still Ada's
@@ -79,9 +79,9 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         for page in (ada, eve):
             page.get_by_role("radiogroup", name="Your answer").get_by_text("left").click()
         expect(host.get_by_test_id("stVegaLiteChart").and_(host.get_by_label("left: 2; right: 0"))).to_be_visible()
-        host.get_by_role("button", name="Close and tell").click()
-        expect(host.get_by_text(re.compile("The (left|right) one, by at most 3 of 255"))).to_be_visible()
-        expect(ada.get_by_text(re.compile("The (left|right) one, by at most 3 of 255"))).to_be_visible()
+        host.get_by_role("button", name="Close and show the answer").click()
+        expect(host.get_by_text(re.compile("The (left|right) picture is perturbed, by at most 3/255"))).to_be_visible()
+        expect(ada.get_by_text(re.compile("The (left|right) picture is perturbed, by at most 3/255"))).to_be_visible()
 
         # The reveal, for everybody; and the board as a file.
         host.get_by_role("button", name="Stop now").click()
@@ -96,7 +96,7 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         assert [line[:3] for line in lines[1:]] == [["1", "Eve", "1"], ["2", "Ada", "8"]]
 
         # Eve has only the code; with the host's secret, hers is another machine of the host's.
-        host.get_by_text("Only for you").click()
+        host.get_by_text("For the host only").click()
         secret = host.get_by_text(re.compile("key=")).inner_text()
         stranger = eves.new_page()
         stranger.goto(secret.split("&key")[0])

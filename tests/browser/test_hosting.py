@@ -98,7 +98,7 @@ def test_told_to_stop_it_shows_what_it_has_begun(page: Page, instance: Instance)
     late = page.context.new_page()
     answer = late.goto(instance.base)
     assert answer is not None and answer.status == 503 and answer.headers["retry-after"] == "60"
-    expect(late.get_by_text("This machine is being restarted.")).to_be_visible()
+    expect(late.get_by_text("This server is being restarted.")).to_be_visible()
     expect(page.get_by_text("Fooled.")).to_be_visible()
     assert instance.process.wait(LIMIT / 1000) == 0
     assert "MARKER" not in instance.written() and "127.0.0.1:" not in instance.written()

@@ -56,7 +56,7 @@ def test_another_picture_another_target_and_the_link_to_it(page: Page, address: 
 def test_epsilon_moved_in_mid_run(page: Page, address: str) -> None:
     page.goto(address + "?image=koala&target=404&eps=8&steps=40")
     expect(page.get_by_text("of 40", exact=False).first).to_be_visible()
-    slider = page.get_by_role("slider", name="ε: how far")
+    slider = page.get_by_role("slider", name="ε: largest change")
     slider.focus()
     slider.press("ArrowLeft")
     page.wait_for_url("**eps=7**")

@@ -149,7 +149,7 @@ def test_threat_models(page: Page, address: str) -> None:
     expect(page.get_by_text("0 of them outside of the mask", exact=False)).to_be_visible()
     page.get_by_role("button", name="Clear").click()
     expect(page.get_by_text("Paint something first", exact=False)).to_be_visible()
-    page.get_by_role("button", name="That is my guess").click()
+    page.get_by_role("button", name="Submit my guess").click()
     expect(page.get_by_text(re.compile(r"You said \d+\. It was"))).to_be_visible()
     page.wait_for_url(re.compile(r"guess=\d+"))
     page.get_by_role("button", name="The left one").click()

@@ -13,4 +13,4 @@ uploaded file. All of it is deleted with the room, a day after it was opened.
 
 
 class Refused(ValueError):
-    """A request that cannot be met. The message is a sentence for the person who made it."""
+    """A request that is refused. The message is a sentence for the person who made it."""

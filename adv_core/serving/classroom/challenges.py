@@ -29,7 +29,7 @@ PATIENCE = 60.0  # seconds of waiting for the network
 
 @dataclass(frozen=True)
 class RankingRule:
-    """A rule to score pictures: the smaller score wins.
+    """A rule that scores pictures: the smaller score wins.
 
     Attributes:
         title, text: for people; the text tells the rule to students.
@@ -43,19 +43,19 @@ class RankingRule:
 
 RULES: dict[RuleName, RankingRule] = {
     "smallest": RankingRule(
-        "smallest ε", "The smallest ε wins: the largest change of any colour value, in levels of 255."
+        "smallest ε", "The smallest ε wins. ε is the largest change of any colour value, in 1/255."
     ),
     "pixels": RankingRule(
-        "fewest pixels", "The fewest changed pixels win; each may change as much as it likes.", " changed pixels"
+        "fewest pixels", "The fewest changed pixels win. Each pixel may change by any amount.", " changed pixels"
     ),
     "jpeg": RankingRule(
         f"survives JPEG {JPEG_QUALITY}",
-        f"The picture has to fool as it is, and again after it was saved as JPEG of quality {JPEG_QUALITY}. "
+        f"The picture must fool the network, and must still do so after it is saved as JPEG of quality {JPEG_QUALITY}. "
         "The smallest ε wins.",
     ),
     "hidden": RankingRule(
         "fool the hidden second network",
-        "The picture has to fool a second network, too. Which one it is, is told at the end. The smallest ε wins.",
+        "The picture must also fool a second network, whose name is shown at the end. The smallest ε wins.",
     ),
 }
 
@@ -67,12 +67,12 @@ class Challenge:
     Attributes:
         image: 8-bit RGB of shape (height, width, 3), row by row, at the size that the network sees.
         classifier: a name from the registry.
-        label: the network's answer to the untouched picture, which a submission has to change.
-        target: the answer to reach; None for any but ``label``.
+        label: the prediction for the untouched picture, which a submission has to change.
+        target: the class to reach; None for any class but ``label``.
         rule: the rule that scores pictures.
         most: the largest score that counts: ε in levels of 255, or a number of pixels. This is Δ.
-        hidden: the second network, of the rule "hidden"; None otherwise. Its answer has to change to any other class.
-        hidden_label: the second network's answer to the untouched picture.
+        hidden: the second network of the rule "hidden"; None otherwise. Its prediction has to change, to any class.
+        hidden_label: the second network's prediction for the untouched picture.
         sample: the photograph's name, if it is one of the samples; "" otherwise.
     """
 
@@ -95,11 +95,13 @@ class Challenge:
 
     @property
     def task(self) -> str:
-        """The task, in two sentences for students, without the rule."""
+        """Return the task, in two sentences for students, without the rule."""
         network, names = info_of(self.classifier).title, categories()
-        says = f"says {names[self.target]}" if self.target is not None else f"no longer says {names[self.label]}"
+        says = (
+            f"predicts {names[self.target]}" if self.target is not None else f"no longer predicts {names[self.label]}"
+        )
         limit = f"{self.most} pixels" if self.rule == "pixels" else f"ε = {self.most}/255"
-        return f"Change the picture so that {network} {says}. At most {limit}."
+        return f"Change the picture so that {network} {says}. The budget is {limit}."
 
     def check(self) -> None:
         """Refuse a challenge that cannot be solved.
@@ -108,19 +110,20 @@ class Challenge:
             Refused: with a sentence for the host.
         """
         if self.rule not in RULES or self.classifier not in REGISTRY:
-            raise Refused("There is no such rule or network.")
+            raise Refused("This rule or this network does not exist.")
         if len(self.image) != self.height * self.width * 3 or not self.image:
-            raise Refused("The photograph's bytes do not fit its size.")
+            raise Refused("The photograph has another number of bytes than its size requires.")
         if not 0 <= self.label < len(categories()) or (self.target is not None and self.target not in range(1000)):
-            raise Refused("There is no such class.")
+            raise Refused(f"There are {len(categories())} classes, and the given one is none of them.")
         if self.target == self.label:
-            raise Refused("The target is what the network sees already. Please choose another class.")
-        if not 1 <= self.most <= (self.height * self.width if self.rule == "pixels" else 255):
-            raise Refused("The budget has to be at least 1, and not more than the picture holds.")
+            raise Refused("The network already predicts the target class. Please choose another class.")
+        highest = self.height * self.width if self.rule == "pixels" else 255
+        if not 1 <= self.most <= highest:
+            raise Refused(f"The budget is {self.most}, and has to be 1 to {highest}. Please choose another one.")
         if self.rule == "hidden" and (self.hidden not in REGISTRY or self.hidden == self.classifier):
-            raise Refused("The second network has to be another one than the first.")
+            raise Refused("The second network is the first one, or does not exist. Please choose another one.")
         if self.rule == "hidden" and self.hidden_label is None:
-            raise Refused("What the second network says of the untouched picture is not known.")
+            raise Refused("The second network's prediction for the untouched picture is missing.")
 
     def to_json(self) -> str:
         """The challenge as JSON, without the picture."""
@@ -138,19 +141,19 @@ class Challenge:
         return int((change.max(axis=2) > 0).sum()) if self.rule == "pixels" else int(change.max())
 
     def score_text(self, score: int) -> str:
-        """A score for people: "3/255", "41 changed pixels"."""
+        """Return a score as text: "3/255", "41 changed pixels"."""
         return "1 changed pixel" if (self.rule, score) == ("pixels", 1) else f"{score}{RULES[self.rule].unit}"
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A network's answer: the likeliest class, and its probability in [0, 1]."""
+    """A network's prediction: the likeliest class, and its probability in [0, 1]."""
 
     label: int
     probability: float
 
     def __str__(self) -> str:
-        """The answer for people: "koala (94.2 %)". No probability is shown as 100 %."""
+        """Return the prediction as text, such as "koala (94.2 %)". No probability is shown as 100 %."""
         sure = "> 99.9 %" if self.probability >= 0.9995 else f"{100 * self.probability:.1f} %"
         return f"{categories()[self.label]} ({sure})"
 
@@ -161,10 +164,10 @@ class Judgement:
 
     Attributes:
         accepted: whether the picture counts.
-        reason: the reason, in a sentence for the student. It never gives the hidden network's name or answer.
+        reason: a sentence for the student. It never has the hidden network's name or prediction.
         score: its distance; None where the file could not be read as a picture of the right kind.
-        said: the network's answer to exactly these pixels.
-        second: the network's answer to the JPEG, or the hidden network's answer to these pixels.
+        said: the network's prediction for exactly these pixels.
+        second: the network's prediction for the JPEG, or the hidden network's prediction for these pixels.
         pixels: (H, W, 3) uint8, row by row, where it was accepted.
     """
 
@@ -197,11 +200,10 @@ def judge(challenge: Challenge, png: bytes, engine: Engine | None = None, sessio
         return Judgement(False, str(error))
     score = challenge.distance(pixels)
     if score == 0:
-        return Judgement(False, "This is the untouched picture: not one value differs.", score)
+        return Judgement(False, "This is the untouched picture. Please hand in a changed one.", score)
     if score > challenge.most:
-        change = "a pixel is changed by" if challenge.rule != "pixels" else "it has"
-        how = f"{change} {challenge.score_text(score)}, and at most {challenge.most} are allowed"
-        return Judgement(False, f"The change is too large: {how}.", score)
+        change, most = challenge.score_text(score), challenge.score_text(challenge.most)
+        return Judgement(False, f"The change is too large: {change}, and the budget is {most}.", score)
     engine = engine or default_engine()
     try:
         asked = [_look(challenge.classifier, pixels, engine, session)]
@@ -211,25 +213,25 @@ def judge(challenge: Challenge, png: bytes, engine: Engine | None = None, sessio
             asked.append(_look(challenge.hidden, pixels, engine, session))
         said, second, *_ = [*(_opinion(job) for job in asked), None]
     except (RuntimeError, TimeoutError) as error:  # the engine is full, or the computation was stopped
-        raise Refused(f"{str(error).rstrip('.')}. This picture was not judged: please hand it in again.") from error
+        raise Refused(f"{str(error).rstrip('.')}. This picture was not judged. Please hand it in again.") from error
     assert said is not None
     judgement = Judgement(False, "", score, said, second)
     problem = _problem(challenge, said, second)
     if problem:
         return replace(judgement, reason=problem)
-    text = f"It counts, with {challenge.score_text(score)}: the network says {said}."
+    text = f"It counts, with {challenge.score_text(score)}: the network predicts {said}."
     return replace(judgement, accepted=True, reason=text, pixels=pixels.tobytes())
 
 
 def as_jpeg(pixels: Pixels) -> Pixels:
-    """The picture, saved as JPEG and opened again, (H, W, 3) uint8."""
+    """Return the picture after it was saved as JPEG and opened again, (H, W, 3) uint8."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=JPEG_QUALITY)
     return np.asarray(Image.open(file).convert("RGB"))
 
 
 def look(classifier: str, pixels: Pixels, engine: Engine | None = None, session: str = "") -> Prediction:
-    """Return a network's answer to (H, W, 3) uint8; wait for the engine.
+    """Return a network's prediction for (H, W, 3) uint8; wait for the engine.
 
     Raises:
         RuntimeError, TimeoutError: the network could not be run; the message is for people.
@@ -247,17 +249,17 @@ def _opinion(job: Job[Seen]) -> Prediction:
 
 
 def _problem(challenge: Challenge, said: Prediction, second: Prediction | None) -> str:
-    """The reason why a picture within Δ does not count; "" where it counts."""
+    """Return the reason why a picture within Δ does not count; "" where it counts."""
 
     def fooled(opinion: Prediction) -> bool:
         return opinion.label == challenge.target if challenge.target is not None else opinion.label != challenge.label
 
-    wanted = "" if challenge.target is None else f", and it should say {categories()[challenge.target]}"
+    wanted = "" if challenge.target is None else f", and the target is {categories()[challenge.target]}"
     if not fooled(said):
         still = "still " if said.label == challenge.label else ""
-        return f"The network {still}says {said} of this picture{wanted}."
+        return f"The network {still}predicts {said} for this picture{wanted}."
     if challenge.rule == "jpeg" and second is not None and not fooled(second):
-        return f"The picture fools, but saved as JPEG it does not: then the network says {second}{wanted}."
+        return f"The picture fools the network, but not once it is saved as JPEG: then it predicts {second}{wanted}."
     if challenge.rule == "hidden" and (second is None or second.label == challenge.hidden_label):
-        return f"The network is fooled and says {said}, but the hidden second one has not changed its mind."
+        return f"The picture fools the network, which predicts {said}, but it does not fool the hidden second network."
     return ""

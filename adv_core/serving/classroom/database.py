@@ -18,11 +18,11 @@ BUSY_SECONDS = 20  # seconds for which a writer of another process waits for SQL
 
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
-    """Turn the error of a database that does not answer into a sentence for people. (Its own text has addresses.)"""
+    """Turn the error of a database that does not answer into a sentence for people: its own text has addresses."""
     try:
         yield
     except (OperationalError, NoConnection) as error:
-        raise Refused("The database of the classrooms does not answer. Please try again in a moment.") from error
+        raise Refused("The classroom database does not answer. Please try again in a moment.") from error
 
 
 def database_url() -> URL:
@@ -36,7 +36,9 @@ def database_url() -> URL:
         try:
             url = make_url(text)
         except SQLAlchemyError as error:
-            raise Refused("ADV_DATABASE_URL is not the address of a database.") from error
+            raise Refused(
+                "ADV_DATABASE_URL is not a database address. It has to begin with postgresql:// or sqlite:///."
+            ) from error
         kind = url.drivername.split("+")[0]
         if kind in ("postgres", "postgresql"):
             return url.set(drivername="postgresql+psycopg")

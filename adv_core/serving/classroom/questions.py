@@ -18,29 +18,29 @@ def which_is_perturbed(original: Pixels, perturbed: Pixels, said: Prediction, ch
     """Ask which of two pictures (H, W, 3), side by side in random order, is the perturbed one.
 
     Args:
-        said: the network's answer to the perturbed one.
+        said: the network's prediction for the perturbed one.
     """
     left = chance.random() < 0.5
     pair = (perturbed, original) if left else (original, perturbed)
     side = "left" if left else "right"
     size = int(np.abs(perturbed.astype(int) - original.astype(int)).max())
-    truth = f"The {side} one, by at most {size} of 255 levels. The network says {said} of it."
+    truth = f"The {side} picture is perturbed, by at most {size}/255. The network predicts {said} for it."
     return Draft("which", "Which of the two is perturbed?", ("left", "right"), 0 if left else 1, np.hstack(pair), truth)
 
 
 def what_will_it_say(
     shown: Pixels, said: Prediction, untouched: Prediction, likely: Sequence[int], chance: random.Random = _CHANCE
 ) -> Draft:
-    """Ask for the network's answer to a picture (H, W, 3), with some of its classes to choose from.
+    """Ask for the network's prediction for a picture (H, W, 3), with several classes to choose from.
 
     Args:
-        said: the network's answer to the picture that is shown; untouched: its answer to the original photograph.
+        said: the prediction for the picture that is shown; untouched: the one for the original photograph.
         likely: plausible classes, the likeliest first.
     """
     classes = list(dict.fromkeys((said.label, untouched.label, *likely)))[:CHOICES]
     chance.shuffle(classes)
-    truth = f"It says {said}."
+    truth = f"It predicts {said}."
     if said.label != untouched.label:
-        truth += f" Of the untouched photograph it says {untouched}."
+        truth += f" For the untouched photograph it predicts {untouched}."
     names = tuple(categories()[label] for label in classes)
-    return Draft("what", "What will the network say?", names, classes.index(said.label), shown, truth)
+    return Draft("what", "What will the network predict?", names, classes.index(said.label), shown, truth)

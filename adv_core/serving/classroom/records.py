@@ -22,7 +22,7 @@ class Room:
     revealed: bool
 
     def left(self, now: float) -> float:
-        """The seconds until the room takes no more submissions; 0 afterwards."""
+        """Return the seconds until the room takes no more submissions; 0 afterwards."""
         return max(self.closes_at - now, 0.0)
 
 
@@ -61,14 +61,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Board:
-    """The best pictures of all members, the best first; of equal ones the earlier first."""
+    """The best picture of each member, the best first; with equal scores, the earlier first."""
 
     entries: tuple[Entry, ...]
     members: int
     tries: int
 
     def of(self, member: Member) -> Entry | None:
-        """The line of that member."""
+        """Return the line of that member."""
         return next((entry for entry in self.entries if entry.member_id == member.id), None)
 
 
@@ -77,7 +77,7 @@ class Draft:
     """A question for the class that has not been asked yet.
 
     Attributes:
-        kind: "which" of two pictures is perturbed, or "what" the network will say.
+        kind: "which" of two pictures is perturbed, or "what" the network will predict.
         choices: the texts to choose from; answer: the index of the right one.
         pictures: (H, W, 3) uint8, shown to the class.
         truth: the text shown when the question is closed.

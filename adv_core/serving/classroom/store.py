@@ -1,10 +1,10 @@
-"""Rooms in a database. Every change is one transaction, safe beside concurrent changes.
+"""Rooms in a database. Every change is one transaction, and safe under concurrent changes.
 
 The default is SQLite: one file, for one machine, with any number of processes. For replicas on several machines,
-``ADV_DATABASE_URL=postgresql://...`` names a PostgreSQL that they share.
+``ADV_DATABASE_URL=postgresql://...`` names a PostgreSQL database that they share.
 
-A host presents the room's secret, a student presents the token that joining gave. Both are random, and only their
-hashes are kept.
+A host proves who they are by the room's secret, a student by the token that they got on joining. Both are random, and
+only their hashes are stored.
 """
 
 import contextlib
@@ -61,7 +61,9 @@ class Store:
             self._engine = connected(url)
             upgrade_to_latest(self._engine)
         except (OSError, SQLAlchemyError) as error:  # its text has paths and addresses
-            raise Refused(f"The database of the classrooms cannot be opened ({type(error).__name__}).") from error
+            raise Refused(
+                f"The classroom database cannot be opened ({type(error).__name__}). Please tell the server's host."
+            ) from error
         # The writers of one process wait for each other here, in fair order; SQLite lets them retry without order.
         self._turn: contextlib.AbstractContextManager[Any] = (
             threading.Lock() if url.get_backend_name() == "sqlite" else contextlib.nullcontext()
@@ -98,7 +100,7 @@ class Store:
         """
         challenge.check()
         if not 1 <= minutes <= MAX_MINUTES:
-            raise Refused(f"A room is open for 1 to {MAX_MINUTES} minutes.")
+            raise Refused(f"A room can be open for 1 to {MAX_MINUTES} minutes, not for {minutes:g}.")
         self.sweep()
         now, secret = self._clock(), secrets.token_urlsafe(18)
         values = {
@@ -112,7 +114,7 @@ class Store:
         }
         with self._writing() as connection:
             if (connection.scalar(select(func.count()).select_from(rooms)) or 0) >= self._limits.max_rooms:
-                raise Refused("There are too many rooms on this machine. Please try again later.")
+                raise Refused("There are too many rooms on this server. Please try again later.")
             taken = set(connection.scalars(select(rooms.c.code)))
             code = next(code for code in iter(_new_code, None) if code not in taken)
             connection.execute(insert(rooms).values(code=code, **values))
@@ -141,7 +143,7 @@ class Store:
         with self._hosting(code, secret) as (connection, room):
             closes = max(room.closes_at, self._clock()) + 60 * minutes
             if room.revealed or not 0 < minutes <= MAX_MINUTES or closes > room.expires_at:
-                raise Refused("This room cannot be open any longer.")
+                raise Refused("This room cannot be open any longer. Please open a new one.")
             connection.execute(update(rooms).where(rooms.c.id == room.id).values(closes_at=closes))
 
     def reveal(self, code: str, secret: str) -> None:
@@ -167,11 +169,11 @@ class Store:
             Refused: too few or too many choices, an answer that is not among them, or too many questions.
         """
         if not 2 <= len(draft.choices) <= 10 or draft.answer not in range(len(draft.choices)):
-            raise Refused("A question has 2 to 10 choices, and one of them is right.")
+            raise Refused("A question must have 2 to 10 choices, one of which is right.")
         with self._hosting(code, secret) as (connection, room):
             asked = connection.scalar(select(func.count()).where(polls.c.room_id == room.id)) or 0
             if asked >= MAX_POLLS:
-                raise Refused(f"This room has had {asked} questions, and more are not taken.")
+                raise Refused(f"This room has had {asked} questions, the most that a room may have.")
             connection.execute(update(polls).where(polls.c.room_id == room.id).values(open=False))
             connection.execute(
                 insert(polls).values(
@@ -195,7 +197,7 @@ class Store:
     @contextlib.contextmanager
     def _hosting(self, code: str, secret: str) -> Iterator[tuple[Connection, Room]]:
         if not self.is_host(code, secret):
-            raise Refused("Only the host of this room can do this.")
+            raise Refused("Only the host of this room can do this. Please open the room by its secret link.")
         with self._writing() as connection:
             yield connection, self._room(connection, code)
 
@@ -213,14 +215,16 @@ class Store:
                 room = self._room(connection, code)
                 here = connection.scalars(select(members.c.nickname_key).where(members.c.room_id == room.id)).all()
                 if key in here:
-                    raise Refused("Somebody in this room has this nickname, or one that looks like it.")
+                    raise Refused("Somebody in this room has this nickname, or a similar one. Please choose another.")
                 if len(here) >= self._limits.max_members:
-                    raise Refused("This room is full.")
+                    raise Refused(f"This room is full: it has {len(here)} students.")
                 values = {"nickname": name, "nickname_key": key, "token_hash": _hash(token)}
                 times = {"joined_at": self._clock(), "tries": 0, "busy_until": 0.0}
                 connection.execute(insert(members).values(room_id=room.id, **values, **times))
         except IntegrityError as error:  # two members with the same nickname joined at the same moment
-            raise Refused("Somebody in this room has this nickname, or one that looks like it.") from error
+            raise Refused(
+                "Somebody in this room has this nickname, or a similar one. Please choose another."
+            ) from error
         member = self.member(code, token)
         assert member is not None
         return member, token
@@ -244,8 +248,8 @@ class Store:
         """Have a picture judged, and put it on the board if it counts.
 
         Raises:
-            Refused: not a member, too late, too soon after the one before, or a picture that was handed in before. The
-            judgement tells the faults of the picture itself.
+            Refused: not a member, too late, too soon after the last picture, or a picture that was handed in before.
+            Faults of the picture itself are in the judgement.
         """
         seat = self._sit_down(code, token)
         recorded = False
@@ -260,7 +264,7 @@ class Store:
         return judgement
 
     def _sit_down(self, code: str, token: str) -> Seat:
-        """Count a try, and block the member's other tries until it ends."""
+        """Count a submission, and block the member's other submissions until it is judged."""
         now = self._clock()
         with self._writing() as connection:
             room = self._room(connection, code)
@@ -269,11 +273,11 @@ class Store:
             if member is None:
                 raise Refused("You are not in this room. Please join it first.")
             if room.left(now) <= 0:
-                raise Refused("The time is over: nothing more is taken.")
+                raise Refused("The time is over: the room takes no more pictures.")
             if member.tries >= self._limits.max_submissions:
-                raise Refused(f"You have handed in {member.tries} pictures, and more are not taken.")
+                raise Refused(f"You have handed in {member.tries} pictures, the most that a student may hand in.")
             if now < member.busy_until:
-                raise Refused("One picture at a time, please: try again in a moment.")
+                raise Refused("Please hand in one picture at a time, and try again in a moment.")
             values = {"tries": member.tries + 1, "busy_until": now + 2 * PATIENCE}  # an end, in case this process dies
             connection.execute(update(members).where(members.c.id == member.id).values(**values))
             return Seat(room.id, member.id, member.tries + 1, now)
@@ -315,17 +319,17 @@ class Store:
         except IntegrityError as error:  # the same picture arrived at the same moment, or the room was deleted
             with self._reading() as connection:
                 self._refuse_replay(connection, seat, judgement.digest)
-            raise Refused("This room is not there any more.") from error
+            raise Refused("This room was deleted.") from error
 
     def _refuse_replay(self, connection: Connection, seat: Seat, digest: str) -> None:
         whose = connection.scalar(
             select(submissions.c.member_id).where(submissions.c.room_id == seat.room_id, submissions.c.digest == digest)
         )
         if whose == seat.member_id:
-            raise Refused("You have handed in this very picture already.")
+            raise Refused("You have already handed in this picture. Please make another one.")
         if whose is not None:
             raise Refused(
-                "Somebody else has handed in this very picture already. Make one of your own: with another ε, seed, "
+                "Another student has already handed in this picture. Please make your own, with another ε, seed, "
                 "number of steps, or target."
             )
 
@@ -346,7 +350,7 @@ class Store:
             if poll is None or not poll.open:
                 raise Refused("This question is closed.")
             if choice not in range(len(json.loads(poll.choices))):
-                raise Refused("This is none of the choices.")
+                raise Refused("This question has no such choice.")
             mine = (votes.c.poll_id == poll_id, votes.c.member_id == member.id)
             if connection.execute(update(votes).where(*mine).values(choice=choice)).rowcount == 0:
                 connection.execute(insert(votes).values(poll_id=poll_id, member_id=member.id, choice=choice))
@@ -432,7 +436,7 @@ class Store:
         with self._reading() as connection:
             data = connection.scalar(select(polls.c.pictures).where(polls.c.id == poll.id))
         if data is None:
-            raise Refused("This question is not there any more.")
+            raise Refused("This question was deleted.")
         return _opened(data)
 
     def sweep(self) -> int:
@@ -445,7 +449,7 @@ class Store:
         known = (rooms.c.code == code, rooms.c.expires_at > self._clock())
         row = connection.execute(select(rooms).where(*known)).one_or_none()
         if row is None:
-            raise Refused("There is no such room, or not any more. Please look at the code again.")
+            raise Refused("There is no room with this code, or it was deleted. Please check the code.")
         return _room(row)
 
     def _load_challenge(self, room_id: int) -> Challenge:

@@ -1,4 +1,4 @@
-"""An attack on a picture as a task, and its records: frames of arrays. No torch module leaves the process."""
+"""An attack on a picture as a task. Its records are frames of arrays, without objects of torch."""
 
 import math
 from collections.abc import Hashable, Iterator, Sequence
@@ -67,7 +67,7 @@ class InBall(BatchTask[Frame]):
         label: the present class.
         seed: of all random draws.
         mask: the places where δ may be nonzero, as packed bits, row by row (see `with_mask`); empty for all places.
-        pictures: whether the frames have pictures, or only the classifier's answers.
+        pictures: whether the frames have pictures, or only the classifier's logits.
     """
 
     picture: Pictures = checked(..., Pictures.check_single)
@@ -151,11 +151,11 @@ class Attack(InBall):
     Attributes:
         attack: a name from the catalogue. Attacks that look for the smallest δ do not use ε.
         objective: cross-entropy, the lecture's difference, the margin, or the logits ratio.
-        target: the wanted class, None for "anything else".
+        target: the class to reach; None for any class but ``label``.
         step_size: None takes the default that follows from ε and steps.
         steps, step, random_start, restarts, queries, seed: options of the solvers that know them.
         views: random views (`CAMERA`) over which PGD's objective is averaged in every step; 0 for none. The
-            frames have the classifier's answer to the picture itself.
+            frames have the classifier's logits for the picture itself.
     """
 
     attack: str = word("pgd", ATTACKS)

@@ -2,7 +2,7 @@
 
     ray start --head                                  # on one machine; `ray start --address=...` on the others
     python -m adv_core.serving.engine.cluster deploy              # or let the first app do it
-    ADV_ENGINE=ray streamlit run app.py               # on a machine of the cluster (`--num-cpus=0` lends it nothing)
+    ADV_ENGINE=ray streamlit run app.py               # on a machine of the cluster (`--num-cpus=0` lends no core to it)
 
 | variable | default | meaning |
 |---|---|---|
@@ -16,9 +16,9 @@
 
 An app keeps the queue of its own sessions and lets only a few long runs wait in the cluster, so that a newer request of
 a session can replace the waiting one, and a new replica finds work. Serve chooses the replica of a run: of two, the one
-with fewer runs. Equal or compatible requests are not sent to the same replica on purpose. Equal ones are already one
-run in the app. The requests of a class with the same exercise are all compatible: they would meet on one replica, and
-the others would be idle.
+with fewer runs. Equal or compatible requests are deliberately not sent to the same replica. Equal ones are already one
+run in the app. The requests of a class with the same exercise are all compatible: they would all be on one replica,
+while the others are idle.
 
 Everybody who can reach Ray's ports can run programs there, so a cluster needs a network of its own, with
 `RAY_AUTH_MODE=token` on all of its machines. Results can be streamed only to a machine that has joined the cluster, so
@@ -272,7 +272,7 @@ class RayServeEngine(SharedQueue):
                 _within(CLOSING, self._handle.shutdown)
                 _within(CLOSING, ray.shutdown)
         except Exception as error:  # the cluster may have ended before this process
-            _log.debug("left without a word: %s", type(error).__name__)
+            _log.debug("left the cluster with an error: %s", type(error).__name__)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     async def _stop(self) -> None:
@@ -334,7 +334,7 @@ class RayServeEngine(SharedQueue):
                 self._tending = self._loop.create_task(self._tend())
 
     async def _tend(self) -> None:
-        """While there are runs, stop those that nobody wants any more, and renew the lease with the replicas."""
+        """While there are runs, stop those that no page reads any more, and renew the lease with the replicas."""
         renewed, renewal = time.monotonic(), None
         while self._inside or self._waiting:
             await asyncio.sleep(0.1)
@@ -352,7 +352,7 @@ class RayServeEngine(SharedQueue):
             answers = self._handle.broadcast("renew", self._app).results_async(timeout_s=2, return_exceptions=True)
             await asyncio.wait_for(answers, 2)
         except Exception as error:  # no replica is there now; a new one starts with a fresh lease
-            _log.debug("no replica heard us: %s", type(error).__name__)
+            _log.debug("no replica has received the lease: %s", type(error).__name__)
 
     async def _follow(self, run: Run) -> None:
         """Follow a run from its start to its end."""

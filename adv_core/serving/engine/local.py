@@ -1,9 +1,9 @@
 """The local engine, which computes tasks for all users of this process: plain values in, records out.
 
-Worker threads own the device and do all torch work; pages only submit and look. On a CPU there are two of them: a
-batch leaves cores idle wherever its threads wait for each other or for Python, and two batches fill these gaps (1.3
-times the steps, on two cores). A batch that is alone has as many of torch's threads as other programs leave cores, and
-as it can use; two batches share them.
+Worker threads own the device and do all torch work; pages only submit requests and read records. On a CPU there are two
+of them: a batch leaves cores idle wherever its threads wait for each other or for Python, and two batches fill these
+gaps (1.3 times the steps, on two cores). A batch that is alone has as many of torch's threads as other programs leave
+cores, and as it can use; two batches share them.
 
 - Equal requests share one `Run`, also across sessions; results are kept for later requests.
 - Tasks that agree in their ``batch_key`` (attacks that differ only in picture, classes, ε and seed, say) are computed
@@ -14,10 +14,10 @@ as it can use; two batches share them.
   had its share of steps no longer blocks others from starting. Runs without pictures (curves below the page's first
   screen) have a place of their own, and every tenth step while there is other work.
 - A session (one browser tab) has one long run and one that waits; a newer request replaces the waiting one.
-- A run ends when it is done, when nobody wants it any more, or when no page has read it for a while, since a browser
+- A run ends when it is done, when all its jobs are cancelled, or when no page has read it for a while, since a browser
   does not report a closed tab.
 
-A row of a batch is the same attack as the row alone, but not the same pixels. For another number of rows, or of
+A row of a batch is the same attack as the row alone, but its pixels can differ. For another number of rows, or of
 threads, a kernel may sum in another order, and each processor has its own kernels: logits and gradients differ by
 about 1e-6 of their size, and a few components of a gradient change their sign. Sign steps amplify that; after some
 steps many pixels differ, and with them the digits of a probability. On every processor, these properties hold: the
@@ -52,7 +52,7 @@ IDLE = 10.0  # seconds without work, after which a worker ends: with it ends the
 CLOSING = 10.0  # seconds for the present step of each worker, when the engine is closed
 SHARE = 50  # steps after which a batch no longer blocks others from starting
 _INTERRUPTED = "The computation was interrupted. Please try again."
-_NO_MEMORY = "There is not enough memory for this just now. Please try again, or choose a smaller network."
+_NO_MEMORY = "There is not enough memory for this computation just now. Please try again, or choose a smaller network."
 
 
 _engines: "weakref.WeakSet[LocalEngine]" = weakref.WeakSet()
@@ -218,7 +218,7 @@ class LocalEngine(SharedQueue):
 
     def _admit(self) -> None:
         """Start all short runs, and long runs as long as there is room."""
-        # A run that nobody wants any more may continue as part of its batch, but takes no place.
+        # A cancelled run may continue as part of its batch, but takes no place.
         running = [run for batch in self._batches if not batch.short for run in batch.runs]
         lease = self._limits.lease_seconds
         long = Counter(session for run in running for session in run.wanted_by(lease))

@@ -1,4 +1,4 @@
-"""The task that gets a network's answers to some pictures, used by all pages."""
+"""The task that gets a network's predictions for pictures, used by all pages."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class Pictures(Checked):
         return np.frombuffer(self.data, np.uint8).reshape(-1, self.height, self.width, 3)
 
     def check(self, limits: Limits = LIMITS) -> None:
-        """Refuse no picture, too many pixels, and bytes that are no pictures."""
+        """Refuse a value without a picture, with too many pixels, or with bytes that do not fit its size."""
         super().check(limits)
         size = self.height * self.width * 3
         if not self.data or len(self.data) % size:
@@ -71,7 +71,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 class WithLogits:
-    """A record that holds a classifier's answers as ``logits``, (N, K) float32."""
+    """A record that holds a classifier's ``logits``, (N, K) float32."""
 
     logits: np.ndarray
 
@@ -83,7 +83,7 @@ class WithLogits:
 
 @dataclass(frozen=True, eq=False)
 class Seen(WithLogits):
-    """A network's answers to some pictures.
+    """A network's predictions for some pictures.
 
     Attributes:
         logits: (N, K) float32.

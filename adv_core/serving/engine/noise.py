@@ -1,4 +1,4 @@
-"""Random noise of the size of an attack, as a task: the control beside every attack."""
+"""Random noise of the size of an attack, as a task, to compare the attack with."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass

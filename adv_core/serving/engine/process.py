@@ -51,14 +51,14 @@ def use(engine: Engine) -> None:
 def _open_port() -> None:
     try:
         metrics.serve_if_asked(ready)
-    except (OSError, ValueError) as error:  # a port in use must not keep learners out
+    except (OSError, ValueError) as error:  # a port in use must not stop the app
         logging.getLogger(__name__).error("No metrics: %s", error)
 
 
 def _cluster_engine() -> Engine:
     global _missed
     if _missed is not None and time.monotonic() - _missed[0] < _AGAIN:
-        raise _missed[1]  # at once, since another caller has just waited in vain
+        raise _missed[1]  # at once, since the last attempt was a moment ago
     try:
         try:
             from adv_core.serving.engine.cluster import RayServeEngine  # Ray is installed on a cluster alone
@@ -69,7 +69,7 @@ def _cluster_engine() -> Engine:
         if os.environ.get("ADV_ENGINE_FALLBACK") == "local":
             logging.getLogger(__name__).error("%s. This machine computes instead.", error)
             return LocalEngine()
-        logging.getLogger(__name__).error("Nothing can be computed. %s", error)
+        logging.getLogger(__name__).error("There is no engine, so nothing can be computed. %s", error)
         _missed = (time.monotonic(), error)
         raise
 

@@ -13,17 +13,17 @@ from adv_core.serving.limits import Allowances, Limits
 
 SMALL_RESULT = 2**20  # bytes; figures and charts are smaller, and take longer to compute than pictures do
 STOPPED = "The computation was stopped."
-BUSY = "Too many people are computing on this machine just now. Please try again in a moment."
-TOO_MANY = "You have started very many computations within a minute. Please wait a moment, then try again."
-RESTARTING = "This machine is being restarted. Please try again in a minute."
+BUSY = "The queue of this server is full just now. Please try again in a moment."
+TOO_MANY = "You have started too many computations within a minute. Please wait a moment, then try again."
+RESTARTING = "This server is being restarted. Please try again in a minute."
 
 
 class EngineBusy(RuntimeError):
-    """The engine takes no request now: the queue is full, or the instance drains. The message is for people."""
+    """The engine takes no request now: the queue is full, or the instance drains. The message is for the page."""
 
 
 class EngineUnavailable(RuntimeError):
-    """There is no engine to compute on. The message is for the host."""
+    """There is no engine to compute on. The message is for the operator of the server."""
 
 
 class Run:
@@ -48,7 +48,7 @@ class Run:
 
     @property
     def background(self) -> bool:
-        """True where the run can wait for runs that people look at."""
+        """True if the run gives way to runs that people are looking at."""
         return self.request.background
 
     def wanted(self, lease: float) -> bool:
@@ -204,7 +204,7 @@ class SharedQueue:
         raise NotImplementedError
 
     def _drop_unwanted(self) -> None:
-        """Stop the runs that nobody wants any more. The lock is held."""
+        """Stop the runs that no page reads any more. The lock is held."""
         lease = self._limits.lease_seconds
         for run in [run for run in self._waiting if not run.wanted(lease)]:
             self._waiting.remove(run)

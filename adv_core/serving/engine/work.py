@@ -117,7 +117,7 @@ class BatchStep(Generic[R]):
     Attributes:
         index: of the step.
         final: whether it is shown for every number of steps.
-        records: computes its records, one a task, on demand.
+        records: computes its records, one per task, on demand.
     """
 
     index: int

@@ -1,7 +1,7 @@
 """Admission control: limits on the requests and sessions of an address, and on the messages and uploads of a session.
 
-Addresses are kept in memory only, as long as a session is open or an allowance is not full again, and appear nowhere
-else. A whole class may share one address: the defaults of `adv_core.serving.limits` allow for that.
+Addresses are only in memory, as long as a session is open or an allowance is not full again. They are not logged or
+stored. A whole class may share one address: the defaults of `adv_core.serving.limits` allow for that.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from adv_core.serving import metrics
 from adv_core.serving.engine.queue import RESTARTING
 from adv_core.serving.limits import LIMITS, Allowances, Limits
 
-FULL = "All places of this instance are taken just now. Please try again in a minute."
-FULL_HERE = "All places for your network are taken just now. Please close a tab, or try again in a minute."
-HASTE = "Too many requests have come from your network. Please try again in a moment."
+FULL = "Too many pages of this server are open just now. Please try again in a minute."
+FULL_HERE = "Too many pages are open from your internet address. Please close a tab, or try again in a minute."
+HASTE = "Too many requests have come from your internet address. Please try again in a moment."
 AGAIN = "60"  # seconds after which a refused visitor may try again
-TOO_MUCH = "Too many files are here already. Please remove one, or try again later."
-SLOW = "The file took too long to arrive. Please try again.\n"
-MOST = 20_000_000  # bytes that a request counts as if it does not declare its length
+TOO_MUCH = "The memory for uploaded files is full. Please remove a file of yours, or try again later."
+SLOW = "The upload took too long. Please try again, with a smaller file or a faster connection.\n"
+MOST = 20_000_000  # bytes that an upload counts as if it does not declare its length
 PATIENCE = 300.0  # seconds that an upload may take
 # Streamlit's own counters are public and expensive to collect. The host's metrics are on another port.
 _CLOSED = "/_stcore/metrics"
@@ -57,7 +57,7 @@ def trusted_proxies() -> list[str]:
 
 
 def address_block(host: str) -> str:
-    """The block that counts as one address: for IPv6 the /64 network, since a single machine has 2⁶⁴ addresses."""
+    """Return the block that counts as one address: for IPv6 the /64 network, since one machine has 2⁶⁴ addresses."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:  # a Unix socket, or a proxy's name for it
@@ -75,7 +75,7 @@ class AdmissionControl:
     there for trusted proxies.
 
     Args:
-        leaving: tells whether the instance is about to stop; it then refuses new visitors.
+        leaving: tells whether the instance is shutting down; it then refuses new visitors.
         kept: maps a session's name, as in the address of an upload, to the bytes of its files and of all files.
     """
 
@@ -143,7 +143,7 @@ class AdmissionControl:
             self._arriving += Counter()  # drops the sessions with none
 
     def _no_room(self, address: str) -> str | None:
-        """The reason for refusing new visitors, in a metric's word; None where there is room."""
+        """Return the reason for refusing new visitors, as the label of a metric; None if they are admitted."""
         if self._leaving():
             return "draining"
         if self._sessions.total() >= self._limits.max_sessions:
@@ -155,7 +155,7 @@ class AdmissionControl:
         if reason is None:
             return None
         metrics.refused.labels(reason).inc()
-        # A proxy takes 503 for the state of the whole instance and sends it nothing for a while: wrong for one address.
+        # A proxy that gets 503 sends nothing to this instance for a while, which is wrong for the limit of one address.
         text, status = {"draining": (RESTARTING, 503), "sessions": (FULL, 503), "address": (FULL_HERE, 429)}[reason]
         return HTMLResponse(_PAGE.format(text), status, {"Retry-After": AGAIN, "Cache-Control": "no-store"})
 

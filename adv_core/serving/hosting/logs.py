@@ -1,6 +1,6 @@
 """Log lines without personal data: the kind and place of a failure, but no address, query, file name or typed text.
 
-``ADV_LOG=json`` writes one JSON object a line, for a machine to collect:
+``ADV_LOG=json`` writes one JSON object per line, for a machine to collect:
 
     {"time": "2026-03-02T09:15:00.123+00:00", "level": "ERROR", "logger": "streamlit.error_util",
      "message": "Uncaught app execution", "error": "ValueError", "at": "pages/lessons/physical/page.py:88 draw",

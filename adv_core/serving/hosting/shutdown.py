@@ -1,6 +1,6 @@
 """Graceful shutdown: running work is finished, waiting work is refused, and then the server stops.
 
-SIGTERM, with which a host stops a program, starts it. A second SIGTERM, or SIGINT (Ctrl+C) at any time, stops at once.
+SIGTERM, the usual signal to stop a program, starts it. A second SIGTERM, or SIGINT (Ctrl+C) at any time, stops at once.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ class GracefulShutdown:
     """The shutdown of this process.
 
     Args:
-        finish: takes seconds; waits until all running work is finished or they are over; tells whether it is finished.
+        finish: takes seconds; waits at most so long for all running work; tells whether it is finished.
         seconds: the time for that.
     """
 
@@ -31,7 +31,7 @@ class GracefulShutdown:
         self.begun = False
 
     def on_sigterm(self) -> None:
-        """Make SIGTERM finish first. Call it from the server's own loop, after the server has set its handler.
+        """Make SIGTERM finish running work first. Call it in the server's loop, after the server has set its handler.
 
         It does nothing outside the main thread, since other threads get no signals, and under a server other than
         uvicorn, which has its own way of ending.
@@ -40,7 +40,7 @@ class GracefulShutdown:
             return
         self._server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
         if not hasattr(self._server, "should_exit"):
-            _log.warning("No uvicorn here: what runs is not finished before this process ends.")
+            _log.warning("The server is not uvicorn: this process ends without waiting for running work.")
             return
         self._loop = asyncio.get_running_loop()
         signal.signal(signal.SIGTERM, self._told)
@@ -50,14 +50,14 @@ class GracefulShutdown:
         self._loop.call_soon_threadsafe(self._stop if again else self._begin)  # a signal handler must take no lock
 
     def _begin(self) -> None:
-        _log.info("Told to stop: what runs has %g s to come to its end.", self._seconds)
+        _log.info("Told to stop: running work has %g s to finish.", self._seconds)
         threading.Thread(target=self._end, name="adv_core leaving", daemon=True).start()
 
     def _end(self) -> None:
         began = time.monotonic()
         try:
             finished = self._finish(self._seconds)
-            _log.info("What ran is finished." if finished else "Time is over, and what ran is not finished.")
+            _log.info("Running work is finished." if finished else "Time is over, and running work is not finished.")
             if time.monotonic() - began > 0.01:  # work was running
                 time.sleep(LAST_LOOK)
         finally:

@@ -145,5 +145,5 @@ def test_deepfool_needs_a_boundary() -> None:
 def test_objectives_and_their_margins() -> None:
     assert margin_of(Untargeted(3)).y == 3 and margin_of(Targeted(4)).target == 4
     assert margin_of(LogitsRatio(1)).y == 1 and margin_of(LogitsRatio(1, 2)).target == 2
-    with pytest.raises(ValueError, match="arrived"):
+    with pytest.raises(ValueError, match="aim is reached"):
         margin_of(Custom(lambda z: z[:, 0]))

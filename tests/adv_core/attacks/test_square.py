@@ -96,7 +96,7 @@ def test_asking_ahead_is_the_same_search(ball: PerturbationSet, rows: int) -> No
     [
         (torch.rand(2, 8), Linf(0.1), 10, "squares"),
         (pictures(), L1(0.1), 10, "L∞ and the L2"),
-        (pictures(), Linf(0.1), 0, "query"),
+        (pictures(), Linf(0.1), 0, "queries"),
         (2 * pictures() + 1, Linf(0.1), 10, "0, 1"),
     ],
 )

@@ -35,7 +35,7 @@ def test_its_loss_is_the_mean_of_the_losses() -> None:
 def test_one_network_is_itself_and_none_is_refused() -> None:
     net, x = linear(0), picture()
     assert torch.allclose(Ensemble([net])(x), net(x).log_softmax(1))
-    with pytest.raises(ValueError, match="nobody"):
+    with pytest.raises(ValueError, match="at least one classifier"):
         Ensemble([])
 
 

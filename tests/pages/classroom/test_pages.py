@@ -90,7 +90,9 @@ def bodies(at: AppTest) -> str:
 
 def test_a_host_opens_a_room(store: Store) -> None:
     at = host(image="pig", rule="pixels", pixels="40", minutes="5", aim="1", target="wombat")
-    assert "says **hog**" in words(at) and "> Change the picture so that EfficientNet-Lite0 says wombat" in words(at)
+    assert "predicts **hog**" in words(
+        at
+    ) and "> Change the picture so that EfficientNet-Lite0 predicts wombat" in words(at)
     assert picture(at, "The photograph of the challenge").shape == (224, 224, 3)
     button(at, "Open the room")
     code = link(at)["code"]
@@ -116,7 +118,7 @@ def test_the_secret_link_and_without_it(store: Store) -> None:
         stranger = host(code=code, **wrong)
         assert "You are not the host" in words(stranger) and not any(b.label == "Stop now" for b in stranger.button)
         assert any(b.label == "Open the room" for b in stranger.button) and "key" not in link(stranger)
-    assert "no such room" in words(host(code="XXXXX"))
+    assert "no room with this code" in words(host(code="XXXXX"))
 
 
 def test_a_target_that_it_says_already() -> None:
@@ -132,7 +134,7 @@ def test_the_hidden_network_is_nowhere_before_the_reveal(store: Store, fooling: 
         seen = words(each) + bodies(each) + str(link(each)) + str([c.value for c in each.code])
         assert "Lite2" not in seen and "lite2" not in seen
     student = handed_in(student, fooling(1), store, code)
-    assert "hidden second one has not changed its mind" in words(student)
+    assert "does not fool the hidden second network" in words(student)
     button(button(at, "Stop now"), "Reveal")
     for each in (at, room_again(student)):
         assert "The hidden second network was **EfficientNet-Lite2**" in words(each)
@@ -157,8 +159,8 @@ def test_a_class(store: Store, fooling: Callable[[int], bytes]) -> None:
     board_of.clear()
     assert "place **2** of 2" in words(room_again(ada))
     for png, told in (
-        (fooling(2), "Somebody else has handed in"),
-        (fooling(3), "You have handed in this very picture"),
+        (fooling(2), "Another student has already handed in"),
+        (fooling(3), "You have already handed in this picture"),
         (fooling(9), "too large"),
         (b"GIF89a", "not a PNG"),
         (to_png(np.zeros((10, 10, 3), np.uint8)), "10 × 10 pixels"),
@@ -173,7 +175,7 @@ def test_a_class(store: Store, fooling: Callable[[int], bytes]) -> None:
     for each in (at, room_again(ada)):
         best = picture(each, "The picture in place 1")
         assert np.array_equal(best, np.asarray(Image.open(io.BytesIO(fooling(2)))))
-        assert "EfficientNet-Lite0 says **koala** of the untouched picture" in words(each)
+        assert "EfficientNet-Lite0 predicts **koala** for the untouched picture" in words(each)
 
 
 def test_one_picture_a_second(store: Store, fooling: Callable[[int], bytes]) -> None:
@@ -182,7 +184,7 @@ def test_one_picture_a_second(store: Store, fooling: Callable[[int], bytes]) -> 
     with store._writing() as connection:
         connection.exec_driver_sql("UPDATE members SET busy_until = 9e12")
     ada.get("file_uploader")[0].upload("mine.png", fooling(2), "image/png")
-    assert "One picture at a time" in words(button(ada, "Hand it in"))
+    assert "one picture at a time" in words(button(ada, "Hand it in"))
     assert "Choose a PNG file first" in words(button(ada, "Hand it in"))
 
 
@@ -224,12 +226,12 @@ def test_a_reload_and_another_room(store: Store, cookies: dict[str, str]) -> Non
     cookies[f"room_{other}"] = "<script>"
     assert any(b.label == "Join" for b in room(code=other).button)
     lost = room(code="XXXXX")
-    assert "no such room" in words(lost)
+    assert "no room with this code" in words(lost)
     lost.text_input[0].input(f" {other.lower()} ")
     assert link(button(lost, "Enter")) == {"code": other}
     lost = room()
     lost.text_input[0].input("nonsense")
-    assert "no such room" in words(button(lost, "Enter"))
+    assert "no room with this code" in words(button(lost, "Enter"))
 
 
 def test_which_is_perturbed(store: Store) -> None:
@@ -246,10 +248,10 @@ def test_which_is_perturbed(store: Store) -> None:
     ada.radio[0].set_value(1).run()
     seen = store.latest_poll(store.room(code))
     assert seen is not None and seen.counts == (0, 1)
-    button(at, "Close and tell")
+    button(at, "Close and show the answer")
     told = next(each.value for each in at.success)
-    assert re.match(r"The (left|right) one, by at most 3 of 255 levels", told)
-    assert told in words(room_again(ada)) and "You said: **right**" in words(ada) and not ada.radio
+    assert re.match(r"The (left|right) picture is perturbed, by at most 3/255", told)
+    assert told in words(room_again(ada)) and "Your answer: **right**" in words(ada) and not ada.radio
 
 
 def test_what_will_it_say(store: Store) -> None:
@@ -263,10 +265,10 @@ def test_what_will_it_say(store: Store) -> None:
     shown = picture(ada, "The picture in question")
     classifier = loaded()
     said = classifier.predict(classifier.prepare(Image.fromarray(shown)))[0][1]
-    button(at, "Close and tell")
+    button(at, "Close and show the answer")
     poll = store.latest_poll(store.room(code))
     assert poll is not None and poll.answer is not None and poll.choices[poll.answer] == said
-    assert f"It says {said}" in words(at)
+    assert f"It predicts {said}" in words(at)
 
 
 def test_the_host_keeps_order(store: Store, fooling: Callable[[int], bytes]) -> None:
@@ -275,13 +277,13 @@ def test_the_host_keeps_order(store: Store, fooling: Callable[[int], bytes]) -> 
     at.run()
     at.selectbox(key="host_somebody").set_value(store.members(store.room(code))[0].id).run()
     button(at, "Remove from the room")
-    assert "Nobody is on the board yet" in bodies(at) and any(b.label == "Join" for b in room_again(rude).button)
+    assert "The board is empty" in bodies(at) and any(b.label == "Join" for b in room_again(rude).button)
     before = store.room(code).closes_at
-    button(at, "5 minutes more")
+    button(at, "5 more minutes")
     assert store.room(code).closes_at == before + 300
     at.checkbox(key="host_sure").check().run()
     button(at, "Delete this room now")
-    assert any(b.label == "Open the room" for b in at.button) and "no such room" in words(room_again(rude))
+    assert any(b.label == "Open the room" for b in at.button) and "no room with this code" in words(room_again(rude))
 
 
 def test_the_board_as_a_file(store: Store, fooling: Callable[[int], bytes]) -> None:
@@ -290,7 +292,7 @@ def test_the_board_as_a_file(store: Store, fooling: Callable[[int], bytes]) -> N
         handed_in(joined(code, name), fooling(3 - number), store, code)
     found = store.room(code)
     lines = list(csv.reader(io.StringIO(board_csv(store.board(found), store.challenge(found)))))
-    assert lines[0][:3] == ["rank", "nickname", "score (levels of 255)"]
+    assert lines[0][:3] == ["rank", "nickname", "score (levels of 1/255)"]
     assert [line[:3] for line in lines[1:]] == [["1", "Eve", "2"], ["2", "Ada", "3"]]
 
 
@@ -298,12 +300,12 @@ def test_an_uploaded_photograph_becomes_the_challenge(store: Store) -> None:
     at = host()
     file = Path(__file__).parents[3] / "assets" / "photos" / "goldfish.jpg"
     at.get("file_uploader")[0].upload("x.jpg", file.read_bytes(), "image/jpeg").run()
-    assert "says **goldfish**" in words(at)
+    assert "predicts **goldfish**" in words(at)
     button(at, "Open the room")
     challenge = store.challenge(store.room(link(at)["code"]))
     assert challenge.sample == "" and challenge.label == 1
     student = joined(link(at)["code"], "Ada")
-    assert not student.get("link_button") and "upload the untouched picture first" in words(student)
+    assert not student.get("link_button") and "upload the untouched picture there first" in words(student)
 
 
 def test_without_a_database(monkeypatch: pytest.MonkeyPatch) -> None:

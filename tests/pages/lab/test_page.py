@@ -18,7 +18,7 @@ from adv_core.norms import NORMS
 from adv_core.serving import limits
 from pages.lab import below, controls
 from pages.lab.settings import PRESETS
-from tests.pages.visit import button, link, nothing_computed, picture, pictures, smaller, visit
+from tests.pages.visit import button, link, nothing_computed, picture, pictures, smaller, visit, words
 
 FAST = {"image": "pig", "target": "106", "eps": "2", "steps": "4"}
 
@@ -149,7 +149,7 @@ def test_another_loss_and_rule() -> None:
 
 def test_a_link_to_somebodys_own_picture() -> None:
     at = lab(image="own", attack="fgsm")
-    assert any("own photograph" in i.value for i in at.info) and pictures(at)
+    assert any("uploaded photograph" in i.value for i in at.info) and pictures(at)
 
 
 def menu(at: AppTest, key: str):  # type: ignore[no-untyped-def]
@@ -170,8 +170,7 @@ def test_the_menu_leads_to_every_attack() -> None:
 def test_every_attack_runs_and_is_explained(attack: str) -> None:
     at = lab(**FAST | {"attack": attack, "queries": "10", "steps": "2"})
     assert len(pictures(at)) == 4
-    captions = " ".join(c.value for c in at.caption)
-    assert ATTACKS[attack].idea in captions and ATTACKS[attack].paper in captions
+    assert ATTACKS[attack].idea in " ".join(c.value for c in at.caption) and ATTACKS[attack].paper in words(at)
     assert any(ATTACKS[attack].formula in latex.value for latex in at.latex)
 
 
@@ -193,8 +192,8 @@ def test_the_smallest_epsilon_and_on_with_it() -> None:
     at = lab(**FAST | {"attack": "pgd", "steps": "8"})
     at.button(key="find_smallest").click().run()
     assert not at.exception and menu(at, "lab_attack").value == "smallest"
-    assert "the smallest that was found" in at.success[0].value and at.slider(key="lab_eps").disabled
-    next(b for b in at.button if b.label.startswith("Give PGD")).click().run()
+    assert "the smallest ε that the attack found" in at.success[0].value and at.slider(key="lab_eps").disabled
+    next(b for b in at.button if b.label.startswith("Run PGD")).click().run()
     assert menu(at, "lab_attack").value == "pgd" and at.slider(key="lab_eps").value == 1
     assert "Fooled" in at.success[0].value
 
@@ -217,7 +216,7 @@ def test_a_large_photograph_is_made_smaller_and_that_is_said(monkeypatch: pytest
     noise = np.random.default_rng(0).integers(0, 256, (50, 200, 3), np.uint8)
     big = Image.fromarray(noise).resize((1200, 300))
     at.file_uploader(key="upload").upload("big.png", to_png(np.asarray(big))).run()
-    assert not at.exception and any("made smaller from 1200 × 300" in c.value for c in at.caption)
+    assert not at.exception and any("reduced from 1200 × 300" in c.value for c in at.caption)
     assert any("too large for a curve" in c.value for c in at.caption)
     assert max(max(p.shape) for p in pictures(at).values()) == 512  # what the browser gets; the saved file has it all
 
@@ -225,15 +224,15 @@ def test_a_large_photograph_is_made_smaller_and_that_is_said(monkeypatch: pytest
 @pytest.mark.parametrize(("attack", "norm"), [("carlini_wagner", "linf"), ("square", "l1")])
 def test_a_norm_that_an_attack_does_not_know(attack: str, norm: str) -> None:
     at = lab(**FAST | {"attack": attack, "norm": norm, "queries": "5", "steps": "2"})
-    assert any("is measured in" in c.value for c in at.caption)
+    assert any("is used instead" in c.value for c in at.caption)
 
 
 def test_surviving_the_camera() -> None:
     at = lab(image="pig", target="106", eps="4", steps="3", views="1")
-    said = next(c.value for c in at.caption if c.value.startswith("In 4 new random views"))
-    assert "the network says wombat in **" in said
+    said = next(c.value for c in at.caption if c.value.startswith("We draw 4 new random views"))
+    assert "The network predicts wombat in **" in said
     assert any("E}_t" in e.value for e in at.latex)
-    assert any("a whole curve would take too long" in c.value for c in at.caption)
+    assert any("a whole curve takes too long" in c.value for c in at.caption)
     assert not any(
-        c.value.startswith("In 4 new") for c in lab(image="pig", steps="2", views="1", attack="fgsm").caption
+        c.value.startswith("We draw 4 new") for c in lab(image="pig", steps="2", views="1", attack="fgsm").caption
     )

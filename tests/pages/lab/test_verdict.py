@@ -29,12 +29,13 @@ def run_ending_at(label: int, gradient: float = 1.0) -> list[Frame]:
         (Settings(), 235, 9, 1.0, "info", "too small"),
         (Settings(loss="difference"), 7, 9, 1.0, "info", "third class"),
         (Settings(attack="pgd"), 235, 9, 1.0, "info", "Raise ε"),
-        (Settings(attack="fgsm"), 235, 9, 1.0, "info", "PGD finds more"),
+        (Settings(attack="fgsm"), 235, 9, 1.0, "info", "try PGD"),
         (Settings(attack="smallest"), 7, 9, 1.0, "success", "ε = 2/255"),
         (Settings(attack="smallest", eps=0), 7, 9, 1.0, "success", "smallest"),
         (Settings(attack="deepfool"), 235, 9, 1.0, "info", "more steps"),
-        (Settings(attack="square"), 7, 9, 1.0, "success", "2 questions"),
-        (Settings(attack="square"), 235, 9, 1.0, "info", "Allow more"),
+        (Settings(attack="hop_skip_jump"), 235, 9, 1.0, "info", "more queries"),
+        (Settings(attack="square"), 7, 9, 1.0, "success", "2 queries"),
+        (Settings(attack="square"), 235, 9, 1.0, "info", "Allow more queries"),
         (Settings(attack="apgd", aim=True), 7, 9, 1.0, "info", "too small"),
         (Settings(attack="pgd"), 235, 0, 0.0, "warning", "vanished"),
         (Settings(attack="pgd", rule="gradient"), 235, 0, 1.0, "warning", "step size"),
@@ -50,7 +51,7 @@ def test_every_end_has_its_reason(
 
 def test_short_steps_are_named() -> None:
     settings = Settings(attack="pgd", rule="gradient")
-    assert "used 10 %" in judge(settings, 235, run_ending_at(235), 9, used=0.1).text
+    assert "10 % of ε" in judge(settings, 235, run_ending_at(235), 9, used=0.1).text
     assert "Raise ε" in judge(settings, 235, run_ending_at(235), 9, used=0.9).text
 
 

@@ -69,7 +69,7 @@ def test_what_does_not_fool_does_not_count(challenge: Challenge) -> None:
     one = challenge.pixels.copy()
     one[5, 5, 0] ^= 1
     refused = judge(challenge, to_png(one))
-    assert not refused.accepted and refused.score == 1 and "still says" in refused.reason
+    assert not refused.accepted and refused.score == 1 and "still predicts" in refused.reason
 
 
 def test_outside_of_the_ball(challenge: Challenge, fooling: np.ndarray) -> None:

@@ -29,7 +29,9 @@ def test_what_it_says_is_among_the_choices() -> None:
         draft = what_will_it_say(PERTURBED, AIRLINER, KOALA, [105, 1, 404, 7, 9], random.Random(seed))
         assert set(draft.choices) == {categories()[label] for label in (404, 105, 1, 7)}
         assert draft.choices[draft.answer] == "airliner" and np.array_equal(draft.pictures, PERTURBED)
-        assert draft.truth == "It says airliner (90.0 %). Of the untouched photograph it says koala (> 99.9 %)."
+        assert (
+            draft.truth == "It predicts airliner (90.0 %). For the untouched photograph it predicts koala (> 99.9 %)."
+        )
         places.add(draft.answer)
     assert len(places) > 1
 

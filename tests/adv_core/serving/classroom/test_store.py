@@ -44,7 +44,7 @@ def test_a_room(store: Store, hosted: tuple[Room, str], clock: Clock) -> None:
     for wrong in ("", secret[:-1], secret + "x", secret.upper(), "ü"):
         assert not store.is_host(room.code, wrong)
     assert not store.is_host("XXXXX", secret)
-    with pytest.raises(Refused, match="no such room"):
+    with pytest.raises(Refused, match="no room with this code"):
         store.room("XXXXX")
 
 
@@ -77,7 +77,7 @@ def test_hosting_needs_the_secret(store: Store, hosted: tuple[Room, str]) -> Non
                 action(key)
     assert store.room(room.code) == room and store.latest_poll(room) is None
     store.delete(room.code, secret)
-    with pytest.raises(Refused, match="no such room"):
+    with pytest.raises(Refused, match="no room with this code"):
         store.room(room.code)
     assert store.room(other.code) == other
 
@@ -128,9 +128,9 @@ def test_a_replay_is_refused(store: Store, hosted: tuple[Room, str], clock: Cloc
     room, _ = hosted
     ada, eve = join(store, room, "Ada", "Eve")
     assert hand_in(store, clock, room, ada, 4).accepted
-    with pytest.raises(Refused, match="You have handed in"):
+    with pytest.raises(Refused, match="You have already handed in"):
         hand_in(store, clock, room, ada, 4)
-    with pytest.raises(Refused, match="Somebody else"):
+    with pytest.raises(Refused, match="Another student"):
         hand_in(store, clock, room, eve, 4)
     board = store.board(room)
     assert [entry.nickname for entry in board.entries] == ["Ada"] and board.tries == 3
@@ -158,19 +158,19 @@ def test_one_at_a_time(store: Store, hosted: tuple[Room, str], clock: Clock, ope
 
     def while_judging(asked: Challenge, png: bytes) -> Judgement:
         clock.now += 60  # however long it takes
-        with pytest.raises(Refused, match="One picture at a time"):
+        with pytest.raises(Refused, match="one picture at a time"):
             store.hand_in(room.code, ada, picture(1), easy)
         return easy(asked, png)
 
     assert store.hand_in(room.code, ada, picture(9), while_judging).accepted
     assert store.hand_in(room.code, ada, picture(8), easy).accepted
     clock.now += 0.5
-    with pytest.raises(Refused, match="One picture at a time"):
+    with pytest.raises(Refused, match="one picture at a time"):
         store.hand_in(room.code, ada, picture(7), easy)
     clock.now += 0.6
     assert store.hand_in(room.code, ada, picture(6), easy).accepted
     clock.now += 2
-    with pytest.raises(Refused, match="more are not taken"):
+    with pytest.raises(Refused, match="the most that a student"):
         opened(Limits(max_submissions=3)).hand_in(room.code, ada, picture(5), easy)
 
 
@@ -265,7 +265,11 @@ def test_polls(store: Store, hosted: tuple[Room, str]) -> None:
     store.vote(room.code, ada, poll.id, 1)
     seen = store.latest_poll(room, me)
     assert seen is not None and seen.counts == (0, 2) and seen.mine == 1 and seen.answer is None
-    for token, choice, sentence in ((ada, 2, "none of the choices"), (ada, -1, "none"), ("x", 0, "not in this room")):
+    for token, choice, sentence in (
+        (ada, 2, "no such choice"),
+        (ada, -1, "no such choice"),
+        ("x", 0, "not in this room"),
+    ):
         with pytest.raises(Refused, match=sentence):
             store.vote(room.code, token, poll.id, choice)
     store.close_poll(room.code, secret, poll.id)
@@ -300,7 +304,7 @@ def test_rooms_expire_with_everything_in_them(
     clock.now += 23 * 3600
     late, _ = store.open_room(challenge(label=7), minutes=1)
     clock.now += 2 * 3600
-    with pytest.raises(Refused, match="no such room"):
+    with pytest.raises(Refused, match="no room with this code"):
         store.room(room.code)
     opened()  # the next start sweeps
     engine = create_engine(database_url())

@@ -57,7 +57,7 @@ def test_what_is_said_of_the_pictures_is_true_of_the_pictures(opened: AppTest) -
 def test_epsilon_and_the_digit_are_in_the_link() -> None:
     at = visit(PAGE)
     at.slider(key="adversarial_training_eps").set_value(0.3).run()
-    at = button(at, "Next one")
+    at = button(at, "Next digit")
     assert link(at) == {"eps": "0.3", "digit": "18"}
     again = visit(PAGE, **link(at))
     assert again.slider(key="adversarial_training_eps").value == 0.3 and "number 18 of" in words(again)

@@ -117,10 +117,10 @@ def test_predict_then_run(model: PlaneClassifier) -> None:
     at = lesson()
     counts = tally(model, two_moons(), ball("linf", 0.15))
     assert f"**{counts.one_step}**" in words(at) and f"**{counts.many_steps}**" not in words(at)
-    at = button(at, "That is my guess")
+    at = button(at, "Submit my guess")
     assert row(at, "**PGD, 40 steps**")[1] == f"**{counts.many_steps}**"
     assert f"You said {counts.one_step}" in words(at)
-    assert "That is my guess" in [b.label for b in button(at, "Guess again").button]
+    assert "Submit my guess" in [b.label for b in button(at, "Guess again").button]
 
 
 RIGHT = {"a": 1, "c": 0, "d": 1, "e": 1}

@@ -104,7 +104,7 @@ def test_one_digit() -> None:
     assert any(m.value.startswith(r"\+ δ") for m in at.markdown)  # a bare plus would make a list of one item
     at.slider(key="linear_models_room").set_value(0.3).run()
     assert at.metric[2].value != p and "classified as 0" in " ".join(e.proto.imgs[0].alt for e in at.get("image"))
-    at = button(at, "Next one")
+    at = button(at, "Next digit")
     assert at.number_input(key="linear_models_digit").value == 6
     at.segmented_control(key="linear_models_model").set_value("robust").run()
     assert "The robust model predicts" in words(at)
