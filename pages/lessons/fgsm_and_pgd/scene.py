@@ -1,4 +1,4 @@
-"""What the plane shows: the data, the network, its loss, and the attack on one point."""
+"""The contents of the plane: the data, the network, its loss, and the attack on one point."""
 
 import base64
 from dataclasses import dataclass, replace
@@ -109,7 +109,7 @@ def attacked(settings: Settings) -> Scene:
 
 
 class Run:
-    """What the sections of one run of the page share: the scene of its settings."""
+    """The values that the sections of one run of the page share: the scene of its settings."""
 
     @cached_property
     def now(self) -> Scene:
