@@ -15,7 +15,7 @@ def test_any_topic_in_two_clicks(page: Page, address: str) -> None:
             expect(page.get_by_test_id("stTopNavDropdownLink").filter(has_text=entry.label)).to_be_visible()
         page.keyboard.press("Escape")
     with page.context.expect_page() as opened:
-        page.get_by_role("link", name="FGSM and PGD: FGSM as the limit of PGD").first.click()
+        page.get_by_role("link", name="FGSM and PGD: FGSM as a limit").first.click()
     section = opened.value
     expect(section.locator("#fgsm-limit")).to_be_in_viewport()
     assert section.url.endswith("/fgsm-and-pgd#fgsm-limit")
