@@ -103,7 +103,8 @@ def test_its_notebook_runs_from_top_to_bottom(photo: Callable[[str], Tensor], tm
     assert np.array_equal(saved, frame.pixels[0])
     original, delta, result = np.split(np.asarray(Image.open(tmp_path / "side-by-side.png")), 3, axis=1)
     assert np.array_equal(original, request.pixels) and np.array_equal(result, saved)
-    assert np.array_equal(delta, np.clip(np.rint(127.5 + 20 * (saved.astype(float) - original)), 0, 255))
+    exact = np.clip(127.5 + 20 * (saved.astype(float) - original), 0, 255)
+    assert np.abs(delta - exact).max() < 0.51 and delta.min() < 127 < delta.max()
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
