@@ -55,9 +55,9 @@ def snippet(
     )
     attack = Part(f"The attack: {info.title}.", f"result = run({solver}({', '.join(arguments)}))", needs)
     keep = Part(
-        "The predictions before and after the attack, and the adversarial picture as a file.",
-        'print(clf.predict(x, top=1), "->", clf.predict(result.adversarial, top=1))\n'
-        'Path("adversarial.png").write_bytes(to_png(to_pixels(result.adversarial)))',
+        "The adversarial picture as a file, and the predictions before and after the attack.",
+        'Path("adversarial.png").write_bytes(to_png(to_pixels(result.adversarial)))\n'
+        'print(clf.predict(x, top=1), "->", clf.predict(result.adversarial, top=1))',
         ("from pathlib import Path", "from adv_core.images import to_pixels, to_png"),
     )
     return Program(TITLE, (look, attack, keep, three_pictures(factor=amp)))

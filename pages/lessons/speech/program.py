@@ -54,10 +54,10 @@ def program(settings: Settings) -> Program:
                 ("from adv_core import run", "from adv_core.speech.attack import as_samples, hide"),
             ),
             Part(
-                "What the recogniser writes down now, how loud the change is, and the changed clip as a file.",
+                "The changed clip as a file, what the recogniser writes down now, and how loud the change is.",
+                'Path("changed.wav").write_bytes(to_wav(found))\n'
                 'print("the changed clip:", heard_as(network, [found])[0])\n'
-                'print(f"the change: {distortion(samples, found):.1f} dB beside the clip\'s loudest moment")\n'
-                'Path("changed.wav").write_bytes(to_wav(found))',
+                'print(f"the change: {distortion(samples, found):.1f} dB beside the clip\'s loudest moment")',
                 ("from pathlib import Path", "from adv_core.speech.sound import distortion, to_wav"),
             ),
         ),

@@ -102,7 +102,7 @@ def test_its_notebook_runs_from_top_to_bottom(photo: Callable[[str], Tensor], tm
     original, delta, result = np.split(np.asarray(Image.open(tmp_path / "side-by-side.png")), 3, axis=1)
     assert np.array_equal(original, request.pixels) and np.array_equal(result, saved)
     # 127.5 + 20 levels lies between two levels, and float32 decides which of them is drawn.
-    assert np.abs(delta - np.clip(127.5 + 20 * (saved.astype(float) - original), 0, 255)).max() <= 0.5
+    assert np.abs(delta - np.clip(127.5 + 20 * (saved.astype(float) - original), 0, 255)).max() < 0.51
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -55,7 +55,7 @@ def test_in_the_front_view_both_are_the_target(opened: AppTest) -> None:
 
 def test_the_sheets_can_be_printed(opened: AppTest) -> None:
     labels = [each.proto.label for each in opened.get("download_button")]
-    assert labels == ["Two sheets to print (HTML)", "Attack over views, 896 × 896 (PNG)"]
+    assert {"Two sheets to print (HTML)", "Attack over views, 896 × 896 (PNG)"} <= set(labels)
 
 
 def test_a_target_that_is_predicted_already_is_told() -> None:
