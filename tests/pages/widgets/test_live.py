@@ -20,7 +20,7 @@ def test_without_machines_to_compute_on_the_page_says_so(monkeypatch: pytest.Mon
     with monkeypatch.context() as patched:
         patched.setattr(live, "default_engine", away)
         page = AppTest.from_function(lesson, default_timeout=GUARD).run()
-    assert "cannot be reached" in page.error[0].value and "192.0.2.1" not in page.error[0].value
+    assert "do not answer" in page.error[0].value and "192.0.2.1" not in page.error[0].value
     page.button[0].click().run()  # "Try again", when they are back
     assert not page.error and not page.exception
 
@@ -53,7 +53,7 @@ def test_a_job_that_the_engine_refuses_has_not_begun_and_the_page_says_so_later(
 
     monkeypatch.setattr(live, "default_engine", away)
     page = AppTest.from_function(begun, default_timeout=GUARD).run()
-    assert page.markdown[0].value == "at once: False, later: False" and "cannot be reached" in page.error[0].value
+    assert page.markdown[0].value == "at once: False, later: False" and "do not answer" in page.error[0].value
 
 
 def streamed() -> None:
