@@ -26,7 +26,7 @@ def test_the_answer_is_marked_once_it_is_known() -> None:
 
 def test_the_board_as_csv() -> None:
     lines = list(csv.reader(io.StringIO(board_csv(board(2), CHALLENGE))))
-    assert lines[0][:3] == ["rank", "nickname", "score (levels of 255)"]
+    assert lines[0][:3] == ["rank", "nickname", "score (levels of 1/255)"]
     assert lines[1:] == [
         ["1", "Ada 1", "1", "airliner", "0.5000", "61.5", "2"],
         ["2", "Ada 2", "2", "airliner", "0.5000", "123.0", "2"],

@@ -18,7 +18,7 @@ def test_either_side_and_the_answer_fits() -> None:
         draft = which_is_perturbed(ORIGINAL, PERTURBED, AIRLINER, random.Random(seed))
         halves = draft.pictures[:, :8], draft.pictures[:, 8:]
         assert np.array_equal(halves[draft.answer], PERTURBED) and np.array_equal(halves[1 - draft.answer], ORIGINAL)
-        assert draft.choices[draft.answer] in draft.truth and "3 of 255" in draft.truth and "airliner" in draft.truth
+        assert draft.choices[draft.answer] in draft.truth and "3/255" in draft.truth and "airliner" in draft.truth
         answers.add(draft.answer)
     assert answers == {0, 1}
 
