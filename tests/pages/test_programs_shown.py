@@ -22,7 +22,7 @@ CHANGED = {
 }
 
 
-@pytest.mark.parametrize(("file", "address"), [(file, address) for file, _, address in LESSONS])
+@pytest.mark.parametrize(("file", "address"), [(lesson.file, lesson.address) for lesson in LESSONS])
 def test_the_page_shows_its_program(file: str, address: str) -> None:
     setting, value, code = CHANGED[address]
     with nothing_computed():
