@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
 from urllib.parse import urlencode
 
 import streamlit as st
 
+from adv_core.assets import ASSETS
 from pages.contents import LAB, LESSONS, PAGES, LessonEntry
 from pages.course.settings import PARTS, TARGETS, page
 from pages.course.teaching import CREDITS, HEADINGS, PLANS, Place
 from pages.widgets.lesson import opening, table
 
-PICTURES = Path(__file__).parents[2] / "assets" / "course"
+PICTURES = ASSETS / "course"
 CARDS_A_ROW = 3
 STYLE = """
 <style>

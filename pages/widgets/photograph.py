@@ -1,27 +1,26 @@
 """The choice of a photograph: one of sixteen samples, or the visitor's own."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
+from adv_core import datasets
 from adv_core.classifiers import categories
 from adv_core.decoding import ImageError, open_image
 from adv_core.images import fit
 from pages.widgets.controls import Controls
 from pages.widgets.stage import picture_uri
 
-ASSETS = Path(__file__).parents[2] / "assets" / "photos"
 state = st.session_state
 
 
 @st.cache_data(show_spinner=False)
 def sample(name: str) -> Image.Image:
     """The sample photograph of that name."""
-    return open_image((ASSETS / f"{name}.jpg").read_bytes())
+    return datasets.photograph(name)
 
 
 @st.cache_data(show_spinner=False)

@@ -35,4 +35,4 @@ class Settings(PageSettings):
 page = Controls("black-box", Settings)
 
 
-TITLES = {"x": "original", "delta": "perturbation", "now": "what it now sees"}
+TITLES = {"x": "original", "delta": "perturbation", "now": "perturbed picture"}

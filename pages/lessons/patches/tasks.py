@@ -5,13 +5,14 @@ python -m pages.lessons.patches.tasks      # trains the patch in assets/patches 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from adv_core import datasets
+from adv_core.assets import ASSETS
 from adv_core.attacks.mi_fgsm import mi_fgsm
 from adv_core.attacks.pgd import pgd
 from adv_core.classifiers import DEFAULT, REGISTRY, Classifier, info_of
@@ -33,7 +34,6 @@ VIEWS = 8  # photographs in a step of a patch's training
 PRICE = 4.0  # the weight of roughness and of unprintable colours, in units of the cross-entropy
 TURNED = 30.0  # the largest angle of random places, in degrees to either side
 SIZES = (0.3, 0.5)  # the range of sizes, in parts of the picture's side
-ASSETS = Path(__file__).parents[3] / "assets"
 BEFOREHAND = 323  # the class of the patch that is shipped: monarch
 LONG = 400  # steps of its training
 SIDE = 112  # of every patch, in pixels
@@ -293,8 +293,9 @@ class Paste(Task[Shown]):
 def photographs(half: int) -> Pictures:
     """Every second sample photograph: those that patches are trained on (0), or those that are held out (1)."""
     side = info_of(DEFAULT).input_size
-    files = sorted((ASSETS / "photos").glob("*.jpg"))[half::2]
-    return Pictures.of(np.stack([np.asarray(fit(open_image(file.read_bytes()), side, side)) for file in files]))
+    return Pictures.of(
+        np.stack([np.asarray(fit(datasets.photograph(name), side, side)) for name in datasets.photographs()[half::2]])
+    )
 
 
 def patch_beforehand() -> Pixels:

@@ -1,15 +1,15 @@
 """All controls of the lesson, which its link holds."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from adv_core.assets import ASSETS
 from adv_core.serving.limits import LIMITS
 from adv_core.speech.attack import STEPS
 from pages.lessons.speech.tasks import MAX_VIEWS
 from pages.widgets.controls import Controls
 from pages.widgets.query import PageSettings, number, solved, word
 
-FOLDER = Path(__file__).parents[3] / "assets" / "speech" / "clips"
+FOLDER = ASSETS / "speech" / "clips"
 OWN = "own"
 CLIPS = {
     "weather": "“tell me the weather tomorrow”",

@@ -33,7 +33,7 @@ def opened() -> AppTest:
 
 def test_the_picture_shown_fools_after_as_many_queries_as_told(opened: AppTest) -> None:
     classifier = loaded()
-    for start, same in (("original", True), ("what it now sees", False)):
+    for start, same in (("original", True), ("perturbed picture", False)):
         assert (int(classifier(from_pixels(picture(opened, start)[None])).argmax()) == SHEPHERD) is same
     assert re.search(r"after \*\*\d+ queries\*\*", opened.error[0].value)
 

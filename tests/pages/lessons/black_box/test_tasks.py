@@ -9,14 +9,13 @@ import pytest
 
 from adv_core.attacks.mi_fgsm import mi_fgsm
 from adv_core.attacks.step import run
-from adv_core.decoding import open_image
+from adv_core.datasets import photograph
 from adv_core.images import fit, from_pixels
 from adv_core.objectives import Untargeted
 from adv_core.perturbation_sets import Linf
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.black_box import tasks
 from pages.lessons.black_box.tasks import Passed, Steal, Transfer, passed
-from pages.widgets.photograph import ASSETS
 from tests.networks import Here, loaded
 
 LITES = tuple(f"efficientnet_lite{level}" for level in range(3))
@@ -25,9 +24,7 @@ LITES = tuple(f"efficientnet_lite{level}" for level in range(3))
 @pytest.fixture(scope="module")
 def photographs() -> Pictures:
     names = ("german_shepherd", "pig")
-    return Pictures.of(
-        np.stack([np.asarray(fit(open_image((ASSETS / f"{n}.jpg").read_bytes()), 260, 260)) for n in names])
-    )
+    return Pictures.of(np.stack([np.asarray(fit(photograph(name), 260, 260)) for name in names]))
 
 
 def test_the_diagonal_is_the_white_box_case(photographs: Pictures) -> None:

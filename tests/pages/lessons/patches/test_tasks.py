@@ -9,13 +9,12 @@ import pytest
 import torch
 
 from adv_core.classifiers import DEFAULT
-from adv_core.decoding import open_image
+from adv_core.datasets import photograph
 from adv_core.images import fit, from_pixels
 from adv_core.patches import Place
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.patches import tasks
 from pages.lessons.patches.tasks import (
-    ASSETS,
     BEFOREHAND,
     SIDE,
     Paste,
@@ -32,8 +31,7 @@ TABBY, MACAW = 281, 88
 
 @pytest.fixture(scope="module")
 def cat() -> Pictures:
-    photo = open_image((ASSETS / "photos" / "tabby_cat.jpg").read_bytes())
-    return Pictures.of(np.asarray(fit(photo, 224, 224))[None])
+    return Pictures.of(np.asarray(fit(photograph("tabby_cat"), 224, 224))[None])
 
 
 def wear(cat: Pictures) -> Wear:

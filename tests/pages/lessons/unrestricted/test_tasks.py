@@ -148,11 +148,10 @@ def test_trials_count_what_fell() -> None:
 
 @pytest.mark.slow
 def test_a_real_network_falls_to_everything_at_once_and_not_to_a_turn() -> None:
-    from adv_core.decoding import open_image
+    from adv_core.datasets import photograph
     from adv_core.images import fit
-    from pages.widgets.photograph import ASSETS
 
-    koala = np.asarray(fit(open_image((ASSETS / "koala.jpg").read_bytes()), 224, 224))
+    koala = np.asarray(fit(photograph("koala"), 224, 224))
     *_, last = Together(Pictures.of(koala[None]), DEFAULT, 105, queries=64).records(Here())
     assert 0 < last.first <= 64 and last.answer != 105
     x = from_pixels(koala[None])
