@@ -6,6 +6,22 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# With uv on the machine, uv sets up and installs; otherwise venv and pip do.
+ifneq ($(shell command -v uv 2>/dev/null),)
+environment = test -x $(1)/bin/python || uv venv -q --seed --python $(PYTHON) $(1)
+install = uv pip install -q --compile-bytecode --python $(1)/bin/python
+else
+environment = test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+install = $(1)/bin/python -m pip install --disable-pip-version-check -q
+endif
+
+# On Linux, PyPI's torch brings CUDA along: 3 GB. Where no NVIDIA card is found, the same version comes without it from
+# PyTorch's own index, if that answers within five seconds. `make run CPU_INDEX=` takes PyPI's.
+CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+torch_without_cuda = if { test "$$(uname)" = Linux && test ! -e /proc/driver/nvidia && ! command -v nvidia-smi && timeout 5 \
+	$(BIN)/python -c "from urllib import request; request.urlopen('$(CPU_INDEX)/torch/')"; } >/dev/null 2>&1; then \
+	$(call install,.venv) --no-deps --index-url $(CPU_INDEX) $$(grep -E '^torch(vision)?==' requirements-core.txt); fi
+
 .PHONY: run test check lint cluster bench bench-peers bench-classroom bench-cluster bench-memory bench-rooms bench-threads clean
 .DELETE_ON_ERROR:
 
@@ -42,17 +58,17 @@ bench-rooms: .venv/app-ready
 	$(BIN)/python -m bench.rooms --phones 30
 
 # Beside the app, not into it: the peers' pins are older than what the app uses, so they only borrow its torch.
-bench-peers: .venv/app-ready bench/requirements-peers.txt
-	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --disable-pip-version-check -q --no-deps -r bench/requirements-peers.txt
+bench-peers: .venv/app-ready bench/requirements-peers.txt tests/requirements-peers.txt
+	$(call environment,.venv-peers)
+	$(call install,.venv-peers) --no-deps -r bench/requirements-peers.txt
 	$(BIN)/python -c "import sysconfig; print(sysconfig.get_paths()['purelib'])" > "$$(.venv-peers/bin/python -c \
 		"import sysconfig; print(sysconfig.get_paths()['purelib'])")/app.pth"
 	.venv-peers/bin/python -m bench.peers
 
 # Beside the app, too: ONNX Runtime only borrows its torch.
 bench-threads: .venv/app-ready bench/requirements-onnx.txt
-	test -x .venv-onnx/bin/python || $(PYTHON) -m venv .venv-onnx
-	.venv-onnx/bin/python -m pip install --disable-pip-version-check -q --no-deps -r bench/requirements-onnx.txt
+	$(call environment,.venv-onnx)
+	$(call install,.venv-onnx) --no-deps -r bench/requirements-onnx.txt
 	$(BIN)/python -c "import sysconfig; print(sysconfig.get_paths()['purelib'])" > "$$(.venv-onnx/bin/python -c \
 		"import sysconfig; print(sysconfig.get_paths()['purelib'])")/app.pth"
 	.venv-onnx/bin/python -m bench.threads
@@ -60,17 +76,18 @@ bench-threads: .venv/app-ready bench/requirements-onnx.txt
 clean:
 	rm -rf .venv .venv-peers .venv-onnx
 
-# The stamps make the second call quick: pip runs again only when a requirements file changed.
-.venv/app-ready: requirements.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+# The stamps make the second call quick: it installs again only when a requirements file changed.
+.venv/app-ready: requirements.txt requirements-core.txt
+	$(call environment,.venv)
+	-@$(torch_without_cuda)
+	$(call install,.venv) -r requirements.txt
 	touch $@
 
 .venv/test-ready: .venv/app-ready requirements-dev.txt tests/requirements-peers.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps -r tests/requirements-peers.txt
+	$(call install,.venv) -r requirements-dev.txt
+	$(call install,.venv) --no-deps -r tests/requirements-peers.txt
 	touch $@
 
 .venv/cluster-ready: .venv/app-ready requirements-cluster.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-cluster.txt
+	$(call install,.venv) -r requirements-cluster.txt
 	touch $@
