@@ -1,7 +1,7 @@
 # make run   set up what is missing and open the app
 # make test  set up what is missing and run lint, types and every test (REQUIRE_RAY=1: also on a cluster of this machine)
 # make check  the part of it for while one works, about two minutes: lint, types, and the tests that are not marked slow
-# make cluster  install what an app on a cluster needs, see "A cluster" in the README
+# make cluster  install what an app on a cluster needs, see docs/cluster.md
 
 PYTHON ?= python3
 BIN := .venv/bin
