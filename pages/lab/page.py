@@ -23,7 +23,7 @@ from pages.lab.verdict import judge
 from pages.widgets.ask import look
 from pages.widgets.lesson import heading
 from pages.widgets.live import drop_jobs, follow, job_for, request_of
-from pages.widgets.photograph import needs_own, photograph
+from pages.widgets.photograph import needs_own, photograph, upload_button
 from pages.widgets.stage import Stage, waiting
 
 state = st.session_state
@@ -41,6 +41,8 @@ def show_opening() -> DeltaGenerator:
         for name in PRESETS:
             st.button(name, on_click=preset, args=(name,))
         st.button("surprise me", on_click=surprise)
+        if not page.value.present:
+            upload_button(page, Settings.image)
         if page.value.present:
             st.button("Leave presentation mode", on_click=apply, kwargs={"present": False}, type="tertiary")
     return st.container()

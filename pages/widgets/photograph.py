@@ -100,22 +100,34 @@ def own_picture(
     Args:
         note: on the storage of the picture.
     """
-    told = st.empty()  # above the upload: below it, it would be off the screen of a laptop
-    st.file_uploader(
-        "Or upload a photograph",
-        type=["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"],
-        key="upload",
-        on_change=_take,
-        args=(page, "upload", default),
-    )
+    upload(page, default, "Or upload a photograph", "upload")
     st.caption(note)
     if st.toggle("Use the camera", key="camera_on"):
         # Not "camera", which is the key of a page's own state.
         st.camera_input("Take a picture", key="taken", on_change=_take, args=(page, "taken", default))
     if "own_image" in state and page.value.image != OWN:
         st.button("Back to your own picture", on_click=page.set, kwargs={"image": OWN}, width="stretch")
+
+
+def upload(page: Controls[Any], default: str, label: str, key: str) -> None:
+    """Draw an upload, and above it why the last file could not be opened.
+
+    Args:
+        key: of the widget; a page may have several.
+    """
     if state.get("upload_error"):
-        told.error(state.upload_error, icon=":material/broken_image:")
+        # Below the upload, it would be off the screen of a laptop.
+        st.error(state.upload_error, icon=":material/broken_image:")
+    types = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"]
+    st.file_uploader(label, type=types, key=key, on_change=_take, args=(page, key, default))
+
+
+def upload_button(page: Controls[Any], default: str) -> None:
+    """Draw a button that opens an upload, for a page whose sidebar is folded away on a phone."""
+    popover = st.popover("your own photo", on_change="rerun", key="own_open")
+    if popover.open:
+        with popover:
+            upload(page, default, "A photograph of your own; it stays in memory", "upload_first")
 
 
 def _take(page: Controls[Any], key: str, default: str) -> None:
@@ -128,6 +140,7 @@ def _take(page: Controls[Any], key: str, default: str) -> None:
     try:
         state.own_image = open_image(file.getvalue())
         page.set(image=OWN)
+        state.own_open = False
     except ImageError as error:
         state.upload_error = str(error)
 

@@ -37,7 +37,7 @@ def test_a_phone_lists_every_page(page: Page, address: str) -> None:
 
 
 def test_a_term_explains_itself_by_pointer_and_by_keyboard(page: Page, address: str) -> None:
-    page.goto(f"{address}/linear-models")
+    page.goto(f"{address}/fgsm-and-pgd")
     term = page.locator(".term").first
     shown = "term => getComputedStyle(term, '::after').content.replaceAll('\"', '')"
     expect(term).to_be_visible()

@@ -5,6 +5,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import fits_a_phone, no_exception, until
+from tests.paths import ROOT
 
 FAST = "?image=pig&target=106&eps=2&steps=10"
 
@@ -83,6 +84,14 @@ def test_save_and_upload_again_and_the_page_on_a_phone(page: Page, address: str,
         return len(boxes) == 3 and len({round(box["y"]) for box in boxes}) == 1 and inside
 
     until(page, in_one_row)  # one that is being redrawn is not there for a moment
+    page.get_by_role("button", name="your own photo").click()
+    mine = page.get_by_test_id("stPopoverBody")
+    broken = {"name": "broken.png", "mimeType": "image/png", "buffer": saved.read_bytes()[:999]}
+    mine.locator("input[type=file]").set_input_files([broken])
+    expect(mine.get_by_text("damaged or incomplete", exact=False)).to_be_visible()
+    mine.locator("input[type=file]").set_input_files(ROOT / "assets" / "photos" / "koala.jpg")
+    expect(page.get_by_alt_text("Original picture, classified as koala")).to_be_visible()
+    expect(mine).to_be_hidden()
     assert not is_dark(page)
     page.emulate_media(color_scheme="dark")
     until(page, lambda: is_dark(page))
