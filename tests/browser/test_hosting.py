@@ -33,7 +33,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """It cannot write a file of a megabyte."""
     state = tmp_path_factory.mktemp("state")
     limited = ["sh", "-c", 'ulimit -f 1024; exec "$@"', "sh"]  # blocks of 512 bytes, or of 1024 in some shells
-    settings = {"ADV_LOG": "json", "ADV_STATE": str(state), "ADV_DRAIN_SECONDS": "60"}
+    settings = {"ADV_LOG": "json", "ADV_STATE": str(state), "ADV_DRAIN_SECONDS": str(LIMIT // 1000)}
     with (state / "log").open("wb") as log, process(*limited, output=log, **settings) as (base, server):
         yield Instance(base, server, state / "log")
 

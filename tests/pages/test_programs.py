@@ -36,7 +36,7 @@ from pages.widgets.photograph import sample
 from tests.networks import Here, loaded
 from tests.pages.widgets.test_program import code_cells
 
-NAMES = [file.split("/")[1] for file, _, _ in LESSONS]
+NAMES = [lesson.file.split("/")[1] for lesson in LESSONS]
 Found = dict[str, Any]
 Checks = Callable[[Found, Any], None]
 

@@ -31,6 +31,7 @@ from tests.paths import ROOT
 # Seconds for one run of a page. A page that hangs ends there; how long a page takes is no test's business.
 GUARD = 600
 ADDRESSES = {entry.file: entry.address for entries in PAGES.values() for entry in entries}
+SCRIPTS = ("page.py", "switchboard.py", "host.py", "room.py")  # run by Streamlit, and never imported
 # Each AppTest looks for components in all packages that are installed, which takes as long as a page. Once will do.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 lesson.PAINTING = 0.0  # no browser paints
@@ -100,6 +101,10 @@ def smaller(
 @contextlib.contextmanager
 def nothing_computed() -> Iterator[None]:
     """The pages as they are while everything that they ask for waits: their controls, their texts, their address."""
+    # A module that is first imported meanwhile would keep what stands here in the place of `follow`.
+    for file in (ROOT / "pages").rglob("*.py"):
+        if "follow(" in file.read_text(encoding="utf-8") and file.name not in SCRIPTS:
+            importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
     with pytest.MonkeyPatch.context() as patch:
         for module in [live, *(each for name, each in sys.modules.items() if name.startswith("pages."))]:
             if hasattr(module, "follow"):
