@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from adv_core.assets import ASSETS
-from pages.contents import LAB, LESSONS, PAGES, LessonEntry
+from pages.contents import LAB, LESSONS, PAGES, Entry, LessonEntry
 from pages.course.settings import PARTS, TARGETS, page
 from pages.course.teaching import CREDITS, HEADINGS, PLANS, Place
 from pages.widgets.lesson import opening, table
@@ -24,8 +24,7 @@ STYLE = """
 """
 AHEAD = f"""
 All lessons, in the order of the lecture. Each opens with a result, takes {min(each.minutes for each in LESSONS)} to
-{max(each.minutes for each in LESSONS)} minutes, and ends with questions. If you are new here, start with the Attack
-Lab: it takes one minute to fool a network with a photograph of your own.
+{max(each.minutes for each in LESSONS)} minutes, and ends with questions.
 """
 
 
@@ -38,12 +37,31 @@ def solved(lesson: LessonEntry) -> tuple[int, int] | None:
     return len(settings.done), len(letters)
 
 
+def show_picture(entry: Entry) -> None:
+    """Draw the picture of a page, if there is one."""
+    picture = PICTURES / f"{entry.address}.webp"
+    if picture.exists():
+        st.image(str(picture), width="stretch", alt=f"The first result of the page {entry.label}")
+
+
+def show_lab() -> None:
+    """Draw the card of the lab."""
+    with st.container(border=True, key="card_lab"):
+        left, right = st.columns([1, 2], vertical_alignment="center")
+        with left:
+            show_picture(LAB)
+        with right:
+            st.page_link(LAB.file, label="Start here: the Attack Lab", icon=":material/science:")
+            st.markdown(
+                "Choose a photograph, a network and an attack, and compare the predictions before and after. It takes "
+                "one minute to fool a network with a photograph of your own."
+            )
+
+
 def card(lesson: LessonEntry) -> None:
     """Draw the card of one lesson."""
     with st.container(border=True, height="stretch", key=f"card_{lesson.address.replace('-', '_')}"):
-        picture = PICTURES / f"{lesson.address}.webp"
-        if picture.exists():
-            st.image(str(picture), width="stretch", alt=f"The first result of the lesson {lesson.label}")
+        show_picture(lesson)
         st.page_link(lesson.file, label=lesson.title)
         st.markdown(f"{lesson.minutes} minutes · {lesson.terms}")
         st.markdown(f"**Afterwards you can** {lesson.goal}.")
@@ -116,7 +134,7 @@ def main() -> None:
     page.start()
     st.html(STYLE)
     opening(page, "Course", AHEAD)
-    st.page_link(LAB.file, label="Start with the Attack Lab", icon=":material/science:")
+    show_lab()
     show_lessons()
     show_teaching()
     show_link()

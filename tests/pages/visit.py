@@ -101,14 +101,17 @@ def smaller(
 @contextlib.contextmanager
 def nothing_computed() -> Iterator[None]:
     """The pages as they are while everything that they ask for waits: their controls, their texts, their address."""
-    # A module that is first imported meanwhile would keep what stands here in the place of `follow`.
+    # A module that is first imported meanwhile would keep the stand-ins.
     for file in (ROOT / "pages").rglob("*.py"):
-        if "follow(" in file.read_text(encoding="utf-8") and file.name not in SCRIPTS:
+        words = file.read_text(encoding="utf-8")
+        if ("follow(" in words or "begin(" in words) and file.name not in SCRIPTS:
             importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
     with pytest.MonkeyPatch.context() as patch:
         for module in [live, *(each for name, each in sys.modules.items() if name.startswith("pages."))]:
             if hasattr(module, "follow"):
                 patch.setattr(module, "follow", lambda *_, **__: None)
+            if hasattr(module, "begin"):
+                patch.setattr(module, "begin", lambda *_, **__: lambda seconds: False)
         yield
 
 

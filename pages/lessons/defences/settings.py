@@ -72,5 +72,5 @@ TITLES = {
     "x": "untouched",
     "plain": "attacked, no defence",
     "defended": "the same, defended",
-    "aware": "adaptive attack, defended",
+    "aware": "adaptive attack",
 }
