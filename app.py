@@ -15,6 +15,7 @@ import streamlit as st
 import streamlit.logger
 from starlette.middleware import Middleware
 from streamlit import config, file_util, runtime
+from streamlit.runtime.app_session import AppSessionState
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from adv_core.serving import metrics
@@ -30,7 +31,14 @@ from adv_core.serving.memory import Tidying
 
 TIDYING_SECONDS = 60.0  # between two searches for memory that can be freed
 
-leaving = GracefulShutdown(drain, LIMITS.drain_seconds)
+
+def drawn() -> bool:
+    """Tell whether no session's script is running."""
+    sessions = runtime.get_instance()._session_mgr.list_active_sessions()
+    return not any(each.session._state == AppSessionState.APP_IS_RUNNING for each in sessions)
+
+
+leaving = GracefulShutdown(drain, LIMITS.drain_seconds, drawn)
 
 
 def log_ours_only() -> None:

@@ -1,9 +1,11 @@
 """The way from the course page to a topic in a real browser: navigation, cards, ready links, terms that explain."""
 
+from collections.abc import Callable
+
 from playwright.sync_api import Page, expect
 
 from pages.contents import PAGES
-from tests.browser.conftest import PHONE, fits_a_phone, no_exception
+from tests.browser.conftest import PHONE, fits_a_phone, no_exception, until
 
 
 def test_any_topic_in_two_clicks(page: Page, address: str) -> None:
@@ -42,9 +44,14 @@ def test_a_term_explains_itself_by_pointer_and_by_keyboard(page: Page, address: 
     shown = "term => getComputedStyle(term, '::after').content.replaceAll('\"', '')"
     expect(term).to_be_visible()
     assert term.evaluate(shown) == "none"
-    for show in (term.hover, term.focus):
+    meaning = term.get_attribute("aria-description")
+
+    def explains(show: Callable[[], None]) -> bool:  # the page may still move below the pointer
         show()
-        assert term.evaluate(shown) == term.get_attribute("aria-description")
+        return bool(term.evaluate(shown) == meaning)
+
+    for show in (term.hover, term.focus):
+        until(page, lambda show=show: explains(show))  # type: ignore[misc]
         page.mouse.move(0, 0)
         term.blur()
-        assert term.evaluate(shown) == "none"
+        until(page, lambda: term.evaluate(shown) == "none")

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-LAST_LOOK = 1.0  # seconds for the pages to show the last results
+LAST_LOOK = 1.0  # seconds for browsers to get the last results
+BETWEEN_LOOKS = 0.05  # seconds
 HANGING = 5  # seconds for connections to close when the server stops
 _log = logging.getLogger(__name__)
 
@@ -23,10 +24,13 @@ class GracefulShutdown:
     Args:
         finish: takes seconds; waits at most so long for all running work; tells whether it is finished.
         seconds: the time for that.
+        drawn: tells whether all pages have drawn what they have got. It is awaited for the rest of that time.
     """
 
-    def __init__(self, finish: Callable[[float], bool], seconds: float) -> None:
-        self._finish, self._seconds = finish, seconds
+    def __init__(
+        self, finish: Callable[[float], bool], seconds: float, drawn: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._finish, self._seconds, self._drawn = finish, seconds, drawn
         self._server: Any = None
         self.begun = False
 
@@ -59,6 +63,8 @@ class GracefulShutdown:
             finished = self._finish(self._seconds)
             _log.info("Running work is finished." if finished else "Time is over, and running work is not finished.")
             if time.monotonic() - began > 0.01:  # work was running
+                while not self._drawn() and time.monotonic() - began < self._seconds:
+                    time.sleep(BETWEEN_LOOKS)
                 time.sleep(LAST_LOOK)
         finally:
             self._loop.call_soon_threadsafe(self._stop)
