@@ -5,13 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from adv_core.serving.hosting import shutdown
 from tests.adv_core.serving.engine.slow_work import traced
 from tests.paths import ROOT
 
@@ -145,3 +148,23 @@ def test_a_second_signal_stops_at_once(start: Start, tmp_path: Path) -> None:
     server.told_to_stop()
     assert server.ends(SOON / 2)  # and not as long as the run may have
     assert traced(tmp_path / "trace") == [0]
+
+
+def test_the_pages_draw_the_last_results_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutdown, "LAST_LOOK", 0.0)
+    looks: list[bool] = []
+    ended = threading.Event()
+
+    def finish(seconds: float) -> bool:
+        time.sleep(0.02)  # so work was running
+        return True
+
+    def drawn() -> bool:
+        assert not ended.is_set()
+        looks.append(len(looks) == 3)
+        return looks[-1]
+
+    leaving = shutdown.GracefulShutdown(finish, 60.0, drawn)
+    leaving._loop = SimpleNamespace(call_soon_threadsafe=lambda stop: ended.set())  # type: ignore[assignment]
+    leaving._end()
+    assert looks == [False, False, False, True] and ended.is_set()
