@@ -8,9 +8,10 @@ import streamlit as st
 
 from adv_core.assets import ASSETS
 from pages.contents import LAB, LESSONS, PAGES, Entry, LessonEntry
-from pages.course.settings import PARTS, TARGETS, page
+from pages.course.settings import TARGETS, page
 from pages.course.teaching import CREDITS, HEADINGS, PLANS, Place
 from pages.widgets.lesson import opening, table
+from pages.widgets.query import PARTS
 
 PICTURES = ASSETS / "course"
 CARDS_A_ROW = 3

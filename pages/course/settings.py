@@ -5,16 +5,8 @@ from dataclasses import dataclass
 from pages.contents import LAB, LESSONS
 from pages.course.teaching import PLANS
 from pages.widgets.controls import Controls
-from pages.widgets.query import PageSettings, parts, word
+from pages.widgets.query import PARTS, PageSettings, parts, word
 
-# The parts that every lesson can hide, with the labels of their boxes.
-PARTS = {
-    "navigation": "navigation",
-    "sidebar": "sidebar with the settings",
-    "quiz": "questions",
-    "lecturer": "notes for the lecturer",
-    "references": "references and links",
-}
 TARGETS = {"": LAB.label} | {lesson.address: lesson.title for lesson in LESSONS}
 
 

@@ -18,7 +18,7 @@ from pages.lab.below import show_noise, show_saving, show_sweep, show_views
 from pages.lab.controls import apply, ensure_weights, knobs, preset, sidebar, surprise, use_found
 from pages.lab.formula import show_formula
 from pages.lab.result import Result, Subject, display
-from pages.lab.settings import PRESETS, VIEWS, Settings, page
+from pages.lab.settings import PRESETS, TITLE, VIEWS, Settings, page
 from pages.lab.verdict import judge
 from pages.widgets.ask import look
 from pages.widgets.lesson import heading
@@ -33,7 +33,7 @@ def show_opening() -> DeltaGenerator:
     """Draw title, lead and examples; return the place for messages."""
     heading(
         page,
-        "Fool a neural network",
+        TITLE,
         "A change that you can hardly see makes a network predict another class. Pick an example or change a control. "
         "The attack runs at once: you see the perturbation, the prediction before and after, and the formula.",
     )

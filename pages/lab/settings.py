@@ -12,6 +12,7 @@ from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS, class_named
 from pages.widgets.query import PageSettings, number, parts, word
 
+TITLE = "Fool a neural network"
 LOSSES: dict[LossKey, str] = {
     "ce": "cross-entropy",
     "difference": "L(y) − L(target)",

@@ -4,9 +4,8 @@ import inspect
 
 from adv_core.norms import NORMS, Norm
 from adv_core.serving.engine.attack import Attack
+from pages.lab.settings import TITLE
 from pages.widgets.program import Part, Program, photograph, three_pictures
-
-TITLE = "Fool a neural network"
 
 
 def snippet(

@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -104,20 +105,24 @@ def explain(text: str, explained: dict[str, str]) -> str:
         explained: the text that explains each term so far; it is brought up to date. A text that is drawn again, by a
             fragment or while a run streams, explains the same terms again.
     """
-    here: set[str] = set()
-
-    def mark(match: re.Match[str]) -> str:
-        term = _NAMES[match[0].lower()]
-        if term in here or explained.setdefault(term, text) != text:
-            return match[0]
-        here.add(term)
-        meaning = html.escape(GLOSSARY[term], quote=True)
-        return (
-            f'<span class="term" tabindex="0" data-meaning="{meaning}" aria-description="{meaning}">{match[0]}</span>'
-        )
-
     pieces, end = [], 0
-    for protected in _PROTECTED.finditer(text):
-        pieces += [_TERMS.sub(mark, text[end : protected.start()]), protected[0]]
-        end = protected.end()
-    return "".join([*pieces, _TERMS.sub(mark, text[end:])])
+    for term, start, stop in _first_uses(text):
+        if explained.setdefault(term, text) == text:
+            meaning = html.escape(GLOSSARY[term], quote=True)
+            opening = f'<span class="term" tabindex="0" data-meaning="{meaning}" aria-description="{meaning}">'
+            pieces += [text[end:start], opening, text[start:stop], "</span>"]
+            end = stop
+    return "".join([*pieces, text[end:]])
+
+
+@lru_cache(maxsize=512)  # the search takes a millisecond, and each rerun of a page draws the same texts
+def _first_uses(text: str) -> tuple[tuple[str, int, int], ...]:
+    """The first use of each term in a text, outside of what is protected: (term, start, end)."""
+    protected = [range(*match.span()) for match in _PROTECTED.finditer(text)]
+    ends = [0, *(part.stop for part in protected)], [*(part.start for part in protected), len(text)]
+    found: dict[str, tuple[str, int, int]] = {}
+    for low, high in zip(*ends, strict=True):
+        for match in _TERMS.finditer(text[low:high]):
+            term = _NAMES[match[0].lower()]
+            found.setdefault(term, (term, low + match.start(), low + match.end()))
+    return tuple(found.values())

@@ -3,7 +3,7 @@
 A page describes its program once, as a `Program` of parts; the script and the notebook are two forms of it.
 
     def program(settings: Settings) -> Program:
-        return Program(TEXTS.title, (network_and_photograph(settings.image), Part("The attack.", "result = ...")))
+        return Program(title_of(page.name), (network_and_photograph(settings.image), Part("The attack.", "...")))
 
     in_python = section(page, program)  # one of the sections of the lesson
 """

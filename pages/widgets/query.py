@@ -19,6 +19,14 @@ from adv_core.serving.fields import field_of, limits, number, word
 
 __all__ = ["PageSettings", "from_query", "limits", "number", "parts", "sequence", "solved", "to_query", "word"]
 S = TypeVar("S")
+# The parts that every lesson can hide -> their names on the course page.
+PARTS = {
+    "navigation": "navigation",
+    "sidebar": "sidebar with the settings",
+    "quiz": "questions",
+    "lecturer": "notes for the lecturer",
+    "references": "references and links",
+}
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
@@ -42,7 +50,7 @@ class PageSettings:
     """The settings of every page: projector mode, and the parts of the page that a link hides."""
 
     present: bool = False
-    hide: str = parts("navigation", "sidebar", "quiz", "lecturer", "references")
+    hide: str = parts(*PARTS)
 
     def hides(self, part: str) -> bool:
         """Tell whether the link hides that part of the page."""

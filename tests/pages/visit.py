@@ -98,14 +98,19 @@ def smaller(
     st.cache_data.clear()
 
 
-@contextlib.contextmanager
-def nothing_computed() -> Iterator[None]:
-    """The pages as they are while everything that they ask for waits: their controls, their texts, their address."""
-    # A module that is first imported meanwhile would keep the stand-ins.
+@cache
+def import_sections() -> None:
+    """Import the modules that compute. One that is first imported while others stand in would keep those."""
     for file in (ROOT / "pages").rglob("*.py"):
         words = file.read_text(encoding="utf-8")
         if ("follow(" in words or "begin(" in words) and file.name not in SCRIPTS:
             importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+
+
+@contextlib.contextmanager
+def nothing_computed() -> Iterator[None]:
+    """The pages as they are while everything that they ask for waits: their controls, their texts, their address."""
+    import_sections()
     with pytest.MonkeyPatch.context() as patch:
         for module in [live, *(each for name, each in sys.modules.items() if name.startswith("pages."))]:
             if hasattr(module, "follow"):

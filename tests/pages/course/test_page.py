@@ -9,9 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from pages.contents import LAB, LESSONS, PAGES
-from pages.course.settings import PARTS
 from pages.course.teaching import CREDITS, HEADINGS, PLANS, Place
-from pages.widgets.query import from_query
+from pages.widgets.query import PARTS, from_query
 from tests.pages.visit import nothing_computed, visit
 from tests.paths import ROOT
 
