@@ -1,7 +1,6 @@
 """The course page: its cards, its tables for teachers, and the links that it builds."""
 
 import ast
-import importlib
 from dataclasses import fields
 from functools import cache
 from urllib.parse import parse_qsl, urlsplit
@@ -13,6 +12,7 @@ from pages.course.teaching import CREDITS, HEADINGS, PLANS, Place
 from pages.widgets.query import PARTS, from_query
 from tests.pages.visit import nothing_computed, visit
 from tests.paths import ROOT
+from tests.test_docs import settings_of
 
 PLACES = {
     place.link: place
@@ -43,14 +43,10 @@ def test_every_section_has_an_anchor_of_its_own(address: str) -> None:
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_every_link_for_teachers_opens_its_section_with_its_settings(place: Place) -> None:
-    entry = next(each for group in PAGES.values() for each in group if each.address == (place.address or LAB.address))
-    module = (
-        importlib.import_module(".".join(("pages", *entry.file.split("/")[:-1], "settings"))) if place.query else None
-    )
-    if module is not None:
-        query = dict(parse_qsl(urlsplit(place.link).query))
-        assert not from_query(module.Settings, query)[1]
-        assert query.keys() <= {each.name for each in fields(module.Settings)}
+    if place.query:
+        settings, query = settings_of(f"/{place.address}"), dict(parse_qsl(urlsplit(place.link).query))
+        assert not from_query(settings, query)[1]
+        assert query.keys() <= {each.name for each in fields(settings)}
     assert not place.anchor or place.anchor in anchors(place.address)
 
 
