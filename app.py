@@ -33,9 +33,14 @@ TIDYING_SECONDS = 60.0  # between two searches for memory that can be freed
 
 
 def drawn() -> bool:
-    """Tell whether no session's script is running."""
-    sessions = runtime.get_instance()._session_mgr.list_active_sessions()
-    return not any(each.session._state == AppSessionState.APP_IS_RUNNING for each in sessions)
+    """Tell whether no session's script is running, and all that the scripts have drawn is sent to the browsers."""
+    return all(
+        each.session._state != AppSessionState.APP_IS_RUNNING
+        and each.session._browser_queue.is_empty()
+        # The sender waits for more to send, so that no message is left on its way to a slow browser.
+        and each.client._send_queue._getters
+        for each in runtime.get_instance()._session_mgr.list_active_sessions()
+    )
 
 
 leaving = GracefulShutdown(drain, LIMITS.drain_seconds, drawn)

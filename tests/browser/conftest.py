@@ -109,9 +109,9 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-def until(page: Page, condition: Callable[[], object]) -> None:
+def until(page: Page, condition: Callable[[], object], seconds: float = LIMIT / 1000) -> None:
     """Wait for what no `expect` can see. (Playwright's own way needs an eval, which the policy forbids.)"""
-    end = time.monotonic() + LIMIT / 1000
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never comes"
         page.wait_for_timeout(50)
@@ -128,6 +128,19 @@ def box(there: Locator) -> FloatRect:
     until(there.page, is_somewhere)
     assert found[0] is not None
     return found[0]
+
+
+def move(slider: Locator, key: str) -> None:
+    """Press a key until the slider has moved: one that is being drawn can miss the first."""
+    before = slider.get_attribute("aria-valuetext")
+
+    def moved() -> bool:
+        slider.press(key)
+        with contextlib.suppress(AssertionError):
+            until(slider.page, lambda: slider.get_attribute("aria-valuetext") != before, 20.0)
+        return slider.get_attribute("aria-valuetext") != before
+
+    until(slider.page, moved)
 
 
 def no_exception(page: Page) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import fits_a_phone, no_exception, until
+from tests.browser.conftest import fits_a_phone, move, no_exception, until
 from tests.paths import ROOT
 
 FAST = "?image=pig&target=106&eps=2&steps=10"
@@ -59,7 +59,7 @@ def test_epsilon_moved_in_mid_run(page: Page, address: str) -> None:
     expect(page.get_by_text("of 40", exact=False).first).to_be_visible()
     slider = page.get_by_role("slider", name="ε: largest change")
     slider.focus()
-    slider.press("ArrowLeft")
+    move(slider, "ArrowLeft")
     page.wait_for_url("**eps=7**")
     expect(page.get_by_text("ε = 7/255", exact=True)).to_be_visible()
     fooled(page, "airliner")

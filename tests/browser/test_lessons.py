@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from adv_core import Classifier
 from adv_core.speech.attack import heard_as
 from adv_core.speech.recogniser import recogniser
-from tests.browser.conftest import DESK, box, fits_a_phone, no_exception, until
+from tests.browser.conftest import DESK, box, fits_a_phone, move, no_exception, until
 
 PLAY = """async player => {
     player.muted = true;  // a browser plays by itself only what cannot be heard
@@ -199,7 +199,7 @@ def test_black_box(page: Page, address: str) -> None:
     expect(page.get_by_text("The newest queries, and the victim's answers")).to_be_visible()
     slider = page.get_by_role("slider", name="ε of the squares")
     slider.focus()
-    slider.press("ArrowRight")
+    move(slider, "ArrowRight")
     expect(page).to_have_url(re.compile("eps=17"))
     expect(page.get_by_role("img", name=re.compile("perturbation: 10 times. at most 17.255"))).to_be_visible()
     expect(page.get_by_text("The attacker has seen no weight")).to_be_visible()
@@ -217,9 +217,9 @@ def test_physical(page: Page, address: str) -> None:
     turn.focus()
     scrolled = page.locator("[data-testid=stMain]").evaluate("main => main.scrollTop")
     for angle in (11, 12, 13):
-        turn.press("ArrowRight")
+        move(turn, "ArrowRight")
         page.wait_for_url(f"**angle={angle}**")
-    eps.press("ArrowRight")
+    move(eps, "ArrowRight")
     page.wait_for_url("**eps=8**")
     living = page.get_by_role("img", name=re.compile("The attack over views in this view: the network predicts wombat"))
     expect(living).to_be_visible()

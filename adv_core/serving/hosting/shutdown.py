@@ -24,7 +24,8 @@ class GracefulShutdown:
     Args:
         finish: takes seconds; waits at most so long for all running work; tells whether it is finished.
         seconds: the time for that.
-        drawn: tells whether all pages have drawn what they have got. It is awaited for the rest of that time.
+        drawn: tells whether all pages have drawn and sent what they have got. It is awaited for the rest of that time,
+            also where no work runs any more: a page on a busy machine is behind the work that it shows.
     """
 
     def __init__(
@@ -62,9 +63,9 @@ class GracefulShutdown:
         try:
             finished = self._finish(self._seconds)
             _log.info("Running work is finished." if finished else "Time is over, and running work is not finished.")
-            if time.monotonic() - began > 0.01:  # work was running
-                while not self._drawn() and time.monotonic() - began < self._seconds:
-                    time.sleep(BETWEEN_LOOKS)
+            while not self._drawn() and time.monotonic() - began < self._seconds:
+                time.sleep(BETWEEN_LOOKS)
+            if time.monotonic() - began > BETWEEN_LOOKS / 2:  # something had to be waited for
                 time.sleep(LAST_LOOK)
         finally:
             self._loop.call_soon_threadsafe(self._stop)

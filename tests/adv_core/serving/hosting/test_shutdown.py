@@ -150,13 +150,14 @@ def test_a_second_signal_stops_at_once(start: Start, tmp_path: Path) -> None:
     assert traced(tmp_path / "trace") == [0]
 
 
-def test_the_pages_draw_the_last_results_first(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("work", [0.1, 0.0])  # a page can be behind work that has ended before the signal
+def test_the_pages_draw_the_last_results_first(monkeypatch: pytest.MonkeyPatch, work: float) -> None:
     monkeypatch.setattr(shutdown, "LAST_LOOK", 0.0)
     looks: list[bool] = []
     ended = threading.Event()
 
     def finish(seconds: float) -> bool:
-        time.sleep(0.02)  # so work was running
+        time.sleep(work)
         return True
 
     def drawn() -> bool:
