@@ -128,6 +128,12 @@ PAGES: Mapping[str, Sequence[Entry]] = {
 }
 
 
+def entry_of(address: str) -> LessonEntry | None:
+    """Return the lesson with that address, if there is one."""
+    return next((lesson for lesson in LESSONS if lesson.address == address), None)
+
+
 def title_of(address: str) -> str:
     """Return the title of the lesson with that address; without such a lesson, the address."""
-    return next((lesson.title for lesson in LESSONS if lesson.address == address), address)
+    lesson = entry_of(address)
+    return lesson.title if lesson else address

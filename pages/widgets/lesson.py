@@ -12,6 +12,7 @@ Lesson(page, TEXTS, (two_pictures, formula), prepare=Run).show()
 """
 
 import contextlib
+import html
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.delta_generator_singletons import context_dg_stack
 
-from pages.contents import COURSE, LAB, LESSONS, title_of
+from pages.contents import COURSE, LAB, LESSONS, entry_of, title_of
 from pages.widgets import vega
 from pages.widgets.controls import Controls
 from pages.widgets.glossary import prose
@@ -111,6 +112,8 @@ class Lesson(Generic[R]):
         if self.style:
             st.html(self.style)
         opening(self.page, title_of(self.page.name), self.texts.lead)
+        if lesson := entry_of(self.page.name):
+            st.markdown(f"**Afterwards you can** {lesson.goal}. *About {lesson.minutes} minutes.*")
         with contextlib.ExitStack() as begun:  # closes the sections that an interruption leaves at their `yield`
             waiting: list[_Story] = []
             patient_until = time.monotonic() + PATIENCE
@@ -258,6 +261,11 @@ def vega_chart(spec: vega.Spec, height: int, alt: str, slot: DeltaGenerator | No
     (slot or st).vega_lite_chart(spec, width="stretch", height=height, alt=alt)
 
 
+def skeleton(slot: DeltaGenerator, height: int, text: str) -> None:
+    """Draw the empty axes of a chart that is still computed, ``height`` pixels high, with a word on its progress."""
+    slot.html(f"<div class='skeleton' style='height:{height}px'>{html.escape(text)}</div>")
+
+
 def pictures(*shown: tuple[np.ndarray, str, str], width: int = 150) -> None:
     """Draw small pictures side by side: ((H, W, 3) uint8, caption, text alternative) each, ``width`` pixels wide."""
     with st.container(horizontal=True, gap="small"):
@@ -284,11 +292,14 @@ def read_on(page: Controls[Any], references: Sequence[tuple[str, str]]) -> None:
     """Draw references (text, address), the link to the present state, and the next lesson."""
     if page.value.hides("references"):
         return
+    if lesson := entry_of(page.name):
+        st.subheader("What you can do now", anchor="what-you-can-do-now")
+        prose(f"You can {lesson.goal}. The terms of this lesson: {lesson.terms}.")
     st.subheader("Read on", anchor="read-on")
     st.markdown("\n".join(f"- [{text}]({address})" for text, address in references))
     st.markdown("**Link to exactly this state**")
     st.code(page.link(), language=None, wrap_lines=True)
-    here = next((i for i, lesson in enumerate(LESSONS) if lesson.address == page.name), len(LESSONS))
+    here = next((i for i, each in enumerate(LESSONS) if each.address == page.name), len(LESSONS))
     view = to_query(PageSettings(page.value.present, page.value.hide))  # the next page looks alike
     with st.container(horizontal=True):
         if here + 1 < len(LESSONS):

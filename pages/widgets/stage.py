@@ -23,8 +23,17 @@ CSS = """
 [class*=st-key-stage] [data-testid=stHorizontalBlock] {flex-wrap: nowrap; gap: .75rem}
 [class*=st-key-stage] [data-testid=stColumn] {min-width: 0; flex: 1 1 0; width: auto}
 [class*=st-key-stage] img {width: 100%; border-radius: .4rem}
-.lab-op {font-weight: 600; font-size: .95rem; opacity: .8; min-height: 1.5em; white-space: nowrap; overflow: hidden;
-  text-overflow: ellipsis}
+.lab-op {font-weight: 600; font-size: .95rem; opacity: .8; min-height: 1.5em; text-wrap: balance; line-height: 1.25}
+/* The first element of a playground stays in sight while the controls below it are used. */
+[class*=st-key-play_] > :first-child {position: sticky; top: 3.6rem; z-index: 30; padding: .3rem 0;
+  background: light-dark(#fdfdfb, #10161d)}
+[class*=st-key-play_] > :first-child img {max-height: 36vh; object-fit: contain}
+/* The place of a chart that is not there yet: its two axes, and a word. */
+.skeleton {border-left: 2px solid; border-bottom: 2px solid; border-color: light-dark(#c9d0d6, #3a4754);
+  border-radius: 0 .4rem 0 0; background: light-dark(#f0f2f4, #1b242e); display: flex; align-items: center;
+  justify-content: center; padding: 0 1rem; text-align: center; box-sizing: border-box}
+/* A formula that is wider than its place can be scrolled. */
+.katex-display {overflow-x: auto; overflow-y: hidden; padding: .15rem 0}
 [class*=st-key-stage] img, .st-key-noise img {image-rendering: pixelated}
 .lab-cap b {font-size: 1.15rem; line-height: 1.25; display: block; overflow-wrap: anywhere}
 .lab-cap span {white-space: pre-line; opacity: .85; font-variant-numeric: tabular-nums; display: block}
@@ -56,6 +65,8 @@ CSS = """
 /* Parts that are about to be redrawn do not fade: the page does not flicker while a run streams. */
 [data-stale=true] {opacity: 1 !important; transition: none !important}
 @media (max-width: 640px) {
+  .lab-op {min-height: 2.5em}
+  [class*=st-key-play_] > :first-child img {max-height: none}
   .lab-cap b {font-size: .92rem} .lab-cap span {font-size: .78rem} .lab-op {font-size: .74rem}
   .block-container {padding-left: 1rem; padding-right: 1rem}
   .katex-display {font-size: .9em}
@@ -86,6 +97,7 @@ PRESENT_CSS = """
 [data-testid=stSidebar], [data-testid=stHeader], [data-testid=stSidebarCollapsedControl] {display: none !important}
 html {font-size: 19px}
 .block-container {max-width: 1400px; padding-top: .5rem}
+[class*=st-key-play_] > :first-child {top: 0}
 </style>
 """
 
@@ -109,6 +121,11 @@ def wrapping_row(key: str) -> str:
         f"@media (max-width: 640px) {{{row} [data-testid=stColumn] "
         "{min-width: calc(50% - .6rem) !important; flex: 0 1 calc(50% - .6rem)}}\n"
     )
+
+
+def playground(key: str) -> DeltaGenerator:
+    """Return a container whose first element, a row of pictures, stays in sight while its other elements are used."""
+    return st.container(key=f"play_{key}")
 
 
 def picture_uri(pixels: np.ndarray) -> str:
@@ -152,9 +169,9 @@ def waiting(pixels: np.ndarray) -> list[Panel]:
     """The panels of the stage before any computation; they give it its full size from the start."""
     grey = picture_uri(np.full_like(pixels, 128))
     return [
-        Panel("original", picture_uri(pixels), "…", "classifying …", "Original picture, not yet classified"),
-        Panel("+ perturbation", grey, "…", "", "Perturbation, not yet computed"),
-        Panel("= perturbed picture", grey, "…", "", "Perturbed picture, not yet computed"),
+        Panel("x, the original", picture_uri(pixels), "…", "classifying …", "Original picture, not yet classified"),
+        Panel("+ δ", grey, "…", "", "Perturbation, not yet computed"),
+        Panel("= x + δ", grey, "…", "", "Perturbed picture, not yet computed"),
     ]
 
 
@@ -260,7 +277,7 @@ class Stage(_Panels):
         """Draw the untouched picture and the network's prediction for it."""
         name = categories()[label]
         alt = f"Original picture, classified as {name}"
-        self._draw(0, Panel("original", picture_uri(pixels), name, percent(probability), alt))
+        self._draw(0, Panel("x, the original", picture_uri(pixels), name, percent(probability), alt))
 
     def perturbation(
         self, before: np.ndarray, after: np.ndarray, factor: int, radius: str, norms: tuple[float, float]
@@ -271,13 +288,13 @@ class Stage(_Panels):
         picture = picture_uri(amplify(delta.transpose(2, 0, 1), factor))
         alt = f"Perturbation amplified {factor} times; largest change {linf:g} of 255 levels"
         line = f"‖δ‖∞ = {linf:g}/255\n‖δ‖₂ = {l2:.2f}"
-        self._draw(1, Panel(f"+ {factor} × perturbation", picture, f"ε = {radius}", line, alt))
+        self._draw(1, Panel(f"+ δ (drawn {factor} × stronger)" if factor != 1 else "+ δ", picture, f"ε = {radius}", line, alt))
 
     def fooled(self, pixels: np.ndarray, label: int, probability: float) -> None:
         """Draw x + δ and the network's prediction for it."""
         name = categories()[label]
         alt = f"Perturbed picture, classified as {name}"
-        self._draw(2, Panel("= perturbed picture", picture_uri(pixels), name, percent(probability), alt))
+        self._draw(2, Panel("= x + δ", picture_uri(pixels), name, percent(probability), alt))
 
     def wait(self, pixels: np.ndarray) -> None:
         """Clear the old run's perturbation and result, and keep the space for those of ``pixels``."""
