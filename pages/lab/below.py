@@ -1,4 +1,4 @@
-"""The sections of the lab below the result: random views, noise, saving and sharing, the curve over ε."""
+"""The tabs of the lab below the result: random views, noise, saving and sharing, the curve over ε."""
 
 from dataclasses import replace
 

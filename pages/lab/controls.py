@@ -62,7 +62,7 @@ def sidebar() -> None:
     st.header("Photograph", divider="gray")
     gallery(page, apply)
     shown = "your own picture" if page.value.image == OWN else PHOTOS[page.value.image]
-    st.caption(f"Current photograph: **{shown}**. All sixteen samples are free to use.")
+    st.markdown(f"Current photograph: **{shown}**. All sixteen samples are free to use.")
     own_picture(page, Settings.image)
     st.caption("Try a photo of a cup on your desk.")
     page.control("whole", st.toggle, "Attack the photograph at its full size")
@@ -91,8 +91,6 @@ def sidebar() -> None:
         f"{info.input_size} × {info.input_size} pixels · {place}. {info.paper}."
     )
 
-    with st.expander("Advanced"):
-        advanced()
     presenting(page)
     st.button("Reset everything", on_click=page.reset, width="stretch")
 
@@ -148,7 +146,7 @@ def advanced() -> None:
 
 def attack_menu() -> None:
     """Draw the choice of the attack, and the idea of the chosen one."""
-    with st.container(horizontal=True, key="menu"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="menu"):
         state["lab_group"] = page.value.info.group
         st.segmented_control(
             "Kind of attack",
@@ -160,45 +158,45 @@ def attack_menu() -> None:
         )
         titles = {name: info.title for name, info in ATTACKS.items() if info.group == page.value.info.group}
         page.choice("attack", "Attack", titles)
-    st.caption(page.value.info.idea)
+        with st.popover("Advanced", icon=":material/tune:"):
+            advanced()
+    st.markdown(page.value.info.idea)
 
 
 def knobs() -> None:
-    """Draw attack, target, norm and ε, directly below the pictures."""
-    attack_menu()
-    left, right = st.columns([1, 1.2])
+    """Draw norm, ε, target and attack, directly below the pictures."""
+    left, right = st.columns([1.2, 1])
     with left:
+        epsilon()
+    with right:
         class_control(page, "target", "Target class", disabled=not page.value.targeted)
         info = page.value.info
         if info.targeted == "optional":
             page.control("aim", st.toggle, "Aim at the target class")
-        st.caption(
-            "Type to search the 1000 classes."
-            if page.value.targeted
-            else f"{info.title} is untargeted: it looks for any class other than the present one."
-            if info.targeted == "never"
-            else "Off: the attack looks for any class other than the present one."
-        )
-    with right:
-        epsilon()
+        if not page.value.targeted:
+            st.markdown(
+                f"{info.title} is untargeted: it looks for any class other than the present one."
+                if info.targeted == "never"
+                else "Off: the attack looks for any class other than the present one."
+            )
+        if not info.minimal:
+            st.button("Find the smallest ε that fools the network", on_click=find_smallest, key="find_smallest")
+    attack_menu()
 
 
 def epsilon() -> None:
-    """Draw the norm, its ε, and the button that searches for the smallest ε."""
-    settings = page.value
+    """Draw ε and its norm."""
+    slider = st.container()
     page.choice("norm", "Norm of the ball", {key: norm.title for key, norm in NORMS.items()})
     settings = page.value
     ball, off = settings.ball, settings.info.minimal
     if ball.key != settings.norm:
         what = "An attack at full size" if settings.norm in settings.info.norms else settings.info.title
-        st.caption(f"{what} does not support {NORMS[settings.norm].title}. {ball.title} is used instead.")
-    page.control(settings.eps_field, st.slider, ball.question, *ball.bounds, step=ball.step, disabled=off)
-    text = ball.note.format(eps=page.value.eps, radius=page.value.radius)
-    if off:
-        st.caption("This attack takes no ε: it searches for the smallest one that fools the network.")
-    else:
-        st.caption(text)
-        st.button("Find the smallest ε that fools the network", on_click=find_smallest, key="find_smallest")
+        st.markdown(f"{what} does not support {NORMS[settings.norm].title}. {ball.title} is used instead.")
+    with slider:
+        page.control(settings.eps_field, st.slider, ball.question, *ball.bounds, step=ball.step, disabled=off)
+        text = ball.note.format(eps=page.value.eps, radius=page.value.radius)
+        st.markdown("This attack takes no ε: it searches for the smallest one that fools the network." if off else text)
 
 
 def retry_download(model: str) -> None:
@@ -222,7 +220,7 @@ def ensure_weights(settings: Settings) -> Settings:
         except ClassifierError as error:
             bar.empty()
             failed[settings.model] = str(error)
-    st.warning(
+    st.info(
         f"{failed[settings.model]} Until then, the page uses {info_of(DEFAULT).title}.", icon=":material/cloud_off:"
     )
     st.button("Try the download again", on_click=retry_download, args=(settings.model,))

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from adv_core.classifiers import info_of
+from adv_core.classifiers import categories, info_of
 from adv_core.images import fit, shrink
 from adv_core.perturbation_sets import L2, Linf
 from adv_core.serving.engine.attack import Attack, Frame, LossKey
@@ -18,13 +18,14 @@ from pages.lab.below import show_noise, show_saving, show_sweep, show_views
 from pages.lab.controls import apply, ensure_weights, knobs, preset, sidebar, surprise, use_found
 from pages.lab.formula import show_formula
 from pages.lab.result import Result, Subject, display
-from pages.lab.settings import PRESETS, TITLE, VIEWS, Settings, page
+from pages.lab.settings import PRESETS, TABS, TITLE, VIEWS, Settings, page
 from pages.lab.verdict import judge
 from pages.widgets.ask import look
 from pages.widgets.lesson import heading
 from pages.widgets.live import drop_jobs, follow, job_for, request_of
-from pages.widgets.photograph import needs_own, photograph, upload_button
-from pages.widgets.stage import Stage, waiting
+from pages.widgets.photograph import OWN, needs_own, photograph, upload_button
+from pages.widgets.stage import Stage, playground, waiting
+from pages.widgets.verdict import note, tell
 
 state = st.session_state
 
@@ -34,8 +35,7 @@ def show_opening() -> DeltaGenerator:
     heading(
         page,
         TITLE,
-        "A change that you can hardly see makes a network predict another class. Pick an example or change a control. "
-        "The attack runs at once: you see the perturbation, the prediction before and after, and the formula.",
+        "A change that you hardly see fools a network: an **adversarial example**. Pick one, or change a control.",
     )
     with st.container(horizontal=True, key="presets"):
         for name in PRESETS:
@@ -99,69 +99,99 @@ def look_at_original(settings: Settings, stage: Stage, messages: DeltaGenerator)
     if (base.picture, base.classifier) != state.get("on_stage"):
         state.on_stage = (base.picture, base.classifier)
         stage.wait(display(original))  # the old run's result must not stand beside another picture
-    stage.original(display(original), label, float(clean[label]))
+    stage.original(display(original), label, float(clean[label]), info_of(settings.model).title)
     return Subject(settings, original, clean, attack_request(settings, base, label))
 
 
-def show_verdict(subject: Subject, frames: list[Frame], status: DeltaGenerator) -> None:
+def show_verdict(subject: Subject, frames: list[Frame], status: DeltaGenerator, place: DeltaGenerator) -> None:
     """Tell how the attack ended, and offer PGD with the ε that was found."""
     settings, last, ball = subject.settings, frames[-1], subject.settings.ball
     assert last.pixels is not None
     linf, l2 = map(float, last.norms[0])
     reached = {Linf: linf / 255, L2: l2}.get(ball.ball, settings.radius)
     used = reached / max(settings.radius, 1e-9)
-    result = judge(settings, subject.label, frames, int((last.pixels[0] != subject.original).sum()), used)
-    getattr(status, result.kind)(result.text)
-    if settings.info.minimal and result.kind == "success":
+    changed = int((last.pixels[0] != subject.original).sum())
+    result = judge(settings, subject.label, frames, changed, used, float(subject.clean[subject.label]))
+    tell(status, result.kind, result.text)
+    if settings.info.minimal and result.kind == "fooled":
         found = float(last.size[0]) * ball.scale
         enough = math.ceil(found / ball.step - 1e-3) * ball.step  # a float32 1/255 can be 1.00001 levels
-        st.button(
+        place.button(
             f"Run PGD with ε = {ball.text(ball.radius(enough))}",
             on_click=use_found,
             args=(settings.eps_field, enough),
         )
 
 
+def clear_target(subject: Subject) -> None:
+    """Where a visitor's picture already shows the target, look for any other class instead, and say so.
+
+    A picture that was saved here and is uploaded again is such a picture.
+    """
+    settings = subject.settings
+    if settings.image == OWN and settings.targeted and settings.target == subject.label:
+        state.cleared = (
+            f"The network already predicts the target, **{categories()[subject.label]}**, for your picture. If you "
+            "saved the picture here, it fools the network as it is. The attack is now PGD without a target: it looks "
+            "for any other class."
+        )
+        st.rerun()
+
+
 def main() -> None:
     page.start()
     needs_own(page, Settings.image)
+    if cleared := state.pop("cleared", ""):
+        apply(attack="pgd")
     messages = show_opening()
+    if cleared:
+        note(messages, cleared)
     if "panels" not in state:
         state.panels = waiting(np.asarray(fit(photograph(page.value.image), 224, 224)))
-    stage = Stage(state.panels)
-    status = st.container(key="status").empty()
+    with playground("lab"):
+        stage = Stage(state.panels)
+        status = st.container(key="status").empty()
+        knobs()
+        replaying = st.container(key="replay")
     with st.sidebar:
         sidebar()
-    knobs()
-    for note in page.notes:
-        messages.info(note, icon=":material/link:")
+    for text in page.notes:
+        messages.info(text, icon=":material/link:")
+    shown, tab = page.tabs("tab", {name: title for name, title in TABS.items() if not page.value.hides(name)})
     page.into_address()
     with messages:
         settings = ensure_weights(page.value)
 
     subject = look_at_original(settings, stage, messages)
+    clear_target(subject)
     if request_of("main") != subject.request:
         drop_jobs("sweep", "noise")
     job = job_for("main", subject.request)
-    result = Result(subject, stage, status)
+    scrub = replaying.empty()
+    result = Result(subject, stage, status, scrub, tab if shown == "opinion" else None)
     frames = follow(job, result.draw, status.info, end=False)
     if frames is None:
         status.empty()
         st.stop()
     # The run is finished; the rest of the page shows its details.
-    result.replay(frames)
-    if settings.info.minimal:
-        st.caption("The last point is the picture rounded to 8 bits. A file cannot hold changes below half a level.")
-    show_verdict(subject, frames, status)
-    show_views(subject, frames[-1])
-    if not settings.hides("noise"):
-        show_noise(subject, frames[-1])
-    if not settings.hides("formula"):
-        show_formula(settings, subject.request, subject.label)
-    if not settings.hides("save"):
-        show_saving(subject, frames[-1])
-    if not settings.hides("curve"):
-        show_sweep(subject)
+    if at := result.replay(frames):
+        tell(status, at.kind, at.text)
+    else:
+        show_verdict(subject, frames, status, replaying)
+    with tab:
+        if settings.info.minimal and shown == "opinion":
+            st.markdown(
+                "The last point is the picture rounded to 8 bits. A file cannot hold changes below half a level."
+            )
+        show_views(subject, frames[-1])
+        if shown == "noise":
+            show_noise(subject, frames[-1])
+        elif shown == "formula":
+            show_formula(settings, subject.request, subject.label)
+        elif shown == "curve":
+            show_sweep(subject)
+        elif shown == "save":
+            show_saving(subject, frames[-1])
 
 
 main()

@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.serving.engine.attack import SHOWN_SIDE, Attack, Frame, thin
 from pages.lab.settings import Settings
+from pages.lab.verdict import Verdict, at_step
 from pages.widgets.ask import look
 from pages.widgets.charts import loss_chart
 from pages.widgets.lesson import vega_chart
@@ -57,20 +58,33 @@ def display(pixels: np.ndarray) -> np.ndarray:
 
 
 class Result:
-    """The places of the result on the page, drawn empty; each frame fills them anew."""
+    """The places of the result on the page, drawn empty; each frame fills them anew.
 
-    def __init__(self, subject: Subject, stage: Stage, status: DeltaGenerator) -> None:
-        self.subject, self.stage, self.status = subject, stage, status
-        is_iterative = subject.settings.info.is_iterative
-        if is_iterative:
-            self.scrub = st.container(key="replay").empty()
-        st.subheader("Class probabilities, before and after", anchor="probabilities")
-        before, after = (c.container(key=k) for c, k in zip(st.columns(2), ("before", "after"), strict=True))
-        before.markdown("**Before**")
-        self.title = after.empty()
-        before_bars, self.bars = before.empty(), after.empty()
-        if is_iterative:
-            self.loss = st.container(key="loss").empty()
+    Args:
+        replaying: the place of the slider that replays the run.
+        opinion: the place of the probabilities and of the chart over the steps; None where their tab is closed.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        stage: Stage,
+        status: DeltaGenerator,
+        replaying: DeltaGenerator,
+        opinion: DeltaGenerator | None,
+    ) -> None:
+        self.subject, self.stage, self.status, self.scrub = subject, stage, status, replaying
+        self.opinion = opinion
+        if opinion is None:
+            return
+        with opinion:
+            st.subheader("Class probabilities, before and after", anchor="probabilities")
+            before, after = (c.container(key=k) for c, k in zip(st.columns(2), ("before", "after"), strict=True))
+            before.markdown("**Before**")
+            self.title = after.empty()
+            before_bars, self.bars = before.empty(), after.empty()
+            if subject.settings.info.is_iterative:
+                self.loss = st.container(key="loss").empty()
         bars(before_bars, subject.clean, top(subject.clean), subject.colours())
 
     def draw(self, frames: list[Frame]) -> None:
@@ -80,8 +94,11 @@ class Result:
         self.status.progress(min(frame.index / length, 1.0), f"Step {frame.index} of {self.subject.request.length}")
         self._draw_loss(frames)
 
-    def replay(self, frames: list[Frame]) -> None:
-        """Show the step of a finished run that the visitor chooses, the last one at first."""
+    def replay(self, frames: list[Frame]) -> Verdict | None:
+        """Show the step of a finished run that the visitor chooses, the last one at first.
+
+        Return what the network says at that step, or None at the last one, which counts.
+        """
         settings, chosen = self.subject.settings, len(frames) - 1
         if settings.info.is_iterative:
             # Streamlit keeps the arguments of a widget, also of one that is gone: the frames must not be among them.
@@ -96,17 +113,22 @@ class Result:
             )
         frame = frames[chosen]
         assert frame.pixels is not None
+        probabilities, title = frame.probabilities[0], f"At step {frame.index}"
         if chosen == len(frames) - 1:
-            self._show(frame, frame.probabilities[0], "After")
+            title = "After"
         elif frame.pixels[0].shape != self.subject.original.shape:
             # A thinned-out picture is not the one that was judged.
-            self._show(frame, frame.probabilities[0], f"At step {frame.index}, before rounding to 8 bits")
+            title = f"At step {frame.index}, before rounding to 8 bits"
         else:
             # A frame on the way was judged before rounding; the page judges the picture that it shows.
             judged = look("judge", frame.pixels[0], settings.model)
             if judged is not None:
-                self._show(frame, judged.probabilities[0], f"At step {frame.index}")
+                probabilities = judged.probabilities[0]
+        self._show(frame, probabilities, title)
         self._draw_loss(frames, frame.index)
+        if chosen == len(frames) - 1:
+            return None
+        return at_step(settings, self.subject.label, frame.index, probabilities)
 
     def _show(self, frame: Frame, probabilities: np.ndarray, title: str) -> None:
         subject = self.subject
@@ -116,12 +138,13 @@ class Result:
         delta = thin(subject.original), thin(frame.pixels[0])
         self.stage.perturbation(*delta, subject.settings.amp, subject.size_text(frame), (linf, l2))
         self.stage.fooled(display(frame.pixels[0]), now, float(probabilities[now]))
-        self.title.markdown(f"**{title}**")
-        bars(self.bars, probabilities, top(probabilities), subject.colours(probabilities))
+        if self.opinion is not None:
+            self.title.markdown(f"**{title}**")
+            bars(self.bars, probabilities, top(probabilities), subject.colours(probabilities))
 
     def _draw_loss(self, frames: list[Frame], mark: int | None = None) -> None:
         settings = self.subject.settings
-        if not settings.info.is_iterative:
+        if not settings.info.is_iterative or self.opinion is None:
             return
         # A search for the smallest δ shows the size of δ; every other attack shows its objective.
         minimal, ball = settings.info.minimal, settings.ball

@@ -21,6 +21,8 @@ LOSSES: dict[LossKey, str] = {
 }
 # Each norm has an ε of its own in the link, so that a switch between norms keeps all of them.
 EPS_FIELDS: dict[NormKey, str] = {"linf": "eps", "l2": "eps2", "l1": "eps1", "l0": "eps0"}
+# The tabs below the pictures. A link can hide all but the first.
+TABS = {"opinion": "Opinion", "noise": "Noise", "formula": "Formula", "curve": "ε curve", "save": "Save"}
 STEP_RULES = {"steepest": "steepest ascent", "gradient": "raw gradient"}
 
 
@@ -52,6 +54,7 @@ class Settings(PageSettings):
     queries: int = number(min(500, LIMITS.max_queries), 1, LIMITS.max_queries)
     seed: int = number(0, 0, 9999)
     amp: int = number(10, 1, 100)
+    tab: str = word("opinion", TABS)
     hide: str = parts("navigation", "sidebar", "noise", "formula", "save", "curve")
 
     @property

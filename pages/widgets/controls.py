@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.widgets.glossary import forget
@@ -99,6 +100,18 @@ class Controls(Generic[S]):
         """Draw buttons, one for each option under its title; one is always chosen. Return the setting."""
         titles = {"format_func": options.__getitem__, "required": True}
         return self.control(name, st.segmented_control, label, list(options), **titles, **more)
+
+    def tabs(self, name: str, titles: Mapping[str, str]) -> tuple[str, DeltaGenerator]:
+        """Draw tabs, one for each option under its title. Return the open one, and its place.
+
+        Only the open one needs to be drawn. An option that is not among the titles opens the first one.
+        """
+        key, names = f"{self.key(name)}_tabs", {title: option for option, title in titles.items()}
+        shown = getattr(self.value, name) if getattr(self.value, name) in titles else next(iter(titles))
+        if state.get(key) != titles[shown]:
+            state[key] = titles[shown]
+        places = st.tabs(list(names), key=key, on_change=lambda: self.set(**{name: names[state[key]]}))
+        return shown, places[list(titles).index(shown)]
 
     def into_address(self) -> None:
         """Write this state into the browser's address. Call it after the controls and before long computations.

@@ -27,7 +27,8 @@ CSS = """
 /* The first element of a playground stays in sight while the controls below it are used. */
 [class*=st-key-play_] > :first-child {position: sticky; top: 3.6rem; z-index: 30; padding: .3rem 0;
   background: light-dark(#fdfdfb, #10161d)}
-[class*=st-key-play_] > :first-child img {max-height: 36vh; object-fit: contain}
+[class*=st-key-play_] > :first-child img {max-height: 34vh; object-fit: contain}
+[class*=st-key-play_] > :first-child [data-testid=stVerticalBlock] {gap: .4rem}
 /* The place of a chart that is not there yet: its two axes, and a word. */
 .skeleton {border-left: 2px solid; border-bottom: 2px solid; border-color: light-dark(#c9d0d6, #3a4754);
   border-radius: 0 .4rem 0 0; background: light-dark(#f0f2f4, #1b242e); display: flex; align-items: center;
@@ -273,11 +274,11 @@ class Stage(_Panels):
         with st.container(key="stage"):
             super().__init__(st.columns(3), panels)
 
-    def original(self, pixels: np.ndarray, label: int, probability: float) -> None:
-        """Draw the untouched picture and the network's prediction for it."""
+    def original(self, pixels: np.ndarray, label: int, probability: float, network: str) -> None:
+        """Draw the untouched picture, and the prediction for it of the network with that title."""
         name = categories()[label]
         alt = f"Original picture, classified as {name}"
-        self._draw(0, Panel("x, the original", picture_uri(pixels), name, percent(probability), alt))
+        self._draw(0, Panel("x, the original", picture_uri(pixels), name, f"{percent(probability)}\n{network}", alt))
 
     def perturbation(
         self, before: np.ndarray, after: np.ndarray, factor: int, radius: str, norms: tuple[float, float]
@@ -288,7 +289,8 @@ class Stage(_Panels):
         picture = picture_uri(amplify(delta.transpose(2, 0, 1), factor))
         alt = f"Perturbation amplified {factor} times; largest change {linf:g} of 255 levels"
         line = f"‖δ‖∞ = {linf:g}/255\n‖δ‖₂ = {l2:.2f}"
-        self._draw(1, Panel(f"+ δ (drawn {factor} × stronger)" if factor != 1 else "+ δ", picture, f"ε = {radius}", line, alt))
+        title = f"+ δ (drawn {factor} × stronger)" if factor != 1 else "+ δ"
+        self._draw(1, Panel(title, picture, f"ε = {radius}", line, alt))
 
     def fooled(self, pixels: np.ndarray, label: int, probability: float) -> None:
         """Draw x + δ and the network's prediction for it."""
