@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from adv_core.attacks.catalogue import ATTACKS
-from adv_core.classifiers import DEFAULT, ClassifierError, fetch, info_of, list_classifiers
+from adv_core.classifiers import DEFAULT, ClassifierError, ClassifierInfo, fetch, info_of, list_classifiers
 from adv_core.images import shrink
 from adv_core.norms import NORMS
 from adv_core.serving.limits import LIMITS
@@ -199,6 +199,15 @@ def epsilon() -> None:
         st.markdown("This attack takes no ε: it searches for the smallest one that fools the network." if off else text)
 
 
+def _missing(info: ClassifierInfo) -> str:
+    """Return a sentence for visitors, without the server's paths."""
+    return (
+        f"The weights of {info.title} ({info.megabytes:.0f} MB) are not on this machine, and could not be downloaded. "
+        f"With an internet connection, whoever runs this app fetches them by `python -m adv_core.classifiers fetch "
+        f"{info.name}`."
+    )
+
+
 def retry_download(model: str) -> None:
     """Forget that the download failed."""
     state.fetch_failed.pop(model, None)
@@ -217,9 +226,9 @@ def ensure_weights(settings: Settings) -> Settings:
                 bar.progress(min(done / total, 1.0), f"Downloading {info.title}: {done / 1e6:.0f} MB")
             bar.empty()
             return settings
-        except ClassifierError as error:
+        except ClassifierError:
             bar.empty()
-            failed[settings.model] = str(error)
+            failed[settings.model] = _missing(info)
     st.info(
         f"{failed[settings.model]} Until then, the page uses {info_of(DEFAULT).title}.", icon=":material/cloud_off:"
     )

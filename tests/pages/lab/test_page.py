@@ -20,6 +20,12 @@ from pages.lab import below, controls
 from pages.lab.settings import PRESETS
 from tests.pages.visit import button, link, nothing_computed, picture, pictures, smaller, visit, words
 
+
+def fooled_box(at: AppTest) -> str:
+    """The verdict that the network is fooled, which is amber in the whole app."""
+    return str(at.warning[0].value)
+
+
 FAST = {"image": "pig", "target": "106", "eps": "2", "steps": "4"}
 
 
@@ -48,8 +54,8 @@ def test_opens_with_a_result_that_is_true(
     opened: AppTest, classifier: Classifier, photo: Callable[[str], Tensor]
 ) -> None:
     at = opened
-    assert "wombat" in at.success[0].value
-    (_, original), (_, _), (alt, fooled), (noisy_alt, noisy) = pictures(at).items()
+    assert "wombat" in fooled_box(at)
+    (_, original), (_, _), (alt, fooled), (noisy_alt, noisy) = pictures(lab(**FAST, tab="noise")).items()
     assert np.array_equal(original, to_pixels(photo("pig")))
     assert np.abs(fooled.astype(int) - original).max() == 2 == np.abs(noisy.astype(int) - original).max()
     from adv_core.images import from_pixels
@@ -78,7 +84,7 @@ def test_presets_and_surprises_set_everything() -> None:
     with nothing_computed():
         at = lab(attack="fgsm", eps="1", norm="l2")
     at = button(at, "pig → wombat")
-    assert "wombat" in at.success[0].value
+    assert "wombat" in fooled_box(at)
     assert at.slider(key="lab_eps").value == 2 and at.slider(key="lab_steps").value == 10
     assert pictures(button(at, "surprise me"))
 
@@ -99,13 +105,16 @@ def test_failures_have_reasons(query: dict[str, str], words: str) -> None:
 
 
 def test_replay_and_uploads(classifier: Classifier) -> None:
-    """A run starts with the picture; rubbish is explained, and nothing is lost; the saved picture still fools."""
+    """A run starts with the picture, and the box says so; rubbish is explained, and nothing is lost; the saved picture
+    still fools, and the attack does not aim at its class.
+    """
     at = lab()
     original, fooled = picture(at, "Original"), picture(at, "Perturbed")
     scrubber = next(s for s in at.select_slider if s.label.startswith("Replay"))
     scrubber.set_value(0).run()
     alt, start = next((a, p) for a, p in pictures(at).items() if a.startswith("Perturbed"))
     assert "hog" in alt and np.array_equal(start, original)
+    assert not at.warning and any("At step 0, the network predicts **hog**" in i.value for i in at.info)
     at.file_uploader(key="upload").upload("broken.png", b"\x89PNG\r\n\x1a\n rubbish").run()
     assert not at.exception and len(at.error) == 1
     kinds = [e.type for e in at.sidebar]
@@ -115,6 +124,8 @@ def test_replay_and_uploads(classifier: Classifier) -> None:
     assert not at.exception and not at.error
     alt, uploaded = next(iter(pictures(at).items()))
     assert "wombat" in alt and np.array_equal(uploaded, fooled)
+    assert any("it fools the network as it is" in i.value for i in at.info)
+    assert at.segmented_control(key="lab_attack").value == "pgd" and "instead of **wombat**" in fooled_box(at)
 
 
 def test_missing_weights_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,8 +135,9 @@ def test_missing_weights_without_a_network(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(classifiers_module.urllib.request, "urlopen", refuse)
     monkeypatch.setattr(classifiers_module.torch.hub, "get_dir", lambda: "/nonexistent/hub")
     at = lab(**FAST, model="resnet50")
-    assert any("resnet50-" in w.value and "EfficientNet-Lite0" in w.value for w in at.warning)
-    assert "wombat" in at.success[0].value
+    told = next(i.value for i in at.info if "EfficientNet-Lite0" in i.value)
+    assert "fetch resnet50" in told and "/nonexistent" not in told  # a visitor is told no path of the server
+    assert "wombat" in fooled_box(at)
 
 
 def test_presentation_mode() -> None:
@@ -136,20 +148,27 @@ def test_presentation_mode() -> None:
 
 def test_the_curve_has_the_visitors_epsilon_and_those_of_the_norm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(NORMS, "linf", replace(NORMS["linf"], sweep=(1.0,)))
-    (drawn,) = lab(**FAST).get("plotly_chart")
+    (drawn,) = lab(**FAST, tab="curve").get("plotly_chart")
     hog, wombat = json.loads(drawn.proto.spec)["data"]
     assert hog["name"] == "hog" and wombat["name"] == "wombat" and hog["x"] == wombat["x"] == [0, 1, 2]
     assert hog["y"][0] > 0.5 > hog["y"][2] and wombat["y"][0] < wombat["y"][1] < wombat["y"][2]
 
 
 def test_another_loss_and_rule() -> None:
-    at = lab(**FAST | {"loss": "difference", "rule": "gradient"})
-    assert len(pictures(at)) == 4 and at.get("plotly_chart")
+    at = lab(**FAST | {"loss": "difference", "rule": "gradient", "tab": "curve"})
+    assert len(pictures(at)) == 3 and at.get("plotly_chart")
 
 
 def test_a_link_to_somebodys_own_picture() -> None:
     at = lab(image="own", attack="fgsm")
     assert any("uploaded photograph" in i.value for i in at.info) and pictures(at)
+
+
+def test_only_the_open_tab_is_drawn_and_it_is_in_the_link() -> None:
+    at = lab()
+    assert not at.latex and any(h.value.startswith("Class probabilities") for h in at.subheader)
+    hidden = lab(**FAST, tab="formula", hide="formula")
+    assert any(h.value.startswith("Class probabilities") for h in hidden.subheader)
 
 
 def menu(at: AppTest, key: str):  # type: ignore[no-untyped-def]
@@ -168,17 +187,17 @@ def test_the_menu_leads_to_every_attack() -> None:
 
 @pytest.mark.parametrize("attack", [name for name, info in ATTACKS.items() if info.group != "lecture"])
 def test_every_attack_runs_and_is_explained(attack: str) -> None:
-    at = lab(**FAST | {"attack": attack, "queries": "10", "steps": "2"})
-    assert len(pictures(at)) == 4
-    assert ATTACKS[attack].idea in " ".join(c.value for c in at.caption) and ATTACKS[attack].paper in words(at)
+    at = lab(**FAST | {"attack": attack, "queries": "10", "steps": "2", "tab": "formula"})
+    assert len(pictures(at)) == 3
+    assert ATTACKS[attack].idea in words(at) and ATTACKS[attack].paper in words(at)
     assert any(ATTACKS[attack].formula in latex.value for latex in at.latex)
 
 
 @pytest.mark.parametrize("norm", ["l2", "l1", "l0"])
 def test_every_norm(norm: str) -> None:
-    at = lab(**FAST | {"attack": "pgd", "norm": norm, "eps0": "50"})
+    at = lab(**FAST | {"attack": "pgd", "norm": norm, "eps0": "50", "tab": "curve"})
     assert at.get("plotly_chart")
-    original, _, fooled, _ = pictures(at).values()
+    original, _, fooled = pictures(at).values()
     changed = (fooled.astype(int) - original) / 255
     size = {
         "l2": np.sqrt(np.square(changed).sum()) / 3.0,
@@ -192,10 +211,10 @@ def test_the_smallest_epsilon_and_on_with_it() -> None:
     at = lab(**FAST | {"attack": "pgd", "steps": "8"})
     at.button(key="find_smallest").click().run()
     assert not at.exception and menu(at, "lab_attack").value == "smallest"
-    assert "the smallest ε that the attack found" in at.success[0].value and at.slider(key="lab_eps").disabled
+    assert "the smallest ε that the attack found" in fooled_box(at) and at.slider(key="lab_eps").disabled
     next(b for b in at.button if b.label.startswith("Run PGD")).click().run()
     assert menu(at, "lab_attack").value == "pgd" and at.slider(key="lab_eps").value == 1
-    assert "Fooled" in at.success[0].value
+    assert "Fooled" in fooled_box(at)
 
 
 def test_the_photograph_at_its_own_size_fools_when_it_is_opened_anew(classifier: Classifier) -> None:
@@ -204,7 +223,7 @@ def test_the_photograph_at_its_own_size_fools_when_it_is_opened_anew(classifier:
     assert fooled.shape == (288, 512, 3)
     again = open_image(to_png(fooled))
     own, network = classifier.prepare_whole(again), classifier.prepare(again)
-    assert classifier.predict(own, 1)[0][1] in at.success[0].value
+    assert classifier.predict(own, 1)[0][1] in fooled_box(at)
     assert classifier.predict(network, 1)[0][0] != 387  # through another resizing as well
 
 
@@ -212,7 +231,7 @@ def test_a_large_photograph_is_made_smaller_and_that_is_said(monkeypatch: pytest
     for module in (limits, controls, below):  # so that a small one is large
         monkeypatch.setattr(module, "LIMITS", replace(limits.LIMITS, max_pixels=200_000))
     monkeypatch.setitem(NORMS, "linf", replace(NORMS["linf"], sweep=(1.0,)))
-    at = lab(**FAST | {"whole": "1", "attack": "fgsm", "eps": "4"})
+    at = lab(**FAST | {"whole": "1", "attack": "fgsm", "eps": "4", "tab": "curve"})
     noise = np.random.default_rng(0).integers(0, 256, (50, 200, 3), np.uint8)
     big = Image.fromarray(noise).resize((1200, 300))
     at.file_uploader(key="upload").upload("big.png", to_png(np.asarray(big))).run()
@@ -224,15 +243,16 @@ def test_a_large_photograph_is_made_smaller_and_that_is_said(monkeypatch: pytest
 @pytest.mark.parametrize(("attack", "norm"), [("carlini_wagner", "linf"), ("square", "l1")])
 def test_a_norm_that_an_attack_does_not_know(attack: str, norm: str) -> None:
     at = lab(**FAST | {"attack": attack, "norm": norm, "queries": "5", "steps": "2"})
-    assert any("is used instead" in c.value for c in at.caption)
+    assert "is used instead" in words(at)
 
 
 def test_surviving_the_camera() -> None:
-    at = lab(image="pig", target="106", eps="4", steps="3", views="1")
+    at = lab(image="pig", target="106", eps="4", steps="3", views="1", tab="formula")
     said = next(c.value for c in at.caption if c.value.startswith("We draw 4 new random views"))
     assert "The network predicts wombat in **" in said
     assert any("E}_t" in e.value for e in at.latex)
-    assert any("a whole curve takes too long" in c.value for c in at.caption)
+    curve = lab(image="pig", target="106", eps="4", steps="3", views="1", tab="curve")
+    assert any("a whole curve takes too long" in c.value for c in curve.caption)
     assert not any(
         c.value.startswith("We draw 4 new") for c in lab(image="pig", steps="2", views="1", attack="fgsm").caption
     )

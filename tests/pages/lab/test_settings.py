@@ -36,6 +36,7 @@ def test_round_trip_of_every_control() -> None:
         seed=3,
         amp=20,
         present=True,
+        tab="formula",
         hide="noise,curve",
     )
     default = Settings()
