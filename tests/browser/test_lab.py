@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import fits_a_phone, move, no_exception, until
+from tests.browser.conftest import box, fits_a_phone, move, no_exception, until
 from tests.paths import ROOT
 
 FAST = "?image=pig&target=106&eps=2&steps=10"
@@ -68,12 +68,15 @@ def test_epsilon_moved_in_mid_run(page: Page, address: str) -> None:
 def test_save_and_upload_again_and_the_page_on_a_phone(page: Page, address: str, tmp_path: Path) -> None:
     page.goto(address + FAST)
     fooled(page, "wombat")
+    page.get_by_role("tab", name="Save").click()
+    page.wait_for_url("**tab=save**")
     with page.expect_download() as download:
         page.get_by_role("button", name="Adversarial picture (PNG)").click()
     saved = tmp_path / "saved.png"
     download.value.save_as(saved)
     page.locator("input[type=file]").set_input_files(saved)
     expect(page.get_by_alt_text("Original picture, classified as wombat")).to_be_visible()
+    expect(page.get_by_text("it fools the network as it is")).to_be_visible()  # and the attack leaves its class alone
 
     fits_a_phone(page)
     images = page.locator(".st-key-stage img")
@@ -84,6 +87,10 @@ def test_save_and_upload_again_and_the_page_on_a_phone(page: Page, address: str,
         return len(boxes) == 3 and len({round(box["y"]) for box in boxes}) == 1 and inside
 
     until(page, in_one_row)  # one that is being redrawn is not there for a moment
+    eps = page.get_by_role("slider", name="ε: largest change")
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 500)")
+    until(page, lambda: box(images.first)["y"] > 0)  # the pictures stay in sight of their knobs
+    assert 0 < box(eps)["y"] < 844
     page.get_by_role("button", name="your own photo").click()
     mine = page.get_by_test_id("stPopoverBody")
     broken = {"name": "broken.png", "mimeType": "image/png", "buffer": saved.read_bytes()[:999]}
