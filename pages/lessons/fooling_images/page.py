@@ -129,7 +129,11 @@ def show_figure(hits: Sequence[float], agree: int) -> None:
                 "≥ 99.6 % for each picture of the figure; median over all classes 88.11 %",
                 f"**{percent(min(hits))}** to **{percent(max(hits))}**; median **{percent(float(np.median(hits)))}**",
             ),
-            ("another network", "", f"{SHORT[SECOND]} predicts the same class for **{agree}** of {len(each)}"),
+            (
+                "another network",
+                "not in the figure",
+                f"{SHORT[SECOND]} predicts the same class for **{agree}** of {len(each)}",
+            ),
         ),
     )
     st.caption(
@@ -248,7 +252,7 @@ def show_formula() -> None:
     prose(
         "This is projected gradient descent (PGD) with another perturbation set. No photograph has to be preserved, so "
         "there is no ε: Δ holds every δ for which x + δ is a picture, with values from 0 to 1. Here x is "
-        f"{START_NAMES[p.start]}, y_target is {named(p.target)}, and α is {p.alpha}/255:"
+        f"{START_NAMES[p.start]}, $y_\\text{{target}}$ is {named(p.target)}, and α is {p.alpha}/255:"
     )
     st.latex(r"\Delta(x) = \{\delta : 0 \le x + \delta \le 1\}")
     st.latex(

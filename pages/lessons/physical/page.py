@@ -313,9 +313,10 @@ def formula(_: Run) -> None:
     )
     st.latex(r"L_v = L\big(y_\text{target},\ \hat f(v(x+\delta) \mid \theta)\big)")
     prose(
-        f"Here ε = {settings.eps}/255 and y_target is {categories()[settings.target]}. Only one thing has changed: the "
-        "loss is averaged over random views v of the picture. This is **expectation over transformation** (EOT). The "
-        "average over all views cannot be computed. So each step draws a few views and averages their gradients:"
+        f"Here ε = {settings.eps}/255 and $y_\\text{{target}}$ is {categories()[settings.target]}. Only one thing has "
+        "changed: the loss is averaged over random views v of the picture. This is **expectation over transformation** "
+        "(EOT). The average over all views cannot be computed. So each step draws a few views and averages their "
+        "gradients:"
     )
     st.latex(
         rf"g^{{[t]}} = \frac{{1}}{{{settings.views}}} \sum_{{i=1}}^{{{settings.views}}} "

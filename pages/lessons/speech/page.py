@@ -370,7 +370,7 @@ def formula(_: Run) -> None:
     st.subheader("4 · The formula that just ran", anchor="formula")
     inside = r"\mathbb{E}_n\, " if page.value.views else ""
     noise = " + n" if page.value.views else ""
-    wanted = f"Here y_target is “{page.value.target}”." if set(page.value.target) <= set(ALPHABET) else ""
+    wanted = f"Here $y_\\text{{target}}$ is “{page.value.target}”." if set(page.value.target) <= set(ALPHABET) else ""
     st.latex(r"\min\ \|\delta\|_\infty \quad\text{with}\quad \hat f(x+\delta \mid \theta) = y_\text{target}")
     st.latex(
         rf"g^{{[t]}} = \nabla_{{\!\delta}}\, {inside}L_\text{{CTC}}\big(y_\text{{target}},\ "
