@@ -127,11 +127,9 @@ def wrapping_row(key: str) -> str:
     )
 
 
-def drawn(times: float) -> str:
+def drawn(times: int) -> str:
     """Return the title of a δ that is drawn with that factor, around grey, between x and x + δ."""
-    if times == 1:
-        return "+ δ"
-    return f"+ δ (drawn {times:g} × stronger)" if times > 1 else f"+ δ (drawn at {100 * times:g} %)"
+    return f"+ δ (drawn {times} × stronger)" if times != 1 else "+ δ"
 
 
 def drawn_times(levels: float) -> int:

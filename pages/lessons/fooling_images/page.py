@@ -52,7 +52,10 @@ STYLE = f"""<style>
 .st-key-fooling_images_wall .lab-cap {{min-height: 6.6em}}
 .st-key-fooling_images_catch .lab-cap, .st-key-fooling_images_patterns .lab-cap {{min-height: 5.4em}}
 .st-key-fooling_images_figure {{min-height: 16rem}}
-.st-key-fooling_images_verdict {{min-height: 9rem}}
+.st-key-fooling_images_wall img {{max-width: 7rem}}
+.st-key-stage_climb .lab-op {{min-height: 2.5em}}
+.st-key-fooling_images_verdict {{min-height: 6rem}}
+.st-key-fooling_images_saved {{min-height: 3rem}}
 .st-key-fooling_images_agree {{min-height: 6rem}}
 .st-key-fooling_images_strokes {{min-height: 15rem}}
 @media (max-width: 640px) {{
@@ -153,7 +156,7 @@ def climb_from_nothing(_: Run) -> Iterator[None]:
     st.subheader("2 · Gradient ascent from a picture of nothing", anchor="gradient")
     p, before = page.value, start_picture(page.value.start, SIZE, page.value.seed)
     with playground("climb"):
-        pictures, told = st.columns([3, 2], gap="medium", vertical_alignment="center")
+        pictures, told = st.columns([2, 1], gap="medium", vertical_alignment="center")
         with pictures:
             times = drawn_times(p.steps * p.alpha)
             row = PictureRow(
@@ -178,9 +181,10 @@ def climb_from_nothing(_: Run) -> Iterator[None]:
                 st.button(f"New {page.value.start}", on_click=page.set, kwargs=other, key="other_start")
     chart = st.empty()
     skeleton(chart, 230, "No step has been computed yet")
+    saved = st.container(key="fooling_images_saved").empty()
     show_formula()
     yield
-    follow_climb(row, chart, verdict, before, times)
+    follow_climb(row, chart, verdict, saved, before, times)
 
 
 def difference(pixels: np.ndarray, before: np.ndarray, times: int) -> np.ndarray:
@@ -193,7 +197,12 @@ def _any_class() -> None:
 
 
 def follow_climb(
-    row: PictureRow, chart: DeltaGenerator, verdict: DeltaGenerator, before: np.ndarray, times: int
+    row: PictureRow,
+    chart: DeltaGenerator,
+    verdict: DeltaGenerator,
+    saved: DeltaGenerator,
+    before: np.ndarray,
+    times: int,
 ) -> None:
     target, work = named(page.value.target), climb()
 
@@ -220,11 +229,14 @@ def follow_climb(
 
     records = follow(job_for("climb", work), draw, verdict.info, interval=0.15)
     if records is not None:
-        with verdict.container():
-            show_verdict(records, work)
+        show_verdict(verdict, records, work)
+        name = f"{page.value.start}-{target.replace(' ', '-').replace('/', '-')}.png"
+        with saved.container(horizontal=True, vertical_alignment="center"):
+            save_button("This picture (PNG)", to_png(records[-1].pixels[0]), name)
+            st.caption("The network has classified exactly these pixels, with 8 bits each.")
 
 
-def show_verdict(records: Sequence[Wall], work: Climb) -> None:
+def show_verdict(slot: DeltaGenerator, records: Sequence[Wall], work: Climb) -> None:
     last, target = records[-1], named(work.targets[0])
     wanted, p = float(last.wanted[0, 0]), page.value
     reached = next((record.index for record in records if record.wanted[0, 0] >= SURE), None)
@@ -233,18 +245,15 @@ def show_verdict(records: Sequence[Wall], work: Climb) -> None:
         texture = "" if p.start == "noise" else " and some texture"
         late = f" It reached 99 % after {reached} steps." if reached is not None else ""
         fooled(
-            None, f"**Fooled.** You see {shown}{texture}. The network predicts **{target}**, {percent(wanted)}.{late}"
+            slot, f"**Fooled.** You see {shown}{texture}. The network predicts **{target}**, {percent(wanted)}.{late}"
         )
     elif int(last.seen[0, 0]) == work.targets[0]:
-        fooled(None, f"**Fooled.** The network predicts **{target}**, {percent(wanted)}. More steps raise it.")
+        fooled(slot, f"**Fooled.** The network predicts **{target}**, {percent(wanted)}. More steps raise it.")
     else:
         note_box(
-            None,
+            slot,
             f"Not yet: **{target}** has a probability of {percent(wanted)}. Take more steps, or change the step size.",
         )
-    st.caption("The network has classified exactly these pixels, with 8 bits each.")
-    name = f"{p.start}-{target.replace(' ', '-').replace('/', '-')}.png"
-    save_button("This picture (PNG)", to_png(last.pixels[0]), name)
 
 
 def show_formula() -> None:
@@ -260,10 +269,8 @@ def show_formula() -> None:
         r"-L\big(y_\text{target},\ \hat f(x + \delta \mid \theta)\big)"
     )
     st.latex(r"g^{[t]} = \nabla_{\!\delta}\, \big[-L(y_\text{target},\ \hat f(x + \delta^{[t]} \mid \theta))\big]")
-    st.latex(
-        r"\delta^{[t+1]} = \mathcal{P}\big(\delta^{[t]} + \alpha\, \mathrm{sign}\, g^{[t]}\big),\quad "
-        r"\mathcal{P}(z) = \text{clip}(z, [-x, 1 - x])"
-    )
+    st.latex(r"\delta^{[t+1]} = \mathcal{P}\big(\delta^{[t]} + \alpha\, \mathrm{sign}\, g^{[t]}\big)")
+    st.latex(r"\mathcal{P}(z) = \text{clip}(z, [-x, 1 - x])")
 
 
 def wall() -> Climb:

@@ -14,7 +14,6 @@ from adv_core.serving.engine.look import Pictures
 from pages.lessons.patches.charts import click_chart, rates_chart, training_chart
 from pages.lessons.patches.program import in_python
 from pages.lessons.patches.settings import (
-    HALF,
     MIDDLE,
     PASTED,
     PLACES,
@@ -63,9 +62,9 @@ from pages.widgets.verdict import note as note_box
 
 STYLE = """
 <style>
-.st-key-patches_patch img {width: 100%; border-radius: .4rem}
+.st-key-patches_patch img {width: 100%; max-width: 18rem; border-radius: .4rem}
 .st-key-stage_patches .lab-cap {min-height: 4.6em}
-.st-key-patches_verdict {min-height: 9rem}
+.st-key-patches_verdict {min-height: 6rem}
 .st-key-patches_figure {min-height: 15rem}
 .st-key-patches_training {min-height: 19rem}
 .st-key-patches_rates {min-height: 21rem}
@@ -90,7 +89,7 @@ def to_wear(run: Run) -> Iterator[None]:
     st.subheader("1 · Adversarial glasses and stickers", anchor="glasses")
     about = (hash(run.original.tobytes()), page.value.thing)
     with playground("patches"):
-        pictures, told = st.columns([3, 2], gap="medium", vertical_alignment="center")
+        pictures, told = st.columns([2, 1], gap="medium", vertical_alignment="center")
         with pictures:
             row = PictureRow("stage_patches", TITLES, run.original, about)
         verdict = told.container(key="patches_verdict").empty()
@@ -184,7 +183,7 @@ def follow_wear(
         delta = (last.pixels.astype(np.float32) - original).transpose(2, 0, 1) / 255
         running = f"step {last.index} of {STEPS}" if last.index < STEPS else f"{percent(part)} of the picture"
         costs = f"roughness {last.roughness:.2f}\nink {last.unprintable:.2f}"
-        row.show("worn", amplify(delta, HALF), running, costs)
+        row.show("worn", amplify(delta, 1), running, costs)
         row.show("now", last.pixels, categories()[now], percent(float(last.probabilities[now])))
         classes = list(
             dict.fromkeys([*top(clean, 2), *([] if target is None else [target]), *top(last.probabilities, 3)])
@@ -250,7 +249,7 @@ def show_figure(last: Worn, part: float) -> None:
             ("who wears it", "a person: the frames are printed, worn and photographed", "a photograph in the file"),
             ("painted part", "about 6.5 % of the picture", f"**{percent(part)}**"),
             ("penalties", "smooth, printable", ", ".join(costs) or "none"),
-            ("result", "taken for Milla Jovovich in 87.87 % of the pictures of one man", f"**{said}**"),
+            ("result", "taken for Milla Jovovich in 87.87 % of the pictures of one man", f"**{said}**"),
         ),
     )
     st.button("As on the slide", on_click=page.set, kwargs=SLIDE, key="patches_slide")

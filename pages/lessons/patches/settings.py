@@ -68,15 +68,14 @@ class Settings(PageSettings):
 page = Controls("patches", Settings)
 
 
-HALF = 0.5  # the factor that a δ of up to ±255 levels is drawn with, so that grey is no change
-TITLES = {"x": "x, the original", "worn": drawn(HALF), "now": "= x + δ"}
+TITLES = {"x": "x, the original", "worn": drawn(1), "now": "= x + δ"}
 PASTED = {"x": "x, the original", "patch": "the patch", "now": "x with the patch"}
 # What comes nearest to the figure of Sharif et al.: glasses on a face, smooth and printable, on the same part of it.
 SLIDE = {
     "image": "tabby_cat",
     "thing": "glasses",
     "anything": False,
-    "size": 130,
+    "size": 115,
     "smooth": True,
     "printable": True,
     **dict(zip(("ax", "ay", "bx", "by"), POINTS["tabby_cat"], strict=True)),

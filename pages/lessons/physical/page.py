@@ -69,7 +69,7 @@ def two_pictures(run: Run) -> Iterator[None]:
     about = (hash(run.original.tobytes()), page.value.target, eps)
     titles = ("x + δ*, ordinary attack", f"x + δ*, attack over {views} views")
     with playground("physical"):
-        pictures, told = st.columns([3, 2], gap="medium", vertical_alignment="center")
+        pictures, told = st.columns([2, 1], gap="medium", vertical_alignment="center")
         with pictures:
             row = PictureRow(
                 "stage_views",
@@ -322,10 +322,8 @@ def formula(_: Run) -> None:
         rf"g^{{[t]}} = \frac{{1}}{{{settings.views}}} \sum_{{i=1}}^{{{settings.views}}} "
         r"\nabla_{\!\delta} \big[-L_{v_i}\big],\qquad v_i \sim V"
     )
-    st.latex(
-        r"\delta^{[t+1]} = \mathcal{P}\big(\delta^{[t]} + \alpha\, \mathrm{sign}\, g^{[t]}\big),\quad "
-        r"\mathcal{P}(z) = \text{clip}(z, [-\varepsilon, \varepsilon])"
-    )
+    st.latex(r"\delta^{[t+1]} = \mathcal{P}\big(\delta^{[t]} + \alpha\, \mathrm{sign}\, g^{[t]}\big)")
+    st.latex(r"\mathcal{P}(z) = \text{clip}(z, [-\varepsilon, \varepsilon])")
     turned, scaled, lit, saved = (AXES[knob].trained for knob in ("angle", "scale", "brightness", "quality"))
     prose(
         f"A view from V is turned by up to ±{turned[1]:g}°, scaled by {scaled[0]:g} to {scaled[1]:g}, cropped at "
