@@ -44,6 +44,8 @@ STYLE = """<style>
 .st-key-physical_curve {min-height: 23rem}
 .st-key-physical_counts {min-height: 4.5rem}
 .st-key-stage_views .lab-cap {min-height: 5.6em}
+.st-key-stage_deltas .lab-op {min-height: 2.5em}
+@media (max-width: 640px) {.st-key-stage_deltas .lab-op {min-height: 3.8em}}
 </style>"""
 state = st.session_state
 
@@ -87,8 +89,8 @@ def two_pictures(run: Run) -> Iterator[None]:
                 st.button(name, on_click=page.set, kwargs=settings, key=f"preset_{name}")
         show_attack()
     times = drawn_times(eps)
-    st.markdown("**The photograph, and the δ* of each attack**")
-    fronts = {UNTOUCHED: "x, in the front view", **{name: drawn(times) for name in NAMES}}
+    st.markdown("**The photograph, and the δ of each attack**")
+    fronts = {UNTOUCHED: "x, in the front view", **{name: f"{name}: {drawn(times)}" for name in NAMES}}
     deltas = PictureRow("stage_deltas", fronts, run.original, about, alt="δ of the {name}, not yet computed")
     yield
     looked = look("look", run.base.pixels)
