@@ -35,6 +35,47 @@ DEFAULT = "efficientnet_lite0"
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _LITE_MEAN, _LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
 
+# Everyday names of classes whose name in ImageNet is rare or means another thing first. Most are in its own synsets.
+EVERYDAY: dict[int, str] = {
+    7: "rooster",
+    20: "dipper",
+    97: "duck",
+    101: "elephant",
+    148: "orca",
+    248: "husky",
+    286: "puma",
+    296: "polar bear",
+    339: "horse",
+    383: "lemur",
+    387: "red panda",
+    412: "dustbin",
+    436: "estate car",
+    468: "taxi",
+    487: "mobile phone",
+    608: "jeans",
+    610: "T-shirt",
+    673: "computer mouse",
+    681: "notebook computer",
+    717: "truck",
+    726: "carpenter's tool",
+    751: "racing car",
+    769: "ruler",
+    770: "trainer",
+    805: "football",
+    829: "tram",
+    831: "sofa",
+    862: "flashlight",
+    881: "piano",
+    882: "vacuum cleaner",
+    896: "sink",
+    897: "washing machine",
+    906: "necktie",
+    948: "apple",
+    989: "rose hip",
+    998: "ear of corn",
+    999: "toilet paper",
+}  # fmt: skip
+
 
 class ClassifierError(RuntimeError):
     """A classifier that cannot be loaded. The message is a sentence for people, with the cause and a remedy."""
@@ -168,11 +209,12 @@ class Classifier(nn.Module):
 
 
 def categories() -> tuple[str, ...]:
-    """The 1000 ImageNet class names, in the order of the logits."""
+    """The 1000 ImageNet class names, in the order of the logits; an everyday name in brackets where they need one."""
     ensure_torchvision_imports()
     from torchvision.models import ResNet50_Weights
 
-    return tuple(ResNet50_Weights.IMAGENET1K_V1.meta["categories"])
+    names = ResNet50_Weights.IMAGENET1K_V1.meta["categories"]
+    return tuple(f"{name} ({EVERYDAY[i]})" if i in EVERYDAY else name for i, name in enumerate(names))
 
 
 def list_classifiers() -> list[ClassifierInfo]:

@@ -91,10 +91,7 @@ CARD_OF = {
         ".st-key-evaluation_series img",
         (".st-key-evaluation_metrics", ".st-key-evaluation_series [data-testid=stVegaLiteChart]"),
     ),
-    "fooling-images": Card(
-        f".st-key-fooling_images_verdict {VERDICT}",
-        (".st-key-stage_climb", ".st-key-fooling_images_course", f".st-key-fooling_images_verdict {VERDICT}"),
-    ),
+    "fooling-images": Card(".st-key-fooling_images_figure table", (".st-key-fooling_images_patterns",)),
     "patches": Card(f".st-key-patches_verdict {VERDICT}", (".st-key-stage_patches", ".st-key-patches_verdict")),
     "physical": Card(".st-key-physical_status [data-testid=stCaptionContainer]", (".st-key-stage_views",)),
     "black-box": Card(f".st-key-black_box_verdict {VERDICT}", (".st-key-stage_black_box", ".st-key-black_box_verdict")),

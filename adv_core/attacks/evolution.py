@@ -170,6 +170,7 @@ def evolve(
     elite: int = 4,
     strangers: float = 0.2,
     seed: int = 0,
+    parents: Sequence[G] = (),
     device: torch.device | str = "cpu",
 ) -> Iterator[Generation[G]]:
     """MAP-Elites (Mouret & Clune, 2015, arXiv:1504.04909), as in the paper: one champion for every class at once.
@@ -190,6 +191,7 @@ def evolve(
         elite: the number of genomes that count as the best for the wanted class.
         strangers: the share of the queries, at the beginning, that is spent on newborns instead of children.
         seed: of everything that is drawn.
+        parents: the first generation, such as champions of an earlier search; newborns if empty.
 
     Yields:
         One `Generation` after another, until the queries are used up.
@@ -207,7 +209,9 @@ def evolve(
     scores, champions, best, asked = torch.empty(0), [], [], 0  # type: ignore[var-annotated]
     while asked < queries:
         size = min(children, queries - asked)
-        if not champions or asked < strangers * queries:
+        if not champions and parents:
+            brood = list(parents)[:size]
+        elif not champions or asked < strangers * queries:
             brood = [newborn(generator) for _ in range(size)]
         else:
             close = torch.rand(size, generator=generator) < (0 if wanted is None else focus)
@@ -217,7 +221,7 @@ def evolve(
             ]
         with torch.no_grad():
             answers = classifier(grown(brood, side).to(device)).log_softmax(1).float().cpu()
-        asked += size
+        asked += len(brood)
         if not champions:
             scores, champions = torch.full_like(answers[0], -torch.inf), [brood[0]] * answers.shape[1]
         top, first = answers.max(0)

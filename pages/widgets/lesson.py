@@ -29,6 +29,7 @@ from pages.contents import COURSE, LAB, LESSONS, entry_of, title_of
 from pages.widgets import vega
 from pages.widgets.controls import Controls
 from pages.widgets.glossary import prose
+from pages.widgets.photograph import tell_of_own
 from pages.widgets.query import PageSettings, to_query
 from pages.widgets.quiz import Choice, Number, quiz
 from pages.widgets.stage import CSS, PRESENT_CSS, hiding, picture_uri
@@ -299,6 +300,7 @@ def read_on(page: Controls[Any], references: Sequence[tuple[str, str]]) -> None:
     st.markdown("\n".join(f"- [{text}]({address})" for text, address in references))
     st.markdown("**Link to exactly this state**")
     st.code(page.link(), language=None, wrap_lines=True)
+    tell_of_own(page)
     here = next((i for i, each in enumerate(LESSONS) if each.address == page.name), len(LESSONS))
     view = to_query(PageSettings(page.value.present, page.value.hide))  # the next page looks alike
     with st.container(horizontal=True):

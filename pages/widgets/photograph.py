@@ -1,6 +1,7 @@
 """The choice of a photograph: one of sixteen samples, or the visitor's own."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import streamlit as st
 from PIL import Image
 
 from adv_core import datasets
-from adv_core.classifiers import categories
+from adv_core.classifiers import EVERYDAY, categories
 from adv_core.decoding import ImageError, open_image
 from adv_core.images import fit
 from pages.widgets.controls import Controls
@@ -73,6 +74,13 @@ def needs_own(page: Controls[Any], default: str) -> None:
         )
 
 
+def tell_of_own(page: Controls[Any]) -> None:
+    """Tell below a link that it does not hold the visitor's own picture or recording."""
+    own = [what for name, what in CANNOT_TRAVEL.items() if getattr(page.value, name, "") == OWN]
+    if own:
+        st.caption(f"Your own {own[0]} is not in this link. Whoever opens it sees the page's own example instead.")
+
+
 def gallery(page: Controls[Any], choose: Callable[..., None] | None = None) -> None:
     """Draw a button that opens the samples; a choice sets the page's setting ``image``.
 
@@ -93,7 +101,7 @@ def gallery(page: Controls[Any], choose: Callable[..., None] | None = None) -> N
 
 
 def own_picture(
-    page: Controls[Any], default: str, note: str = "Up to 10 MB. The photograph stays in memory and is never stored."
+    page: Controls[Any], default: str, note: str = "The photograph stays in memory and is never stored."
 ) -> None:
     """Draw upload and camera. If a picture cannot be opened, the page says why, and the previous one stays.
 
@@ -182,6 +190,7 @@ TRUE_CLASSES: dict[str, int] = {
     "stop_sign_composite": 919,
 }
 OWN = "own"
+CANNOT_TRAVEL = {"image": "picture", "clip": "recording"}  # settings that can be `OWN`
 
 
 def class_control(page: Controls[Any], setting: str, label: str, **options: Any) -> None:
@@ -190,6 +199,14 @@ def class_control(page: Controls[Any], setting: str, label: str, **options: Any)
 
 
 def class_named(name: str) -> int | None:
-    """The index of the class of that name; capitals and underscores do not matter."""
-    wanted = name.replace("_", " ").lower()
-    return next((index for index, each in enumerate(categories()) if each.lower() == wanted), None)
+    """The index of the class of that name, or of that everyday name; capitals and underscores do not matter."""
+    return _labels().get(name.replace("_", " ").lower())
+
+
+@cache
+def _labels() -> dict[str, int]:
+    """The index of each class by its names in lower case. A name of ImageNet goes before an equal everyday name."""
+    names = list(enumerate(categories()))[::-1]  # of equal names, such as those of a dog and a jacket, the first counts
+    whole = {name.lower(): label for label, name in names}
+    original = {name.removesuffix(f" ({EVERYDAY.get(label)})").lower(): label for label, name in names}
+    return {everyday.lower(): label for label, everyday in EVERYDAY.items()} | whole | original

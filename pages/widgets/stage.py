@@ -61,6 +61,9 @@ CSS = """
 .st-key-menu [role=radiogroup] {flex-wrap: wrap}
 .st-key-gallery [data-testid=stHorizontalBlock] {flex-wrap: nowrap}
 .st-key-gallery [data-testid=stColumn] {min-width: 0}
+.st-key-gallery, .st-key-gallery [data-testid=stVerticalBlock] {gap: .3rem}
+.st-key-gallery img {max-height: 9vh; object-fit: cover}
+[data-testid=stPopoverBody]:has(.st-key-gallery) {max-height: calc(100vh - 12rem); overflow-y: auto}
 .st-key-gallery button {padding: .2rem; min-height: 2.4rem}
 .st-key-gallery button p {white-space: normal; font-size: .75rem; line-height: 1.1}
 /* Parts that are about to be redrawn do not fade: the page does not flicker while a run streams. */
@@ -122,6 +125,16 @@ def wrapping_row(key: str) -> str:
         f"@media (max-width: 640px) {{{row} [data-testid=stColumn] "
         "{min-width: calc(50% - .6rem) !important; flex: 0 1 calc(50% - .6rem)}}\n"
     )
+
+
+def drawn(times: int) -> str:
+    """Return the title of a δ that is drawn with that factor, around grey, between x and x + δ."""
+    return f"+ δ (drawn {times} × stronger)" if times != 1 else "+ δ"
+
+
+def drawn_times(levels: float) -> int:
+    """Return the factor to draw a δ of at most so many levels with: it neither vanishes nor saturates."""
+    return max(1, min(10, int(127 / max(levels, 1))))
 
 
 def playground(key: str) -> DeltaGenerator:
@@ -220,6 +233,9 @@ class PictureRow(_Panels):
         about: the subject of the pictures. When it changes, the pictures return to the start.
         line, alt: the second line and the text alternative at the start; ``{name}`` and ``{title}`` are filled in.
         width: the number of pictures in a row; all of them if None.
+
+    Attributes:
+        fresh: True where the contents are those of the start.
     """
 
     def __init__(
@@ -235,7 +251,8 @@ class PictureRow(_Panels):
     ) -> None:
         self._places = {name: place for place, name in enumerate(titles)}
         before, panels = st.session_state.get(f"pictures {key}", (None, []))
-        if before != about or len(panels) != len(titles):
+        self.fresh = before != about or len(panels) != len(titles)
+        if self.fresh:
             panels = [
                 Panel(title, picture_uri(start), "…", line, alt.format(name=name, title=title))
                 for name, title in titles.items()
@@ -289,8 +306,7 @@ class Stage(_Panels):
         picture = picture_uri(amplify(delta.transpose(2, 0, 1), factor))
         alt = f"Perturbation amplified {factor} times; largest change {linf:g} of 255 levels"
         line = f"‖δ‖∞ = {linf:g}/255\n‖δ‖₂ = {l2:.2f}"
-        title = f"+ δ (drawn {factor} × stronger)" if factor != 1 else "+ δ"
-        self._draw(1, Panel(title, picture, f"ε = {radius}", line, alt))
+        self._draw(1, Panel(drawn(factor), picture, f"ε = {radius}", line, alt))
 
     def fooled(self, pixels: np.ndarray, label: int, probability: float) -> None:
         """Draw x + δ and the network's prediction for it."""

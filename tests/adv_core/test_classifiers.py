@@ -10,7 +10,7 @@ import torch
 
 from adv_core import Classifier, ClassifierError, Untargeted, input_gradient, list_classifiers, load_classifier
 from adv_core import classifiers as module
-from adv_core.classifiers import Weights, fetch, info_of, main, torchvision_info
+from adv_core.classifiers import EVERYDAY, Weights, categories, fetch, info_of, main, torchvision_info
 from adv_core.images import is_8bit
 from adv_core.networks.device import pick_device
 from adv_core.networks.torchvision_compat import ensure_torchvision_imports
@@ -60,6 +60,14 @@ def test_predict(classifier: Classifier) -> None:
     best = classifier.predict(torch.rand(1, 3, 224, 224), top=3)
     assert len(best) == 3 and best[0][2] >= best[1][2] >= best[2][2]
     assert all(classifier.categories[i] == name for i, name, _ in best)
+
+
+def test_everyday_names_stand_in_brackets() -> None:
+    names = categories()
+    assert names[296] == "ice bear (polar bear)" and names[404] == "airliner"
+    assert len(set(names)) == 1000 and all(names[label].endswith(f" ({name})") for label, name in EVERYDAY.items())
+    plain = {name.split(" (")[0].lower() for name in names}
+    assert not plain & {name.lower() for name in EVERYDAY.values()}  # none is the name of another class
 
 
 def test_registry() -> None:

@@ -261,7 +261,7 @@ def test_speech(page: Page, address: str) -> None:
     assert changed == "open the secret door" and original != changed
     change = np.abs(clips[0].astype(int) - clips[1]).max()
     assert 0 < change < np.abs(clips[0].astype(int)).max() / 10
-    expect(page.get_by_text(re.compile(r"20 dB: \d+ of 10"))).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile(r"20 dB \d+ of 10"))).to_be_visible()
     no_exception(page)
     fits_a_phone(page)
 
@@ -277,7 +277,7 @@ def test_speech(page: Page, address: str) -> None:
 def test_patches(page: Page, address: str) -> None:
     """Glasses go where one clicks."""
     page.goto(f"{address}/patches")
-    expect(page.get_by_role("img", name=re.compile("result: macaw"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile(r"= x \+ δ: macaw"))).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("With the patch: monarch"))).to_be_visible()
     expect(page.get_by_text(re.compile("Largest change anywhere else: 0"))).to_be_visible()
     page.get_by_text("Position: click the two points").click()
@@ -312,7 +312,7 @@ def test_defences(page: Page, address: str) -> None:
 def test_fooling_images(page: Page, address: str, classifier: Classifier) -> None:
     """The saved picture fools, and another one is evolved."""
     page.goto(f"{address}/fooling-images?target=goldfish&start=grey&queries=200")
-    expect(page.get_by_text("The network predicts goldfish with")).to_be_visible()
+    expect(page.get_by_text("The network predicts goldfish, ")).to_be_visible()
     with page.expect_download() as saved:
         page.get_by_role("button", name="This picture (PNG)").click()
     picture = Image.open(io.BytesIO(saved.value.path().read_bytes()))

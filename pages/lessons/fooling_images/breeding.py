@@ -1,4 +1,4 @@
-"""Section 4: evolution of pictures, by queries alone."""
+"""Section 5: evolution of pictures, by queries alone."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,13 +7,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.images import to_png
 from pages.lessons.fooling_images.charts import breed_chart
-from pages.lessons.fooling_images.settings import ENCODED, MOST_QUERIES, SECOND, SURE, latest, named, page
+from pages.lessons.fooling_images.settings import ENCODED, MOST_QUERIES, SECOND, latest, named, page
 from pages.lessons.fooling_images.tasks import GALLERY, Bred, Evolution
 from pages.widgets.ask import look
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import vega_chart
+from pages.widgets.lesson import skeleton, vega_chart
 from pages.widgets.live import drop_jobs, follow, job_for
 from pages.widgets.stage import NOTHING, PictureRow, percent, save_button
+from pages.widgets.verdict import fooled
+from pages.widgets.verdict import note as note_box
 
 
 def evolution() -> Evolution:
@@ -22,9 +24,10 @@ def evolution() -> Evolution:
 
 
 def bred(_: object) -> Iterator[None]:
-    st.subheader("4 · Evolution: fooling images without a gradient", anchor="evolution")
+    st.subheader("5 · Evolution: fooling images without a gradient", anchor="evolution")
     prose(
-        "An attacker does not need the gradient for this. Evolution finds such pictures with *queries* only. A picture "
+        "An attacker does not need the gradient for this. Evolution finds such pictures with *queries* only; the "
+        "patterns of section 1 were bred like this, in a longer search. A picture "
         "is drawn from a few numbers, its genome, and the network returns the probabilities of the classes. The "
         "pictures with the highest probabilities survive and have children with small mutations. As in the paper, "
         "every class keeps its own champion, and a child of any champion may become the champion of another class."
@@ -52,6 +55,7 @@ def bred(_: object) -> Iterator[None]:
         champion = PictureRow("stage_bred", {"champion": ""}, NOTHING, evolution(), alt="The {name}, not yet computed")
     with right, st.container(key="room_bred"):
         chart, note = st.empty(), st.empty()
+        skeleton(chart, 270, f"0 of {page.value.queries} queries")
     st.markdown("**Found on the way: the best champions of other classes**")
     places = dict.fromkeys("12345678", "")
     others = PictureRow(
@@ -121,16 +125,13 @@ def show_bred(last: Bred, work: Evolution, others: PictureRow) -> None:
     ]
     show_gallery(others, last, lines)
     agree = sum(label == wanted for label, wanted in zip(seen, last.others, strict=True))
-    icon = ":material/genetics:"
-    if last.wanted >= SURE:
-        st.success(f"**{target}**: {percent(last.wanted)}, without any gradient.", icon=icon)
-    elif last.wanted > 0.5:
-        st.success(f"**{target}**: {percent(last.wanted)}, the predicted class, without any gradient.", icon=icon)
+    if last.wanted > 0.5:
+        fooled(None, f"**Fooled.** **{target}**: {percent(last.wanted)}, without any gradient.")
     else:
-        st.info(
+        note_box(
+            None,
             f"**{target}**: {percent(last.wanted)} after {last.queries} queries. Some classes are easy to evolve, most "
             "are not; gradient ascent needs a few dozen steps. Allow more queries, or choose another seed or class.",
-            icon=icon,
         )
     st.caption(
         f"{last.queries} queries; the champions of {last.sure} of 1000 classes have more than 50 %. Lite1 gives this "

@@ -17,7 +17,7 @@ STARTS: dict[Start, str] = {
 
 
 def program(settings: Settings) -> Program:
-    """The ascent of section 1."""
+    """The ascent of section 2."""
     return Program(
         title_of(page.name),
         (

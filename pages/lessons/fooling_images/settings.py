@@ -24,6 +24,7 @@ START_NAMES: dict[Start, str] = {
     "stripes": "stripes",
     "shade": "black to white",
 }
+SHOWN = {"picture": "the pictures x + δ", "delta": "each δ, drawn {} × stronger"}
 ENCODED = {"pattern": "patterns (CPPN)", "tiles": "tiles (direct)"}
 MOST_STEPS, MOST_QUERIES = min(200, LIMITS.max_steps), min(2000, LIMITS.max_queries)
 
@@ -39,6 +40,7 @@ class Settings(PageSettings):
     alpha: int = number(1, 1, 16)
     eight: int = number(0, 0, 9999)
     both: bool = False
+    show: str = word("picture", SHOWN)
     accept: int = number(90, 0, 100)
     bred: bool = False
     encoding: str = word("pattern", ENCODED)

@@ -75,19 +75,19 @@ def questions() -> list[Choice | Number]:
 
 TEXTS = Texts(
     lead=(
-        "You choose a class, and an attack changes noise until the network is sure of your class. You still see noise. "
-        "On this page you make such fooling images, with the gradient and without it, and see why a confidence "
-        "threshold does not stop them."
+        "You see eight patterns that show nothing, and a network that is sure of what it sees in them. Then you choose "
+        "a class, and an attack changes noise until the network is sure of your class: you still see noise. You make "
+        "such fooling images with the gradient and without it, and see why a confidence threshold does not stop them."
     ),
     questions=questions,
     script=(
-        "1. Before you open the link, ask: “What does a network predict for noise?” Let the students guess a class and "
-        "a confidence.\n"
-        "2. Let a student name any class. Choose it; it takes a few seconds. Then start from *grey*.\n"
-        "3. Section 2: read out what Lite1 predicts for the same pictures. “So let us use two networks!” Then attack "
+        "1. Show section 1, and hide the captions with your hand: “What is this?” Then ask: “What does a network "
+        "predict for noise?” Let the students guess a class and a confidence.\n"
+        "2. Section 2: let a student name any class. Choose it; it takes a few seconds. Then start from *grey*.\n"
+        "3. Section 3: read out what Lite1 predicts for the same pictures. “So let us use two networks!” Then attack "
         "both together.\n"
-        "4. Section 3: let the students choose the threshold. No threshold works.\n"
-        f"5. Press *Evolve* while you talk about section 5; {MOST_QUERIES} queries take about half a minute."
+        "4. Section 4: let the students choose the threshold. No threshold works.\n"
+        f"5. Press *Evolve* while you talk about section 6; {MOST_QUERIES} queries take about half a minute."
     ),
     pitfalls=(
         "- “It has learnt that noise is a bus.” It has never seen noise in training, nor the label “nothing”.\n"

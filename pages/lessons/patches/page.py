@@ -8,12 +8,23 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories
-from adv_core.images import to_png
+from adv_core.images import amplify, to_png
 from adv_core.patches import Place as Spot
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.patches.charts import click_chart, rates_chart, training_chart
 from pages.lessons.patches.program import in_python
-from pages.lessons.patches.settings import MIDDLE, PLACES, POINTS, SIZE, STEPS, THINGS, TITLES, page
+from pages.lessons.patches.settings import (
+    MIDDLE,
+    PASTED,
+    PLACES,
+    POINTS,
+    SIZE,
+    SLIDE,
+    STEPS,
+    THINGS,
+    TITLES,
+    page,
+)
 from pages.lessons.patches.tasks import (
     LONG,
     SIDE,
@@ -33,16 +44,28 @@ from pages.lessons.patches.tasks import (
 from pages.lessons.patches.texts import TEXTS
 from pages.widgets.ask import look
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import Lesson, slots, vega_chart
+from pages.widgets.lesson import Lesson, skeleton, slots, table, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.photograph import chosen, class_control, photograph_sidebar
-from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, show_picture, top
+from pages.widgets.stage import (
+    PictureRow,
+    bars,
+    class_colours,
+    percent,
+    picture_uri,
+    playground,
+    show_picture,
+    top,
+)
+from pages.widgets.verdict import fooled, held
+from pages.widgets.verdict import note as note_box
 
 STYLE = """
 <style>
-.st-key-patches_patch img {width: 100%; border-radius: .4rem}
+.st-key-patches_patch img {width: 100%; max-width: 18rem; border-radius: .4rem}
 .st-key-stage_patches .lab-cap {min-height: 4.6em}
-.st-key-patches_verdict {min-height: 5.2rem}
+.st-key-patches_verdict {min-height: 6rem}
+.st-key-patches_figure {min-height: 15rem}
 .st-key-patches_training {min-height: 19rem}
 .st-key-patches_rates {min-height: 21rem}
 </style>
@@ -65,12 +88,16 @@ def prepare() -> Run:
 def to_wear(run: Run) -> Iterator[None]:
     st.subheader("1 · Adversarial glasses and stickers", anchor="glasses")
     about = (hash(run.original.tobytes()), page.value.thing)
-    row = PictureRow("stage_patches", TITLES, run.original, about)
-    verdict = st.container(key="patches_verdict").empty()
+    with playground("patches"):
+        pictures, told = st.columns([2, 1], gap="medium", vertical_alignment="center")
+        with pictures:
+            row = PictureRow("stage_patches", TITLES, run.original, about)
+        verdict = told.container(key="patches_verdict").empty()
+        show_controls(run.original)
     chart = st.empty()
-    show_controls(run.original)
+    figure = st.container(key="patches_figure").empty()
     yield
-    follow_wear(run.original, row, verdict, chart)
+    follow_wear(run.original, row, verdict, chart, figure)
 
 
 def choose_image(image: str) -> None:
@@ -123,7 +150,9 @@ def show_controls(original: np.ndarray) -> None:
                     page.control(f"{which}y", st.slider, f"{name}, from the top in %", 0, 100)
 
 
-def follow_wear(original: np.ndarray, row: PictureRow, verdict: DeltaGenerator, chart: DeltaGenerator) -> None:
+def follow_wear(
+    original: np.ndarray, row: PictureRow, verdict: DeltaGenerator, chart: DeltaGenerator, figure: DeltaGenerator
+) -> None:
     """Show the attack on the photograph."""
     settings, picture = page.value, Pictures.of(original[None])
     seen = look("look", original)
@@ -132,7 +161,7 @@ def follow_wear(original: np.ndarray, row: PictureRow, verdict: DeltaGenerator, 
     clean = seen.probabilities[0]
     label = int(clean.argmax())
     target = None if settings.anything else settings.target
-    row.show("x", original, f"{categories()[label]}, {percent(float(clean[label]))}")
+    row.show("x", original, categories()[label], percent(float(clean[label])))
     work = Wear(
         picture,
         DEFAULT,
@@ -151,11 +180,11 @@ def follow_wear(original: np.ndarray, row: PictureRow, verdict: DeltaGenerator, 
     def draw(steps: list[Worn]) -> None:
         last = steps[-1]
         now = int(last.probabilities.argmax())
-        alone = np.where(mask[..., None], last.pixels, 255)
+        delta = (last.pixels.astype(np.float32) - original).transpose(2, 0, 1) / 255
         running = f"step {last.index} of {STEPS}" if last.index < STEPS else f"{percent(part)} of the picture"
-        costs = f"roughness {last.roughness:.2f}, ink {last.unprintable:.2f}"
-        row.show("worn", alone.astype(np.uint8), running, costs)
-        row.show("now", last.pixels, f"{categories()[now]}, {percent(float(last.probabilities[now]))}")
+        costs = f"roughness {last.roughness:.2f}\nink {last.unprintable:.2f}"
+        row.show("worn", amplify(delta, 1), running, costs)
+        row.show("now", last.pixels, categories()[now], percent(float(last.probabilities[now])))
         classes = list(
             dict.fromkeys([*top(clean, 2), *([] if target is None else [target]), *top(last.probabilities, 3)])
         )
@@ -163,34 +192,73 @@ def follow_wear(original: np.ndarray, row: PictureRow, verdict: DeltaGenerator, 
 
     steps = follow(job_for("wear", work), draw, verdict.info)
     if steps is not None:
-        show_verdict(verdict, steps[-1], original, mask, label, target)
+        show_verdict(verdict, steps[-1], original, mask, label, target, float(clean[label]))
+        with figure.container():
+            show_figure(steps[-1], part)
 
 
 def show_verdict(
-    verdict: DeltaGenerator, last: Worn, original: np.ndarray, mask: np.ndarray, label: int, target: int | None
+    verdict: DeltaGenerator,
+    last: Worn,
+    original: np.ndarray,
+    mask: np.ndarray,
+    label: int,
+    target: int | None,
+    before: float,
 ) -> None:
-    """Tell the result, and that nothing has changed outside the mask."""
+    """Tell the result, and that nothing has changed outside the mask.
+
+    Args:
+        before: the probability of ``label`` for the photograph.
+    """
     part = float(mask.mean())
     now = int(last.probabilities.argmax())
     untouched = int(np.abs(last.pixels.astype(int) - original)[~mask].max(initial=0))
+    said = f"**{categories()[now]}**, {percent(float(last.probabilities[now]))}"
+    unsure = "" if before >= 0.5 else f" It was unsure before: {categories()[label]}, {percent(before)}."
     if now == (target if target is not None else now) and now != label:
-        verdict.error(
-            f"The network predicts **{categories()[now]}**, {percent(float(last.probabilities[now]))}. The "
-            f"{THINGS[page.value.thing]} cover {percent(part)} of the picture. Largest change anywhere else: "
-            f"{untouched}.",
-            icon=":material/eyeglasses:",
+        fooled(
+            verdict,
+            f"**Fooled.** The network predicts {said}. The {THINGS[page.value.thing]} cover {percent(part)} of the "
+            f"picture. Largest change anywhere else: {untouched}.{unsure}",
         )
     elif now != label:
-        verdict.warning(
-            f"The network predicts {categories()[now]} instead of {categories()[label]}, but {STEPS} steps did not "
-            "reach the target. Enlarge the mask, or allow “any other class”, which is easier to reach."
+        note_box(
+            verdict,
+            f"The network predicts {said}, instead of {categories()[label]}, but {STEPS} steps did not reach the "
+            f"target. Enlarge the mask, or allow “any other class”, which is easier to reach.{unsure}",
         )
     else:
-        verdict.success(
-            f"The network still predicts {categories()[label]}, with {percent(part)} of the picture painted. Enlarge "
+        held(
+            verdict,
+            f"**The network holds:** it still predicts {said}, with {percent(part)} of the picture painted. Enlarge "
             "the mask, or allow “any other class”.",
-            icon=":material/shield:",
         )
+
+
+def show_figure(last: Worn, part: float) -> None:
+    """Compare the result with the figure of the paper."""
+    settings, now = page.value, int(last.probabilities.argmax())
+    said = f"{categories()[now]}, {percent(float(last.probabilities[now]))}"
+    costs = [name for on, name in ((settings.smooth, "smooth"), (settings.printable, "printable")) if on]
+    st.markdown("**The figure of Sharif, Bhagavatula, Bauer and Reiter, and this page**")
+    table(
+        ("", "Sharif et al. 2016", "this page"),
+        (
+            ("network", "face recognition (persons)", "EfficientNet-Lite0 (1000 classes, none of them a person)"),
+            ("who wears it", "a person: the frames are printed, worn and photographed", "a photograph in the file"),
+            ("painted part", "about 6.5 % of the picture", f"**{percent(part)}**"),
+            ("penalties", "smooth, printable", ", ".join(costs) or "none"),
+            ("result", "taken for Milla Jovovich in 87.87 % of the pictures of one man", f"**{said}**"),
+        ),
+    )
+    st.button("As on the slide", on_click=page.set, kwargs=SLIDE, key="patches_slide")
+    st.caption(
+        "The button sets what comes nearest: glasses on a face, both penalties, and about the same part of the "
+        "picture. The paper counts pictures of a real wearer from several sides; this page attacks one file. A file "
+        "is easier to attack than a face in front of a camera. The figure is by M. Sharif, S. Bhagavatula, L. Bauer "
+        "and M. K. Reiter, CCS 2016, [doi:10.1145/2976749.2978392](https://doi.org/10.1145/2976749.2978392)."
+    )
 
 
 @st.cache_data(show_spinner=False)
@@ -224,6 +292,8 @@ def one_patch(run: Run) -> Iterator[None]:
         picture, note = st.empty(), st.empty()
     with right, st.container(key="patches_training"):
         chart = st.empty()
+    if page.value.live:
+        skeleton(chart, 260, f"0 of {page.value.steps} training steps")
     yield
     run.patch = train_patch(picture, note, chart) if page.value.live else shipped()
     if run.patch is None:
@@ -241,9 +311,9 @@ def one_patch(run: Run) -> Iterator[None]:
 
 
 def rounded(patch: np.ndarray) -> np.ndarray:
-    """The patch as it is pasted, a disc on white."""
+    """The patch as it is pasted, a disc. Grey stands for what stays, as in a δ, and glares in neither theme."""
     y, x = np.mgrid[: len(patch), : len(patch)] + 0.5 - len(patch) / 2
-    return np.where((x * x + y * y < (len(patch) / 2) ** 2)[..., None], patch, 255).astype(np.uint8)
+    return np.where((x * x + y * y < (len(patch) / 2) ** 2)[..., None], patch, 128).astype(np.uint8)
 
 
 def train_patch(picture: DeltaGenerator, note: DeltaGenerator, chart: DeltaGenerator) -> np.ndarray | None:
@@ -274,39 +344,47 @@ def paste(run: Run) -> Iterator[None]:
         "Paste the patch on the photograph of section 1, at any place, size and angle. The patch stays the same: "
         "nothing is trained again."
     )
-    left, right = st.columns(2, gap="medium")
-    with right:
-        page.control("across", st.slider, "From the left, in %", 0, 100)
-        page.control("down", st.slider, "From the top, in %", 0, 100)
-        page.control("large", st.slider, "Diameter, in % of the picture", 10, 100)
-        page.control("angle", st.slider, "Angle, in degrees", -180, 180)
-    with left:
-        pasted, told = st.empty(), st.empty()
+    with playground("paste"):
+        about = (hash(run.original.tobytes()), page.value.says, page.value.live)
+        row = PictureRow("stage_paste", PASTED, run.original, about, alt="{title}, not yet computed")
+        left, right = st.columns(2, gap="medium")
+        with left:
+            page.control("across", st.slider, "From the left, in %", 0, 100)
+            page.control("down", st.slider, "From the top, in %", 0, 100)
+        with right:
+            page.control("large", st.slider, "Diameter, in % of the picture", 10, 100)
+            page.control("angle", st.slider, "Angle, in degrees", -180, 180)
     prose(
         f"How often does the patch succeed? The chart counts {PLACES} new random places on each photograph: on the "
         "eight of the training, and on eight that the patch has never seen. The baseline is a plain **grey** patch at "
         "the same places, which only covers a part of the picture."
     )
     rates, counted = slots("patches_rates", 2)
+    skeleton(rates, 280, f"0 of {samples(0).count + samples(1).count} photographs")
     yield
     if run.patch is not None:
-        follow_paste(run.original, run.patch, pasted, told)
+        follow_paste(run.original, run.patch, row)
         follow_rates(run.patch, rates, counted)
 
 
-def follow_paste(original: np.ndarray, patch: np.ndarray, pasted: DeltaGenerator, told: DeltaGenerator) -> None:
+def follow_paste(original: np.ndarray, patch: np.ndarray, row: PictureRow) -> None:
     """Show the patch at the learner's own place."""
-    settings = page.value
+    settings, names = page.value, categories()
+    wanted = names[settings.says]
+    row.show("patch", rounded(patch), f"for {wanted}", "trained now" if settings.live else "trained beforehand")
     spot = Spot(settings.across / 100, settings.down / 100, settings.large / 100, float(settings.angle))
+    seen = look("look", original)
     shown = follow(job_for("paste", Paste(Pictures.of(original[None]), DEFAULT, patch.tobytes(), SIDE, spot)))
-    if shown is None:
+    if shown is None or seen is None:
         return
-    said = shown[-1].probabilities
-    now = int(said.argmax())
-    headline = f"{categories()[now]}, {percent(float(said[now]))}"
-    show_picture(shown[-1].pixels, f"With the patch: {headline}", pasted)
-    wanted = "" if now == settings.says else f"; {categories()[settings.says]}: {percent(float(said[settings.says]))}"
-    told.markdown(f"**{headline}**{wanted}")
+    before, said = seen.probabilities[0], shown[-1].probabilities
+    clean, now = int(before.argmax()), int(said.argmax())
+    row.show("x", original, names[clean], percent(float(before[clean])))
+    lines = [percent(float(said[now]))]
+    if now != settings.says:
+        lines.append(f"{wanted}: {percent(float(said[settings.says]))}")
+    alt = f"With the patch: {names[now]}, {percent(float(said[now]))}"
+    row.show("now", shown[-1].pixels, names[now], "\n".join(lines), alt)
 
 
 def follow_rates(patch: np.ndarray, slot: DeltaGenerator, note: DeltaGenerator) -> None:
@@ -341,7 +419,7 @@ def follow_rates(patch: np.ndarray, slot: DeltaGenerator, note: DeltaGenerator) 
 def formulas(_: Run) -> None:
     st.subheader("4 · The formulas that just ran", anchor="formulas")
     settings = page.value
-    goal = r"L(f(x+\delta), y)" if settings.anything else r"-L(f(x+\delta), t)"
+    true, wanted = r"L(y, \hat f(x+\delta\mid\theta))", r"-L(y_\text{target}, \hat f(x+\delta\mid\theta))"
     cost = "".join(
         term
         for on, term in (
@@ -355,10 +433,10 @@ def formulas(_: Run) -> None:
         + settings.thing
         + r"},\\ & 0 \le x+\delta \le 1\}\end{aligned}"
     )
+    goal = true if settings.anything else wanted
     st.latex(rf"\delta^* = \operatorname*{{argmax}}_{{\delta\in\Delta(x)}}\ {goal}{cost}")
-    st.latex(
-        r"p^* = \operatorname*{argmax}_{p\in[0,1]^n}\ \mathbb{E}_{x,\,v}\big[-L(f(\mathrm{paste}(p, x, v)), t)\big]"
-    )
+    st.latex(r"p^* = \operatorname*{argmax}_{p\in[0,1]^n}\ \mathbb{E}_{x,\,v}\big[-L_{x,\,v}(p)\big]")
+    st.latex(r"L_{x,\,v}(p) = L\big(y_\text{target}, \hat f(\mathrm{paste}(p, x, v)\mid\theta)\big)")
     prose(
         "There is no ε: inside the mask, every change is allowed. Only the **area** is small. Everybody sees the "
         "change, but nobody takes it for an attack. The patch is a δ that does not even depend on x. **Roughness** "

@@ -7,6 +7,7 @@ from pages.lessons.patches.tasks import BEFOREHAND, Thing
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS, class_named
 from pages.widgets.query import PageSettings, number, solved, word
+from pages.widgets.stage import drawn
 
 SIZE = info_of(DEFAULT).input_size
 STEPS, PATCH_STEPS = 100, 60
@@ -67,4 +68,15 @@ class Settings(PageSettings):
 page = Controls("patches", Settings)
 
 
-TITLES = {"x": "original", "worn": "painted part", "now": "result"}
+TITLES = {"x": "x, the original", "worn": drawn(1), "now": "= x + δ"}
+PASTED = {"x": "x, the original", "patch": "the patch", "now": "x with the patch"}
+# What comes nearest to the figure of Sharif et al.: glasses on a face, smooth and printable, on the same part of it.
+SLIDE = {
+    "image": "tabby_cat",
+    "thing": "glasses",
+    "anything": False,
+    "size": 115,
+    "smooth": True,
+    "printable": True,
+    **dict(zip(("ax", "ay", "bx", "by"), POINTS["tabby_cat"], strict=True)),
+}

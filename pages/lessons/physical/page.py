@@ -10,27 +10,42 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.decoding import ImageError, open_image
-from adv_core.images import fit
+from adv_core.images import amplify, fit
 from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.look import Pictures, Views
 from pages.lessons.physical.charts import enlarged, for_printing, view_chart
 from pages.lessons.physical.program import in_python
-from pages.lessons.physical.settings import AXES, NAMES, NEW_VIEWS, PRESETS, SIZE, STEPS, page
+from pages.lessons.physical.settings import AXES, NAMES, NEW_VIEWS, PRESETS, SIZE, STEPS, UNTOUCHED, page
 from pages.lessons.physical.tasks import NOT_JPEG, AlongKnob, Turn
 from pages.lessons.physical.texts import TEXTS
 from pages.widgets.ask import look
 from pages.widgets.charts import ORDINARY, ROBUST
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import Lesson, slots, vega_chart
+from pages.widgets.lesson import Lesson, skeleton, slots, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import chosen, class_control, photograph_sidebar
-from pages.widgets.stage import PictureRow, bars, class_colours, percent, picture_uri, save_button, top
+from pages.widgets.stage import (
+    PictureRow,
+    bars,
+    class_colours,
+    drawn,
+    drawn_times,
+    percent,
+    picture_uri,
+    playground,
+    save_button,
+    top,
+)
+from pages.widgets.verdict import fooled, held
+from pages.widgets.verdict import note as note_box
 
 STYLE = """<style>
-.st-key-physical_status {min-height: 3.4rem}
+.st-key-physical_status {min-height: 12rem}
 .st-key-physical_curve {min-height: 23rem}
 .st-key-physical_counts {min-height: 4.5rem}
 .st-key-stage_views .lab-cap {min-height: 5.6em}
+.st-key-stage_deltas .lab-op {min-height: 2.5em}
+@media (max-width: 640px) {.st-key-stage_deltas .lab-op {min-height: 3.8em}}
 </style>"""
 state = st.session_state
 
@@ -52,35 +67,47 @@ def prepare() -> Run:
 
 def two_pictures(run: Run) -> Iterator[None]:
     st.subheader("1 · Two adversarial pictures in the same view", anchor="two-pictures")
-    with st.container(horizontal=True, key="presets"):
-        for name, settings in PRESETS.items():
-            st.button(name, on_click=page.set, kwargs=settings, key=f"preset_{name}")
-    row = PictureRow(
-        "stage_views",
-        dict(zip(NAMES, ("Ordinary attack", f"Attack over {page.value.views} views a step"), strict=True)),
-        run.original,
-        about=(hash(run.original.tobytes()), page.value.target, page.value.eps),
-        line="not yet computed",
-        alt="The {name}, not yet computed",
-    )
-    status = st.container(key="physical_status").empty()
-    show_sliders()
-    st.markdown("**The attack**")
-    show_attack()
+    views, eps = page.value.views, page.value.eps
+    about = (hash(run.original.tobytes()), page.value.target, eps)
+    titles = ("x + δ*, ordinary attack", f"x + δ*, attack over {views} views")
+    with playground("physical"):
+        pictures, told = st.columns([2, 1], gap="medium", vertical_alignment="center")
+        with pictures:
+            row = PictureRow(
+                "stage_views",
+                {UNTOUCHED: "x, in this view", **dict(zip(NAMES, titles, strict=True))},
+                run.original,
+                about,
+                line="not yet computed",
+                alt="The {name}, not yet computed",
+            )
+        status = told.container(key="physical_status").empty()
+        show_sliders()
+        st.markdown("**The attack**")
+        with st.container(horizontal=True, key="presets"):
+            for name, settings in PRESETS.items():
+                st.button(name, on_click=page.set, kwargs=settings, key=f"preset_{name}")
+        show_attack()
+    times = drawn_times(eps)
+    st.markdown("**The photograph, and the δ of each attack**")
+    fronts = {UNTOUCHED: "x, in the front view", **{name: f"{name}: {drawn(times)}" for name in NAMES}}
+    deltas = PictureRow("stage_deltas", fronts, run.original, about, alt="δ of the {name}, not yet computed")
     yield
     looked = look("look", run.base.pixels)
     if looked is None:
         return
-    run.base = replace(run.base, label=int(looked.probabilities[0].argmax()))
-    if run.base.label == page.value.target:
-        status.warning(
-            f"The network already predicts “{categories()[run.base.label]}” without an attack: choose another target "
-            "class."
+    label, sure = int(looked.probabilities[0].argmax()), float(looked.probabilities[0].max())
+    run.base = replace(run.base, label=label)
+    deltas.show(UNTOUCHED, run.original, categories()[label], percent(sure), "The photograph, in the front view")
+    if label == page.value.target:
+        note_box(
+            status,
+            f"The network already predicts “{categories()[label]}” without an attack: choose another target class.",
         )
         return
-    run.pictures = follow_attacks(run.base, row, status)
+    run.pictures = follow_attacks(run.base, row, deltas, status)
     if run.pictures:
-        follow_untouched(run.base, status)
+        show_view(run, row, status)
 
 
 def show_sliders() -> None:
@@ -130,25 +157,29 @@ def attacked(base: Attack, views: int) -> Attack:
     )
 
 
-def in_view(row: PictureRow, name: str, pixels: np.ndarray, straight: float) -> None:
-    """Show the picture in the present view and its prediction; both belong to the same 8-bit pixels."""
+def in_view(row: PictureRow, name: str, pixels: np.ndarray) -> tuple[int, float] | None:
+    """Show the picture in the present view and its prediction; both belong to the same 8-bit pixels.
+
+    Return the prediction and its probability.
+    """
     settings = page.value
     seen = look(f"seen {name}", pixels, DEFAULT, settings.view.chain)
     if seen is None:
-        return
+        return None
     probabilities = seen.probabilities[0]
     now, wanted = int(probabilities.argmax()), float(probabilities[settings.target])
     target = categories()[settings.target]
     row.show(
         name,
         seen.pixels[0],
-        f"{categories()[now]}, {percent(float(probabilities[now]))}",
-        f"{target}: {percent(wanted)} in this view,\n{percent(straight)} in the front view",
+        categories()[now],
+        percent(float(probabilities[now])) + ("" if now == settings.target else f"\n{target}: {percent(wanted)}"),
         f"The {name} in this view: the network predicts {categories()[now]}; {target} {percent(wanted)}",
     )
+    return now, float(probabilities[now])
 
 
-def follow_attacks(base: Attack, row: PictureRow, status: DeltaGenerator) -> tuple[np.ndarray, ...]:
+def follow_attacks(base: Attack, row: PictureRow, deltas: PictureRow, status: DeltaGenerator) -> tuple[np.ndarray, ...]:
     """Run the ordinary attack first, which is short; then the other one, shown in the front view while it runs.
 
     Return both pictures; an empty tuple where an attack did not end.
@@ -168,21 +199,40 @@ def follow_attacks(base: Attack, row: PictureRow, status: DeltaGenerator) -> tup
         frames = follow(job_for(name, attacked(base, views)), draw, status.info)
         if frames is None or frames[-1].pixels is None:
             return ()
-        pixels, last = frames[-1].pixels[0], frames[-1]
-        in_view(row, name, pixels, float(last.probabilities[0, target]))
+        pixels, said = frames[-1].pixels[0], frames[-1].probabilities[0]
+        change = (pixels.astype(np.float32) - base.pixels).transpose(2, 0, 1) / 255
+        now = int(said.argmax())
+        told = f"x + δ in the front view:\n{categories()[now]}, {percent(float(said[now]))}"
+        norm = f"‖δ‖∞ = {round(255 * float(np.abs(change).max()))}/255"
+        times = drawn_times(page.value.eps)
+        deltas.show(name, amplify(change, times), norm, told, f"δ of the {name}, drawn {times} times stronger")
+        if in_view(row, name, pixels) is None:
+            return ()
         found.append(pixels)
     return tuple(found)
 
 
-def follow_untouched(base: Attack, slot: DeltaGenerator) -> None:
-    """Show whether the view alone changes the network's prediction."""
-    seen = look("seen untouched", base.pixels, DEFAULT, page.value.view.chain)
-    if seen is not None:
-        probabilities = seen.probabilities[0]
-        now = int(probabilities.argmax())
-        slot.caption(
-            f"The untouched photograph in the same view: **{categories()[now]}** "
-            f"({percent(float(probabilities[now]))}); in the front view: **{categories()[base.label]}**."
+def show_view(run: Run, row: PictureRow, slot: DeltaGenerator) -> None:
+    """Tell what the network predicts in this view for the photograph and for both attacked pictures."""
+    target, names = page.value.target, categories()
+    clean = in_view(row, UNTOUCHED, run.original)
+    seen = [in_view(row, name, pixels) for name, pixels in zip(NAMES, run.pictures, strict=True)]
+    known = [each for each in seen if each is not None]
+    if clean is None or len(known) < len(NAMES):
+        return
+    lines = [
+        f"- {name}: {'**fooled**' if now == target else 'misses the target'}, {names[now]} {percent(p)}"
+        for name, (now, p) in zip(NAMES, known, strict=True)
+    ]
+    told = f"Target in this view: **{names[target]}**.\n" + "\n".join(lines)
+    with slot.container():
+        if any(now == target for now, _ in known):
+            fooled(None, told)
+        else:
+            held(None, told)
+        st.caption(
+            f"The untouched photograph in the same view: **{names[clean[0]]}** ({percent(clean[1])}); in the front "
+            f"view: **{names[run.base.label]}**."
         )
 
 
@@ -190,6 +240,7 @@ def from_every_side(run: Run) -> Iterator[None]:
     st.subheader("2 · Success against angle, scale, light and JPEG", anchor="views")
     page.choice("knob", "Setting that varies", {name: axis.short for name, axis in AXES.items()})
     slot, note = slots("physical_curve", 2)
+    skeleton(slot, 330, f"0 of {len(AXES[page.value.knob].values)} values")
     counts = st.container(key="physical_counts").empty()
     yield
     if run.pictures:
@@ -256,22 +307,25 @@ def follow_counts(base: Attack, pictures: tuple[np.ndarray, ...], slot: DeltaGen
 def formula(_: Run) -> None:
     st.subheader("3 · The formula that just ran", anchor="formula")
     settings = page.value
-    t = rf"\text{{{categories()[settings.target]}}}"
-    ball = rf"\|\delta\|_\infty \le \tfrac{{{settings.eps}}}{{255}}"
-    st.latex(rf"\delta_\text{{ordinary}} = \operatorname*{{argmax}}_{{{ball}}}\ -L\big(f(x+\delta),\ {t}\big)")
+    ball = r"\delta \in \mathcal{B}_\varepsilon^\infty"
+    loss = r"L\big(y_\text{target},\ \hat f(x+\delta \mid \theta)\big)"
+    st.latex(rf"\delta^*_\text{{ordinary}} = \operatorname*{{argmax}}_{{{ball}}}\ -{loss}")
     st.latex(
-        rf"\delta_\text{{over views}} = \operatorname*{{argmax}}_{{{ball}}}\ \mathbb{{E}}_{{v \sim V}}\big[-L_v\big]"
+        rf"\delta^*_\text{{over views}} = \operatorname*{{argmax}}_{{{ball}}}\ \mathbb{{E}}_{{v \sim V}}\big[-L_v\big]"
     )
-    st.latex(rf"L_v = L\big(f(v(x+\delta)),\ {t}\big)")
+    st.latex(r"L_v = L\big(y_\text{target},\ \hat f(v(x+\delta) \mid \theta)\big)")
     prose(
-        "Only one thing has changed: the loss is averaged over random views v of the picture. This is **expectation "
-        "over transformation** (EOT). The average over all views cannot be computed. So each step draws a few views "
-        "and averages their gradients:"
+        f"Here ε = {settings.eps}/255 and $y_\\text{{target}}$ is {categories()[settings.target]}. Only one thing has "
+        "changed: the loss is averaged over random views v of the picture. This is **expectation over transformation** "
+        "(EOT). The average over all views cannot be computed. So each step draws a few views and averages their "
+        "gradients:"
     )
     st.latex(
-        rf"g = \frac{{1}}{{{settings.views}}} \sum_{{i=1}}^{{{settings.views}}} "
-        r"\nabla_\delta \big[-L_{v_i}\big],\qquad v_i \sim V"
+        rf"g^{{[t]}} = \frac{{1}}{{{settings.views}}} \sum_{{i=1}}^{{{settings.views}}} "
+        r"\nabla_{\!\delta} \big[-L_{v_i}\big],\qquad v_i \sim V"
     )
+    st.latex(r"\delta^{[t+1]} = \mathcal{P}\big(\delta^{[t]} + \alpha\, \mathrm{sign}\, g^{[t]}\big)")
+    st.latex(r"\mathcal{P}(z) = \text{clip}(z, [-\varepsilon, \varepsilon])")
     turned, scaled, lit, saved = (AXES[knob].trained for knob in ("angle", "scale", "brightness", "quality"))
     prose(
         f"A view from V is turned by up to ±{turned[1]:g}°, scaled by {scaled[0]:g} to {scaled[1]:g}, cropped at "
@@ -364,14 +418,13 @@ def follow_upload(slot: DeltaGenerator) -> None:
     with slot.container():
         st.image(picture_uri(pixels), width=200, alt=f"Your photograph; the network predicts {categories()[now]}")
         if now == target:
-            st.success(
-                f"**The attack survived the camera:** the network predicts {categories()[now]}.", icon=":material/bolt:"
-            )
+            fooled(None, f"**Fooled: the attack survived the camera.** The network predicts {categories()[now]}.")
         else:
             rank = int((probabilities > probabilities[target]).sum()) + 1
-            st.info(
+            note_box(
+                None,
                 f"The network predicts **{categories()[now]}**. “{categories()[target]}” has "
-                f"{percent(float(probabilities[target]))}, rank {rank} of {len(probabilities)}."
+                f"{percent(float(probabilities[target]))}, rank {rank} of {len(probabilities)}.",
             )
         best = top(probabilities)
         shown = best if target in best else [*best[:4], target]

@@ -21,6 +21,7 @@ PRESETS = {
     "dog → airliner": {"image": "german_shepherd", "target": 404, "eps": 16},
 }
 NAMES = ("ordinary attack", "attack over views")
+UNTOUCHED = "untouched photograph"
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,22 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.speech.attack import GRAIN
 from adv_core.speech.recogniser import ALPHABET, recogniser
-from adv_core.speech.sound import RATE, SoundError, distortion, open_sound, signal_to_noise, to_wav
+from adv_core.speech.sound import MAX_SECONDS, RATE, SoundError, distortion, open_sound, signal_to_noise, to_wav
 from pages.lessons.speech.charts import alignment_chart, noise_chart, spectrogram_picture, wave_picture
 from pages.lessons.speech.program import in_python
-from pages.lessons.speech.settings import CLIPS, FOLDER, IDEAS, MAX_STEPS, NOTHING, OWN, TITLES, Settings, page
+from pages.lessons.speech.settings import (
+    CLIPS,
+    FOLDER,
+    IDEAS,
+    MAX_STEPS,
+    NOTHING,
+    OWN,
+    SLIDE,
+    SLIDE_HEARD,
+    TITLES,
+    Settings,
+    page,
+)
 from pages.lessons.speech.tasks import (
     MAX_VIEWS,
     Clip,
@@ -29,9 +41,11 @@ from pages.lessons.speech.tasks import (
 )
 from pages.lessons.speech.texts import TEXTS
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import Lesson, slots, vega_chart
+from pages.widgets.lesson import Lesson, skeleton, slots, table, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.stage import percent, show_picture
+from pages.widgets.verdict import fooled
+from pages.widgets.verdict import note as note_box
 
 STYLE = """<style>
 .st-key-speech_row [data-testid=stColumn] {min-height: 20rem}
@@ -89,7 +103,7 @@ def sidebar() -> None:
         on_change=take,
         args=("speech_upload",),
     )
-    st.caption("Up to 10 MB; the first 10 seconds are used. Your recording stays in memory and is never stored.")
+    st.caption(f"The first {MAX_SECONDS} seconds are used. Your recording stays in memory and is never stored.")
     if st.toggle("Use the microphone", key="speech_microphone_on"):
         st.audio_input("Say something", key="speech_recording", on_change=take, args=("speech_recording",))
     if state.get("audio error"):
@@ -147,6 +161,7 @@ def three_sounds(run: Run) -> Iterator[None]:
             column.markdown(f"**{title}**")
             places[key] = Place(key, column.empty(), column.empty(), column.empty(), column.empty())
             places[key].show(run.clip if key != "delta" else Clip.of(run.clip.samples * 0), "…" if key != "x" else "")
+    figure = st.container(key="speech_figure").empty()
     yield
     listened = follow(job_for("audio listen", Listen(run.clip)))
     if listened is None:
@@ -158,10 +173,42 @@ def three_sounds(run: Run) -> Iterator[None]:
     if page.value.target == run.heard.text and not why:
         why = "The network already writes this text without any change. Choose other words."
     if why:
-        verdict.error(why, icon=":material/edit:")
+        note_box(verdict, why)
         return
     yield  # the letters of the original clip come before the attack
     run.found = follow_attack(run.clip, run.heard, places, line, verdict)
+    if run.found is not None:
+        with figure.container():
+            show_figure(run.clip, run.heard, run.found)
+
+
+def show_figure(clip: Clip, heard: Heard, found: Clip) -> None:
+    """Compare the result with the figure of the paper."""
+    settings = page.value
+    rate = len(settings.target) * RATE / len(clip.samples)
+    st.markdown("**The figure of Carlini and Wagner, and this page**")
+    table(
+        ("", "Carlini & Wagner 2018", "this page"),
+        (
+            ("network", "DeepSpeech (Mozilla)", "a small recogniser of our own, see *The network* below"),
+            ("it was heard as", f"“{SLIDE_HEARD}”", f"“{heard.text or NOTHING}”"),
+            ("it is heard as", f"“{SLIDE['text']}”", f"“{settings.target}”"),
+            (
+                "loudness of δ beside x",
+                "−31 dB on average; 95 % of the clips between −15 and −45 dB",
+                f"**{decibels(clip, found)}** in {settings.steps} steps",
+            ),
+            ("letters", "up to 50 a second", f"{rate:.0f} a second"),
+            ("success", "100 % of the clips that were tried", "this clip"),
+        ),
+    )
+    st.button("As on the slide: their text, our clip", on_click=page.set, kwargs=SLIDE, key="speech_slide")
+    st.caption(
+        "Theirs is a mean over many real recordings; ours is one synthetic clip and another network, so the numbers of "
+        "decibels are not a ranking. Both attacks minimise the CTC loss of the target text and then lower the "
+        "loudness. The figure is by N. Carlini and D. Wagner, 2018, "
+        "[arXiv:1801.01944](https://arxiv.org/abs/1801.01944)."
+    )
 
 
 def said_line(title: str, text: str, note: str = "") -> str:
@@ -171,10 +218,13 @@ def said_line(title: str, text: str, note: str = "") -> str:
 
 def measured(original: Clip, changed: Clip) -> str:
     """The loudness of the perturbation, in the paper's measure and in the usual one."""
-    db, snr = (rule(original.samples, changed.samples) for rule in (distortion, signal_to_noise))
-    return (
-        f"{f'{db:.1f}'.replace('-', '−')} dB relative to the clip's loudest moment; signal-to-noise ratio {snr:.0f} dB"
-    )
+    snr = signal_to_noise(original.samples, changed.samples)
+    return f"{decibels(original, changed)} relative to the clip's loudest moment; signal-to-noise ratio {snr:.0f} dB"
+
+
+def decibels(original: Clip, changed: Clip) -> str:
+    """The loudness of the perturbation beside the clip's loudest moment, in decibels."""
+    return f"{distortion(original.samples, changed.samples):.1f} dB".replace("-", "−")
 
 
 def attack(clip: Clip, views: int) -> Hide:
@@ -220,17 +270,18 @@ def follow_attack(
     first = next((t for t in tries if t.found), None)
     if best is None or best.found is None or first is None:
         line.markdown(said_line("Transcript after the attack", tries[-1].text))
-        verdict.warning(
+        note_box(
+            verdict,
             f"The attack did not reach “{settings.target}” within {settings.steps} steps and the loudest change that "
-            "is allowed here. Allow more steps, use fewer letters, or choose a longer clip."
+            "is allowed here. Allow more steps, use fewer letters, or choose a longer clip.",
         )
         return None
     show(best.found, best.level)
     line.markdown(said_line("Transcript after the attack", best.text, f"first reached at step {first.index}"))
-    verdict.success(
-        f"Heard as “{best.text}”; the original is heard as “{heard.text or NOTHING}”. The perturbation: "
+    fooled(
+        verdict,
+        f"**Fooled.** Heard as “{best.text}”; the original is heard as “{heard.text or NOTHING}”. The perturbation: "
         f"{measured(clip, best.found)}. The player and the network get the same 16-bit file.",
-        icon=":material/hearing:",
     )
     return best.found
 
@@ -245,6 +296,7 @@ def letters(run: Run) -> Iterator[None]:
     wide = max(38, round(13 * len(run.clip.samples) / RATE))
     st.html(f"<style>.st-key-speech_letters [data-testid=stVegaLiteChart] {{min-width: {wide}rem}}</style>")
     slot = st.container(key="speech_letters").empty()
+    skeleton(slot, 150, "The network listens …")
     yield
     if run.heard is None:
         return
@@ -276,10 +328,9 @@ def noise(run: Run) -> Iterator[None]:
     )
     page.control("views", st.slider, "Noisy views in each step of the attack", 0, MAX_VIEWS)
     slot, told = slots("speech_noise", 2)
-    told.caption("The chart appears as soon as the attack of section 1 has finished.")
+    skeleton(slot, 300, "The chart appears as soon as the attack of section 1 has finished")
     yield
     yield  # the attack of section 1
-    told.empty()
     if run.heard is not None and run.found is not None:
         follow_noise(run.clip, run.heard, run.found, slot, told)
 
@@ -308,21 +359,25 @@ def follow_noise(clip: Clip, heard: Heard, found: Clip, slot: DeltaGenerator, to
         return
     example = next((r for r in reversed(records) if r.place > 0 and r.kept < r.of), None)
     kept = {(r.place, r.snr): f"{r.kept} of {r.of}" for r in records}
-    lines = "; ".join(f"{snr:.0f} dB: {' and '.join(kept[i, snr] for i in range(len(clips)))}" for snr in work.snrs)
-    told.markdown(
-        f"Right transcripts in new noise ({', '.join(names)}): {lines}."
-        + (f" At {example.snr:.0f} dB, one draw was transcribed as “{example.example or NOTHING}”." if example else "")
-    )
+    rows_told = [(f"{snr:.0f} dB", *(f"**{kept[place, snr]}**" for place in range(len(clips)))) for snr in work.snrs]
+    with told.container():
+        table(("right transcripts in new noise", *names), rows_told)
+        if example:
+            st.caption(f"At {example.snr:.0f} dB, one draw was transcribed as “{example.example or NOTHING}”.")
 
 
 def formula(_: Run) -> None:
     st.subheader("4 · The formula that just ran", anchor="formula")
     inside = r"\mathbb{E}_n\, " if page.value.views else ""
     noise = " + n" if page.value.views else ""
-    wanted = f"Here t = “{page.value.target}”." if set(page.value.target) <= set(ALPHABET) else ""
-    st.latex(r"\min\ \|\delta\|_\infty \quad\text{with}\quad f(x+\delta) = t")
-    st.latex(rf"g = \nabla_\delta\, {inside}L_\text{{CTC}}(f(x+\delta{noise}),\, t)")
-    st.latex(r"\delta \leftarrow P_{\varepsilon}\big(\delta - \text{Adam}(g)\big)")
+    wanted = f"Here $y_\\text{{target}}$ is “{page.value.target}”." if set(page.value.target) <= set(ALPHABET) else ""
+    st.latex(r"\min\ \|\delta\|_\infty \quad\text{with}\quad \hat f(x+\delta \mid \theta) = y_\text{target}")
+    st.latex(
+        rf"g^{{[t]}} = \nabla_{{\!\delta}}\, {inside}L_\text{{CTC}}\big(y_\text{{target}},\ "
+        rf"\hat f(x+\delta^{{[t]}}{noise} \mid \theta)\big)"
+    )
+    st.latex(r"\delta^{[t+1]} = \mathcal{P}\big(\delta^{[t]} - \text{Adam}(g^{[t]})\big)")
+    st.latex(r"\mathcal{P}(z) = \text{clip}(z, [-\varepsilon, \varepsilon])")
     st.latex(r"\varepsilon \leftarrow 0.8\,\|\delta\|_\infty \text{ after each success}")
     if wanted:
         st.markdown(wanted)

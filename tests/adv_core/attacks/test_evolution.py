@@ -81,6 +81,15 @@ def test_without_a_wanted_class_all_are_equal() -> None:
     assert torch.equal(free.scores, unfocused.scores)
 
 
+def test_a_search_goes_on_from_the_champions_of_another() -> None:
+    _, generations = search(seed=1)
+    champion, reached = generations[-1].champions[3], generations[-1].scores[3]
+    asked, more = search(parents=[champion], strangers=0.0, focus=1.0)
+    assert len(asked.pictures[0]) == 1 and more[0].champions[3] is champion
+    torch.testing.assert_close(more[0].scores[3], reached)
+    assert float(more[-1].scores[3]) > float(reached) and more[-1].queries == 203
+
+
 @pytest.mark.parametrize("wrong", [{"queries": 0}, {"children": 0}, {"elite": 0}])
 def test_a_search_needs_somebody(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least"):

@@ -13,10 +13,12 @@ from streamlit.testing.v1 import AppTest
 from adv_core.classifiers import categories
 from adv_core.images import from_pixels
 from pages.lessons.fooling_images import breeding
+from pages.lessons.fooling_images.beforehand import shipped
 from pages.lessons.fooling_images.tasks import CHILDREN, some_classes, start_picture
 from pages.widgets.photograph import sample
+from pages.widgets.stage import percent
 from tests.networks import loaded
-from tests.pages.visit import button, link, nothing_computed, picture, pictures, smaller, visit, words
+from tests.pages.visit import button, link, nothing_computed, picture, pictures, row, smaller, visit, words
 
 lesson = partial(visit, "lessons/fooling_images/page.py")
 SOME = ("espresso", "hens", "pig")
@@ -48,13 +50,36 @@ def several(at: AppTest) -> np.ndarray:
 
 
 def test_opens_with_noise_that_is_a_school_bus(opened: AppTest) -> None:
-    assert "You see noise" in words(opened) and "school bus" in opened.success[0].value
+    assert "You see noise" in opened.warning[0].value and "**school bus**" in opened.warning[0].value
     shown = picture(opened, "The picture after 30 steps")
     assert float(says(shown)[0, 779]) >= 0.99
     start = picture(opened, "The start: noise")
     assert np.array_equal(start, start_picture("noise", 224))
-    moved = re.search(r"more than (\d+) of 255", words(opened))
-    assert moved is not None and int(moved[1]) == np.abs(shown.astype(int) - start.astype(int)).max() <= 30
+    change = shown.astype(int) - start.astype(int)
+    captions = "".join(each.proto.body for each in opened.get("html"))
+    moved = re.search(r"‖δ‖∞ = (\d+)/255", captions)
+    assert moved is not None and int(moved[1]) == np.abs(change).max() <= 30
+    delta = picture(opened, "δ, drawn 4 times stronger").astype(int)
+    assert np.abs(delta - 127.5 - 4 * change).max() <= 1
+    assert "+ δ (drawn 4 × stronger)" in captions
+
+
+def test_the_shipped_patterns_are_judged_anew(opened: AppTest) -> None:
+    found = [pixels for alt, pixels in pictures(opened).items() if alt.startswith("A regular pattern")]
+    ours = shipped()
+    assert len(found) == len(ours.labels) == 8 and np.array_equal(np.stack(found), ours.pixels)
+    wanted = says(ours.pixels)[range(8), list(ours.labels)]
+    told = f"**{percent(float(wanted.min()))}** to **{percent(float(wanted.max()))}**"
+    assert told in row(opened, "probability of the class")[2]
+    for p, each in zip(wanted.tolist(), ours.about["patterns"], strict=True):
+        assert p == pytest.approx(each["probability"], abs=0.01) and p > each["probability_before"]
+
+
+def test_each_delta_can_be_seen(opened: AppTest) -> None:
+    at = lesson(steps="1", show="delta")
+    change = several(opened).astype(int) - start_picture("noise", 224)
+    drawn = [pixels for alt, pixels in pictures(at).items() if alt.startswith("δ, drawn 6 times stronger. Fooling")]
+    assert np.abs(np.stack(drawn) - 127.5 - 6 * change).max() <= 1
 
 
 def test_several_at_once_and_the_other_networks_predictions(opened: AppTest) -> None:
@@ -88,7 +113,7 @@ def test_no_threshold_keeps_them_out(opened: AppTest) -> None:
 def test_another_class_in_too_few_steps(opened: AppTest) -> None:
     opened.slider(key="fooling_images_steps").set_value(2).run()
     opened.selectbox(key="fooling_images_target").set_value(1).run()
-    assert not opened.exception and not opened.success
+    assert not opened.exception and not opened.warning
     assert "Not yet: **goldfish**" in words(opened) and link(opened) == {"target": "1", "steps": "2"}
 
 

@@ -36,6 +36,11 @@ def test_turned_the_ordinary_attack_fails_and_the_other_one_succeeds(opened: App
     for name, wombat in (("The ordinary attack in this view", False), ("The attack over views in this view", True)):
         pixels = picture(opened, name)
         assert (int(classifier(from_pixels(pixels[None])).argmax()) == 106) is wombat
+    told = opened.warning[0].value
+    assert "ordinary attack: misses the target" in told and "attack over views: **fooled**, wombat" in told
+    for name in ("ordinary attack", "attack over views"):
+        delta = picture(opened, f"δ of the {name}, drawn 10 times stronger").astype(int)
+        assert np.abs(delta - 127.5).max() <= 10 * int(QUICK["eps"]) + 1
 
 
 def test_the_curve_tells_what_it_counted(opened: AppTest) -> None:
@@ -60,7 +65,7 @@ def test_the_sheets_can_be_printed(opened: AppTest) -> None:
 
 def test_a_target_that_is_predicted_already_is_told() -> None:
     at = lesson(target="hog")
-    assert "choose another target" in at.warning[0].value
+    assert "choose another target" in at.info[0].value
 
 
 def test_a_mad_link_is_repaired_and_told() -> None:
