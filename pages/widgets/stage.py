@@ -2,7 +2,7 @@
 
 import base64
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from mimetypes import guess_type
@@ -220,6 +220,7 @@ class PictureRow(_Panels):
         about: the subject of the pictures. When it changes, the pictures return to the start.
         line, alt: the second line and the text alternative at the start; ``{name}`` and ``{title}`` are filled in.
         width: the number of pictures in a row; all of them if None.
+        grey: the names of the pictures that are grey at the start, since they are computed first.
     """
 
     def __init__(
@@ -232,12 +233,20 @@ class PictureRow(_Panels):
         line: str = "",
         alt: str = "{title}: …. ",
         width: int | None = None,
+        grey: Collection[str] = (),
     ) -> None:
         self._places = {name: place for place, name in enumerate(titles)}
         before, panels = st.session_state.get(f"pictures {key}", (None, []))
         if before != about or len(panels) != len(titles):
+            unknown = np.full_like(start, 128)
             panels = [
-                Panel(title, picture_uri(start), "…", line, alt.format(name=name, title=title))
+                Panel(
+                    title,
+                    picture_uri(unknown if name in grey else start),
+                    "…",
+                    line,
+                    alt.format(name=name, title=title),
+                )
                 for name, title in titles.items()
             ]
         panels = [replace(panel, title=title) for panel, title in zip(panels, titles.values(), strict=True)]
