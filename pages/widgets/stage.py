@@ -113,17 +113,6 @@ def hiding(hides: Callable[[str], bool]) -> str:
     return f"<style>{', '.join(gone)} {{display: none !important}}</style>" if gone else ""
 
 
-def wrapping_row(key: str) -> str:
-    """CSS for the `PictureRow` with that key: its pictures fill as many lines as they need, two per line on a phone."""
-    row = f".st-key-{key}"
-    return (
-        f"{row} [data-testid=stHorizontalBlock] {{flex-wrap: wrap}}\n"
-        f"{row} img {{width: 100%; border-radius: .4rem}}\n"
-        f"@media (max-width: 640px) {{{row} [data-testid=stColumn] "
-        "{min-width: calc(50% - .6rem) !important; flex: 0 1 calc(50% - .6rem)}}\n"
-    )
-
-
 def playground(key: str) -> DeltaGenerator:
     """Return a container whose first element, a row of pictures, stays in sight while its other elements are used."""
     return st.container(key=f"play_{key}")
