@@ -104,7 +104,7 @@ CARD_OF = {
         style=".st-key-speech_heard {min-height: 0 !important} "
         ".st-key-speech_heard [data-testid=stAlert] {display: none}",
     ),
-    "defences": Card(f".st-key-defences_verdict {VERDICT}", (".st-key-defences_row", ".st-key-defences_verdict")),
+    "defences": Card(f".st-key-defences_verdict {VERDICT}", (".st-key-stage_defences", ".st-key-defences_verdict")),
 }
 
 

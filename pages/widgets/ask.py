@@ -8,6 +8,7 @@ from adv_core.classifiers import DEFAULT
 from adv_core.serving.engine.look import Look, Pictures, Seen
 from adv_core.transforms.transform import Chain
 from pages.widgets.live import follow, job_for
+from pages.widgets.stage import percent
 
 
 def look_at(pixels: np.ndarray, name: str = DEFAULT, chain: Chain = ()) -> Look:
@@ -26,3 +27,17 @@ def look(slot: str, pixels: np.ndarray, name: str = DEFAULT, chain: Chain = ()) 
     if found is None:
         return None
     return found[0] if found[0].pixels.size else replace(found[0], pixels=task.pictures.pixels)
+
+
+def unsure_before(certainty: float) -> str:
+    """A sentence for the verdict on an attack, where the network was unsure of the untouched picture; else empty.
+
+    Args:
+        certainty: the probability of its prediction for the untouched picture.
+    """
+    if certainty >= 0.5:
+        return ""
+    return (
+        f" The network was unsure before: it gave its first prediction only {percent(certainty)}. ImageNet may have no "
+        "class for this picture."
+    )

@@ -2,7 +2,7 @@
 
 import base64
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from mimetypes import guess_type
@@ -116,17 +116,6 @@ def hiding(hides: Callable[[str], bool]) -> str:
     return f"<style>{', '.join(gone)} {{display: none !important}}</style>" if gone else ""
 
 
-def wrapping_row(key: str) -> str:
-    """CSS for the `PictureRow` with that key: its pictures fill as many lines as they need, two per line on a phone."""
-    row = f".st-key-{key}"
-    return (
-        f"{row} [data-testid=stHorizontalBlock] {{flex-wrap: wrap}}\n"
-        f"{row} img {{width: 100%; border-radius: .4rem}}\n"
-        f"@media (max-width: 640px) {{{row} [data-testid=stColumn] "
-        "{min-width: calc(50% - .6rem) !important; flex: 0 1 calc(50% - .6rem)}}\n"
-    )
-
-
 def drawn(times: int) -> str:
     """Return the title of a δ that is drawn with that factor, around grey, between x and x + δ."""
     return f"+ δ (drawn {times} × stronger)" if times != 1 else "+ δ"
@@ -233,6 +222,7 @@ class PictureRow(_Panels):
         about: the subject of the pictures. When it changes, the pictures return to the start.
         line, alt: the second line and the text alternative at the start; ``{name}`` and ``{title}`` are filled in.
         width: the number of pictures in a row; all of them if None.
+        grey: the names of the pictures that are grey at the start, since they are computed first.
 
     Attributes:
         fresh: True where the contents are those of the start.
@@ -248,13 +238,21 @@ class PictureRow(_Panels):
         line: str = "",
         alt: str = "{title}: …. ",
         width: int | None = None,
+        grey: Collection[str] = (),
     ) -> None:
         self._places = {name: place for place, name in enumerate(titles)}
         before, panels = st.session_state.get(f"pictures {key}", (None, []))
         self.fresh = before != about or len(panels) != len(titles)
         if self.fresh:
+            unknown = np.full_like(start, 128)
             panels = [
-                Panel(title, picture_uri(start), "…", line, alt.format(name=name, title=title))
+                Panel(
+                    title,
+                    picture_uri(unknown if name in grey else start),
+                    "…",
+                    line,
+                    alt.format(name=name, title=title),
+                )
                 for name, title in titles.items()
             ]
         panels = [replace(panel, title=title) for panel, title in zip(panels, titles.values(), strict=True)]

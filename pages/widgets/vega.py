@@ -38,6 +38,13 @@ def tips(**formats: str) -> list[Spec]:
     return [{"field": field, "format": format} if format else {"field": field} for field, format in formats.items()]
 
 
+def probability_text(field: str, name: str = "probability") -> Spec:
+    """A transform that adds a field's probabilities as texts, for a tooltip. They never read 0 or 100 %."""
+    value = f"datum['{field}']"
+    text = f"{value} < 0.0005 ? '< 0.1 %' : {value} >= 0.9995 ? '> 99.9 %' : format(100 * {value}, '.1f') + ' %'"
+    return {"calculate": text, "as": name}
+
+
 def grouped(group: str, groups: Sequence[str], kind: str, kinds: Sequence[str]) -> Spec:
     """The channels of horizontal bars in groups: a row for each group, and in it a bar for each kind."""
     axis = {"labelLimit": 110, "ticks": False}

@@ -143,6 +143,14 @@ def button(at: AppTest, label: str) -> AppTest:
     return pressed
 
 
+def started(at: AppTest, *keys: str) -> AppTest:
+    """The page after presses on the buttons with these keys, which start long computations."""
+    for key in keys:
+        at.button(key=key).click().run()
+        assert not at.exception and key not in [each.key for each in at.button]
+    return at
+
+
 def every_answer_is_explained(at: AppTest, name: str, right: Mapping[str, int]) -> None:
     """Give every answer to each question of the lesson of that name; ``right``: the right one, by the question."""
     for done, (letter, best) in enumerate(right.items()):

@@ -16,8 +16,8 @@ def query_chart(points: Sequence[tuple[int, float, float]], queries: int, own: s
     """
     names = [own, "likeliest other class"]
     values = [{"at": at, "p": p, "class": name} for at, *both in points for name, p in zip(names, both, strict=True)]
-    told = [{"field": "class"}, *vega.tips(at="", p=".1%")]
-    return vega.layer(
+    told = vega.tips(**{"class": "", "at": "", "probability": ""})
+    shown = vega.layer(
         values,
         {"type": "line", "interpolate": "step-after", "strokeWidth": 2.5},
         x=vega.numbers("at", "queries", (0, queries)),
@@ -25,6 +25,7 @@ def query_chart(points: Sequence[tuple[int, float, float]], queries: int, own: s
         color=vega.colours("class", zip(names, PALETTE, strict=False)),
         tooltip=told,
     )
+    return {"transform": [vega.probability_text("p")], **shown}
 
 
 def matrix_chart(
@@ -79,5 +80,5 @@ def theft_chart(points: Sequence[tuple[int, float, float]], noise: float, querie
         x=vega.numbers("at", "queries", ends, axis, type="log", base=2),
         y=vega.share("share", None),
         color=vega.colours("what", shades, columns=1, labelLimit=300),
-        tooltip=vega.tips(what="", at="", share=".1%"),
+        tooltip=vega.tips(what="", at="", share=".1~%"),
     )

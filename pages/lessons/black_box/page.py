@@ -16,12 +16,14 @@ from pages.lessons.black_box.program import in_python
 from pages.lessons.black_box.settings import COMMON, METHODS, MOST, ROUNDS, SIZE, TITLES, VICTIMS, page
 from pages.lessons.black_box.tasks import JUDGED, Extraction, Passed, Steal, Transfer, passed
 from pages.lessons.black_box.texts import TEXTS
-from pages.widgets.ask import look
+from pages.widgets.ask import look, look_at, unsure_before
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import Lesson, pictures, slots, vega_chart
-from pages.widgets.live import follow, follow_each, job_for
+from pages.widgets.lesson import Done, Lesson, page_stands, pictures, skeleton, slots, vega_chart
+from pages.widgets.live import begin, follow, follow_each, job_for
 from pages.widgets.photograph import PHOTOS, chosen, photograph_sidebar, samples
-from pages.widgets.stage import PictureRow, percent
+from pages.widgets.run_this import is_wanted
+from pages.widgets.stage import PictureRow, percent, playground
+from pages.widgets.verdict import fooled, held, note
 
 STYLE = """<style>
 .st-key-stage_black_box .lab-cap {min-height: 4.6em}
@@ -29,7 +31,7 @@ STYLE = """<style>
 .st-key-black_box_chart {min-height: 19rem}
 .st-key-black_box_matrix {min-height: 26rem}
 .st-key-black_box_ensemble {min-height: 26rem}
-.st-key-black_box_theft {min-height: 32rem}
+.st-key-black_box_theft {min-height: 28rem}
 </style>"""
 
 
@@ -38,32 +40,42 @@ def prepare() -> Attack:
     return Attack(Pictures.of(chosen(page, SIZE)), DEFAULT)
 
 
-def by_queries(base: Attack) -> Iterator[None]:
+def by_queries(base: Attack) -> Iterator[Done]:
     st.subheader("1 · Queries: the Square Attack", anchor="queries")
-    row = PictureRow("stage_black_box", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
-    verdict = st.container(key="black_box_verdict").empty()
     prose(
         "The network returns probabilities, and nothing else. **Square Attack** changes a random square of the "
         "picture, sends one query, and keeps the change if the margin falls."
     )
-    left, right = st.columns(2, gap="medium")
-    with left:
-        page.control("eps", st.slider, "ε of the squares, in 1/255", 1, 32)
-    with right:
-        page.control("queries", st.slider, "Queries at most", 50, 2000, step=50)
-    slot = st.container(key="black_box_chart").empty()
-    yield
+    settings = page.value
+    about = (hash(base.pixels.tobytes()), settings.eps, settings.queries, settings.seed)
+    with playground("black_box"):
+        row = PictureRow("stage_black_box", TITLES, base.pixels, about, line="not yet computed", grey=("delta", "now"))
+        verdict = st.container(key="black_box_verdict").empty()
+        left, right = st.columns(2, gap="medium")
+        with left:
+            page.control("eps", st.slider, "ε of the squares, in 1/255", 1, 32)
+        with right:
+            page.control("queries", st.slider, "Queries at most", 50, 2000, step=50)
+        slot = st.container(key="black_box_chart").empty()
+        skeleton(slot, 260, "no queries yet")
+    yield begin("look", look_at(base.pixels))
     looked = look("look", base.pixels)
     if looked is None:
         return
     clean = looked.probabilities[0]
     label = int(clean.argmax())
     row.show("x", base.pixels, f"{categories()[label]}, {percent(float(clean[label]))}")
-    follow_queries(replace(base, label=label), row, verdict, slot)
+    doubt = unsure_before(float(clean[label]))
+    yield page_stands
+    follow_queries(replace(base, label=label), doubt, row, verdict, slot)
 
 
-def follow_queries(base: Attack, row: PictureRow, verdict: DeltaGenerator, slot: DeltaGenerator) -> None:
-    """Show Square Attack on the photograph."""
+def follow_queries(base: Attack, doubt: str, row: PictureRow, verdict: DeltaGenerator, slot: DeltaGenerator) -> None:
+    """Show Square Attack on the photograph.
+
+    Args:
+        doubt: a sentence for the verdict, where the network was unsure of the untouched picture.
+    """
     settings, label, name = page.value, base.label, categories()[base.label]
     request = replace(
         base,
@@ -83,7 +95,8 @@ def follow_queries(base: Attack, row: PictureRow, verdict: DeltaGenerator, slot:
         if newest is not None and newest.pixels is not None:
             shown = newest.pixels[0]
             delta = (shown.astype(np.float32) - base.pixels) / 255
-            row.show("delta", amplify(delta.transpose(2, 0, 1), 10), "10 times", f"at most {settings.eps}/255")
+            largest = round(float(np.abs(delta).max()) * 255)
+            row.show("delta", amplify(delta.transpose(2, 0, 1), 10), f"ε = {settings.eps}/255", f"‖δ‖∞ = {largest}/255")
             row.show("now", shown, f"{categories()[now]}, {percent(float(said[now]))}", f"{asked} queries")
         stride = max(len(frames) // 200, 1)
         points = []
@@ -100,7 +113,7 @@ def follow_queries(base: Attack, row: PictureRow, verdict: DeltaGenerator, slot:
             slot,
         )
         if last.index < settings.queries - 1 and now == label:
-            verdict.info(f"{asked} queries, and no gradient.")
+            note(verdict, f"{asked} queries so far, and no gradient.")
 
     frames = follow(job_for("main", request), draw, verdict.info, interval=0.25)
     if frames is None:
@@ -108,17 +121,22 @@ def follow_queries(base: Attack, row: PictureRow, verdict: DeltaGenerator, slot:
     last = frames[-1]
     now, asked = int(last.probabilities[0].argmax()), last.index + 1
     if now != label:
-        verdict.error(
-            f"**{categories()[now]}** after **{asked} queries**. The attacker has seen no weight and no gradient, only "
-            "probabilities, which many web services return.",
-            icon=":material/lock_open:",
+        fooled(
+            verdict,
+            f"**Fooled.** The network predicts **{categories()[now]}** after **{asked} queries**. The attacker has "
+            f"seen no weight and no gradient, only probabilities, which many web services return.{doubt}",
         )
     else:
-        verdict.success(
-            f"{asked} queries, and the prediction is still {name}. More queries, a larger ε or another seed may "
-            "succeed.",
-            icon=":material/shield:",
+        held(
+            verdict,
+            f"**Not fooled.** After {asked} queries, the prediction is still {name}. More queries, a larger ε or "
+            "another seed may succeed.",
         )
+
+
+def share(part: float) -> str:
+    """A share of digits that were counted, with one decimal at most. All of them are 100 %, and none of them 0 %."""
+    return f"{round(100 * part, 1):g}\u00a0%"
 
 
 def here() -> dict[str, str]:
@@ -129,19 +147,36 @@ def here() -> dict[str, str]:
 
 def by_transfer(_: Attack) -> Iterator[None]:
     """Show both matrices; the second one is compared with the first."""
+    settings = page.value
+    about = (settings.method, settings.transfer, settings.steps)
     matrix = show_matrix()
+    skeleton(matrix[0], height_of(len(here())), "not yet computed")
+    wanted = is_wanted("run_transfer", about, "about a minute", matrix[1])
     ensemble = show_ensemble()
+    skeleton(ensemble[0], height_of(len(here())), "not yet computed")
+    enough = len(here()) >= 3
+    both = enough and is_wanted("run_ensembles", about, "about two and a half minutes", ensemble[1])
+    if not enough:
+        note(ensemble[1], "This section needs at least three networks on this machine.")
     yield
     yield  # the matrices take longest
-    follow_transfer(matrix, ensemble)
+    if wanted or both:
+        follow_transfer(matrix, ensemble, both)
+
+
+def height_of(rows: int) -> int:
+    """The height of a matrix, in pixels."""
+    return 90 + 66 * rows
 
 
 def show_matrix() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
     st.subheader("2 · Transfer: made on one network, shown to another", anchor="transfer")
     prose(
-        "The attacker has networks of their own. Adversarial examples made on one of them are shown to the others, "
-        "whose weights the attack does not use. The diagonal of the matrix is the **white-box** case: made on the same "
-        "network that classifies the pictures."
+        "An **adversarial example** is an input x + δ with δ ∈ Δ(x) that a network misclassifies, although it "
+        "classifies x rightly. It is made at **test time**: the network is trained already, and stays as it is. The "
+        "attacker of this section has networks of their own. Adversarial examples made on one of them are shown to "
+        "the others, whose weights the attack does not use. The diagonal of the matrix is the **white-box** case: made "
+        "on the same network that classifies the pictures."
     )
     left, middle, right = st.columns([2, 2, 1], gap="medium")
     with left:
@@ -166,7 +201,7 @@ def show_ensemble() -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
 
 
 def follow_matrix(
-    rows: dict[str, tuple[str, ...]], slot: DeltaGenerator, note: DeltaGenerator, key: str
+    rows: dict[str, tuple[str, ...]], slot: DeltaGenerator, progress: DeltaGenerator, key: str
 ) -> dict[tuple[str, str], int] | None:
     """Fill one matrix, row by row, with the number of photographs that fool each network."""
     settings, shown, names = page.value, Pictures.of(samples(COMMON)), here()
@@ -176,19 +211,18 @@ def follow_matrix(
         cells = [(made, names[asked], count) for (made, asked), count in found.items()]
         vega_chart(
             matrix_chart(cells, list(rows), list(names.values()), shown.count),
-            90 + 66 * len(rows),
+            height_of(len(rows)),
             f"Photographs whose prediction changed, of {shown.count}. "
             + "; ".join(f"made on {made}, shown to {asked}: {count}" for made, asked, count in cells),
             slot,
         )
 
-    draw()
-
     def show(records: dict[str, list[Passed]], title: str) -> None:
         last = records[title][-1]
         counts = passed(records[title])
-        note.caption(
-            f"Made on {title}: {min(last.first + 4 * last.done, shown.count):.0f} of {shown.count} photographs"
+        done = min(last.first + 4 * last.done, shown.count)
+        progress.markdown(
+            f"Row {len(records)} of {len(rows)}, made on {title}: {done:.0f} of {shown.count} photographs"
         )
         if len(counts) > 1 and counts[-1] == shown.count:
             found.update({(title, name): int(count) for name, count in zip(names, counts, strict=False)})
@@ -196,13 +230,15 @@ def follow_matrix(
 
     given = (tuple(names), settings.transfer / 255, settings.steps, settings.method)
     works = {title: Transfer(shown, made_on, *given) for title, made_on in rows.items()}
-    return None if follow_each(key, works, show, note.info) is None else found
+    return None if follow_each(key, works, show, progress.info) is None else found
 
 
 def follow_transfer(
     matrix: tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator],
     ensemble: tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator],
+    both: bool,
 ) -> None:
+    """Compute the matrix of single networks, and where ``both`` is true, that of the ensembles after it."""
     names, settings = here(), page.value
     one = follow_matrix({title: (name,) for name, title in names.items()}, matrix[0], matrix[1], "transfer")
     if one is None:
@@ -222,8 +258,7 @@ def follow_transfer(
         f"- White-box: {', '.join(str(one[title, name]) for name, title in names.items())} of {len(PHOTOS)}.\n"
         f"- Made on another network: **{min(across)} to {max(across)}** of {len(PHOTOS)}."
     )
-    if len(names) < 3:
-        ensemble[1].caption("This section needs at least three networks on this machine.")
+    if not both:
         return
     rows = {f"all but {title}": tuple(other for other in names if other != name) for name, title in names.items()}
     several = follow_matrix(rows, ensemble[0], ensemble[1], "ensemble")
@@ -254,12 +289,17 @@ def a_stolen_copy(_: Attack) -> Iterator[None]:
         page.choice("victim", "Training of the victim", VICTIMS)
     with right:
         page.control("digits", st.slider, "ε of the attack on the substitute, in 1/100", 5, 40)
-    shown, slot, note, told = slots("black_box_theft", 4)
+    shown, slot, progress, told = slots("black_box_theft", 4)
+    skeleton(slot, 370, "not yet computed")
+    settings = page.value
+    about = (settings.victim, settings.digits, settings.seed)
+    wanted = is_wanted("run_substitute", about, "about 20 seconds", progress)
     yield
-    follow_theft(shown, slot, note, told)
+    if wanted:
+        follow_theft(shown, slot, progress, told)
 
 
-def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerator) -> None:
+def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, progress: DeltaGenerator, told: DeltaGenerator) -> None:
     settings = page.value
     work = Steal(settings.victim, rounds=ROUNDS, eps=settings.digits / 100, seed=settings.seed)
     drawn = [-1]
@@ -281,45 +321,52 @@ def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, note: DeltaGenerat
         vega_chart(
             theft_chart(points, last.noise, 100 * 2 ** (ROUNDS - 1), 100),
             370,
-            "; ".join(f"{q} queries: agrees on {percent(a)}, fools {percent(f)}" for q, a, f in points)
+            "; ".join(f"{q} queries: agrees on {share(a)}, fools {share(f)}" for q, a, f in points)
             or "not yet computed",
             slot,
         )
-        note.caption(f"Round {last.number + 1} of {ROUNDS}: {last.queries} queries; the substitute learns the answers")
+        progress.markdown(
+            f"Round {last.number + 1} of {ROUNDS}: {last.queries} queries; the substitute learns the answers"
+        )
 
-    records = follow(job_for("theft", work), draw, note.info, interval=0.25)
+    records = follow(job_for("theft", work), draw, progress.info, interval=0.25)
     if records is None:
         return
     last = records[-1]
-    note.caption(
+    progress.caption(
         f"Measured on {JUDGED} test digits that neither network was trained on. Attack: 20 steps of PGD on the "
         f"substitute, ε = {settings.digits / 100:g}. Grey: every pixel changes by ±ε at random."
     )
     told.markdown(
         f"After **{last.queries} queries**, the substitute predicts the victim's class for "
-        f"**{percent(last.agreement)}** of the digits. Adversarial examples made on the substitute change the victim's "
-        f"prediction for **{percent(last.transferred)}**; noise of the same size for {percent(last.noise)}."
+        f"**{share(last.agreement)}** of the digits. Adversarial examples made on the substitute change the victim's "
+        f"prediction for **{share(last.transferred)}**; noise of the same size for {share(last.noise)}."
     )
 
 
 def formulas(_: Attack) -> None:
     st.subheader("5 · The formulas that just ran", anchor="formulas")
-    eps = page.value.eps
-    st.latex(
-        r"\text{queries: }\ \delta \leftarrow \delta + s\ \text{ if }\ L\big(f(x+\delta+s)\big)"
-        r"\text{ rises}"
-    )
-    st.latex(rf"s\ \text{{a square}},\quad \|\delta\|_\infty \le \tfrac{{{eps}}}{{255}}")
-    st.latex(
-        r"\text{transfer: }\ \delta = \operatorname*{argmax}_{\delta\in\Delta}\ L\big(g(x+\delta)\big),\ \ g \ne f"
-    )
-    st.latex(
-        r"\text{substitute: }\ g = \operatorname*{argmin}_g\ \sum_{x} L\big(g(x),\ \operatorname{argmax} f(x)\big)"
-    )
+    settings = page.value
     prose(
-        "f is the network under attack, g one of the attacker. The first attack queries f often, the second never, "
-        "the third in advance. **A secret network is not a safe network**: its weights are secret, but not the "
-        "directions in which all such networks can be fooled."
+        f"**Queries.** s changes one random square, and δ + s stays in the L∞ ball of radius "
+        f"ε = {settings.eps}/255. Here L is minus the margin."
+    )
+    st.latex(
+        r"\delta^{[t+1]} = \begin{cases}\delta^{[t]}+s & \text{if } \ell(s) > \ell(0)\\ "
+        r"\delta^{[t]} & \text{otherwise}\end{cases}"
+    )
+    st.latex(r"\ell(s) = L\big(y,\ \hat f(x+\delta^{[t]}+s\mid\theta)\big)")
+    prose(f"**Transfer**, with ε = {settings.transfer}/255:")
+    st.latex(
+        r"\delta^* = \operatorname*{argmax}_{\delta\in\mathcal{B}_\varepsilon^\infty}\ "
+        r"L\big(y,\ \hat g(x+\delta\mid\theta')\big)"
+    )
+    prose("**Substitute.** c(x) is the class that the network under attack answers for the query x:")
+    st.latex(r"\theta' = \operatorname*{argmin}_{\vartheta}\ \sum_{x} L\big(c(x),\ \hat g(x\mid\vartheta)\big)")
+    prose(
+        "f̂ is the network under attack, and its weights θ are secret. ĝ is a network of the attacker, with the weights "
+        "θ′. The first attack queries f̂ often, the second never, the third in advance. **A secret network is not a "
+        "safe network**: its weights are secret, but not the directions in which all such networks can be fooled."
     )
 
 

@@ -35,4 +35,4 @@ class Settings(PageSettings):
 page = Controls("black-box", Settings)
 
 
-TITLES = {"x": "original", "delta": "perturbation", "now": "perturbed picture"}
+TITLES = {"x": "x, the original", "delta": "+ δ (drawn 10 × stronger)", "now": "= x + δ"}

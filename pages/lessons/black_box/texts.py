@@ -66,7 +66,8 @@ TEXTS = Texts(
     script=(
         "1. Open the link and let the counter run. “The attack has seen no gradient. How many queries would you "
         "allow?”\n"
-        "2. The matrix: read the diagonal first, then a column. “The attack never used this network.”\n"
+        "2. The matrix: press *Run this* before the lecture. Read the diagonal first, then a column. “The attack never "
+        "used this network.”\n"
         "3. “All but one”: pictures made on all the others together fool the unseen network more often.\n"
         "4. The substitute: what does the victim reveal? One digit with each answer."
     ),

@@ -13,28 +13,29 @@ from adv_core.serving.engine.attack import Attack
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.defences.charts import ATTACKS, contest_chart
 from pages.lessons.defences.program import in_python
-from pages.lessons.defences.settings import KINDS, SIZE, STORY, TITLES, Settings, page
+from pages.lessons.defences.settings import KINDS, SIZE, STORY, Settings, page, titles
 from pages.lessons.defences.tasks import AttackedPictures, Aware, Contest, DefenceStep, Plain, Tried
 from pages.lessons.defences.texts import TEXTS
-from pages.widgets.ask import look
+from pages.widgets.ask import look, look_at, unsure_before
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import Lesson, slots, vega_chart
-from pages.widgets.live import follow, follow_each, job_for
+from pages.widgets.lesson import Done, Lesson, page_stands, skeleton, slots, vega_chart
+from pages.widgets.live import begin, follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
-from pages.widgets.stage import PictureRow, percent, wrapping_row
+from pages.widgets.run_this import is_wanted
+from pages.widgets.stage import PictureRow, percent, playground
+from pages.widgets.verdict import fooled, held, note
 
-STYLE = (
-    "<style>"
-    + wrapping_row("defences_row")
-    + """
-.st-key-defences_row img {image-rendering: pixelated}
-.st-key-defences_row .lab-cap {min-height: 5.6em}
-.st-key-defences_row .lab-op {white-space: normal; min-height: 2.6em}
+STYLE = """<style>
+.st-key-stage_defences .lab-cap {min-height: 4.4em}
+.st-key-stage_defences .lab-op {min-height: 2.5em}
 .st-key-defences_verdict {min-height: 4.5rem}
 .st-key-defences_table {min-height: 38rem}
-@media (max-width: 640px) {.st-key-defences_row [data-testid=stColumn] {flex-grow: 1}}
+@media (max-width: 640px) {
+  .st-key-stage_defences [data-testid=stHorizontalBlock] {gap: .4rem}
+  .st-key-stage_defences .lab-op {font-size: .7rem; min-height: 3.75em}
+  .st-key-stage_defences .lab-cap b {font-size: .8rem} .st-key-stage_defences .lab-cap span {font-size: .7rem}
+}
 </style>"""
-)
 
 
 def prepare() -> Attack:
@@ -42,22 +43,30 @@ def prepare() -> Attack:
     return Attack(Pictures.of(chosen(page, SIZE)), DEFAULT)
 
 
-def one_picture(base: Attack) -> Iterator[None]:
+def one_picture(base: Attack) -> Iterator[Done]:
     st.subheader("1 · One photograph, attacked in two ways", anchor="one-photograph")
-    row = PictureRow("defences_row", TITLES, base.pixels, about=hash(base.pixels.tobytes()))
-    verdict = st.container(key="defences_verdict").empty()
-    show_controls()
-    yield
+    settings = page.value
+    defence = settings.defended(settings.defence)
+    about = (hash(base.pixels.tobytes()), defence, settings.eps, settings.steps, settings.seed)
+    with playground("defences"):
+        shown = titles(settings.defence)
+        unknown = ("plain", "defended", "aware")
+        row = PictureRow("stage_defences", shown, base.pixels, about, line="not yet computed", grey=unknown)
+        verdict = st.container(key="defences_verdict").empty()
+        show_controls()
+    yield begin("look", look_at(base.pixels))
     looked = look("look", base.pixels)
     if looked is None:
         return
     clean = looked.probabilities[0]
+    row.show("x", base.pixels, *said(clean, int(clean.argmax())))
+    yield page_stands
     follow_row(replace(base, label=int(clean.argmax())), clean, row, verdict)
 
 
 def show_controls() -> None:
     page.choice("defence", "Defence before the network", KINDS)
-    st.caption(STORY[page.value.defence])
+    st.markdown(STORY[page.value.defence])
     left, middle, right = st.columns([2, 2, 1], gap="medium")
     with left:
         show_strength(page.value.defence)
@@ -91,7 +100,6 @@ def said(probabilities: np.ndarray, label: int) -> tuple[str, str]:
 def follow_row(base: Attack, clean: np.ndarray, row: PictureRow, verdict: DeltaGenerator) -> None:
     settings, label = page.value, base.label
     defence = settings.defended(settings.defence)
-    row.show("x", base.pixels, *said(clean, label))
     request = replace(base, attack="pgd", eps=(settings.eps / 255,), steps=settings.steps)
     frames = follow(job_for("plain", request), waiting=verdict.info)
     if frames is None or frames[-1].pixels is None:
@@ -116,29 +124,36 @@ def follow_row(base: Attack, clean: np.ndarray, row: PictureRow, verdict: DeltaG
     )
     bouts = follow(job_for("aware", work), draw, verdict.info)
     if bouts is not None:
-        show_verdict(verdict, label, frames[-1].probabilities[0], behind, bouts[-1].probabilities, price)
+        show_verdict(verdict, clean, frames[-1].probabilities[0], behind, bouts[-1].probabilities, price)
 
 
 def show_verdict(
-    slot: DeltaGenerator, label: int, plain: np.ndarray, behind: np.ndarray, aware: np.ndarray, price: np.ndarray
+    slot: DeltaGenerator, clean: np.ndarray, plain: np.ndarray, behind: np.ndarray, aware: np.ndarray, price: np.ndarray
 ) -> None:
-    """Compare the predictions for the four pictures, in a sentence."""
-    fell, held, broken = (int(p.argmax()) != label for p in (plain, behind, aware))
-    own = " (With the defence, even the untouched picture is misclassified.)" if int(price.argmax()) != label else ""
-    if not fell:
-        slot.info(f"At this ε the attack fails even without a defence. Raise ε or the steps.{own}")
-    elif held:
-        slot.warning(f"The defence does not stop even the attack that was made without it.{own}")
+    """Compare the predictions for the four pictures, in a sentence.
+
+    Args:
+        price: the prediction for the untouched picture with the defence.
+    """
+    label = int(clean.argmax())
+    fell, naive, broken = (int(p.argmax()) != label for p in (plain, behind, aware))
+    own = " (With the defence, even the untouched picture changes its class.)" if int(price.argmax()) != label else ""
+    own += unsure_before(float(clean[label]))
+    first = "The defence stops the attack that was made without it." if fell else "The first attack fails at this ε."
+    if not (fell or broken):
+        note(slot, f"At this ε the attack fails even without a defence. Raise ε or the steps.{own}")
+    elif fell and naive:
+        fooled(slot, f"**Fooled.** The defence does not stop even the attack that was made without it.{own}")
     elif broken:
-        slot.error(
-            "The defence stops the attack that was made without it. The adaptive attack, with the same ε and as many "
-            f"steps, gets through.{own}",
-            icon=":material/lock_open:",
+        fooled(
+            slot,
+            f"**Fooled.** {first} The adaptive attack, with the same ε and as many steps, gets through.{own}",
         )
     else:
-        slot.success(
-            f"Both attacks fail on this photograph at this ε. Raise ε or the steps, or try the other photographs.{own}",
-            icon=":material/shield:",
+        held(
+            slot,
+            "**Not fooled.** Both attacks fail on this photograph at this ε. Raise ε or the steps, or try the other "
+            f"photographs.{own}",
         )
 
 
@@ -149,12 +164,18 @@ def sixteen_photographs(_: Attack) -> Iterator[None]:
         "that you have set. A prediction is **kept** if it equals that of the undefended network for the untouched "
         "photograph."
     )
-    slot, note, told = slots("defences_table", 3)
+    slot, progress, told = slots("defences_table", 3)
+    skeleton(slot, 470, "not yet computed")
+    settings = page.value
+    strengths = tuple(settings.defended(kind) for kind in KINDS)
+    about = (settings.eps, settings.steps, settings.seed, strengths)
+    wanted = is_wanted("run_defences", about, "about a minute and a half", progress)
     yield
-    follow_table(slot, note, told)
+    if wanted:
+        follow_table(slot, progress, told)
 
 
-def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerator) -> None:
+def follow_table(slot: DeltaGenerator, progress: DeltaGenerator, told: DeltaGenerator) -> None:
     settings, pictures = page.value, Pictures.of(samples(SIZE))
     order: list[Kind] = ["none", *KINDS]
     kept: dict[tuple[Kind, str], int | None] = {(kind, attack): None for kind in order for attack in ATTACKS}
@@ -166,13 +187,11 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
             contest_chart(rows, pictures.count), 470, f"Predictions kept, of {pictures.count}. {'; '.join(known)}", slot
         )
 
-    draw()
-
     def wait(records: list[AttackedPictures]) -> None:
-        done = records[-1].first + records[-1].done * 4
-        note.caption(f"Attack without the defence: {min(done, pictures.count):.0f} of {pictures.count} photographs")
+        done = min(records[-1].first + records[-1].done * 4, pictures.count)
+        progress.markdown(f"Attack without the defence: {done:.0f} of {pictures.count} photographs")
 
-    plain = follow(job_for("many", Plain(pictures, DEFAULT, settings.eps / 255, settings.steps)), wait, note.info)
+    plain = follow(job_for("many", Plain(pictures, DEFAULT, settings.eps / 255, settings.steps)), wait, progress.info)
     if plain is None:
         return
     ended = [record for record in plain if record.done == 1]
@@ -184,16 +203,19 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
             known = [right for r in found[kind] if r.attack == attack for right in r.right]
             kept[kind, attack] = sum(known) if len(known) == pictures.count else None
         last = found[kind][-1]
-        note.caption(f"{settings.named(kind)}: {ATTACKS[last.attack][0]}, from photograph {last.first + 1} on")
+        progress.markdown(
+            f"{order.index(kind) + 1} of {len(order)}: {settings.named(kind)}, {ATTACKS[last.attack][0]}, photograph "
+            f"{last.first + 1} of {pictures.count}"
+        )
         if kind == "none":
             kept[kind, "aware"] = kept[kind, "plain"]  # without a defence, both attacks are the same
         draw()
 
     given = (settings.eps / 255, settings.steps, settings.seed)
     works = {kind: Contest(pictures, attacked, labels, DEFAULT, settings.defended(kind), *given) for kind in order}
-    if follow_each("contest", works, show, note.info) is None:
+    if follow_each("contest", works, show, progress.info) is None:
         return
-    note.caption(
+    progress.caption(
         f"PGD, {settings.steps} steps, ε = {settings.eps}/255, away from the first prediction. Random crop: the "
         f"adaptive attack averages over {VIEWS} crops in each step, and its result is tested on another crop. A better "
         "attack may find more: no bar is a guarantee."
@@ -233,19 +255,16 @@ def summary(settings: Settings, kept: dict[tuple[Kind, str], int], pictures: int
 def formula(_: Attack) -> None:
     st.subheader("3 · The formula that just ran", anchor="formula")
     settings = page.value
-    ball = rf"\|\delta\|_\infty \le \tfrac{{{settings.eps}}}{{255}}"
-    st.latex(
-        rf"\text{{without the defence: }}\ \delta = \operatorname*{{argmax}}_{{{ball}}}\ L\big(f(x+\delta),\ y\big)"
-    )
-    inside = (
-        r"\mathbb{E}_g\, L\big(f(g(x+\delta)),\ y\big)"
-        if settings.defence == "crop"
-        else r"L\big(f(g(x+\delta)),\ y\big)"
-    )
-    st.latex(rf"\text{{adaptive: }}\ \delta = \operatorname*{{argmax}}_{{{ball}}}\ {inside}")
+    best = r"\delta^* = \operatorname*{argmax}_{\delta\in\mathcal{B}_\varepsilon^\infty}\ "
+    expected = r"\mathbb{E}_g\, " if settings.defence == "crop" else ""
+    st.markdown("**The attack without the defence**")
+    st.latex(rf"{best} L\big(y,\ \hat f(x+\delta\mid\theta)\big)")
+    st.markdown("**The adaptive attack**")
+    st.latex(rf"{best} {expected} L\big(y,\ \hat f(g(x+\delta)\mid\theta)\big)")
     prose(
-        "Here g is the defence. The defended network f(g(x + δ)) classifies the results of both attacks. For an "
-        "attacker who knows it, a defence before the network is a part of the network. "
+        f"Here g is the defence, and ε = {settings.eps}/255. The defended network f̂(g(x + δ) | θ) classifies the "
+        "results of both attacks. An **adaptive attack** is one that knows the defence and is made for it: for such an "
+        "attacker, a defence before the network is a part of the network. "
         + {
             "jpeg": "JPEG **rounds**, and the gradient of rounding is zero almost everywhere. In the backward pass the "
             "attack replaces round(z) by z: this is the **straight-through** gradient (BPDA). All other parts of JPEG "
@@ -253,7 +272,7 @@ def formula(_: Attack) -> None:
             "bits": "The gradient of **rounding** is zero almost everywhere. In the backward pass the attack replaces "
             "round(z) by z: this is the **straight-through** gradient (BPDA).",
             "crop": f"The crop is **random**: each step averages the gradients of {VIEWS} crops. This is expectation "
-            "over transformations (EOT), as in *Physical attacks*.",
+            "over transformations (EOT); the lesson *Physical attacks* explains it.",
             "blur": "A blur is linear, so the attack computes its gradient exactly.",
             "resize": "Averaging is linear, so the attack computes its gradient exactly.",
         }[settings.defence]

@@ -16,6 +16,13 @@ KINDS: dict[Kind, str] = {
     "resize": "smaller and back",
     "crop": "random crop",
 }
+AFTER: dict[Kind, str] = {
+    "jpeg": "JPEG",
+    "blur": "the blur",
+    "bits": "rounding",
+    "resize": "resizing",
+    "crop": "the crop",
+}
 STORY: dict[Kind, str] = {
     "jpeg": "Save the picture as JPEG and open it again. This removes details that nobody misses, and perhaps δ.",
     "blur": "A Gaussian blur. δ is finer than the picture, so the blur removes more of it.",
@@ -68,9 +75,11 @@ class Settings(PageSettings):
 page = Controls("defences", Settings)
 
 
-TITLES = {
-    "x": "untouched",
-    "plain": "attacked, no defence",
-    "defended": "the same, defended",
-    "aware": "adaptive attack",
-}
+def titles(kind: Kind) -> dict[str, str]:
+    """The title of each picture of section 1."""
+    return {
+        "x": "untouched",
+        "plain": "attacked without the defence",
+        "defended": f"the same picture after {AFTER[kind]}",
+        "aware": f"adaptive attack, after {AFTER[kind]}",
+    }

@@ -80,8 +80,9 @@ TEXTS = Texts(
     script=(
         "1. Open the link. “JPEG has stopped the attack. Who would use this defence?” Then point to the fourth "
         "picture.\n"
-        "2. Wait for the bars. Blue is what an optimistic paper reports. Orange is the adaptive attack.\n"
-        "3. Set ε to 1: some defences help a little. Set ε to 4: they no longer help.\n"
+        "2. Press *Run this* in section 2 before the lecture. Blue is what an optimistic paper reports. Orange is the "
+        "adaptive attack.\n"
+        "3. Set ε to 1 and run it again: some defences help a little. Set ε to 4: they no longer help.\n"
         "4. Ask who the attacker is. An attacker who does not know the defence is a threat model, too, but a paper "
         "has to say so."
     ),

@@ -25,12 +25,12 @@ def series_chart(bars: Sequence[tuple[str, float | None, str]]) -> vega.Spec:
     colour["legend"] = {"title": "the attack needs", "orient": "bottom", "columns": 2, "labelLimit": 120}
     bar = {"type": "bar", "cornerRadiusEnd": 3}
     text = {"type": "text", "align": "left", "dx": 5, "color": GREY, "fontWeight": "bold"}
-    told = vega.tips(attack="", error=".1%", sees="")
+    told = vega.tips(attack="", error=".1~%", sees="")
     return {
         "data": {"values": values},
         "layer": [
             {"mark": bar, "encoding": {"x": x, "y": y, "color": colour, "tooltip": told}},
-            {"mark": text, "encoding": {"x": x, "y": y, "text": {"field": "error", "format": ".0%"}}},
+            {"mark": text, "encoding": {"x": x, "y": y, "text": {"field": "error", "format": ".1~%"}}},
         ],
     }
 
@@ -48,7 +48,7 @@ def angle_chart(lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]]],
         x=vega.numbers("angle", "angle of rotation, in degrees", (-reach, reach), nice=False),
         y=vega.share("error", "error on test digits"),
         color=_colours("network", lines),
-        tooltip=vega.tips(network="", angle="", error=".1%"),
+        tooltip=vega.tips(network="", angle="", error=".1~%"),
     )
 
 
@@ -85,7 +85,7 @@ def certified_chart(lines: Sequence[tuple[str, str, Sequence[float]]], longest: 
         x=vega.numbers("radius", "radius in L2", (0, longest)),
         y=vega.share("share", "certified accuracy"),
         color=_colours("noise", lines),
-        tooltip=vega.tips(noise="", radius=".2f", share=".0%"),
+        tooltip=vega.tips(noise="", radius=".2f", share=".1~%"),
     )
 
 
@@ -104,7 +104,7 @@ def between_chart(points: Sequence[tuple[float, float, float]], longest: float) 
         y=vega.share("share", "share of the digits") | {"stack": "zero"},
         color=vega.colours("what", zip(kinds, (SAFE, UNKNOWN, FALLEN), strict=True)),
         order={"field": "order"},
-        tooltip=vega.tips(what="", eps="", share=".1%"),
+        tooltip=vega.tips(what="", eps="", share=".1~%"),
     )
 
 

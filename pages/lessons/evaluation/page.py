@@ -40,13 +40,16 @@ from pages.lessons.evaluation.tasks import (
 from pages.lessons.evaluation.texts import TEXTS
 from pages.widgets.digits import error_curves, sheet
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import Done, Lesson, digit_control, page_stands, slots, table, vega_chart
+from pages.widgets.lesson import Done, Lesson, digit_control, page_stands, skeleton, slots, table, vega_chart
 from pages.widgets.live import begin, follow, follow_each, job_for
+from pages.widgets.run_this import is_wanted
 from pages.widgets.stage import show_picture
+from pages.widgets.verdict import held, note
 
 
 def share(part: float) -> str:
-    return f"{100 * part:.0f}\u00a0%"
+    """A share of digits that were counted, with one decimal at most. All of them are 100 %, and none of them 0 %."""
+    return f"{round(100 * part, 1):g}\u00a0%"
 
 
 def series() -> Series:
@@ -63,6 +66,11 @@ def _suit() -> None:
 
 def series_of_attacks(_: None) -> Iterator[Done]:
     st.subheader(f"1 · One defence, {len(SERIES)} attacks", anchor="attacks")
+    prose(
+        "Often a defence is tested with one attack, such as FGSM. **Is it robust, or is it only hard to attack in this "
+        "one way?** A network has **adversarial robustness** if no δ ∈ Δ(x) makes it misclassify x + δ. One attack "
+        f"that fails does not show that. So {len(SERIES)} attacks run here, one after the other."
+    )
     page.choice("defence", "Defence", DEFENCES, on_change=_suit)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page.control("eps", st.slider, "ε of the L∞ ball", 0.02, 0.3, step=0.02, width=220)
@@ -71,7 +79,9 @@ def series_of_attacks(_: None) -> Iterator[Done]:
     prose(STORY[page.value.defence])
     with st.container(key="evaluation_metrics"):
         metrics = [column.empty() for column in st.columns(3)]
-    chart, note, below = slots("evaluation_series", 3)
+    chart, told, below = slots("evaluation_series", 3)
+    skeleton(chart, 400, f"0 of {len(SERIES)} attacks")
+    _bound()
     task = series()
     yield begin("series", task, records=1)
 
@@ -86,18 +96,17 @@ def series_of_attacks(_: None) -> Iterator[Done]:
             + ", ".join(f"{title} {share(error)}" for title, error, _ in bars if error is not None),
             chart,
         )
-        running = next((each.title for each in SERIES if each.key == records[-1].key and records[-1].done < 1), None)
-        note.caption(f"Running: {running}." if running else "\u00a0")
+        told.markdown(_progress(records[-1]))
 
     job = job_for("series", task)
     if first := job.frames:
         draw(first)
     yield page_stands
-    records = follow(job, draw, note.info, interval=0.25, drawn=len(first))
+    records = follow(job, draw, told.info, interval=0.25, drawn=len(first))
     if records is None:
         return
     ended = {record.key: record for record in records if record.done == 1}
-    note.caption(
+    told.caption(
         f"The first {IMAGES} test digits, ε = {page.value.eps:g}, pixels kept in [0, 1]. The defended network "
         "classifies the result of each attack. “Twin” is the network that an attacker who knows the defence attacks "
         "instead: the network without the factor, or with a rounding that lets the gradient through. Transfer: the "
@@ -107,11 +116,35 @@ def series_of_attacks(_: None) -> Iterator[Done]:
         show_diagnosis(ended)
 
 
+def _progress(last: Judged) -> str:
+    """The number of attacks that have ended, and the one that runs."""
+    keys = [each.key for each in SERIES]
+    if last.key not in keys:  # before the first attack, or after the last one
+        return f"{len(SERIES) if last.key == 'any' else 0} of {len(SERIES)} attacks"
+    place = keys.index(last.key)
+    running = f". Running: {SERIES[place].title}" if last.done < 1 else ""
+    return f"{place + (last.done == 1)} of {len(SERIES)} attacks{running}"
+
+
+def _bound() -> None:
+    """Tell what the bars estimate."""
+    st.latex(
+        r"R_\text{adv}(\theta) = \frac1N \sum_{n=1}^{N} \max_{\delta\in\Delta(x_n)} "
+        r"L\big(y_n,\, \hat f(x_n+\delta\mid\theta)\big)"
+    )
+    prose(
+        "With a loss L of 1 for a wrong class and 0 for the right one, this is the error under the *worst* δ. Each "
+        "attack finds some δ ∈ Δ(xₙ), perhaps not the worst one. So every bar is a **lower bound** of this error: the "
+        "longest bar comes closest, and none of them is a guarantee."
+    )
+
+
 def _metrics(slots: Sequence[DeltaGenerator], last: dict[str, Judged]) -> None:
+    ended = "any" in last and last["any"].done == 1
     told = (
         ("Error without an attack", "clean"),
         ("Error under FGSM", "fgsm"),
-        ("Error under any of the attacks", None),
+        (f"Error under any of the attacks{'' if ended else ' so far'}", None),
     )
     for slot, (label, key) in zip(slots, told, strict=True):
         record = last.get(key) if key else list(last.values())[-1]
@@ -124,25 +157,19 @@ def show_diagnosis(ended: dict[str, Judged]) -> None:
     flat, everywhere = ended["clean"].flat, errors["any"]
     signs = symptoms(errors, everywhere)
     if errors["pgd"] > errors["fgsm"] + 0.2:
-        st.info(
+        note(
+            None,
             f"The error under FGSM is {share(errors['fgsm'])}, under PGD with its many steps "
             f"**{share(errors['pgd'])}**. If you test with one step alone, you believe the first number.",
-            icon=":material/footprint:",
         )
     st.markdown(
         f"At **{share(flat)}** of the digits the gradient of the cross-entropy is exactly zero. With ε = 1 every "
         f"picture is allowed, so an attack should always succeed. PGD on the cross-entropy fools {share(everywhere)}."
     )
     if signs:
-        st.warning(
-            "**Symptoms of a hidden gradient:**\n\n" + "\n".join(f"- {sign}" for sign in signs),
-            icon=":material/troubleshoot:",
-        )
+        note(None, "**Symptoms of a hidden gradient:**\n\n" + "\n".join(f"- {sign}" for sign in signs))
     else:
-        st.success(
-            "No symptom of a hidden gradient: attacks that know more find more, as they should.",
-            icon=":material/check:",
-        )
+        note(None, "No symptom of a hidden gradient: attacks that know more find more, as they should.")
     record = ended[worst.key]
     images, wrong = record.pixels / 255, record.wrong.tolist()
     st.markdown(
@@ -172,32 +199,35 @@ def other_threat_models(_: None) -> Iterator[None]:
     with left:
         st.markdown("**PGD in the L2 ball**")
         balls = slots("room_ball", 2)
+        skeleton(balls[0], 320, "not yet computed")
     with right:
         st.markdown("**Rotation**")
         turns = slots("room_turn", 2)
+        skeleton(turns[0], 320, "not yet computed")
     yield
     yield  # the vote of section 3 comes first
     follow_turns(*turns)
     follow_balls(*balls)
 
 
-def follow_turns(slot: DeltaGenerator, note: DeltaGenerator) -> None:
+def follow_turns(slot: DeltaGenerator, told: DeltaGenerator) -> None:
     def draw(found: dict[str, list[Turned]], key: str) -> None:
         points = {each: [(turn.angle, turn.error) for turn in turns] for each, turns in found.items()}
         lines = [(name, colour, points.get(each, [])) for each, (name, colour) in NETWORKS.items()]
         vega_chart(angle_chart(lines, REACH), 320, _ends("Error against the angle", lines), slot)
+        told.markdown(f"{len(points[key])} of {len(ANGLES)} angles: {NETWORKS[key][0]}")
 
     works = {key: Rotations(key, ANGLES, 200) for key in NETWORKS}
-    found = follow_each("turned", works, draw, note.info)
+    found = follow_each("turned", works, draw, told.info)
     if found is not None:
-        note.caption(
+        told.markdown(
             f"200 test digits, every 5° from −{REACH}° to {REACH}°. Error at the worst angle of each digit: "
             + "; ".join(f"{NETWORKS[key][0]}: {share(turns[-1].worst)}" for key, turns in found.items())
             + "."
         )
 
 
-def follow_balls(slot: DeltaGenerator, note: DeltaGenerator) -> None:
+def follow_balls(slot: DeltaGenerator, told: DeltaGenerator) -> None:
     def draw(found: dict[str, list[CurvePoint]], key: str) -> None:
         points = {each: [(point.eps, point.error) for point in curve] for each, curve in found.items()}
         lines = [(name, colour, points.get(each, [])) for each, (name, colour) in NETWORKS.items()]
@@ -207,10 +237,11 @@ def follow_balls(slot: DeltaGenerator, note: DeltaGenerator) -> None:
             _ends("Error against the radius of the L2 ball", lines),
             slot,
         )
+        told.markdown(f"{len(points[key])} of {len(L2_CURVE)} radii: {NETWORKS[key][0]}")
 
     works = {key: ErrorCurve(key, L2_CURVE, "l2") for key in NETWORKS}
-    if follow_each("l2", works, draw, note.info) is not None:
-        note.caption(
+    if follow_each("l2", works, draw, told.info) is not None:
+        told.markdown(
             "200 test digits, 20 steps. The dotted line is ‖δ‖₂ = 2. A δ with ‖δ‖∞ = 0.1 has at most ‖δ‖₂ = 0.1·√784 = "
             "2.8."
         )
@@ -238,18 +269,22 @@ def smoothing(_: None) -> Iterator[None]:
         digit = Digit.of(data[place].images, int(data.labels[place]))
         noise = np.random.default_rng(page.value.seed).standard_normal((3, 28, 28))
         copies = np.concatenate([digit.levels[None] / 255, digit.levels / 255 + sigma * noise])
-        show_picture(sheet(copies, [False] * 4, 4, zoom=4), f"A {digit.label}, and three noisy copies of it")
+        show_picture(sheet(copies, [False] * 4, 4, zoom=4), f"The digit {digit.label}, and three noisy copies of it")
         st.caption(
             "x and three noisy copies. Values outside [0, 1] cannot be displayed; they are drawn black or white."
         )
     with right, st.container(key="room_vote"):
         chart, told = st.empty(), st.empty()
+        skeleton(chart, 240, "no votes yet")
     st.markdown("**Certified accuracy: many digits, every σ**")
     certified = slots("room_certified", 2)
+    skeleton(certified[0], 300, "not yet computed")
+    wanted = is_wanted("run_certificates", (), "about 12 seconds", certified[1])
     yield
     follow_vote(Certify("noise_025", digit, sigma, seed=page.value.seed), digit, chart, told)
     yield  # the certificates take longest
-    follow_certified(*certified)
+    if wanted:
+        follow_certified(*certified)
 
 
 def follow_vote(work: Certify, digit: Digit, chart: DeltaGenerator, told: DeltaGenerator) -> None:
@@ -262,7 +297,7 @@ def follow_vote(work: Certify, digit: Digit, chart: DeltaGenerator, told: DeltaG
             f"{cast} votes, {max(last.counts)} of them for {int(np.argmax(last.counts))}",
             chart,
         )
-        told.caption(f"{cast} of {work.samples} noisy copies …")
+        told.markdown(f"{cast} of {work.samples} noisy copies")
 
     records = follow(job_for("vote", work), draw, told.info, interval=0.2)
     if records is not None:
@@ -273,25 +308,25 @@ def follow_vote(work: Certify, digit: Digit, chart: DeltaGenerator, told: DeltaG
 def _promise(vote: Vote, digit: Digit) -> None:
     cast = sum(vote.counts)
     if vote.label is None:
-        st.warning(
+        note(
+            None,
             f"The vote **abstains**: {max(vote.counts)} of {cast} copies agree, too few to be certain of a majority. "
             "There is no certificate.",
-            icon=":material/help:",
         )
         return
     wrong = (
         ""
         if vote.label == digit.label
-        else f" (the digit is a {digit.label}: a certificate says that the prediction does not change, not that it is "
+        else f" (the digit is {digit.label}: a certificate says that the prediction does not change, not that it is "
         "right)"
     )
-    st.success(
+    (note if wrong else held)(
+        None,
         f"The smoothed network predicts **{vote.label}**{wrong}. No δ with ‖δ‖₂ < **{vote.radius:.2f}** changes that.",
-        icon=":material/verified:",
     )
     single = "" if vote.single is None else f" Without the noise, the network is fooled at ‖δ‖₂ = {vote.single:.2f}."
     tried = vote.attacked or ()
-    st.caption(
+    st.markdown(
         f"{vote.counts[vote.label]} of {cast} copies vote for {vote.label}, so p ≥ {vote.p:.4f} (orange line). This "
         f"bound is wrong in at most one of {1 / ALPHA:.0f} such experiments. As a test, we attack the vote with "
         f"‖δ‖₂ = {vote.length:.2f}: {tried[vote.label] if tried else 0} of {sum(tried)} copies still predict "
@@ -299,7 +334,7 @@ def _promise(vote: Vote, digit: Digit) -> None:
     )
 
 
-def follow_certified(slot: DeltaGenerator, note: DeltaGenerator) -> None:
+def follow_certified(slot: DeltaGenerator, told: DeltaGenerator) -> None:
     def draw(found: dict[str, list[Promised]], sigma: str) -> None:
         radii = {each: [record.radius for record in records] for each, records in found.items()}
         lines = [(f"σ = {each}", colour, radii.get(each, [])) for each, colour in SIGMAS.items()]
@@ -310,12 +345,13 @@ def follow_certified(slot: DeltaGenerator, note: DeltaGenerator) -> None:
             + ", ".join(f"{name}: {share(float(np.mean(np.array(r) > 0.5)))} at 0.5" for name, _, r in lines if r),
             slot,
         )
+        told.markdown(f"σ = {sigma}: {len(radii[sigma])} of {works[sigma].images} digits")
 
     works = {sigma: CertifiedDigits("noise_025", float(sigma)) for sigma in SIGMAS}
-    if follow_each("certified", works, draw, note.info, interval=0.4) is None:
+    if follow_each("certified", works, draw, told.info, interval=0.4) is None:
         return
     work = works[page.value.sigma]
-    note.caption(
+    told.caption(
         f"The first {work.images} test digits, {work.samples} copies each. The network was trained with noise of "
         "σ = 0.25. More noise gives a larger radius, as long as the network can still classify the noisy digits. Where "
         "it cannot, the vote abstains. Each line ends at the largest radius that a unanimous vote of so few copies can "
@@ -332,7 +368,8 @@ def intervals(_: None) -> Iterator[None]:
         "But the intervals grow from layer to layer, unless the network was trained to keep them small."
     )
     page.choice("proved", "Network", PROVED)
-    slot, note = slots("room_between", 2)
+    slot, told = slots("room_between", 2)
+    skeleton(slot, 300, "not yet computed")
     yield
 
     def draw(records: list[Between]) -> None:
@@ -344,14 +381,15 @@ def intervals(_: None) -> Iterator[None]:
             f"At ε = {at.eps:g}: {share(at.safe)} proved robust, {share(at.fallen)} fooled, the rest unknown",
             slot,
         )
+        told.markdown(f"{len(records)} of {len(PROOF)} values of ε")
 
     work = ProofAndAttack(page.value.proved, PROOF)
-    records = follow(job_for("between", work), draw, note.info, interval=0.3)
+    records = follow(job_for("between", work), draw, told.info, interval=0.3)
     if records is None:
         return
     at = next(each for each in records if each.eps == 0.1)
     unknown = max(1 - at.safe - at.fallen, 0)
-    note.caption(
+    told.markdown(
         f"The first {work.images} test digits. At ε = 0.1: {share(at.safe)} proved robust, {share(at.fallen)} fooled "
         f"by PGD or misclassified without an attack, {share(unknown)} unknown. A proof gives a lower bound of the "
         "robust accuracy, an attack an upper bound. The true value lies in the grey area. Rounding errors are included."

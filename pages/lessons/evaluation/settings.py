@@ -18,8 +18,9 @@ DEFENCES = {
 }
 STORY = {
     "saturated": (
-        "All logits are multiplied by 20. No prediction changes, but the probabilities round to exactly 0 and 1, and "
-        "the gradient of the cross-entropy is zero."
+        "A published defence, defensive distillation, made the logits of a network very large. This defence does so "
+        "directly: it multiplies all logits by 20. No prediction changes, but the probabilities round to exactly 0 and "
+        "1, and the gradient of the cross-entropy is zero."
     ),
     "quantized": (
         "Each pixel is rounded to a few levels before the network sees it. The predictions hardly change. But rounding "

@@ -82,9 +82,10 @@ def questions() -> list[Choice | Number]:
 
 TEXTS = Texts(
     lead=(
-        f"This network survives FGSM. You attack it in {len(SERIES) - 1} other ways, one of them with {QUERIES} "
-        "queries and without a gradient, and see whether it is robust or only hides its gradient. Then you compute "
-        "certificates: proofs that no attack in a ball succeeds."
+        "A paper reports that its network survives an attack. Should you believe that it is robust? The page opens "
+        f"with a network on which FGSM fails. You attack it in {len(SERIES) - 1} other ways, one of them with "
+        f"{QUERIES} queries and without a gradient, and see whether it is robust or only hides its gradient. Then you "
+        "compute certificates: proofs that no attack in a ball succeeds."
     ),
     questions=questions,
     script=(
@@ -93,8 +94,8 @@ TEXTS = Texts(
         "2. Switch to *rounding*, then to *no defence*: the defence has made it worse.\n"
         "3. *FGSM training*: robust to FGSM, but not to a few steps. *PGD training*: all bars agree. Then raise ε to "
         "0.2, and look at the last bar.\n"
-        "4. Section 3: wait for the votes. Ask which radius a unanimous vote of 10 000 copies certifies. With σ = 1 "
-        "the vote abstains."
+        "4. Section 3: wait for the votes, and press *Run this* below them. Ask which radius a unanimous vote of "
+        "10 000 copies certifies. With σ = 1 the vote abstains."
     ),
     pitfalls=(
         "- “So gradient attacks are useless?” No: they are the strongest attacks, where the gradient is not hidden.\n"

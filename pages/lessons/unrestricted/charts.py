@@ -22,8 +22,9 @@ def ladder_chart(
         {"type": "line", "strokeWidth": 3, "color": PALETTE[0], "point": {"size": 26, "color": PALETTE[0]}},
         x=vega.numbers("at", title, (0, end)),
         y=vega.share("p", f"probability of {wanted}"),
-        tooltip=[{"field": "at", "title": title}, {"field": "p", "format": ".1%"}],
+        tooltip=[{"field": "at", "title": title}, {"field": "probability"}],
     )
+    line["transform"] = [vega.probability_text("p")]
     return {"layer": [line, *([] if mark is None else [vega.rule("x", mark, PALETTE[1])])]}
 
 
@@ -64,21 +65,22 @@ def landscape_chart(
     y["scale"] = {"domain": [f"{c:.0%}" for c in sorted(cuts, reverse=True)]}
     colour = vega.numbers("p", None, (0, 1), scheme="viridis")
     colour["legend"] = {"format": "%", "orient": "top", "gradientLength": 180}
-    told = vega.tips(angle="", cut="", p=".1%", says="")
+    told = vega.tips(angle="", cut="", probability="", says="")
     dot = {"type": "circle", "size": 50, "color": "#ffffff", "opacity": 1, "stroke": "#000000"}
     return {
         "layer": [
             vega.layer(values, "rect", x=x, y=y, color=colour, tooltip=told),
             vega.layer(fooled, dot, x=x, y=y, tooltip=told),
-        ]
+        ],
+        "transform": [vega.probability_text("p")],
     }
 
 
-def trials_chart(rows: Sequence[tuple[str, str, int]], pictures: int) -> vega.Spec:
+def trials_chart(rows: Sequence[tuple[str, str, int | None]], pictures: int) -> vega.Spec:
     """The number of fooled pictures, as grouped bars.
 
     Args:
-        rows: (the change, the effort of the search, the number), in order.
+        rows: (the change, the effort of the search, the number; None: not known yet), in order.
         pictures: the number of all pictures.
     """
     order = list(dict.fromkeys(name for name, *_ in rows))
@@ -90,7 +92,7 @@ def trials_chart(rows: Sequence[tuple[str, str, int]], pictures: int) -> vega.Sp
     colour = vega.colours("effort", shades, columns=1, labelLimit=300)
     text = {"type": "text", "align": "left", "dx": 4, "color": GREY}
     return {
-        "data": {"values": [{"change": c, "effort": e, "fallen": n} for c, e, n in rows]},
+        "data": {"values": [{"change": c, "effort": e, "fallen": n} for c, e, n in rows if n is not None]},
         "layer": [
             {"mark": {"type": "bar"}, "encoding": {**shared, "color": colour}},
             {"mark": text, "encoding": {**shared, "text": {"field": "fallen"}}},

@@ -27,15 +27,17 @@ from pages.lessons.unrestricted.settings import (
 )
 from pages.lessons.unrestricted.tasks import Landscape, Rung, Smallest, Strip, Together, Trial, Trials, fallen
 from pages.lessons.unrestricted.texts import TEXTS
-from pages.widgets.ask import look
+from pages.widgets.ask import look, look_at, unsure_before
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import Lesson, slots, vega_chart
-from pages.widgets.live import follow, follow_each, job_for
+from pages.widgets.lesson import Done, Lesson, page_stands, skeleton, slots, vega_chart
+from pages.widgets.live import begin, follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
-from pages.widgets.stage import PictureRow, percent
+from pages.widgets.run_this import is_wanted
+from pages.widgets.stage import PictureRow, percent, playground
+from pages.widgets.verdict import fooled, held, note
 
 STYLE = """<style>
-.st-key-stage_unrestricted .lab-cap {min-height: 7em}
+.st-key-stage_unrestricted .lab-cap {min-height: 6em}
 .st-key-unrestricted_verdict {min-height: 5.2rem}
 .st-key-unrestricted_curve {min-height: 20rem}
 .st-key-unrestricted_land {min-height: 25rem}
@@ -45,33 +47,45 @@ STYLE = """<style>
 
 @dataclass
 class Run:
-    """The photograph; and the network's prediction for it, as soon as it is known."""
+    """The photograph; the network's prediction for it, as soon as it is known; and a sentence where it is unsure."""
 
     original: np.ndarray
     label: int | None = None
+    doubt: str = ""
 
 
 def prepare() -> Run:
     return Run(chosen(page, SIZE))
 
 
-def one_picture(run: Run) -> Iterator[None]:
+def one_picture(run: Run) -> Iterator[Done]:
     st.subheader("1 · One photograph: the smallest change that fools", anchor="one-photograph")
-    about = (hash(run.original.tobytes()), page.value.kind)
-    row = PictureRow("stage_unrestricted", TITLES, run.original, about)
-    verdict = st.container(key="unrestricted_verdict").empty()
-    show_controls()
-    curve, note = slots("unrestricted_curve", 2)
-    yield
-    run.label = follow_hand(run.original, row)
-    if run.label is not None:
+    settings = page.value
+    searched = (settings.budget, settings.seed) if settings.kind == "all" else ()
+    about = (hash(run.original.tobytes()), settings.kind, settings.frameless, *searched)
+    with playground("unrestricted"):
+        row = PictureRow("stage_unrestricted", TITLES, run.original, about, line="not yet computed", grey=("found",))
+        verdict = st.container(key="unrestricted_verdict").empty()
+        show_controls()
+        curve, told = slots("unrestricted_curve", 2)
+        skeleton(curve, 280, "no queries yet")
+    yield begin("original", look_at(run.original))
+    seen = look("original", run.original)
+    if seen is None:
+        return
+    likelihood = seen.probabilities[0]
+    run.label = int(likelihood.argmax())
+    row.show("x", run.original, said(run.label, float(likelihood[run.label])))
+    run.doubt = unsure_before(float(likelihood[run.label]))
+    yield page_stands
+    if follow_hand(run.original, row):
         follow_one = follow_together if page.value.kind == "all" else follow_ladder
-        follow_one(run.original, run.label, row, verdict, curve, note)
+        follow_one(run, run.label, row, verdict, curve, told)
 
 
 def show_controls() -> None:
     page.choice("kind", "The search may change", NAMES)
-    st.caption(STORY[page.value.kind])
+    st.markdown(STORY[page.value.kind])
     if page.value.kind == "all":
         with st.expander("The budget of “all at once”"):
             left, right = st.columns(2, gap="medium")
@@ -119,29 +133,19 @@ def measure(kind: Room, size: float) -> str:
     return f"{size:.3g}°" if kind in ("turn", "colour") else f"{size:.1%}"
 
 
-def follow_hand(original: np.ndarray, row: PictureRow) -> int | None:
-    """Show the untouched picture and that of the sliders. Return the network's prediction for the untouched one."""
-    chain = page.value.hand.chain
-    looks = []
-    for slot, each in (("original", ()), ("hand", chain)):
-        seen = look(slot, original, DEFAULT, each)
-        if seen is None:
-            return None
-        looks.append(seen)
-    first, hand = (int(seen.probabilities[0].argmax()) for seen in looks)
-    row.show("x", original, said(first, float(looks[0].probabilities[0, first])))
+def follow_hand(original: np.ndarray, row: PictureRow) -> bool:
+    """Show the picture that the sliders change. Return False, with the reason on the page, where there is none."""
+    seen = look("hand", original, DEFAULT, page.value.hand.chain)
+    if seen is None:
+        return False
+    answer = int(seen.probabilities[0].argmax())
     words = in_words(page.value.hand)
-    row.show("hand", looks[1].pixels[0], said(hand, float(looks[1].probabilities[0, hand])), words)
-    return first
+    row.show("hand", seen.pixels[0], said(answer, float(seen.probabilities[0, answer])), words)
+    return True
 
 
 def follow_ladder(
-    original: np.ndarray,
-    label: int,
-    row: PictureRow,
-    verdict: DeltaGenerator,
-    slot: DeltaGenerator,
-    note: DeltaGenerator,
+    run: Run, label: int, row: PictureRow, verdict: DeltaGenerator, slot: DeltaGenerator, told: DeltaGenerator
 ) -> None:
     """Show one kind of change at every size, in all its directions."""
     kind = page.value.kind
@@ -149,13 +153,13 @@ def follow_ladder(
     name, shown = categories()[label], [0.0]
 
     def draw(rungs: list[Rung]) -> None:
-        fooled = [rung for rung in rungs if rung.best is not None]
-        best = min(fooled, key=lambda rung: rung.size, default=None)
+        fooling = [rung for rung in rungs if rung.best is not None]
+        best = min(fooling, key=lambda rung: rung.size, default=None)
         if best is not None and best.best is not None and best.size != shown[0]:
             shown[0] = best.size
             row.show("found", best.pixels, said(best.answer, best.certainty), in_words(best.best))
         elif best is None and rungs:
-            row.show("found", original, "…", f"no change up to {measure(kind, rungs[-1].size)} fools the network")
+            row.show("found", run.original, "…", f"no change up to {measure(kind, rungs[-1].size)} fools the network")
         points = [(0.0, 1.0)] if not rungs else [(rung.size, min(rung.kept)) for rung in rungs]
         vega_chart(
             ladder_chart(
@@ -171,39 +175,34 @@ def follow_ladder(
             slot,
         )
 
-    work = Smallest(Pictures.of(original[None]), DEFAULT, kind, label, page.value.frameless)
+    work = Smallest(Pictures.of(run.original[None]), DEFAULT, kind, label, page.value.frameless)
     rungs = follow(job_for("found", work), draw, verdict.info, interval=0.25)
     if rungs is None:
         return
-    fooled = [rung for rung in rungs if rung.best is not None]
+    fooling = [rung for rung in rungs if rung.best is not None]
     asked = sum(len(rung.kept) for rung in rungs)
-    if not fooled:
-        verdict.success(
-            f"No {NAMES[kind]} up to {measure(kind, FARTHEST[kind])} fools the network on this photograph ({asked} "
-            "queries). Try “all at once”.",
-            icon=":material/shield:",
+    if not fooling:
+        held(
+            verdict,
+            f"**Not fooled.** No {NAMES[kind]} up to {measure(kind, FARTHEST[kind])} fools the network on this "
+            f"photograph ({asked} queries). Try “all at once”.",
         )
     else:
-        best = min(fooled, key=lambda rung: rung.size)
-        verdict.error(
-            f"The smallest {NAMES[kind]} found: **{measure(kind, best.size)}**. The network predicts "
+        best = min(fooling, key=lambda rung: rung.size)
+        fooled(
+            verdict,
+            f"**Fooled.** The smallest {NAMES[kind]} found: **{measure(kind, best.size)}**. The network predicts "
             f"**{categories()[best.answer]}**, {percent(best.certainty)}. The search used {asked} queries and no "
-            "gradient.",
-            icon=":material/search:",
+            f"gradient.{run.doubt}",
         )
-    note.caption(
+    told.caption(
         "Each point is the worst direction of its size. The dashed line is the smallest size that fools, refined by "
         "bisection."
     )
 
 
 def follow_together(
-    original: np.ndarray,
-    label: int,
-    row: PictureRow,
-    verdict: DeltaGenerator,
-    slot: DeltaGenerator,
-    note: DeltaGenerator,
+    run: Run, label: int, row: PictureRow, verdict: DeltaGenerator, slot: DeltaGenerator, told: DeltaGenerator
 ) -> None:
     """Show the search in all changes at once, within the budget."""
     settings = page.value
@@ -224,30 +223,37 @@ def follow_together(
             f"{last.size if last.first else 1:.0%} of the budget",
             slot,
         )
-        if not last.first:
-            verdict.info(f"{last.queries} queries; the prediction is still {categories()[label]}.")
+        if last.first:
+            note(
+                verdict,
+                f"Query {last.first} fooled the network. The search now makes the change smaller: {last.queries} of "
+                f"{QUERIES} queries.",
+            )
+        else:
+            note(verdict, f"{last.queries} of {QUERIES} queries; the prediction is still {categories()[label]}.")
 
     work = Together(
-        Pictures.of(original[None]), DEFAULT, label, settings.budget, QUERIES, settings.seed, settings.frameless
+        Pictures.of(run.original[None]), DEFAULT, label, settings.budget, QUERIES, settings.seed, settings.frameless
     )
     tries = follow(job_for("found", work), draw, verdict.info, interval=0.25)
     if tries is None:
         return
     last = tries[-1]
     if last.first:
-        verdict.error(
-            f"**{categories()[last.answer]}**, {percent(last.certainty)}: {in_words(last.pose)}. Query {last.first} "
-            f"was the first that fooled the network. Until query {last.queries}, the search made the change smaller: "
-            f"it takes at most {last.size:.0%} of each budget.",
-            icon=":material/search:",
+        fooled(
+            verdict,
+            f"**Fooled.** The network predicts **{categories()[last.answer]}**, {percent(last.certainty)}: "
+            f"{in_words(last.pose)}. Query {last.first} was the first that fooled the network. Until query "
+            f"{last.queries}, the search made the change smaller: it takes at most {last.size:.0%} of each "
+            f"budget.{run.doubt}",
         )
     else:
-        verdict.success(
-            f"{last.queries} queries, and no pose within this budget fools the network. Enlarge the budget, or change "
-            "the seed.",
-            icon=":material/shield:",
+        held(
+            verdict,
+            f"**Not fooled.** After {last.queries} queries, no pose within this budget fools the network. Enlarge the "
+            "budget, or change the seed.",
         )
-    note.caption(
+    told.caption(
         "A pose is one combination of turn, shift, hue and crop. Half of the queries are random poses, the others are "
         "neighbours of the best pose so far. After the first success, the search tries only smaller changes. The "
         "result is the smallest change *found*; there may be smaller ones."
@@ -261,13 +267,14 @@ def landscape(run: Run) -> Iterator[None]:
         "marks a pose with another prediction. There are many small local minima. A gradient leads into the nearest "
         "one; a search tries many places."
     )
-    slot, note = slots("unrestricted_land", 2)
+    slot, told = slots("unrestricted_land", 2)
+    skeleton(slot, 330, "not yet computed")
     yield
     if run.label is not None:
-        follow_landscape(run.original, run.label, slot, note)
+        follow_landscape(run.original, run.label, slot, told)
 
 
-def follow_landscape(original: np.ndarray, label: int, slot: DeltaGenerator, note: DeltaGenerator) -> None:
+def follow_landscape(original: np.ndarray, label: int, slot: DeltaGenerator, told: DeltaGenerator) -> None:
     name = categories()[label]
 
     def draw(strips: list[Strip]) -> None:
@@ -283,12 +290,13 @@ def follow_landscape(original: np.ndarray, label: int, slot: DeltaGenerator, not
             f"Probability of {name} over turn and crop; {dots} of {len(cells)} poses have another prediction",
             slot,
         )
+        told.markdown(f"{len(strips)} of {len(ANGLES)} angles")
 
     work = Landscape(Pictures.of(original[None]), DEFAULT, label, ANGLES, CUTS, page.value.frameless)
-    strips = follow(job_for("landscape", work), draw, note.info, interval=0.3)
+    strips = follow(job_for("landscape", work), draw, told.info, interval=0.3)
     if strips is not None:
         changed = sum(answer != label for strip in strips for answer in strip.answers)
-        note.caption(
+        told.markdown(
             f"{changed} of {len(ANGLES) * len(CUTS)} poses {'has' if changed == 1 else 'have'} another prediction."
         )
 
@@ -300,34 +308,38 @@ def sixteen_photographs(_: Run) -> Iterator[None]:
         "pictures is robust to **each** change alone within the default budget, and to one random combination of "
         "them. The worst combination fools it more often."
     )
-    slot, note, told = slots("unrestricted_table", 3)
+    slot, progress, told = slots("unrestricted_table", 3)
+    skeleton(slot, 420, "not yet computed")
+    wanted = is_wanted("run_searches", (page.value.budget, page.value.seed), "about two minutes", progress)
     yield
-    follow_table(slot, note, told)
+    if wanted:
+        follow_table(slot, progress, told)
 
 
-def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerator) -> None:
+def follow_table(slot: DeltaGenerator, progress: DeltaGenerator, told: DeltaGenerator) -> None:
     settings, pictures = page.value, Pictures.of(samples(SIZE))
     rooms: list[Room] = ["all", *KINDS]
 
     def draw(known: dict[Room, list[Trial]], room: Room) -> None:
-        note.caption(f"{NAMES[room]}: photograph {known[room][-1].picture + 1} of {pictures.count}")
+        seen = known[room][-1].picture + 1
+        progress.markdown(f"{len(known)} of {len(rooms)}, {NAMES[room]}: photograph {seen} of {pictures.count}")
         rows = [
-            (NAMES[each], effort, fallen(trials, count))
-            for each, trials in known.items()
+            (NAMES[each], effort, fallen(known[each], count) if each in known else None)
+            for each in rooms
             for effort, count in EFFORTS.items()
         ]
         vega_chart(
             trials_chart(rows, pictures.count),
-            90 + 66 * len(known),
-            "; ".join(f"{name}, {effort}: {count} of {pictures.count}" for name, effort, count in rows),
+            90 + 66 * len(rooms),
+            "; ".join(f"{name}, {effort}: {n} of {pictures.count}" for name, effort, n in rows if n is not None),
             slot,
         )
 
     works = {room: Trials(pictures, DEFAULT, room, settings.budget, TRIALS, settings.seed) for room in rooms}
-    known = follow_each("trials", works, draw, note.info, interval=0.4)
+    known = follow_each("trials", works, draw, progress.info, interval=0.4)
     if known is None:
         return
-    note.caption(
+    progress.caption(
         f"Budget: turn {settings.turn}°, shift {settings.shift} %, hue {settings.colour}°, crop {settings.crop} %. A "
         "prediction counts as changed if it differs from that for the untouched photograph: “wild boar” instead of "
         "“hog” counts, too. Another seed gives other random poses."
@@ -344,15 +356,21 @@ def follow_table(slot: DeltaGenerator, note: DeltaGenerator, told: DeltaGenerato
 def formula(_: Run) -> None:
     st.subheader("4 · The formula that just ran", anchor="formula")
     budget = page.value
-    st.latex(r"\text{find}\ \ \phi \in \Phi\ \ \text{with}\ \ \operatorname*{argmax} f\big(t_\phi(x)\big) \ne y")
+    st.latex(
+        r"\text{find}\ \ \phi \in \Phi\ \ \text{with}\ \ "
+        r"\operatorname*{argmax}_k\ \hat f_k\big(t_\phi(x)\mid\theta\big) \ne y"
+    )
     st.latex(
         rf"\begin{{aligned}}\Phi = \{{\,&|\text{{turn}}| \le {budget.turn}°,\ |\text{{shift}}| \le {budget.shift}\,\%,"
         rf"\\ &|\text{{hue}}| \le {budget.colour}°,\ \text{{crop}} \le {budget.crop}\,\%\,\}}\end{{aligned}}"
     )
     prose(
-        "There is no δ here, and no ε. In pixels, the change is very large: a shift by one pixel already changes the "
-        "values at edges by more than any ε of other lessons. Only the *meaning* changes little. **The choice of Δ is "
-        "the threat model**, and a network that was trained for one Δ has promised nothing for another.\n\n"
+        r"Here $t_\phi$ is the change with the parameters φ, and $\hat f_k$ is the score of class k. "
+        "There is no δ, and no ε. In pixels, the change is very large: a shift by one pixel already changes the values "
+        "at edges by more than any ε of other lessons. Only the *meaning* changes little. **The choice of Δ is the "
+        "threat model**, and a network that was trained for one Δ has promised nothing for another.\n\n"
+        "The test error does not help either. It is measured on pictures from the data distribution, and is **no "
+        "guarantee off it**: the photographs that the network was trained and tested on are mostly upright.\n\n"
         "The attack needs no gradient and no weights. It searches over seven numbers and sees only the network's "
         "outputs. Anybody with a camera can do the same."
     )

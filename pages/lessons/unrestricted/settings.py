@@ -67,4 +67,4 @@ class Settings(PageSettings):
 page = Controls("unrestricted", Settings)
 
 
-TITLES = {"x": "original", "found": "found by the search", "hand": "changed by hand"}
+TITLES = {"x": "x, the original", "found": "found by the search", "hand": "changed by hand"}

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from adv_core.images import from_pixels
 from pages.lessons.black_box import tasks as black_box_tasks
 from tests.networks import loaded
-from tests.pages.visit import link, nothing_computed, picture, smaller, visit, words
+from tests.pages.visit import link, nothing_computed, picture, smaller, started, visit, words
 
 lesson = partial(visit, "lessons/black_box/page.py")
 SHEPHERD = 235
@@ -28,14 +28,14 @@ def few() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def opened() -> AppTest:
-    return lesson(**QUICK)
+    return started(lesson(**QUICK), "run_transfer", "run_ensembles", "run_substitute")
 
 
 def test_the_picture_shown_fools_after_as_many_queries_as_told(opened: AppTest) -> None:
     classifier = loaded()
-    for start, same in (("original", True), ("perturbed picture", False)):
+    for start, same in (("x, the original", True), ("= x + δ", False)):
         assert (int(classifier(from_pixels(picture(opened, start)[None])).argmax()) == SHEPHERD) is same
-    assert re.search(r"after \*\*\d+ queries\*\*", opened.error[0].value)
+    assert re.search(r"after \*\*\d+ queries\*\*", opened.warning[0].value)
 
 
 def test_the_matrix_and_the_ensembles_are_summed_up(opened: AppTest) -> None:
