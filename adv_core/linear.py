@@ -2,7 +2,8 @@
 
     h(x) = τ(s(x)),   s(x) = θᵀx + θ₀,   y = ±1,   loss Ψ(y·s(x)) with Ψ(z) = log(1 + exp(-z))
 
-τ is the logistic function. Ψ falls, so the worst δ makes y·θᵀδ as small as possible; each pixel can do so independently, so
+τ is the logistic function. Ψ falls, so the worst δ makes y·θᵀδ as small as possible; each pixel can do so
+independently, so
 
     δ* = -y·ε·sign(θ),   y·θᵀδ* = -ε·‖θ‖₁
 

@@ -153,9 +153,9 @@ def _tell(ends: dict[LossKey, End]) -> None:
         elif end.predicted == end.y:
             verdict.held(column, f"**The target is not reached.** The network still predicts {said}.")
         else:
-            verdict.fooled(
+            verdict.held(
                 column,
-                f"**Fooled, but a third class has won.** The network predicts {said}; the target "
+                f"**The target is not reached: a third class has won.** The network predicts {said}; the target "
                 f"**{names[end.target]}** has {percent(float(p[end.target]))}.",
             )
     table(
