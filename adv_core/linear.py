@@ -1,12 +1,13 @@
 """Linear classifiers under an L∞ ball: the worst case has a closed form.
 
-    h(x) = θᵀx + b,   y = ±1,   loss Ψ(y·h(x)) with Ψ(z) = log(1 + exp(-z))
+    h(x) = τ(s(x)),   s(x) = θᵀx + θ₀,   y = ±1,   loss Ψ(y·s(x)) with Ψ(z) = log(1 + exp(-z))
 
-Ψ falls, so the worst δ makes y·θᵀδ as small as possible; each pixel can do so independently, so
+τ is the logistic function. Ψ falls, so the worst δ makes y·θᵀδ as small as possible; each pixel can do so
+independently, so
 
     δ* = -y·ε·sign(θ),   y·θᵀδ* = -ε·‖θ‖₁
 
-and the min-max problem of robust training becomes a plain minimisation of Ψ(y·h(x) - ε·‖θ‖₁) (Kolter & Madry,
+and the min-max problem of robust training becomes a plain minimisation of Ψ(y·s(x) - ε·‖θ‖₁) (Kolter & Madry,
 "Adversarial robustness: theory and practice", 2018, chapter 2). With the box, x + δ in [0, 1], the pixels are still
 independent: δ* is the same, clipped, and its gain depends on x.
 """
@@ -28,13 +29,13 @@ from adv_core.perturbation_sets import Linf, per_row
 
 
 class LinearClassifier(nn.Module):
-    """h(x) = θᵀx + b, for two classes: 0 (h < 0) and 1 (h > 0).
+    """h(x) = τ(s(x)) with the score s(x) = θᵀx + θ₀, for two classes: 0 (s < 0) and 1 (s > 0).
 
-    ``model(x)``: pixels (N, ...) -> logits (N, 2) = (0, h(x)). Their softmax is (1 - σ(h), σ(h)) and their
-    cross-entropy Ψ(y·h): every objective and every attack of `adv_core` runs on it as on any classifier.
+    ``model(x)``: pixels (N, ...) -> logits (N, 2) = (0, s(x)). Their softmax is (1 - τ(s), τ(s)) and their
+    cross-entropy Ψ(y·s): every objective and every attack of `adv_core` runs on it as on any classifier.
 
     Args:
-        theta: the weights, (D,); bias: b, a number.
+        theta: the weights, (D,); bias: θ₀, a number.
     """
 
     theta: Tensor
@@ -46,7 +47,7 @@ class LinearClassifier(nn.Module):
         self.register_buffer("bias", torch.as_tensor(bias, dtype=theta.dtype).detach().clone())
 
     def score(self, x: Tensor) -> Tensor:
-        """h(x), (N,)."""
+        """s(x), (N,)."""
         return score(self.theta, self.bias, x)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,7 +55,7 @@ class LinearClassifier(nn.Module):
         return torch.stack([torch.zeros_like(h), h], 1)
 
     def probability(self, x: Tensor) -> Tensor:
-        """p(1) = σ(h(x)), (N,)."""
+        """p(1) = h(x) = τ(s(x)), (N,)."""
         return self.score(x).sigmoid()
 
 
@@ -78,7 +79,7 @@ def ball(eps: float, *, box: bool) -> Linf:
 
 
 def score(theta: Tensor, bias: Tensor, x: Tensor) -> Tensor:
-    """θᵀx + b of every row, (N,)."""
+    """θᵀx + θ₀ of every row, (N,)."""
     return x.flatten(1) @ theta + bias
 
 
@@ -110,9 +111,9 @@ def worst_case(theta: Tensor, labels: Tensor, eps: float | Tensor, x: Tensor | N
 def worst_margin(
     theta: Tensor, bias: Tensor, x: Tensor, labels: Tensor, eps: float | Tensor, *, box: bool = False
 ) -> Tensor:
-    """min of y·h(x + δ) over ‖δ‖∞ ≤ ε, (N,): y·h(x) - ε·‖θ‖₁. Below zero, some δ fools the classifier there.
+    """min of y·s(x + δ) over ‖δ‖∞ ≤ ε, (N,): y·s(x) - ε·‖θ‖₁. Below zero, some δ fools the classifier there.
 
-    Differentiable in θ and b. With ``box``, over those δ that keep x + δ in [0, 1].
+    Differentiable in θ and θ₀. With ``box``, over those δ that keep x + δ in [0, 1].
     """
     y = signs(labels).to(theta)
     if not box:
@@ -124,7 +125,7 @@ def worst_margin(
 def robust_losses(
     theta: Tensor, bias: Tensor, x: Tensor, labels: Tensor, eps: float | Tensor, *, box: bool = False
 ) -> Tensor:
-    """max of the loss over ‖δ‖∞ ≤ ε, (N,): Ψ(y·h(x) - ε·‖θ‖₁). ε = 0 is the plain logistic loss."""
+    """max of the loss over ‖δ‖∞ ≤ ε, (N,): Ψ(y·s(x) - ε·‖θ‖₁). ε = 0 is the plain logistic loss."""
     return F.softplus(-worst_margin(theta, bias, x, labels, eps, box=box))
 
 
@@ -135,7 +136,7 @@ def error(model: LinearClassifier, x: Tensor, labels: Tensor, eps: float = 0.0, 
 
 
 def flips_at(model: LinearClassifier, x: Tensor, labels: Tensor, *, box: bool = False) -> Tensor:
-    """The smallest ε whose δ* reaches h = 0, (N,): |h(x)| / ‖θ‖₁. 0 for rows that are wrong already.
+    """The smallest ε whose δ* reaches s = 0, (N,): |s(x)| / ‖θ‖₁. 0 for rows that are wrong already.
 
     With ``box``, it is found by bisection: the margin falls with ε, but not linearly. An ε above 1 gains nothing in
     the box; rows that are still right at ε = 1 have ε = ∞.
@@ -161,8 +162,8 @@ class Evidence:
 
     Attributes:
         draws: the number of random corners of the ball that were tried.
-        out_of_order: 1. Ψ falls. The number of corners, sorted by y·h(x + δ), with a larger loss than the one before.
-        remainder: 2. δ enters only through y·θᵀδ. The largest |h(x + δ) - h(x) - θᵀδ| of the corners: rounding.
+        out_of_order: 1. Ψ falls. The number of corners, sorted by y·s(x + δ), with a larger loss than the one before.
+        remainder: 2. δ enters only through y·θᵀδ. The largest |s(x + δ) - s(x) - θᵀδ| of the corners: rounding.
         chance, fgsm, pgd, formula: 3. No δ beats δ*. y·θᵀδ of the best random corner, of FGSM, of PGD, of δ*.
         pixels: the number of values in which PGD's δ differs from δ*.
         bound: 4. -ε·‖θ‖₁.
@@ -269,7 +270,7 @@ def train(
         eps: ε of the inner maximum; 0 is ordinary training.
         box: train only against those δ that keep x + δ in [0, 1].
         rate, batch: step size and batch size.
-        seed: of the first θ and b (uniform in ±1/√D, as `nn.Linear` has them) and of the order of the data.
+        seed: of the first θ and θ₀ (uniform in ±1/√D, as `nn.Linear` has them) and of the order of the data.
 
     Yields:
         ``epochs + 1`` epochs.
@@ -299,7 +300,7 @@ def train(
 def slope(
     theta: np.ndarray, bias: float, x: np.ndarray, y: np.ndarray, eps: float, *, box: bool = False
 ) -> tuple[np.ndarray, float]:
-    """∂/∂θ (D,) and ∂/∂b of the mean of `robust_losses` over a batch (N, D) with y = ±1, (N,).
+    """∂/∂θ (D,) and ∂/∂θ₀ of the mean of `robust_losses` over a batch (N, D) with y = ±1, (N,).
 
     With ``box``, by Danskin's theorem, it is the plain slope at the worst point x + δ*.
     """

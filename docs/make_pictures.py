@@ -80,12 +80,12 @@ class Card:
 
 CARD_OF = {
     "attack-lab": Card(f".st-key-status {VERDICT}", (".st-key-stage", ".st-key-status")),
-    "threat-models": Card(":nth-match(.st-key-stage_balls img, 6)", (".st-key-stage_balls",)),
+    "threat-models": Card(":nth-match(img[alt^='That δ, amplified'], 3)", (".st-key-balls",)),
     "fgsm-and-pgd": Card(".st-key-hill_plane svg", (".st-key-hill_plane svg", ".st-key-hill_plane .legend")),
     "linear-models": Card(":nth-match(img[alt^='Twenty'], 2)", ("img[alt^='Twenty']",)),
     "adversarial-training": Card(
-        ":nth-match(.st-key-stage_pair img, 5)",
-        (".st-key-stage_pair [data-testid=stColumn] > div > [data-testid=stElementContainer]:nth-child(-n+3)",),
+        "img[alt^='The digit after the attack on the robust']",
+        (".st-key-stage_standard", ".st-key-stage_robust"),
     ),
     "evaluation": Card(
         ".st-key-evaluation_series img",

@@ -22,7 +22,9 @@ def fgsm(
 ) -> Iterator[Step]:
     """The fast gradient sign method (Goodfellow, Shlens & Szegedy, ICLR 2015, arXiv:1412.6572).
 
-    One steepest-ascent step of length ε from x: δ = ε·sign(∂L/∂x) in L∞, ε times the normalised gradient in L2.
+    One steepest-ascent step of length ε from x: δ = ε·sign(∂L/∂x) in L∞, ε times the normalised gradient in L2. With
+    `Targeted(target)` it is -ε·sign(∂L(target)/∂x). One step rarely reaches a target that is far away: along it, the
+    loss bends, and other classes gain as well.
 
     Args:
         classifier: maps pixels (N, 3, H, W) in [0, 1] to logits (N, K).
@@ -97,11 +99,11 @@ FGSM = AttackInfo(
     "FGSM",
     "lecture",
     fgsm,
-    "One step of length ε along the sign of the gradient, away from the present class.",
+    "One step of length ε along the sign of the gradient: away from the present class, or towards a target. One step "
+    "rarely reaches a target that is far away.",
     r"\delta = \varepsilon\,\operatorname{step}(\nabla_x L)",
     "Goodfellow, Shlens & Szegedy, ICLR 2015, arXiv:1412.6572",
     options=(),
-    targeted="never",
 )
 
 

@@ -42,7 +42,7 @@ def show_formula(settings: Settings, request: Attack, label: int) -> None:
     counted = ball.ball is L0  # ε is a number of pixels, and a step may move each of them over the whole range
     if request.attack == "fgsm":
         length = "1" if counted else eps
-        st.latex(rf"\delta = {length}\cdot {direction},\qquad g = \nabla_x L")
+        st.latex(rf"\delta = {length}\cdot {direction},\qquad g = \nabla_x\, {short}")
         prose(
             f"FGSM is a single step of length ε in the steepest direction. The gradient g is that at δ = 0, so it does "
             f"not depend on ε. {info.paper}."

@@ -102,6 +102,8 @@ def _judge(settings: Settings, label: int, frames: list[Frame], changed: int, us
             "under *Advanced*."
             if difference and now != label
             else " This ε is too small for this target, or there are too few steps. Raise ε, or take more steps."
+            if info.is_iterative
+            else " One step rarely reaches a target that is far away. Try *Targeted PGD*."
         )
         return Verdict("held", f"The attack did not reach the target **{name[settings.target]}**. {said}.{why}")
     more = "Raise ε, or try PGD, which takes more than one step." if not info.is_iterative else "Raise ε."

@@ -69,6 +69,10 @@ def fgsm_and_pgd(found: Found, settings: Any) -> None:
     path = scene.run()
     assert np.array_equal(found["result"].adversarial[0].numpy(), path.points[-1])
     assert (found["loss"], found["p"]) == pytest.approx((path.losses[-1], path.probabilities[-1]))
+    aim = {"attack": "targeted", "target": settings.target, "eps": (settings.levels / 255,), "steps": 2}
+    for name, objective in (("L(y) - L(target)", "difference"), ("-L(target)", "ce")):
+        frame = attack(original(settings), found["now"], objective=objective, **aim)
+        same(found["ends"][name].adversarial, frame.pixels[0])
 
 
 def linear_models(found: Found, settings: Any) -> None:
@@ -176,8 +180,8 @@ def threat_models(found: Found, settings: Any) -> None:
 # The lesson's settings, and constants of its program, for the least run that shows something.
 RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (threat_models, {}, {"STEPS": 2}),
-    (fgsm_and_pgd, {"steps": 3}, {}),
-    (fgsm_and_pgd, {"model": "linear", "ball": "l2", "projected": "last"}, {}),
+    (fgsm_and_pgd, {"steps": 3}, {"STEPS": 2}),
+    (fgsm_and_pgd, {"model": "linear", "ball": "l2", "projected": "last"}, {"STEPS": 2}),
     (linear_models, {"box": True}, {}),
     (adversarial_training, {"epochs": 1, "inner": "fgsm"}, {"IMAGES": 200}),
     (evaluation, {}, {"IMAGES": 5}),

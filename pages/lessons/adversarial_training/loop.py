@@ -17,17 +17,18 @@ from pages.widgets.stage import show_picture
 
 # The place of each stage's term: in the problem, or in the step that solves it.
 _PROBLEM = (
-    (r"\min_\theta\ \ ", 4),
-    (r"\sum_{(x, y)}\ \ ", 0),
-    (r"\max_{\|\delta\|_\infty \le \varepsilon}\ \ ", 1),
-    (r"L\big(y, f_\theta(", None),
-    (r"x + \delta", 2),
-    (r")\big)", None),
+    (r"\min_\theta\ ", 4),
+    (r"R_\text{adv}(\theta),\qquad R_\text{adv}(\theta) = ", None),
+    (r"\frac1N\sum_{n=1}^{N}\ ", 0),
+    (r"\max_{\delta\in\Delta(x_n)}\ ", 1),
+    (r"L\big(y_n, \hat f(", None),
+    (r"x_n + \delta", 2),
+    (r"\mid\theta)\big)", None),
 )
 _STEP = (
-    (r"\theta \leftarrow \theta - \eta\,", 4),
+    (r"\theta^{[t+1]} = \theta^{[t]} - \alpha\cdot\frac1m\sum_{n=1}^{m}", 4),
     (r"\nabla_\theta\ ", 3),
-    (r"L\big(y, f_\theta(x + \delta^*)\big)", None),
+    (r"L\big(y_n, \hat f(x_n + \delta_n^*\mid\theta^{[t]})\big)", None),
 )
 
 
@@ -39,9 +40,10 @@ def formula(stage: int, parts: Sequence[tuple[str, int | None]]) -> str:
 def one_step_slowly(_: object) -> Iterator[None]:
     st.subheader("2 · One step of adversarial training, slowly", anchor="one-step")
     prose(
-        "Training minimises the loss. Adversarial training minimises the *worst* loss: the attack is a maximum inside "
-        "the minimum. You follow one minibatch of eight digits through one step. The step starts from the standard "
-        "network."
+        "Training minimises the mean loss. **Adversarial training** minimises the *adversarial risk* R_adv(θ), the "
+        "mean of the worst losses: the attack is a maximum inside the minimum. So the network learns from the "
+        "adversarial examples x + δ\\* of its present weights. You follow one minibatch of eight digits through one "
+        "step. The step starts from the standard network."
     )
     settings = page.value
     stages = (_images, _search, _adversarial, _gradient, _update)
@@ -122,6 +124,11 @@ def _gradient(walked: Update, recipe: Recipe) -> None:
     st.markdown(
         f"**Danskin's theorem**: the gradient of a maximum is the gradient *at* the maximum. So keep δ\\* fixed, and "
         f"differentiate as usual. Over all 166 406 weights, ‖∇θ L‖₂ = {walked.slope_norm:.2f}."
+    )
+    st.markdown(
+        "The theorem needs the *exact* maximum. In a linear model there is a formula for it. In a network, the attack "
+        "finds only some local maximum, so strictly **Danskin's theorem no longer holds**, and the step may not "
+        "lower the worst loss. It works in practice, and the better the stronger the attack is."
     )
 
 

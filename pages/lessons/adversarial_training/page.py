@@ -17,16 +17,19 @@ from adv_core.training import Recipe
 from pages.lessons.adversarial_training.charts import surface
 from pages.lessons.adversarial_training.loop import one_step_slowly
 from pages.lessons.adversarial_training.program import in_python
-from pages.lessons.adversarial_training.settings import CURVE, EPS, INNER, SHIPPED, SOURCES, judged, page, says, share
+from pages.lessons.adversarial_training.settings import CURVE, EPS, INNER, SHIPPED, SOURCES, judged, page, share
 from pages.lessons.adversarial_training.tasks import HELD_OUT, Attacked, Explore, SolvedCase, Sweep, TwoWays
 from pages.lessons.adversarial_training.texts import TEXTS
 from pages.lessons.adversarial_training.training import complete, courses, own_network, train_both
+from pages.widgets import verdict
 from pages.widgets.canvas import canvas
 from pages.widgets.digits import OWN, ROBUST, STANDARD, STRONGER, error_curves, ink, signed
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import Done, Lesson, digit_control, slots, table, vega_chart
+from pages.widgets.lesson import Done, Lesson, digit_control, skeleton, slots, table, vega_chart
 from pages.widgets.live import begin, computed, follow, follow_each, job_for
-from pages.widgets.stage import show_picture
+from pages.widgets.stage import PictureRow, percent, playground, show_picture
+
+NETWORKS = ("standard", "robust")
 
 
 @dataclass
@@ -79,60 +82,74 @@ def show_judged() -> None:
 def same_digit(run: Run) -> Iterator[Done]:
     show_judged()
     st.subheader("1 · One digit, attacked in two networks", anchor="two-networks")
-    left, right = st.columns([2, 3], gap="medium")
-    with left:
-        page.choice("source", "Digit", SOURCES)
-        run.digit = chosen_digit()
-    with right:
-        others = {name: title for name, title in SHIPPED.items() if name != "standard"}
-        others |= {"own": "the one you trained"} if own_network() else {}
-        page.choice("against", "Compare with", others)
-        page.control("eps", st.slider, "ε: the largest change of a pixel (black is 0, white is 1)", 0.0, 0.4, step=0.02)
-        if run.digit is None:
-            st.info("The predictions of both networks appear here.", icon=":material/draw:")
-            return
-        place = st.container(key="attacked")
+    with playground("two_networks"):
+        with st.container():
+            columns = st.columns(2, gap="medium")
+            rows = {name: _row(name, column) for name, column in zip(NETWORKS, columns, strict=True)}
+        left, right = st.columns(2, gap="medium")
+        with left:
+            page.choice("source", "Digit", SOURCES)
+            run.digit = chosen_digit()
+        with right:
+            others = {name: title for name, title in SHIPPED.items() if name != "standard"}
+            others |= {"own": "the one you trained"} if own_network() else {}
+            page.choice("against", "Compare with", others)
+            page.control(
+                "eps", st.slider, "ε: the largest change of a pixel (black is 0, white is 1)", 0.0, 0.4, step=0.02
+            )
+    if run.digit is None:
+        verdict.note(None, "The predictions of both networks appear here.")
+        return
+    place = st.container(key="attacked")
     sweeps = {"standard": Sweep("standard", run.digit, EPS), "robust": Sweep(run.model, run.digit, EPS)}
     for name, sweep in sweeps.items():
         yield begin(f"sweep {name}", sweep)
     with place:
-        show_attacked(run.digit, sweeps)
+        show_attacked(run.digit, sweeps, rows)
 
 
-def show_attacked(digit: Digit, sweeps: Mapping[str, Sweep]) -> None:
+def _row(name: str, column: DeltaGenerator) -> PictureRow:
+    start = ink(np.full((28, 28), 0.5), 8)
+    titles = {"x": f"x, {name} network", "delta": "+ δ", "end": "= x + δ"}
+    with column:
+        return PictureRow(
+            f"stage_{name}", titles, start, page.value.source, alt=f"{{title}} ({name}), not yet computed"
+        )
+
+
+def show_attacked(digit: Digit, sweeps: Mapping[str, Sweep], rows: Mapping[str, PictureRow]) -> None:
     results = {name: computed(f"sweep {name}", sweep) for name, sweep in sweeps.items()}
     at = min(range(len(EPS)), key=lambda place: abs(EPS[place] - page.value.eps))
-    with st.container(key="stage_pair"):
-        columns = st.columns(3)
-        columns[0].markdown("**x**")
-        show_picture(ink(digit.levels / 255, 8), f"The digit, a {digit.label}", columns[0])
-        columns[0].markdown("untouched")
-        for column, (name, result) in zip(columns[1:], results.items(), strict=True):
-            column.markdown(f"**{name}**")
-            show_one(column, digit, result, at, name)
+    for name, result in results.items():
+        show_one(rows[name], digit, result, at, name)
     thresholds = [_threshold(name, result) for name, result in results.items()]
     st.markdown(f"The least ε that was found to change the prediction: {thresholds[0]}, {thresholds[1]}.")
     st.caption(
+        "δ: orange adds ink, blue removes ink. "
         f"Each network has its own attack: PGD, {Sweep.steps} steps, for {len(EPS)} values of ε at once, and a search "
         "for the least ε (FMN, 60 steps). All pictures are rounded to 8 bits before the network classifies them."
     )
 
 
-def show_one(column: DeltaGenerator, digit: Digit, result: Attacked, at: int, name: str) -> None:
+def show_one(row: PictureRow, digit: Digit, result: Attacked, at: int, name: str) -> None:
     pixels, probabilities = result.pixels[at], result.probabilities[at]
     now = int(probabilities.argmax())
-    show_picture(
-        ink(pixels / 255, 8), f"The digit after the attack on the {name} network, which predicts {now}", column
+    row.show("x", ink(digit.levels / 255, 8), f"a {digit.label}", alt=f"The digit for the {name} network, untouched")
+    delta = (pixels.astype(np.int64) - digit.levels) / 255
+    row.show(
+        "delta",
+        signed(delta, max(page.value.eps, 0.02), 8),
+        f"ε = {page.value.eps:g}",
+        alt=f"The perturbation for the {name} network: orange adds ink, blue removes ink",
     )
     wrong = now != digit.label
-    column.markdown(f"{':material/bolt: ' if wrong else ''}predicts {says(probabilities)}")
-    delta = (pixels.astype(np.int64) - digit.levels) / 255
-    show_picture(
-        signed(delta, max(page.value.eps, 0.02), 8),
-        f"The perturbation for the {name} network: orange adds ink, blue removes ink",
-        column,
+    row.show(
+        "end",
+        ink(pixels / 255, 8),
+        f"{'⚡ ' if wrong else ''}“{now}”",
+        f"{percent(float(probabilities[now]))}, {'wrong' if wrong else 'right'}",
+        alt=f"The digit after the attack on the {name} network, which predicts {now}",
     )
-    column.caption("δ: orange adds ink, blue removes ink")
 
 
 def _threshold(name: str, result: Attacked) -> str:
@@ -190,6 +207,7 @@ def photographed() -> Tensor | None:
 def error_against_epsilon(_: Run) -> Iterator[None]:
     st.subheader("4 · Error against ε", anchor="error-curves")
     slot, note = slots("error_curves", 2)
+    skeleton(slot, 340, f"Error against ε, 0 of {len(models())} networks")
     yield
     yield  # section 3 and short computations come first
     follow_curves(slot, note)
@@ -232,7 +250,11 @@ def follow_curves(slot: DeltaGenerator, note: DeltaGenerator) -> None:
 def insides(run: Run) -> Iterator[None]:
     st.subheader("5 · Input gradients and loss surfaces", anchor="gradients")
     place = st.container(key="insides")
+    with place:
+        waiting = st.empty()
+        skeleton(waiting, 400, "Gradients and loss surfaces, not yet computed")
     yield
+    waiting.empty()
     digit = run.digit
     if digit is None:
         shown = digits("test")[page.value.digit]
@@ -319,6 +341,7 @@ def solved_case(_: Run) -> Iterator[None]:
         "training loop twice: once the inner maximum comes from the formula, once from PGD."
     )
     slot, note = st.empty(), st.empty()
+    skeleton(slot, 140, "Two trainings, not yet begun")
     yield
     yield  # section 3 comes first
     recipe = Recipe("pgd", page.value.ball, epochs=2, rate=0.01, ramp=0, seed=page.value.seed)

@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from adv_core.networks.digit_network import checkpoint
 from pages.widgets.controls import Controls
 from pages.widgets.query import PageSettings, number, solved, word
-from pages.widgets.stage import percent
 
 IMAGES = 10_000  # images for live training
 EPS = tuple(k / 50 for k in range(21))  # the ε of a digit's sweep, 0 ... 0.4
@@ -51,7 +48,3 @@ def judged(name: str, eps: float = 0.1) -> dict[str, float]:
 
 def share(part: float) -> str:
     return f"{100 * part:.1f}\u00a0%"
-
-
-def says(probabilities: np.ndarray) -> str:
-    return f"“{int(probabilities.argmax())}” ({percent(float(probabilities.max()))})"

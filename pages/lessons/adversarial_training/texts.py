@@ -115,7 +115,8 @@ TEXTS = Texts(
     script=(
         "1. Open the link and raise ε: the standard network fails first, the robust one is still right.\n"
         "2. Section 2: press *Next*, and let the students say which term of the formula comes next.\n"
-        "3. Section 3: press *Train both* and talk about the cost meanwhile. The training takes less than a minute.\n"
+        "3. Section 3: press *Train both* and talk about the cost meanwhile. After the first steps, the bar says how "
+        "long this machine needs.\n"
         "4. Section 5: ask which of the two gradients belongs to which network."
     ),
     pitfalls=(

@@ -12,8 +12,10 @@ from adv_core.training import Recipe
 from pages.lessons.adversarial_training.charts import course_chart, judged_chart
 from pages.lessons.adversarial_training.settings import IMAGES, INNER, page, share
 from pages.lessons.adversarial_training.tasks import HELD_OUT, Train, TrainRecord
+from pages.widgets import verdict
 from pages.widgets.digits import ROBUST, STANDARD
 from pages.widgets.glossary import prose
+from pages.widgets.lesson import skeleton
 from pages.widgets.live import drop_jobs, follow, job_for
 
 state = st.session_state
@@ -78,7 +80,9 @@ def train_both(_: object) -> Iterator[None]:
     st.subheader("3 · Training: train both networks now", anchor="training")
     prose(
         "Both networks start from the same random weights, and learn from the same 10\u202f000 digits. One of them "
-        "learns from x as usual, the other one from x + δ\\* in every minibatch."
+        "learns from x as usual, the other one from x + δ\\* in every minibatch. The robust network takes "
+        f"{1 + recipes()[1].gradients} times as many gradients. How long that is depends on the machine: the bar says "
+        "it after the first steps."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page.choice("inner", "Inner maximum", INNER)
@@ -92,6 +96,9 @@ def train_both(_: object) -> Iterator[None]:
     bar = st.empty()
     with st.container(key="courses"):
         left, right = (column.empty() for column in st.columns(2, gap="medium"))
+    if page.value.train and not any(courses().get(recipe) for recipe in recipes()):
+        skeleton(left, 270, "Training loss, 0 of 2 networks")
+        skeleton(right, 270, "Test error, 0 of 2 networks")
     yield
     yield  # short computations come first
     follow_training(bar, left, right)
@@ -119,7 +126,8 @@ def offer() -> None:
 def follow_training(bar: DeltaGenerator, left: DeltaGenerator, right: DeltaGenerator) -> None:
     standard, robust = recipes()
     names = {standard: ("standard", STANDARD), robust: (f"robust, ε = {robust.eps:g}", ROBUST)}
-    began, first = time.monotonic(), 0.0
+    began = 0.0
+    first: float | None = None
 
     def draw() -> None:
         shown = [(name, colour, courses().get(recipe, [])) for recipe, (name, colour) in names.items()]
@@ -141,12 +149,14 @@ def follow_training(bar: DeltaGenerator, left: DeltaGenerator, right: DeltaGener
         cost = [2 + recipe.gradients for recipe in names]  # with the test after each epoch
         parts = [record[0].step / record[0].of if record else 0.0 for record in done]
         ready = sum(part * c for part, c in zip(parts, cost, strict=True)) / sum(cost)
-        nonlocal first
+        nonlocal began, first
+        if first is None:  # the time in the queue does not count
+            began, first = time.monotonic(), ready
         elapsed = time.monotonic() - began
-        first = first or ready
         gained = ready - first
-        left_s = elapsed * (1 - ready) / gained if gained > 0.02 and elapsed > 3 else None
-        text = "" if left_s is None else f", about {max(round(left_s), 1)} s left"
+        # The first steps tell how fast this machine is. The cost of a step is known: gradients for each digit.
+        left_s = elapsed * (1 - ready) / gained if gained > 0 and elapsed > 1 else None
+        text = "; measuring how fast this machine is …" if left_s is None else f", {remaining(left_s)} left"
         which = "the standard network" if parts[0] < 1 else "the robust network"
         bar.progress(min(ready, 1.0), f"Training {which}: {ready:.0%}{text}")
 
@@ -169,11 +179,22 @@ def follow_training(bar: DeltaGenerator, left: DeltaGenerator, right: DeltaGener
         draw()
     if page.value.train:
         _, last = (courses()[recipe][-1] for recipe in names)
-        bar.success(
+        verdict.note(
+            bar,
             f"Trained. In section 1 you can choose “the one you trained”. On {HELD_OUT} test digits the robust network "
             f"has an error of {share(last.clean or 0)} without an attack, and of {share(last.attacked or 0)} under "
-            f"PGD-20 at ε = {robust.eps:g}."
+            f"PGD-20 at ε = {robust.eps:g}.",
         )
+
+
+def remaining(seconds: float) -> str:
+    """A time for people, as exact as an estimate is: "about 40 s", "about 2½ min"."""
+    if seconds < 10:
+        return f"about {max(round(seconds), 1)} s"
+    if seconds < 90:
+        return f"about {round(seconds, -1):.0f} s"
+    whole, half = divmod(round(seconds / 30), 2)
+    return f"about {whole}{'½' if half else ''} min"
 
 
 def last_state(recipe: Recipe, slot: str) -> bytes:

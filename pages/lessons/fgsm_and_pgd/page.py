@@ -26,13 +26,24 @@ from pages.lessons.fgsm_and_pgd.plane import plane
 from pages.lessons.fgsm_and_pgd.player import player
 from pages.lessons.fgsm_and_pgd.program import in_python
 from pages.lessons.fgsm_and_pgd.scene import Run, Scene, data, factor_text, hill, pair, step_symbol, two_pixels
-from pages.lessons.fgsm_and_pgd.settings import BALLS, FACTORS, MODELS, PRESETS, PROJECTED, VIEWS, page
+from pages.lessons.fgsm_and_pgd.settings import (
+    BALLS,
+    FACTORS,
+    MODELS,
+    ON_THE_SLIDE,
+    PRESETS,
+    PROJECTED,
+    VIEWS,
+    page,
+)
+from pages.lessons.fgsm_and_pgd.targeted import two_objectives
 from pages.lessons.fgsm_and_pgd.texts import TEXTS
 from pages.lessons.fgsm_and_pgd.world import SQUARE, Path, enough, landscape, turn, window_around
+from pages.widgets import verdict
 from pages.widgets.charts import PALETTE
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, chart, pictures, table, vega_chart
-from pages.widgets.stage import percent
+from pages.widgets.stage import percent, playground
 
 
 def put(x1: float, x2: float) -> None:
@@ -59,6 +70,7 @@ def the_hill(run: Run) -> None:
     with right:
         choose()
         page.choice("view", "View", VIEWS)
+    below = st.container()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Examples:", width="content")
         for name, changes in PRESETS.items():
@@ -68,6 +80,9 @@ def the_hill(run: Run) -> None:
             from_above(run.now)
         else:
             as_landscape(run.now)
+    # Below both columns: on a phone, the controls then follow the picture at once.
+    with below:
+        about_the_hill(run.now)
     show_ends(run.now)
 
 
@@ -86,11 +101,20 @@ def from_above(now: Scene) -> None:
     )
     picture = hill(now.settings.model, now.label)
     plane("hill_plane", scene(SQUARE, picture, x, shapes, alt), moved=put)
-    st.caption(
-        f"**Drag x, or click where it should go.** The loss is that of class {now.label}, the predicted class of x. "
-        "Thin lines join points of equal loss, a factor of ten from one line to the next. The thick line is the "
-        "decision boundary, p(y) = ½. The small circles and squares are the training data."
-    )
+
+
+def about_the_hill(now: Scene) -> None:
+    if now.settings.view == "contour":
+        st.markdown(
+            f"**Drag x, or click where it should go.** The loss is that of class {now.label}, the predicted class of "
+            "x. Thin lines join points of equal loss, a factor of ten from one line to the next. The thick line is "
+            "the decision boundary, p(y) = ½. The small circles and squares are the training data."
+        )
+    else:
+        st.markdown(
+            "**Drag to turn it.** The surface is flat around the data of class "
+            f"{now.label}, where the classifier is confident. Losses above 20 are cut off."
+        )
 
 
 def as_landscape(now: Scene) -> None:
@@ -103,10 +127,6 @@ def as_landscape(now: Scene) -> None:
     figure = surface_chart(land, now.edge, now.losses(now.edge), marks)
     top = short(float(land.loss.max()))
     chart(figure, "surface", f"The loss as a surface in space: a flat part, and a slope up to {top}")
-    st.caption(
-        "**Drag to turn it.** The surface is flat around the data of class "
-        f"{now.label}, where the classifier is confident. Losses above 20 are cut off."
-    )
 
 
 def show_ends(now: Scene) -> None:
@@ -144,7 +164,10 @@ def show_ends(now: Scene) -> None:
         text = "**One step is enough.** Here FGSM reaches as high a loss as PGD."
     else:
         text = "**Both fool the classifier.** PGD reaches a higher loss than FGSM."
-    st.info(text, icon=":material/hiking:")
+    if one[0] == many[0] == now.label:
+        verdict.held(None, text)
+    else:
+        verdict.fooled(None, text)
     table(("", "loss", f"p({now.label})", "prediction"), rows)
     pictures(*panels, width=128)
     st.caption(
@@ -161,6 +184,15 @@ def step_by_step(run: Run) -> None:
         "On the left, the step is α times the raw gradient. On the right, the gradient is first normalised: it gets a "
         "fixed length."
     )
+    with playground("steps"):
+        place = st.container()
+        step_controls()
+    with place:
+        show_runs(run.now)
+    show_what_ran(run.now)
+
+
+def step_controls() -> None:
     columns = st.columns([3, 3, 3, 4], gap="medium")
     with columns[0]:
         page.control(
@@ -186,13 +218,16 @@ def step_by_step(run: Run) -> None:
         page.control("steps", st.slider, "Steps", 1, 20)
     with columns[3]:
         page.choice("projected", "Project after", PROJECTED)
-    show_runs(run.now)
+    st.button("As in the lecture: one step", on_click=page.set, kwargs=ON_THE_SLIDE, key="on_the_slide")
+    st.caption(
+        "*As in the lecture* (drawings of Kolter & Madry, chapter 3, here for this network): on the left, a raw step "
+        "leaves the ball and is projected to the nearest point. On the right, a normalised step."
+    )
 
 
 def show_runs(now: Scene) -> None:
     settings = now.settings
-    raw = now.run(step_size=float(settings.raw), step="gradient")
-    even = now.run()
+    raw, even = runs_of(now)
     # One window for both runs: it holds the ball, the ends of normalised steps, and the ends of unprojected runs.
     strayed = float(np.abs(even.points - now.x.numpy()).max())
     window = window_around(now.x, min(max(1.5 * settings.eps, settings.eps + 1.2 * settings.alpha, 1.1 * strayed), 0.6))
@@ -207,22 +242,18 @@ def show_runs(now: Scene) -> None:
         {"gradient": PALETTE[7], "step": STEP, "back": BACK},
         settings.steps,
     )
-    st.caption("Grey: the direction of ∇L, drawn with a fixed length. Blue: the step. Green, dashed: the projection.")
-    show_what_ran(now, raw, even)
 
 
-def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
+def runs_of(now: Scene) -> tuple[Path, Path]:
+    """The run with raw steps, and the run with normalised ones."""
+    return now.run(step_size=float(now.settings.raw), step="gradient"), now.run()
+
+
+def show_what_ran(now: Scene) -> None:
     settings = now.settings
-    step = r"\operatorname{sign}(\nabla L)" if settings.ball == "linf" else r"\frac{\nabla L}{\|\nabla L\|_2}"
-    norm = r"\infty" if settings.ball == "linf" else "2"
-    st.markdown("**The formula that just ran**")
-    if settings.projected == "each":
-        st.latex(rf"\delta \leftarrow P\big(\delta + \alpha\,{step}\big)")
-    else:
-        st.latex(rf"\delta \leftarrow \delta + \alpha\,{step}")
-        st.latex(r"\text{and at the end}\quad \delta \leftarrow P(\delta)")
-    prose("P is the projection: P(δ) is the point nearest to δ in the perturbation set")
-    st.latex(rf"\Delta = \{{\delta : \|\delta\|_{{{norm}}} \le {settings.eps:g},\ 0 \le x+\delta \le 1\}}")
+    raw, even = runs_of(now)
+    st.markdown("Grey: the direction of ∇L, drawn with a fixed length. Blue: the step. Green, dashed: the projection.")
+    show_formula(settings.ball, settings.projected, settings.eps)
     first = even.moved[0] - even.points[0]
     angle = turn(now.gradient, first)
     if settings.ball == "linf":
@@ -245,10 +276,10 @@ def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
         ],
     )
     if abs(raw.points[-1] - raw.points[0]).max() < 0.05 * settings.eps:
-        st.warning(
+        verdict.note(
+            None,
             f"The raw run has moved by only {short(float(abs(raw.points[-1] - raw.points[0]).max()))} in total, "
             "because its gradient is tiny. Raise its α.",
-            icon=":material/zoom_in:",
         )
     gap = float(both["each"].losses[-1] - both["last"].losses[-1])
     st.caption(
@@ -260,6 +291,40 @@ def show_what_ran(now: Scene, raw: Path, even: Path) -> None:
             if gap < -0.01
             else "ends with the same loss here. Try a larger α, or more steps."
         )
+    )
+
+
+def show_formula(ball: str, projected: str, eps: float) -> None:
+    """Show the update, in the lecture's symbols."""
+    loss = r"L(y, \hat f(x+\delta^{[t]}\mid\theta))"
+    gradient = rf"\nabla_\delta\, {loss}"
+    step = rf"\operatorname{{sign}}\big({gradient}\big)" if ball == "linf" else r"\frac{g}{\|g\|_2}"
+    norm = r"\infty" if ball == "linf" else "2"
+    st.markdown("**The formula that just ran**")
+    if projected == "each":
+        st.latex(rf"\delta^{{[t+1]}} = \mathcal{{P}}\Big(\delta^{{[t]}} + \alpha\,{step}\Big)")
+    else:
+        st.latex(rf"\delta^{{[t+1]}} = \delta^{{[t]}} + \alpha\,{step}")
+        st.latex(r"\text{and at the end}\quad \delta = \mathcal{P}\big(\delta^{[T]}\big)")
+    if ball == "l2":
+        st.latex(rf"g = {gradient}")
+    clip = (
+        r"\mathcal{P}(z) = \text{clip}(z, [-\varepsilon, \varepsilon])"
+        if ball == "linf"
+        else r"\mathcal{P}(z) = z\cdot\min\big(1, \tfrac{\varepsilon}{\|z\|_2}\big)"
+    )
+    prose("The projection 𝒫 returns the point of the perturbation set that is nearest to z. Without the box it is")
+    st.latex(
+        rf"{clip}, \qquad \mathcal{{B}}_\varepsilon^{{{norm}}} = \{{\delta : \|\delta\|_{{{norm}}} \le \varepsilon\}},"
+        rf"\quad \varepsilon = {eps:g}"
+    )
+    prose(
+        "Here, the pixels also stay in the box: 0 ≤ x + δ ≤ 1. The loss depends on x and δ only through x + δ. So at "
+        "δ = 0, ∇_δ L equals ∇_x L: the first step uses the gradient at the picture itself."
+    )
+    st.caption(
+        "Footnote: the name says *descent*, but the attack maximises, so it is gradient **ascent** on L in δ (or "
+        "descent on −L). Training does gradient descent on L in θ."
     )
 
 
@@ -309,4 +374,5 @@ def seen_at(now: Scene) -> tuple[float, float]:
     return float(logits.softmax(0)[1 - now.label]), float(np.linalg.norm(now.gradient))
 
 
-Lesson(page, TEXTS, (the_hill, step_by_step, in_python, to_infinity, raw_gradient), prepare=Run).show()
+SECTIONS = (the_hill, step_by_step, in_python, to_infinity, raw_gradient, two_objectives)
+Lesson(page, TEXTS, SECTIONS, prepare=Run).show()

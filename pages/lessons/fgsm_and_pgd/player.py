@@ -26,14 +26,17 @@ CSS = (
     DRAWING_CSS
     + """
 .player {font-family: var(--st-font); color: var(--st-text-color)}
-.panels {display: flex; flex-wrap: wrap; gap: 1rem}
-figure {margin: 0; flex: 1 1 300px; min-width: 0; max-width: 520px}
+.panels {display: flex; gap: 1rem}
+figure {margin: 0; flex: 1 1 0; min-width: 0; max-width: min(520px, 52vh)}
 .title {font-weight: 600; margin-bottom: .25rem}
 .scene {position: relative; aspect-ratio: 1; overflow: hidden; border-radius: var(--st-base-radius);
   box-shadow: inset 0 0 0 1px var(--st-border-color)}
 .scene svg {position: absolute; inset: 0; width: 100%; height: 100%}
 /* Space for the longest text, so that nothing moves. */
 .text {font-size: .875rem; line-height: 1.35; min-height: 4.1em; margin-top: .35rem; font-variant-numeric: tabular-nums}
+@media (max-width: 640px) {
+  .panels {gap: .5rem} .title {font-size: .8rem; min-height: 2.6em} .text {font-size: .78rem; min-height: 9.5em}
+}
 .bar {display: flex; flex-wrap: wrap; align-items: center; gap: .5rem; margin-top: .25rem}
 button {font: inherit; font-size: .875rem; color: inherit; background: var(--st-background-color); flex: none;
   border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); padding: .25rem .75rem;

@@ -1,7 +1,8 @@
 """The two-pixel picture, its network and its attacks as a program."""
 
+from adv_core.classifiers import DEFAULT
 from pages.contents import title_of
-from pages.lessons.fgsm_and_pgd.settings import Settings, page
+from pages.lessons.fgsm_and_pgd.settings import STEPS, Settings, page
 from pages.widgets.program import Part, Program, section
 
 DATA = """\
@@ -52,6 +53,16 @@ for name, attack in runs.items():
     print(name, "ends at", result.adversarial[0].tolist(), f"loss {{loss:.4g}}, p({{y}}) = {{p:.3f}}")"""
 
 
+TARGETED = """\
+photo = clf.prepare(photograph("{image}"))
+now, target, room = int(clf(photo).argmax()), {target}, Linf({levels} / 255)
+aims = {{"L(y) - L(target)": TargetedDifference(now, target), "-L(target)": Targeted(target)}}
+ends = {{name: run(pgd(clf, photo, room, aim, steps={steps})) for name, aim in aims.items()}}
+ends["one step, -L(target)"] = run(fgsm(clf, photo, room, Targeted(target)))
+for name, end in ends.items():
+    print(f"{{name}}: {{clf.predict(end.adversarial, top=1)}}")"""
+
+
 def program(settings: Settings) -> Program:
     """FGSM and PGD from the point of the controls."""
     ball = {"linf": "Linf", "l2": "L2"}[settings.ball]
@@ -74,6 +85,15 @@ def program(settings: Settings) -> Program:
                 "The attacks, away from the classifier's answer. No value is rounded to 8 bits here.",
                 attack,
                 (f"from adv_core import {ball}, Untargeted, fgsm, pgd, run",),
+            ),
+            Part(
+                "A photograph towards a class, with two objectives; and one step towards it.",
+                f'clf = load_classifier("{DEFAULT}", device="cpu")\n'
+                + TARGETED.format(**vars(settings) | {"steps": STEPS}),
+                (
+                    "from adv_core import Linf, Targeted, TargetedDifference, load_classifier",
+                    "from adv_core.datasets import photograph",
+                ),
             ),
         ),
     )

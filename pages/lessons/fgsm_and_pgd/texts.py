@@ -107,7 +107,8 @@ TEXTS = Texts(
     lead=(
         "Every attack of this course climbs a hill: it raises the loss inside a small ball. A picture of two pixels is "
         "a point in a plane, so you can see the whole hill here and each step on it: the gradient, the sign, the "
-        "projection. You see why many steps (PGD) find what one step (FGSM) misses."
+        "projection. You see why many steps (PGD) find what one step (FGSM) misses, and how two targeted attacks "
+        "on one photograph end in different classes."
     ),
     questions=questions,
     script=(
@@ -116,7 +117,8 @@ TEXTS = Texts(
         "2. Section 2: press *Next* for each phase. Let the students say what follows: gradient, step, projection. "
         "Then compare with the raw run on the left: it has hardly moved.\n"
         "3. Raise the raw α until it moves. Section 3: raise α up to ∞. The projected step ends in FGSM's corner.\n"
-        "4. Press *A linear classifier*: one step is enough there. The lesson *Linear models* goes on from this."
+        "4. Press *A linear classifier*: one step is enough there. The lesson *Linear models* goes on from this.\n"
+        "5. Section 5: cover the result, and ask which of the two objectives ends at the airliner."
     ),
     pitfalls=(
         "- “The gradient points to the maximum.” It points uphill *at this point*. The thin lines show how quickly the "
@@ -138,6 +140,10 @@ TEXTS = Texts(
         (
             "Kurakin, Goodfellow & Bengio, *Adversarial examples in the physical world* (many sign steps), 2017",
             "https://arxiv.org/abs/1607.02533",
+        ),
+        (
+            "Kurakin, Goodfellow & Bengio, *Adversarial machine learning at scale* (a step towards a class), ICLR 2017",
+            "https://arxiv.org/abs/1611.01236",
         ),
         (
             "Kolter & Madry, *Adversarial robustness: theory and practice*, chapter 3: solving the inner maximization",

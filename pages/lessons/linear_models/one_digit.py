@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import streamlit as st
 import torch
 from torch import Tensor
@@ -11,27 +12,37 @@ from adv_core.linear import LinearClassifier, flips_at, signs, worst_case, worst
 from pages.lessons.linear_models.charts import square
 from pages.lessons.linear_models.measured import digits, trained
 from pages.lessons.linear_models.settings import ROBUST, STANDARD, TESTED, page
+from pages.widgets import verdict
 from pages.widgets.canvas import canvas
 from pages.widgets.charts import curve
 from pages.widgets.digits import ink
 from pages.widgets.lesson import chart, digit_control
-from pages.widgets.stage import percent, show_picture
+from pages.widgets.stage import PictureRow, percent, playground
 
 
 def one_digit(_: None) -> Iterator[None]:
     st.subheader("6 · One digit: your turn", anchor="one-digit")
-    left, right = st.columns(2, gap="medium")
-    with left:
-        names = {"test": "a test digit", "own": "your own digit"}
-        page.choice("source", "Digit", names)
-        x, y = (own_digit(), None) if page.value.source == "own" else test_digit()
-    with right:
-        page.control("model", st.segmented_control, "Model", ["standard", "robust"], required=True)
-        page.control("room", st.slider, "ε for this digit", 0.0, 0.5, step=0.01)
+    with playground("digit"):
+        with st.container():
+            place, words = st.columns([3, 1.2], gap="medium")
+        left, right = st.columns(2, gap="medium")
+        with left:
+            names = {"test": "a test digit", "own": "your own digit"}
+            page.choice("source", "Digit", names)
+            x, y = (own_digit(), None) if page.value.source == "own" else test_digit()
+        with right:
+            page.control("model", st.segmented_control, "Model", ["standard", "robust"], required=True)
+            page.control("room", st.slider, "ε for this digit", 0.0, 0.5, step=0.01)
     if x is None:
-        right.info("Write a 0 or a 1. The model's prediction appears here.", icon=":material/draw:")
+        with place:
+            verdict.note(None, "Write a 0 or a 1. The model's prediction appears here.")
         return
-    place = st.container()
+    with place:
+        titles = {"x": "x", "delta": "+ δ*", "end": "= x + δ*"}
+        row = PictureRow(
+            "stage_digit", titles, ink(np.full((28, 28), 0.5), 8), page.value.source, alt="{title}, not yet computed"
+        )
+    curve_place = st.container()
     yield
     settings = page.value
     models = {"standard": trained(settings.seed), "robust": trained(settings.seed, settings.against)}
@@ -41,7 +52,22 @@ def one_digit(_: None) -> Iterator[None]:
     delta = worst_case(model.theta, y, eps, x if box else None).view_as(x)
     before, after = float(model.probability(x)), float(model.probability(x + delta))
     says = "1" if after > 0.5 else "0"
-    with right:
+    row.show("x", ink(square(x), 8), f"“{int(before > 0.5)}”", f"p(1) = {percent(before)}", alt="The digit, untouched")
+    row.show(
+        "delta",
+        ink(0.5 + square(delta), 8),
+        f"ε = {eps:g}",
+        "drawn around grey",
+        alt="The worst perturbation for this digit, around grey",
+    )
+    row.show(
+        "end",
+        ink(square(x + delta), 8),
+        f"“{says}”",
+        f"p(1) = {percent(after)}",
+        alt=f"The perturbed digit, classified as {says}",
+    )
+    with words:
         st.metric(
             "p(1) under δ\\*",
             percent(after),
@@ -52,28 +78,16 @@ def one_digit(_: None) -> Iterator[None]:
         )
         flips = {name: float(flips_at(each, x, y, box=box)) for name, each in models.items()}
         st.markdown(
-            f"The {settings.model} model predicts **{says}**. The least ε that changes the prediction is "
-            f"**{flips['standard']:.3f}** for the standard model and **{flips['robust']:.3f}** for the robust one."
+            f"The {settings.model} model predicts **{says}**. The least ε that changes the prediction: "
+            f"**{flips['standard']:.3f}** (standard), **{flips['robust']:.3f}** (robust)."
         )
+    with curve_place:
         st.caption(
-            "Found by bisection on ε, inside the box." if box else "Without the box, this ε is exactly |h(x)| / ‖θ‖₁."
+            "The least ε is found by bisection, inside the box."
+            if box
+            else "Without the box, the least ε is exactly |θᵀx + θ₀| / ‖θ‖₁."
         )
-    with place:
-        show_panels(x, delta, eps, says)
         show_falling(models, x, y, after)
-
-
-def show_panels(x: Tensor, delta: Tensor, eps: float, says: str) -> None:
-    """Show the digit, δ, and their sum."""
-    panels = (
-        (square(x), "x", "The digit, untouched"),
-        (0.5 + square(delta), f"\\+ δ\\*, ε = {eps:g}", "The worst perturbation for this digit, around grey"),
-        (square(x + delta), f"= “{says}”", f"The perturbed digit, classified as {says}"),
-    )
-    with st.container(key="stage", width=640):
-        for column, (pixels, caption, alt) in zip(st.columns(3), panels, strict=True):
-            show_picture(ink(pixels, 8), alt, column)
-            column.markdown(caption)
 
 
 def show_falling(models: dict[str, LinearClassifier], x: Tensor, y: Tensor, after: float) -> None:

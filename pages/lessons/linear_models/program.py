@@ -38,7 +38,7 @@ def program(settings: Settings) -> Program:
                 ("from adv_core import Untargeted, pgd, run", "from adv_core.linear import ball, signs"),
             ),
             Part(
-                "Training against the worst perturbation, whose loss is log(1 + exp(-y·h + ε·‖θ‖₁)).",
+                "Training against the worst perturbation: the loss is log(1 + exp(-y·(θᵀx + θ₀) + ε·‖θ‖₁)).",
                 f"*_, last = train(images, labels, eps={settings.against:g}, epochs=20, rate=0.1, "
                 f"seed={settings.seed})\n"
                 'for name, model in (("standard", standard), ("robust", last.model)):\n'

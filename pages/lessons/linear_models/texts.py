@@ -115,7 +115,7 @@ TEXTS = Texts(
         "1. Open the link: the model is trained before you have read the title. One of 2115 digits is wrong.\n"
         "2. Ask the students how many are wrong when each pixel may change by 0.2. Point at the orange frames.\n"
         "3. Press *First line*. Let the students say each next line before you press. Each line is checked on data.\n"
-        "4. Section 4: the maximum has become −ε‖θ‖₁. Train, and compare the two pictures of θ."
+        "4. Section 4: the maximum has become −ε‖θ‖₁, and the problem is convex. Compare the two pictures of θ."
     ),
     pitfalls=(
         "- Each seed gives another number: 0.0005 is one wrong digit of 2115, 0.0009 is two. See section 5.\n"

@@ -6,19 +6,18 @@ from functools import cached_property
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.images import amplify
 from adv_core.norms import NORMS, NormKey
 from adv_core.serving.engine.attack import Attack
 from pages.lessons.threat_models.eye import visibility
-from pages.lessons.threat_models.settings import STEPS, VALUES, page
+from pages.lessons.threat_models.settings import BALLS, STEPS, VALUES, page
 from pages.widgets.ask import look, look_at
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import Done, page_stands, table
+from pages.widgets.lesson import Done, page_stands, skeleton, table
 from pages.widgets.live import begin, follow, job_for
-from pages.widgets.stage import percent, show_picture
+from pages.widgets.stage import PictureRow, percent, playground
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,18 +111,30 @@ def says(probabilities: np.ndarray) -> str:
 
 
 def three_balls(run: Run) -> Iterator[Done | None]:
-    untouched = st.container()
+    untouched = st.empty()
+    untouched.markdown(f"{info_of(DEFAULT).title} classifies the untouched photograph …")
     st.subheader("1 · Three norms: three ways to be small", anchor="norms")
     prose(
         "An attacker replaces the picture x by x + δ, but δ has to be *small*. The **threat model** says what small "
-        "means: it is the set Δ of all δ that the attacker may use. The lecture uses the L∞ ball of radius ε:"
+        "means: it is the set Δ(x) of all δ that the attacker may use. The lecture uses the L∞ ball of radius ε:"
     )
-    st.latex(r"\Delta = \{\delta : \|\delta\|_\infty \le \varepsilon\},\qquad \|\delta\|_\infty = \max_i |\delta_i|")
-    page.control("eps", st.slider, "ε: the largest change of any colour value, in 1/255", 0, 32)
-    with st.container(key="balls"):
-        with st.container(key="stage_balls"):
-            columns = st.columns(3)
-        sizes = st.container()
+    st.latex(
+        r"\Delta(x) = \mathcal{B}_\varepsilon^\infty = \{\delta : \|\delta\|_\infty \le \varepsilon\},"
+        r"\qquad \|\delta\|_\infty = \max_i |\delta_i|"
+    )
+    with playground("balls"):
+        with st.container(key="balls"):
+            rows = _rows(run.base.pixels)
+        page.control("eps", st.slider, "ε: the largest change of any colour value, in 1/255", 0, 32)
+        st.caption(
+            "Top row: x + δ. Bottom row: δ, drawn 10 × stronger. ε of L2 and L1 follows from ε of L∞, so that each δ "
+            "is about equally visible."
+        )
+    sizes = st.container(key="sizes")
+    with sizes:
+        waiting = st.empty()
+        skeleton(waiting, 380, "The sizes of the three δ, not yet computed")
+    define()
     yield begin("look", look_at(run.base.pixels))
     looked = look("look", run.base.pixels)
     if looked is None:
@@ -133,29 +144,57 @@ def three_balls(run: Run) -> Iterator[Done | None]:
     untouched.markdown(f"{info_of(DEFAULT).title} classifies the untouched photograph as {says(clean)}.")
     eps = page.value.eps / 255
     yield begin("ball linf", worst(run.base, "linf", eps))
-    for column, each in zip(columns, matched(run.base, eps), strict=True):
-        show_ball(each, column, run.base.label)
+    for each in matched(run.base, eps):
+        show_ball(each, rows, run.base.label)
         run.found.append(each)
         yield page_stands  # the other two balls take a while
+    waiting.empty()
     with sizes:
         show_sizes(run.found)
     run.clean = clean
 
 
-def show_ball(each: Filled, column: DeltaGenerator, label: int) -> None:
-    name = categories()[each.label]
-    column.markdown(f"**{NORMS[each.norm].title}**, ε = {each.radius_text}")
-    show_picture(
+def _rows(pixels: np.ndarray) -> tuple[PictureRow, PictureRow]:
+    """The rows of x + δ and of δ; until they are computed, the photograph and grey, or the pictures of before."""
+    image, grey = page.value.image, np.full_like(pixels, 128)
+    titles = {norm: f"{NORMS[norm].title} ball" for norm in BALLS}
+    return (
+        PictureRow("stage_balls", titles, pixels, image, line="not yet computed", alt="{title}, not yet computed"),
+        PictureRow("stage_deltas", dict.fromkeys(BALLS, ""), grey, image, alt="δ, not yet computed"),
+    )
+
+
+def define() -> None:
+    """Define the terms of the lecture, in its words."""
+    prose(
+        "**Adversarial machine learning** studies attacks on learned models, and defences against them. "
+        "An **adversarial example** is an input x + δ with a small δ, made on purpose so that the model is wrong: it "
+        "looks like x, and f̂(x + δ | θ) is not y. "
+        "**Adversarial robustness** is a model's ability to give the right answer for every δ in Δ(x), not only for x. "
+    )
+    prose(
+        "The attacks of this course happen at **test time**: the training is over, θ is fixed, and the attacker "
+        "changes only the input. A small test error does not exclude them. Training and test pictures come from one "
+        "distribution, and x + δ does not: **the test error is no guarantee off the data distribution**."
+    )
+
+
+def show_ball(each: Filled, rows: tuple[PictureRow, PictureRow], label: int) -> None:
+    name, best = categories()[each.label], float(each.probabilities.max())
+    title = NORMS[each.norm].title
+    rows[0].show(
+        each.norm,
         each.after,
-        f"The photograph with the worst δ of the {NORMS[each.norm].title} ball; the network sees {name}",
-        column,
+        f"{'⚡ ' if each.label != label else ''}{name}",
+        f"{percent(best)}; ε = {each.radius_text}",
+        alt=f"The photograph with the worst δ of the {title} ball; the network sees {name}",
     )
-    show_picture(
+    rows[1].show(
+        each.norm,
         amplify((each.delta / 255).astype(np.float32).transpose(2, 0, 1), 10),
-        f"That δ, amplified ten times: {_texture[each.norm]}",
-        column,
+        "",
+        alt=f"That δ, amplified ten times: {_texture[each.norm]}",
     )
-    column.markdown(f"{':material/bolt: ' if each.label != label else ''}{says(each.probabilities)}")
 
 
 _texture = {
@@ -167,9 +206,9 @@ _texture = {
 
 def show_sizes(found: Sequence[Filled]) -> None:
     first = found[0]
-    st.caption(
-        f"Top row: x + δ. Bottom row: 10 × δ. Each δ is the worst that PGD found in {STEPS} steps, rounded to 8 bits. "
-        "We choose ε of L2 and L1 so that each δ is about as visible as the first (last line of the table). The "
+    st.markdown(
+        f"Each δ is the worst that PGD found in {STEPS} steps, rounded to 8 bits. "
+        "The last line of the table measures how visible it is. The "
         "measure of visibility is the strongest change of brightness in any spot of 15 × 15 pixels. It is a crude "
         "model of an eye; section 4 measures yours."
     )

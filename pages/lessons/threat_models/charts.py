@@ -8,6 +8,7 @@ from pages.widgets import vega
 from pages.widgets.charts import GREY, PALETTE
 
 BINS = 20
+MAP_SIDE = 460  # pixels of each side of the map: both axes have one scale
 
 
 def draws_chart(random: Sequence[float], total: int, untouched: float, worst: float | None) -> vega.Spec:
@@ -122,11 +123,13 @@ def decision_map(
     edge: vega.Spec = {"x": x, "y": y, "order": {"field": "order"}, "detail": {"field": "ball"}}
     line = {"type": "line", "clip": True}
     return {
+        "width": MAP_SIDE,
+        "height": MAP_SIDE,
         "layer": [
             vega.layer(cells, {"type": "rect", "opacity": 0.8}, x=x, y=y, **ends, color=shade, tooltip=told),
             # black with a white seam is visible on every class
             vega.layer(edges, line | {"strokeWidth": 5, "color": "white"}, **edge),
             vega.layer(edges, line | {"strokeWidth": 2, "color": "black"}, **edge, strokeDash=dashes),
             vega.layer([{"a": 0, "b": 0}], cross, x=x, y=y),
-        ]
+        ],
     }

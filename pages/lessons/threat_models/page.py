@@ -20,23 +20,24 @@ from pages.lessons.threat_models.seeing import own_eyes
 from pages.lessons.threat_models.settings import BALLS, DASHES, DRAWS, PLACES, SIDE, SIZE, VALUES, page
 from pages.lessons.threat_models.tasks import Line, Slice
 from pages.lessons.threat_models.texts import TEXTS
+from pages.widgets import verdict
 from pages.widgets.canvas import canvas
 from pages.widgets.charts import PALETTE
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import Lesson, slots, vega_chart
+from pages.widgets.lesson import Lesson, skeleton, slots, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar
 from pages.widgets.quiz import guess
-from pages.widgets.stage import percent, picture_uri, show_picture
+from pages.widgets.stage import PictureRow, percent, picture_uri, playground
 
 # Space for later content, where the page is wide enough to know its size.
 STYLE = """<style>
-@media (min-width: 1100px) {
-.st-key-balls {min-height: 61rem}
-.st-key-mask {min-height: 41rem}
-.st-key-trial {min-height: 31rem}
-}
-.st-key-map {min-height: 40rem}
+.st-key-balls img {max-height: 25vh !important}
+.st-key-stage_balls .lab-cap {min-height: 2.8em}
+.st-key-stage_deltas .lab-cap, .st-key-stage_deltas .lab-op, .st-key-stage_trial .lab-cap {display: none}
+@media (min-width: 1100px) {.st-key-trial {min-height: 31rem}}
+/* The map keeps its shape where the page is narrower than it: both axes have one scale. */
+.st-key-map canvas {max-width: 100%; height: auto !important}
 </style>"""
 state = st.session_state
 
@@ -71,53 +72,59 @@ def only_here(run: Run) -> Iterator[None]:
         "Outside of the mask δ is 0. Inside the mask δ may be large. Such a δ does not need to be invisible; it only "
         "has to look harmless."
     )
-    page.choice("place", "Mask: where δ may be nonzero", PLACES)
-    page.control("room", st.slider, "ε inside the mask, in 1/255", 0, 255, help="255 allows every colour.")
-    settings, drawn = page.value, None
-    if settings.place == "own":
-        small = canvas(
-            "threat_models_mask",
-            width=SIZE // 2,
-            height=SIZE // 2,
-            label="Paint where δ may be nonzero",
-            brush=14,
-            background=picture_uri(run.base.pixels),
-        )
-        drawn = None if small is None else small.repeat(2, 0).repeat(2, 1)
-        st.caption("Your drawing is not part of the link. It is lost when you choose another mask or leave the page.")
+    with playground("mask"):
+        titles = {"mask": "Mask: δ may be nonzero", "end": "= x + δ"}
+        row = PictureRow("stage_mask", titles, run.base.pixels, page.value.image, alt="{title}, not yet computed")
+        page.choice("place", "Mask: where δ may be nonzero", PLACES)
+        page.control("room", st.slider, "ε inside the mask, in 1/255", 0, 255, help="255 allows every colour.")
+        settings, drawn = page.value, None
+        if settings.place == "own":
+            small = canvas(
+                "threat_models_mask",
+                width=SIZE // 2,
+                height=SIZE // 2,
+                label="Paint where δ may be nonzero",
+                brush=14,
+                background=picture_uri(run.base.pixels),
+            )
+            drawn = None if small is None else small.repeat(2, 0).repeat(2, 1)
+            st.caption(
+                "Your drawing is not part of the link. It is lost when you choose another mask or leave the page."
+            )
+        place = st.container()
     mask = allowed(settings.place, drawn)
+    show_mask(run.base.pixels, mask, row)
     if not mask.any():
-        st.info("Paint something first: with an empty mask, δ is 0.", icon=":material/draw:")
+        verdict.note(place, "Paint something first: with an empty mask, δ is 0.")
         return
-    place = st.container(key="mask")
+    st.latex(r"\Delta(x) = \{\delta \in \mathcal{B}_\varepsilon^\infty : \delta_i = 0 \text{ for } i \notin M(x)\}")
     yield
     if run.clean is None:
         return
     request = replace(run.base, attack="pgd", eps=(settings.room / 255,), steps=20)
-    with place:
-        frames = follow(job_for("mask", request if mask.all() else request.with_mask(mask)))
-        if frames is not None:
-            show_masked(run.base.pixels, frames[-1], mask)
+    frames = follow(job_for("mask", request if mask.all() else request.with_mask(mask)))
+    if frames is not None:
+        show_masked(run.base, frames[-1], mask, row, place)
 
 
-def show_masked(before: np.ndarray, last: Frame, mask: np.ndarray) -> None:
-    assert last.pixels is not None
-    after = last.pixels[0]
+def show_mask(before: np.ndarray, mask: np.ndarray, row: PictureRow) -> None:
     shade = before.copy()
     shade[~mask] = (shade[~mask].astype(np.float32) * 0.25 + 96).astype(np.uint8)
-    with st.container(key="stage_mask"):
-        left, right = st.columns(2)
-        show_picture(shade, f"The photograph and its mask: δ may be nonzero on {percent(mask.mean())} of it", left)
-        left.markdown(f"The mask covers **{percent(float(mask.mean()))}** of the picture")
-        name = categories()[int(last.probabilities[0].argmax())]
-        show_picture(after, f"x + δ; the network sees {name}", right)
-        right.markdown(says(last.probabilities[0]))
+    size = percent(float(mask.mean())) if mask.any() else "0\u00a0%"
+    row.show("mask", shade, size, "of the picture", f"The photograph and its mask: δ may be nonzero on {size} of it")
+
+
+def show_masked(base: Attack, last: Frame, mask: np.ndarray, row: PictureRow, place: DeltaGenerator) -> None:
+    assert last.pixels is not None
+    before, after = base.pixels, last.pixels[0]
+    best = int(last.probabilities[0].argmax())
+    name, p = categories()[best], percent(float(last.probabilities[0, best]))
+    row.show("end", after, f"{'⚡ ' if best != base.label else ''}{name}", p, f"x + δ; the network sees {name}")
     changed = (after != before).any(2)
-    st.caption(
+    place.caption(
         f"PGD, 20 steps. {int(changed.sum())} pixels changed, {int((changed & ~mask).sum())} of them outside of the "
         "mask."
     )
-    st.latex(r"\Delta(x) = \{\delta : \|\delta\|_\infty \le \varepsilon,\ \delta_{\notin M(x)} = 0\}")
 
 
 def random_draws(run: Run) -> Iterator[None]:
@@ -155,6 +162,7 @@ def follow_draws(base: Attack, clean: np.ndarray, ball: Filled, told: int) -> No
         pictures=False,
     )
     slot, note = slots("draws", 2)
+    skeleton(slot, 300, f"0 of {DRAWS} random δ")
 
     def draw(frames: list[Frame]) -> None:
         after = [float(frame.probabilities[0, label]) for frame in frames[1:]]
@@ -204,11 +212,17 @@ def neighbourhood(run: Run) -> Iterator[None]:
         "of a cake. The horizontal axis is the direction of the attack, the vertical axis a random direction. The "
         "colour says which class the network predicts there."
     )
-    with st.container(key="map", width=520):
+    with st.container(key="map", width=620):
         slot, note = st.empty(), st.empty()
+        skeleton(slot, 480, f"0 of {SIDE} lines of the map")
     yield
     if run.clean is not None:
         follow_map(run.base, run.found, slot, note)
+
+
+def magnification(size: float, reach: float) -> int:
+    """How many times larger to draw an edge of that size, so that it is visible on a map of that reach."""
+    return next((k for k in (1000, 500, 200, 100, 50, 20, 10) if size < 0.05 * reach and k * size < 0.5 * reach), 1)
 
 
 def follow_map(base: Attack, found: Sequence[Filled], slot: DeltaGenerator, note: DeltaGenerator) -> None:
@@ -217,10 +231,13 @@ def follow_map(base: Attack, found: Sequence[Filled], slot: DeltaGenerator, note
     places = np.linspace(-reach, reach, SIDE).tolist()
     order = line_order(SIDE)
     work = Slice(base.picture, DEFAULT, label, reach / 255, SIDE, page.value.seed)
-    balls = []
+    balls, sizes = [], {}
     for each in found:
         a, b = outline(each.norm, each.radius, VALUES)  # type: ignore[arg-type]
-        balls.append((NORMS[each.norm].title, (255 * a).tolist(), (255 * b).tolist(), DASHES[each.norm]))
+        sizes[each.norm] = 255 * float(a.max())
+        larger = magnification(sizes[each.norm], reach)
+        name = NORMS[each.norm].title + (f", drawn {larger} × larger" if larger > 1 else "")
+        balls.append((name, (255 * larger * a).tolist(), (255 * larger * b).tolist(), DASHES[each.norm]))
 
     def draw(known: list[Line]) -> None:
         classes = np.concatenate([line.logits.argmax(1) for line in known])
@@ -236,11 +253,10 @@ def follow_map(base: Attack, found: Sequence[Filled], slot: DeltaGenerator, note
         if any("another class" in names for _, names, _ in lines):
             shades["another class"] = "#8C6D31"
         share = float((classes == label).mean())
-        vega_chart(
+        slot.vega_lite_chart(
             decision_map(places, lines, shades, balls),
-            600,
-            f"Map of a plane through the photograph: {percent(share)} of it is {categories()[label]}",
-            slot,
+            width="content",
+            alt=f"Map of a plane through the photograph: {percent(share)} of it is {categories()[label]}",
         )
         note.caption(f"{len(known)} of {SIDE} lines …")
 
@@ -248,8 +264,9 @@ def follow_map(base: Attack, found: Sequence[Filled], slot: DeltaGenerator, note
         note.caption(
             f"The predictions for {SIDE} × {SIDE} pictures x + a·u + b·v. u is the sign of the gradient, and v has "
             f"random signs (seed {page.value.seed}): one step along u or v changes each value by 1/255, up or down. "
-            "The cross is x. The lines are the edges of the three balls of section 1; the cross covers the smallest, "
-            "that of L1."
+            "The cross is x, and both axes have the same scale. The lines are the edges of the three balls of section "
+            f"1. The L1 ball has a scale of its own: its corners are only {sizes['l1']:.2g}/255 away from x, and the "
+            "cross would cover it."
         )
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.serving.engine.attack import Attack
 from pages.lessons.threat_models.balls import Run
@@ -11,56 +13,82 @@ from pages.lessons.threat_models.charts import staircase_chart
 from pages.lessons.threat_models.eye import LEVELS, LONGEST, Staircase
 from pages.lessons.threat_models.settings import page
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import vega_chart
+from pages.widgets.lesson import skeleton, vega_chart
 from pages.widgets.live import follow, job_for
-from pages.widgets.stage import show_picture
+from pages.widgets.stage import PictureRow
+
+SIDES = ("left", "right")
 
 
 def own_eyes(run: Run) -> Iterator[None]:
     st.subheader("4 · Threshold of perception: can you see δ?", anchor="visibility")
     place = st.container(key="trial")
+    test = Staircase(page.value.answers)
+    with place:
+        if test.done:
+            drawn = st.empty()
+            skeleton(drawn, 420, "Your threshold and the network's, not yet computed")
+        else:
+            row, buttons = draw_pair(run.base)
+            note = st.container()
     yield
-    if run.clean is not None:
-        with place:
-            show_test(run.base)
-
-
-def show_test(base: Attack) -> None:
-    settings = page.value
-    test = Staircase(settings.answers)
-    if test.done:
-        show_threshold(base, test)
+    if run.clean is None:
         return
+    if test.done:
+        drawn.empty()
+        with place:
+            show_threshold(run.base, test)
+    else:
+        with note:
+            show_pair(run.base, test, row, buttons)
+
+
+def draw_pair(base: Attack) -> tuple[PictureRow, list[DeltaGenerator]]:
+    """Draw the place of a trial. Its buttons are disabled until the pair is there: a click would count for nothing."""
     prose(
         "One of these two pictures is x, the other one is x + δ. **Which one has been changed?** After two right "
         "answers ε becomes smaller, after a wrong answer it becomes larger. Look as you look at any photograph, "
         "without zooming in."
     )
-    request = replace(base, attack="fgsm", eps=(test.level / 255,))
-    frames = follow(job_for("trial", request))
+    grey, titles = np.full_like(base.pixels, 128), {side: f"The {side} picture" for side in SIDES}
+    row = PictureRow("stage_trial", titles, grey, page.value.image, alt="{title}, not yet computed")
+    with st.container(key="stage_trial_buttons"):
+        buttons = [column.empty() for column in st.columns(2)]
+    for side, button in zip(SIDES, buttons, strict=True):
+        button.button(f"The {side} one", disabled=True, key=f"wait_{side}", width="stretch")
+    return row, buttons
+
+
+def show_pair(base: Attack, test: Staircase, row: PictureRow, buttons: list[DeltaGenerator]) -> None:
+    settings = page.value
+    frames = follow(job_for("trial", replace(base, attack="fgsm", eps=(test.level / 255,))))
     if frames is None:
         return
     assert frames[-1].pixels is not None
-    sides = {"left": base.pixels, "right": base.pixels, test.side(settings.seed): frames[-1].pixels[0]}
-    with st.container(key="stage_trial"):
-        for (side, pixels), column in zip(sides.items(), st.columns(2), strict=True):
-            show_picture(pixels, f"The {side} picture", column)
-            right = "1" if side == test.side(settings.seed) else "0"
-            column.button(
-                f"The {side} one",
-                on_click=page.set,
-                kwargs={"answers": settings.answers + right},
-                key=f"trial_{side}",
-                width="stretch",
-            )
+    number, changed = len(settings.answers), test.side(settings.seed)
+    for side, button in zip(SIDES, buttons, strict=True):
+        row.show(side, frames[-1].pixels[0] if side == changed else base.pixels, "", alt=f"The {side} picture")
+        button.button(
+            f"The {side} one",
+            on_click=answer,
+            args=(number, "1" if side == changed else "0"),
+            key=f"trial_{side}",
+            width="stretch",
+        )
     last = (
         "Guess if you cannot tell."
         if not settings.answers
-        else f"Trial {len(settings.answers)}: {'right' if settings.answers[-1] == '1' else 'wrong'}."
+        else f"Trial {number}: {'right' if settings.answers[-1] == '1' else 'wrong'}."
     )
     st.progress(test.progress, f"{last} At most {LONGEST} trials.")
     if settings.answers:
         st.button("Start over", on_click=page.set, kwargs={"answers": ""}, type="tertiary", key="restart_test")
+
+
+def answer(number: int, right: str) -> None:
+    """Note the answer to the trial of that number. A second click on the same pair is no second answer."""
+    if len(page.value.answers) == number:
+        page.set(answers=page.value.answers + right)
 
 
 def show_threshold(base: Attack, test: Staircase) -> None:

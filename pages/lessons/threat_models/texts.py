@@ -104,7 +104,7 @@ TEXTS = Texts(
     ),
     questions=questions,
     script=(
-        "1. Open the link. Ask which of the three photographs has changed least. Then show the amplified rows.\n"
+        "1. Open the link. Ask which of the three photographs has changed least. Then show the amplified row.\n"
         "2. Section 3: let the students guess by a show of hands before you press the button. Most guess far too "
         "high.\n"
         "3. Section 5, the map: to the right, the class changes after a short distance. Straight up, it almost never "

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adv_core import (
@@ -79,6 +80,22 @@ def test_targeted_is_untargeted_for_two_classes() -> None:
     away = run(pgd(model, x, Linf(0.1), Untargeted(0), steps=5)).delta
     assert torch.equal(away, run(pgd(model, x, Linf(0.1), Targeted(1), steps=5)).delta)
     assert torch.equal(away, run(pgd(model, x, Linf(0.1), TargetedDifference(0, 1), steps=5)).delta)
+
+
+def test_one_step_takes_a_target() -> None:
+    """Towards a class, FGSM goes along -sign of the gradient of the target's loss, whatever the present class is."""
+    generator = torch.Generator().manual_seed(1)
+    weights = torch.randn(8, 3, generator=generator)
+
+    def three(x: Tensor) -> Tensor:
+        return (x - 0.5).tanh() @ weights
+
+    x, eps = points(), 0.05
+    inside = x.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(F.cross_entropy(three(inside), torch.tensor([2] * len(x)), reduction="sum"), inside)
+    result = run(fgsm(three, x, Linf(eps), Targeted(2), quantize=False))
+    torch.testing.assert_close(result.delta, -eps * slope.sign())
+    assert bool((result.logits.log_softmax(1)[:, 2] > three(x).log_softmax(1)[:, 2]).all())
 
 
 def test_passes_and_the_trace() -> None:

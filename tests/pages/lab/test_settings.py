@@ -100,6 +100,7 @@ def test_an_attack_that_does_not_know_a_norm_takes_its_own() -> None:
 def test_targeted() -> None:
     assert Settings(attack="targeted").targeted and not Settings(attack="pgd", aim=True).targeted
     assert Settings(attack="apgd", aim=True).targeted and not Settings(attack="apgd").targeted
+    assert Settings(attack="fgsm", aim=True).targeted and not Settings(attack="fgsm").targeted
     assert not Settings(attack="deepfool", aim=True).targeted
 
 

@@ -36,7 +36,7 @@ BASE = Attack(BLACK, "efficientnet_lite0", eps=(2 / 255,), label=341, steps=2)
     "changes",
     [
         {"attack": "targeted", "target": 106, "steps": 3},
-        {"attack": "fgsm", "eps": (8 / 255,), "steps": 40},
+        {"attack": "fgsm", "eps": (8 / 255,), "steps": 40, "target": 106},
         {"norm": "l2", "eps": (1.5,), "random_start": True, "restarts": 2, "seed": 3},
         {"attack": "targeted", "target": 9, "objective": "difference", "step": "gradient", "step_size": 12.5},
         {"step_size": 0.7 / 255, "objective": "dlr"},
@@ -116,6 +116,8 @@ def test_its_imports_exist_for_every_attack(attack: str) -> None:
 def test_numbers_read_as_people_write_them() -> None:
     program = snippet(replace(BASE, attack="targeted", target=404, eps=(4 / 255,), steps=40), "pig").script()
     assert "run(pgd(clf, x, Linf(4 / 255), Targeted(404)))" in program
+    one_step = snippet(replace(BASE, attack="fgsm", target=404, eps=(4 / 255,), steps=40), "pig").script()
+    assert "run(fgsm(clf, x, Linf(4 / 255), Targeted(404)))" in one_step
     assert "step_size=0.7 / 255" in snippet(replace(BASE, step_size=0.7 / 255), "pig").script()
     assert "L2(1.5)" in snippet(replace(BASE, norm="l2", eps=(1.5,)), "pig").script()
 

@@ -33,6 +33,7 @@ def run_ending_at(label: int, gradient: float = 1.0) -> list[Frame]:
         (Settings(loss="difference"), 7, 9, 1.0, "held", "third class"),
         (Settings(attack="pgd"), 235, 9, 1.0, "held", "Raise ε"),
         (Settings(attack="fgsm"), 235, 9, 1.0, "held", "try PGD"),
+        (Settings(attack="fgsm", aim=True), 235, 9, 1.0, "held", "Try *Targeted PGD*"),
         (Settings(attack="smallest"), 7, 9, 1.0, "fooled", "ε = 2/255"),
         (Settings(attack="smallest", eps=0), 7, 9, 1.0, "fooled", "smallest"),
         (Settings(attack="deepfool"), 235, 9, 1.0, "held", "more steps"),

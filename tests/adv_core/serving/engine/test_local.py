@@ -100,11 +100,12 @@ def test_another_epsilon_costs_fgsm_one_forward_pass(slow: Slow) -> None:
 def test_the_kept_gradient_is_the_picture_s_and_the_objective_s_own(slow: Slow) -> None:
     engine = LocalEngine("cpu")
     engine.compute(request_for(attack="fgsm"))
-    for count, other in enumerate(({"label": 1}, {"objective": "margin"}, {"picture": flat(127)}, {"eps": (0.3,)}), 1):
+    others = ({"label": 1}, {"objective": "margin"}, {"target": 1}, {"picture": flat(127)}, {"eps": (0.3,)})
+    for count, other in enumerate(others, 1):
         engine.compute(request_for(attack="fgsm", **other))
-        assert slow.gradients == 1 + min(count, 3)
+        assert slow.gradients == 1 + min(count, 4)
     frames = engine.compute(request_for(attack="fgsm", label=1, eps=(0.3, 0.2)))  # two rows of one picture
-    assert slow.gradients == 4
+    assert slow.gradients == 5
     expected = [to_pixels(run(fgsm(slow, flat_tensor(), Linf(eps), Untargeted(1))).adversarial) for eps in (0.3, 0.2)]
     assert np.array_equal(frames[-1].pixels, expected)  # type: ignore[arg-type]
 

@@ -84,14 +84,21 @@ def test_the_input_gradients_are_those_of_the_networks(opened: AppTest) -> None:
 
 def test_a_live_training_stops_and_goes_on() -> None:
     at = visit(PAGE, inner="fgsm", epochs="1", train="1")
-    assert any("Trained." in s.value for s in at.success)
+    trained = next(note.value for note in at.info if "Trained." in note.value)
     assert row(at, "yours, FGSM")[-1] != "–" and row(at, "yours, standard")[-1] != "–"
-    said = re.search(r"error of ([\d.]+)\u00a0% without an attack, and of ([\d.]+)\u00a0%", at.success[0].value)
+    said = re.search(r"error of ([\d.]+)\u00a0% without an attack, and of ([\d.]+)\u00a0%", trained)
     assert said is not None and row(at, "yours, FGSM")[1:3] == [f"{said[1]}\u00a0%", f"{said[2]}\u00a0%"]
     at.segmented_control(key="adversarial_training_against").set_value("own").run()
     assert not at.exception and link(at)["against"] == "own"
     at = button(at, "Train again, other seed")
-    assert link(at)["seed"] == "1" and any("Trained." in s.value for s in at.success)
+    assert link(at)["seed"] == "1" and any("Trained." in note.value for note in at.info)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.2, "about 1 s"), (44, "about 40 s"), (130, "about 2 min"), (160, "about 2½ min")]
+)
+def test_the_time_that_is_left_is_told_roughly(seconds: float, said: str) -> None:
+    assert training.remaining(seconds) == said
 
 
 def test_a_link_to_somebody_elses_network_is_explained() -> None:

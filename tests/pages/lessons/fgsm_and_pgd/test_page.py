@@ -1,19 +1,46 @@
 """The lesson on FGSM and PGD, driven through Streamlit's AppTest, from the entry script."""
 
+from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
 from adv_core import Linf, Untargeted, fgsm, pgd, run
 from adv_core.attacks.step import input_gradient
+from adv_core.classifiers import DEFAULT, categories
+from adv_core.images import fit
+from adv_core.serving.engine.attack import Attack
+from adv_core.serving.engine.local import LocalEngine
+from adv_core.serving.engine.look import Pictures
 from pages.lessons.fgsm_and_pgd.charts import short
+from pages.lessons.fgsm_and_pgd.targeted import End
 from pages.lessons.fgsm_and_pgd.world import PlaneClassifier, ball, tally, train, two_moons
-from tests.pages.visit import button, every_answer_is_explained, link, nothing_computed, row, sent, visit, words
+from pages.widgets.photograph import sample
+from tests.pages.visit import (
+    button,
+    every_answer_is_explained,
+    link,
+    nothing_computed,
+    pictures,
+    row,
+    sent,
+    smaller,
+    visit,
+    words,
+)
 
 lesson = partial(visit, "lessons/fgsm_and_pgd/page.py")
 X = torch.tensor([[0.38, 0.73]], dtype=torch.float64)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few() -> Iterator[None]:
+    """Few steps and few ε on the photograph."""
+    with smaller("lessons/fgsm_and_pgd/page.py", STEPS=2, ONE_STEPS=(2, 8)):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +57,7 @@ def test_opens_with_a_result_that_is_true(opened: AppTest, model: PlaneClassifie
     at = opened
     one = run(fgsm(model, X, Linf(0.15), Untargeted(0), quantize=False))
     many = run(pgd(model, X, Linf(0.15), Untargeted(0), steps=40, step_size=0.15 / 8, quantize=False))
-    assert "One step misses, many steps hit" in at.info[0].value
+    assert "One step misses, many steps hit" in at.warning[0].value
     assert row(at, "FGSM, one step")[1] == short(float(one.loss)) and "class\u00a00" in row(at, "FGSM, one step")[3]
     assert row(at, "PGD, 40 steps")[1] == short(float(many.loss)) and "**class\u00a01**" in row(at, "PGD, 40 steps")[3]
     assert many.loss > one.loss + 5
@@ -65,8 +92,7 @@ def test_both_runs_are_shown_step_by_step(model: PlaneClassifier) -> None:
 
 
 def test_a_raw_gradient_hardly_moves_and_the_page_says_so() -> None:
-    assert any("its gradient is tiny" in w.value for w in lesson(raw="1e0").warning)
-    assert not lesson(raw="3e3").warning
+    assert "its gradient is tiny" in words(lesson(raw="1e0")) and "its gradient is tiny" not in words(lesson(raw="3e3"))
 
 
 def test_projection_after_the_last_step() -> None:
@@ -105,7 +131,8 @@ def elsewhere() -> AppTest:
     ],
 )
 def test_presets_show_what_their_names_say(preset: str, says: str, elsewhere: AppTest) -> None:
-    assert says in button(elsewhere, preset).info[0].value
+    at = button(elsewhere, preset)
+    assert says in (at.info if says == "Both miss" else at.warning)[0].value
 
 
 def test_what_nobody_finds_is_not_called_missed() -> None:
@@ -121,6 +148,62 @@ def test_predict_then_run(model: PlaneClassifier) -> None:
     assert row(at, "**PGD, 40 steps**")[1] == f"**{counts.many_steps}**"
     assert f"You said {counts.one_step}" in words(at)
     assert "Submit my guess" in [b.label for b in button(at, "Guess again").button]
+
+
+def dog(**changes: object) -> Attack:
+    picture = Pictures.of(np.asarray(fit(sample("german_shepherd"), 224, 224)))
+    asked: dict[str, object] = {"attack": "targeted", "eps": (4 / 255,), "label": 235, "target": 404, "steps": 2}
+    return Attack(picture, DEFAULT, **(asked | changes))  # type: ignore[arg-type]
+
+
+def test_two_objectives_stand_side_by_side(opened: AppTest) -> None:
+    engine, shown = LocalEngine("cpu"), pictures(opened)
+    ends = [engine.compute(dog(objective=objective))[-1] for objective in ("difference", "ce")]
+    for end in ends:
+        name, p = categories()[int(end.logits.argmax())], float(end.probabilities.max())
+        alt = f"= x + δ: {name}. {100 * p:.1f}\u00a0%"
+        assert end.pixels is not None and np.array_equal(shown[alt], end.pixels[0])
+    # Each objective is the larger one at its own end.
+    for column in (1, 2):
+        values = [
+            float(row(opened, start)[column].replace("−", "-")) for start in ("L(y) − L(y_target)", "−L(y_target)")
+        ]
+        assert (values[0] > values[1]) == (column == 1)
+    one = engine.compute(dog(attack="fgsm", eps=(2 / 255, 8 / 255)))[-1]
+    assert not (one.logits.argmax(1) == 404).any() and "**0 of 2** ε (2, 8 in 1/255)" in words(opened)
+    assert f"{100 * float(one.probabilities[:, 404].max()):.1f}\u00a0%" in words(opened)
+
+
+@pytest.mark.slow
+def test_the_difference_of_losses_lets_a_third_class_win() -> None:
+    engine = LocalEngine("cpu")
+    third, reached = (
+        categories()[int(engine.compute(dog(objective=objective, steps=40))[-1].logits.argmax())]
+        for objective in ("difference", "ce")
+    )
+    assert (third, reached) == ("Italian greyhound", "airliner")
+
+
+def test_the_objectives_are_those_of_the_formulas() -> None:
+    logits = torch.tensor([[1.0, 3.0, -2.0, 0.5]])
+    end = End(1, 2, logits[0].numpy())
+    loss = torch.nn.functional.cross_entropy
+    y, target = (float(loss(logits, torch.tensor([label]))) for label in (1, 2))
+    assert end.value("difference") == pytest.approx(y - target) and end.value("ce") == pytest.approx(-target)
+
+
+def test_photograph_target_and_epsilon_are_in_the_link() -> None:
+    at = lesson(image="pig", target="wombat", levels="2")
+    assert at.slider(key="fgsm_and_pgd_levels").value == 2 and link(at)["target"] in ("106", "wombat")
+    # The present class is no target.
+    assert "Choose another target" in words(lesson(target="235"))
+
+
+def test_the_drawings_of_the_lecture() -> None:
+    with nothing_computed():
+        at = button(lesson(), "As in the lecture: one step")
+    shown = sent(at, "panels")
+    assert shown["steps"] == 1 and all(panel["projects"] == [True] for panel in shown["panels"])
 
 
 RIGHT = {"a": 1, "c": 0, "d": 1, "e": 1}

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from adv_core.datasets import mnist
 from adv_core.linear import error, train, worst_case
+from pages.lessons.linear_models.charts import loss_chart
 from tests.pages.visit import (
     button,
     every_answer_is_explained,
@@ -91,7 +92,7 @@ def test_another_seed_and_another_training(opened: AppTest) -> None:
 
 def test_the_lectures_figures_stand_beside_ours() -> None:
     at = lesson(seed="1")
-    shown = next(m.value for m in at.markdown if "the lecture" in m.value)
+    shown = next(m.value for m in at.markdown if "**the lecture**" in m.value)
     assert "0.0004 | 0.845 | 0.025" in shown
     for seed in (0, 1):
         clean, attacked, robust = (float(cell) for cell in row(at, f"seed {seed} ")[1:])
@@ -101,7 +102,8 @@ def test_the_lectures_figures_stand_beside_ours() -> None:
 def test_one_digit() -> None:
     at = lesson(room="0", digit="5")
     p = at.metric[2].value
-    assert any(m.value.startswith(r"\+ δ") for m in at.markdown)  # a bare plus would make a list of one item
+    assert not any(m.value.startswith("+ ") for m in at.markdown)  # a bare plus would make a list of one item
+    assert np.array_equal(picture(at, "The perturbed digit"), picture(at, "The digit, untouched"))
     at.slider(key="linear_models_room").set_value(0.3).run()
     assert at.metric[2].value != p and "classified as 0" in " ".join(e.proto.imgs[0].alt for e in at.get("image"))
     at = button(at, "Next digit")
@@ -110,6 +112,23 @@ def test_one_digit() -> None:
     assert "The robust model predicts" in words(at)
     at.segmented_control(key="linear_models_source").set_value("own").run()
     assert not at.exception and any("Write a 0 or a 1" in i.value for i in at.info)
+
+
+def test_the_lectures_print_has_the_1_in_black(opened: AppTest) -> None:
+    shown = picture(opened, "δ* as the lecture prints it")[::7, ::7, 0]
+    data = mnist("train")
+    theta = list(train(data.images, data.labels))[-1].model.theta.view(28, 28).numpy()
+    assert np.array_equal(shown == 0, theta > 0) and shown[14, 14] == 0
+    # and the lecture's number stands beside ours
+    assert "the lecture's error is **0.845**" in words(opened)
+
+
+def test_the_loss_is_drawn_with_the_digit_on_it() -> None:
+    chart = loss_chart(9.0, -4.0)
+    z, digit = (chart["layer"][place]["data"]["values"] for place in (1, 2))
+    for each in (*z, *digit):
+        assert each["loss"] == pytest.approx(np.log1p(np.exp(-each["z"])))
+    assert [each["z"] for each in digit] == [9.0, -4.0] and min(each["z"] for each in z) < -9
 
 
 def test_the_other_models_stay_out_until_they_are_asked_for() -> None:

@@ -25,3 +25,4 @@ def test_the_map_covers_its_plane_without_gaps() -> None:
     assert sum((c["a2"] - c["a"]) * (c["b2"] - c["b"]) for c in cells) == 36
     assert [c["class"] for c in cells[:3]] == ["cat", "cat", "dog"]
     assert chart["layer"][1]["data"]["values"][1] == {"a": 0, "b": 1, "ball": "L∞", "order": 1}
+    assert chart["width"] == chart["height"]

@@ -1,5 +1,7 @@
 """The lesson on small perturbations, driven through Streamlit's AppTest, from the entry script."""
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -10,6 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from adv_core.images import fit
 from pages.lessons.threat_models.eye import Staircase
+from pages.lessons.threat_models.seeing import answer
+from pages.lessons.threat_models.settings import Settings, page
+from pages.widgets import controls
 from pages.widgets.photograph import sample
 from tests.pages.visit import link, nothing_computed, pictures, smaller, visit, words
 
@@ -49,6 +54,19 @@ def test_the_three_are_about_equally_visible(opened: AppTest) -> None:
     assert max(seen) < 1.35 * min(seen)
 
 
+def test_the_terms_of_the_lecture_are_defined(opened: AppTest) -> None:
+    for term in ("Adversarial machine learning", "adversarial example", "Adversarial robustness", "test time"):
+        assert re.search(rf"\*\*(<span[^>]*>)?{term}(</span>)?\*\*", words(opened))
+    assert "**the test error is no guarantee off the data distribution**" in words(opened)
+
+
+def test_the_map_has_one_scale_on_both_axes(opened: AppTest) -> None:
+    spec = next(json.loads(each.proto.spec) for each in opened.get("arrow_vega_lite_chart") if "L1" in each.proto.spec)
+    assert spec["width"] == spec["height"]
+    x, y = (spec["layer"][0]["encoding"][axis]["scale"]["domain"] for axis in "xy")
+    assert x == y
+
+
 def test_the_mask_holds(opened: AppTest) -> None:
     assert any(", 0 of them outside of the mask" in c.value for c in opened.caption)
 
@@ -76,6 +94,22 @@ def test_the_staircase_counts_answers_and_gives_nothing_away(opened: AppTest) ->
     at = lesson()
     at.button(key=f"trial_{side}").click().run()
     assert link(at)["answers"] == "1" and "Trial 1: right" in str(at.get("progress")[0].proto.text)
+
+
+def test_the_buttons_wait_for_the_next_pair(opened: AppTest) -> None:
+    assert not [b for b in opened.button if b.disabled]
+    with nothing_computed():
+        at = lesson(answers="1")
+    assert all(at.button(key=f"wait_{side}").disabled for side in ("left", "right"))
+    assert not [b for b in at.button if str(b.key).startswith("trial_")]
+
+
+def test_a_second_click_on_the_same_pair_is_no_second_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controls, "state", {"threat-models": Settings(answers="11")})
+    answer(1, "1")
+    assert page.value.answers == "11"
+    answer(2, "0")
+    assert page.value.answers == "110"
 
 
 def test_the_end_of_the_test_compares_you_with_the_network() -> None:
