@@ -31,8 +31,9 @@ from pages.widgets.controls import Controls
 from pages.widgets.glossary import prose
 from pages.widgets.photograph import tell_of_own
 from pages.widgets.query import PageSettings, to_query
-from pages.widgets.quiz import Choice, Number, quiz
-from pages.widgets.stage import CSS, PRESENT_CSS, hiding, picture_uri
+from pages.widgets.quiz import Question, quiz
+from pages.widgets.sheet import sheet
+from pages.widgets.stage import CSS, PRESENT_CSS, hiding, picture_uri, save_button
 
 R = TypeVar("R")
 Done = Callable[[float], bool]  # waits so many seconds at most; tells whether what a section waits for is done
@@ -60,7 +61,7 @@ class Texts:
     """
 
     lead: str
-    questions: Callable[[], Sequence[Choice | Number]]
+    questions: Callable[[], Sequence[Question]]
     script: str | Callable[[], str]
     pitfalls: str
     references: Sequence[tuple[str, str]]
@@ -129,24 +130,28 @@ class Lesson(Generic[R]):
                 if opens and came and not (waiting and waiting[0].only_drawn):
                     time.sleep(PAINTING)
             questions = st.container()
+            asked: Sequence[Question] = ()
             if not self.questions_late:
-                self._ask(questions)
+                asked = self._ask(questions)
                 _catch_up(waiting)
-            for_the_lecturer(self.page, self.texts)
+            prints = for_the_lecturer(self.page, self.texts)
+            if not self.questions_late:
+                to_print(self.page, asked, prints)
             _catch_up(waiting)
             read_on(self.page, self.texts.references)
             self.page.into_address()
             waiting = [story for story in waiting if story.lets_others_go_first or story.goes_on_past_jobs()]
             if self.questions_late:
-                self._ask(questions)
+                to_print(self.page, self._ask(questions), prints)
             while waiting:
                 waiting = [story for story in waiting if story.goes_on_past_jobs()]
 
-    def _ask(self, place: DeltaGenerator) -> None:
-        if self.page.value.hides("quiz"):
-            return
-        with place:
-            quiz(self.page, self.texts.questions())
+    def _ask(self, place: DeltaGenerator) -> Sequence[Question]:
+        asked = self.texts.questions()
+        if not self.page.value.hides("quiz"):
+            with place:
+                quiz(self.page, asked)
+        return asked
 
 
 class _Story:
@@ -276,10 +281,10 @@ def pictures(*shown: tuple[np.ndarray, str, str], width: int = 150) -> None:
                 st.caption(caption)
 
 
-def for_the_lecturer(page: Controls[Any], texts: Texts) -> None:
-    """Draw the script of two minutes, the link to open, and the common mistakes."""
+def for_the_lecturer(page: Controls[Any], texts: Texts) -> DeltaGenerator | None:
+    """Draw the script of two minutes, the link to open, and the common mistakes. Return the place for `to_print`."""
     if page.value.hides("lecturer"):
-        return
+        return None
     script = texts.script if isinstance(texts.script, str) else texts.script()
     with st.expander("For the lecturer", icon=":material/co_present:"):
         st.markdown(f"**The two-minute script**\n\n{script}")
@@ -287,6 +292,27 @@ def for_the_lecturer(page: Controls[Any], texts: Texts) -> None:
         defaults = {name: value for name, value in vars(page.kind()).items() if name != "done"}
         st.code(page.link(**{**defaults, "present": True, "done": ""}), language=None, wrap_lines=True)
         st.markdown(f"**What usually goes wrong**\n\n{texts.pitfalls}")
+        return st.container()
+
+
+def to_print(page: Controls[Any], questions: Sequence[Question], place: DeltaGenerator | None) -> None:
+    """Draw the buttons that save the questions as sheets to print."""
+    if place is None:
+        return
+    title = title_of(page.name)
+    with place:
+        st.markdown("**The questions of this page on paper**")
+        with st.container(horizontal=True):
+            for label, name, answers in (
+                ("Questions to print (HTML)", "questions", False),
+                ("Questions with answers (HTML)", "answers", True),
+            ):
+                save_button(
+                    label,
+                    sheet(title, questions, answers, page.link(done="", present=False)),
+                    f"{page.name}-{name}.html",
+                    key=page.key(f"print_{name}"),
+                )
 
 
 def read_on(page: Controls[Any], references: Sequence[tuple[str, str]]) -> None:

@@ -8,7 +8,7 @@ import io
 import json
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, make_dataclass
 from functools import cache
 from pathlib import Path
@@ -25,7 +25,8 @@ from streamlit.util import calc_hash
 
 from adv_core.serving import memory
 from pages.contents import PAGES
-from pages.widgets import lesson, live, photograph
+from pages.widgets import controls, lesson, live, photograph
+from pages.widgets.quiz import Choice, Question
 from tests.paths import ROOT
 
 # Seconds for one run of a page. A page that hangs ends there; how long a page takes is no test's business.
@@ -151,16 +152,38 @@ def started(at: AppTest, *keys: str) -> AppTest:
     return at
 
 
-def every_answer_is_explained(at: AppTest, name: str, right: Mapping[str, int]) -> None:
-    """Give every answer to each question of the lesson of that name; ``right``: the right one, by the question."""
-    for done, (letter, best) in enumerate(right.items()):
-        key = f"{name}_answer_{letter}"
-        for answer in range(len(at.radio(key=key).options)):
-            at.radio(key=key).set_value(answer).run()
-            assert not at.exception and len(at.success) + len(at.error) == done + 1
-            assert len(at.success) == done + (answer == best)
-        at.radio(key=key).set_value(best).run()
-    assert link(at)["done"] == "".join(right)
+def answered(at: AppTest, key: str, value: float) -> AppTest:
+    """The page after that answer to a question: a number, or an index of the answers in the source."""
+    field: Any = next(each for each in (*at.radio, *at.number_input) if each.key == key)
+    field.set_value(value)
+    assert not at.button(key=f"{key}_check").click().run().exception
+    return at
+
+
+def questions_of(package: str, **settings: object) -> Sequence[Question]:
+    """The questions of the lesson in that folder, with those settings."""
+    page = importlib.import_module(f"pages.lessons.{package}.settings").page
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(controls, "state", {page.name: page.kind(**settings)})
+        asked: Sequence[Question] = importlib.import_module(f"pages.lessons.{package}.texts").TEXTS.questions()
+        return asked
+
+
+def every_question_is_made_good(at: AppTest, package: str) -> None:
+    """Answer the first question of a lesson rightly, and all others wrongly at first; then their second ones rightly.
+
+    No answer of the page may have been given before, and nothing else on it may be drawn as right or wrong.
+    """
+    for place, question in enumerate(questions_of(package)):
+        key, first, second = f"{package}_answer_{question.letter}", question.first, question.second
+        if place == 0:
+            answered(at, key, 0 if isinstance(first, Choice) else first.answer)
+        else:
+            answered(at, key, 1 if isinstance(first, Choice) else -1e6)
+            assert len(at.error) == place and question.letter not in link(at)["done"]
+            answered(at, f"{key}_again", 0 if isinstance(second, Choice) else second.answer)
+        assert len(at.success) == place + 1 and question.letter in link(at)["done"]
+        assert all(not (each.key or "").startswith(key) for each in (*at.radio, *at.number_input))  # it is closed
 
 
 def words(at: AppTest) -> str:

@@ -1,58 +1,139 @@
 """The texts around the lesson's sections."""
 
+from pages.lessons.black_box.settings import ROUNDS
 from pages.widgets.lesson import Texts
-from pages.widgets.quiz import Choice, Number
+from pages.widgets.quiz import Choice, Number, Question
 
 
-def questions() -> list[Choice | Number]:
+def queries(start: int, rounds: int) -> Number:
+    """A question for the queries of a model extraction."""
+    power = "⁰¹²³⁴⁵⁶⁷⁸⁹"[rounds - 1]
+    return Number(
+        f"A model extraction begins with {start} queries, and every round doubles the number. How many queries have "
+        f"been sent after {rounds} rounds?",
+        start * 2 ** (rounds - 1),
+        0.5,
+        f"{start} · 2{power} = {start * 2 ** (rounds - 1)}. The first round is the {start} itself.",
+        lambda given: "Each round after the first sends as many new queries as all rounds before it.",
+    )
+
+
+def questions() -> list[Question]:
     return [
-        Choice(
+        Question("c", queries(100, ROUNDS), queries(50, ROUNDS - 1)),
+        Question(
             "a",
-            "Why do adversarial examples that were made on one network fool another one at all?",
-            (
-                ("Because their weights are equal.", "They were trained separately, from different random weights."),
+            Choice(
+                "Why do adversarial examples that were made on one network fool another one at all?",
                 (
-                    "Because both have learnt similar features from similar photographs.",
-                    "Yes: adversarial directions belong to the data and the task as much as to the network.",
+                    (
+                        "Both have learnt similar features from similar photographs.",
+                        "Adversarial directions belong to the data and the task as much as to the network.",
+                    ),
+                    (
+                        "Both have the same weights, up to the order of their units.",
+                        "They were trained separately, from different random weights.",
+                    ),
+                    (
+                        "By chance: random noise of 8/255 fools them just as often.",
+                        "Noise of that size fools hardly any network.",
+                    ),
                 ),
-                ("By chance: random noise of 8/255 fools them, too.", "Noise of that size fools hardly any network."),
             ),
-            1,
+            Choice(
+                "Adversarial examples made on several networks together fool an unseen one more often than those made "
+                "on a single network. Why?",
+                (
+                    (
+                        "They use what the networks have in common, which the unseen one shares.",
+                        "What is peculiar to a single network does not help against all of them.",
+                    ),
+                    (
+                        "An attack on several networks has a larger ε, so it can do more harm.",
+                        "The ε of the attack is the same.",
+                    ),
+                    (
+                        "The unseen network is one of the several, so it was attacked as well.",
+                        "It is left out of the attack; that is why it is called unseen.",
+                    ),
+                ),
+            ),
         ),
-        Choice(
+        Question(
             "b",
-            "A service returns only the class, no probabilities. Which attacks of this page still work unchanged?",
-            (
-                ("The Square Attack of section 1.", "It needs to see whether the probability has changed."),
+            Choice(
+                "A service returns only the class, no probabilities. Which attacks of this page still work unchanged?",
                 (
-                    "Transfer, and the substitute.",
-                    "Yes: transfer sends no queries, and the substitute needs only classes.",
+                    (
+                        "Transfer from other networks, and the substitute that learns classes.",
+                        "Transfer sends no queries, and the substitute needs only classes.",
+                    ),
+                    (
+                        "The Square Attack of section 1, which only compares two answers.",
+                        "It needs to see whether the probability has changed.",
+                    ),
+                    (
+                        "None of them: without a probability there is nothing to make larger.",
+                        "Two of the three never use a probability of the victim.",
+                    ),
                 ),
-                ("None.", "Two of the three never use a probability."),
             ),
-            1,
+            Choice(
+                "A service returns probabilities, but it allows only 20 queries a day. Which attack is not slowed "
+                "down at all?",
+                (
+                    (
+                        "Transfer: its examples are made on networks of the attacker.",
+                        "The victim sees only the finished examples.",
+                    ),
+                    (
+                        "The Square Attack: it is finished with its first few squares.",
+                        "It usually needs many more queries: see the counter of section 1.",
+                    ),
+                    (
+                        "The substitute: 20 answers are enough to copy a network.",
+                        "Section 4 shows how much a substitute still learns after its first hundred queries.",
+                    ),
+                ),
+            ),
         ),
-        Number(
-            "c",
-            "A model extraction begins with 100 queries, and every round doubles the number. How many queries have "
-            "been sent after six rounds?",
-            3200,
-            0.5,
-            "Yes: 100 · 2⁵ = 3200. The first round is the hundred itself.",
-            lambda given: "Each round after the first sends as many new queries as all rounds before it.",
-        ),
-        Choice(
+        Question(
             "d",
-            "A paper's defence makes gradients useless. All white-box attacks fail. What do you try first?",
-            (
+            Choice(
+                "A paper's defence makes gradients useless. All white-box attacks fail. What do you try first?",
                 (
-                    "A transfer attack and a query attack: neither needs the network's gradient.",
-                    "Yes. If they succeed where PGD fails, the defence has only hidden the gradient.",
+                    (
+                        "A transfer attack and a query attack: neither needs the network's gradient.",
+                        "If they succeed where PGD fails, the defence has only hidden the gradient.",
+                    ),
+                    (
+                        "PGD with more steps and a smaller step size: it only needs more patience.",
+                        "Without a useful gradient, more steps lead nowhere.",
+                    ),
+                    (
+                        "Nothing: a network that withstands every white-box attack is robust enough.",
+                        "The failure of an attack is no proof. These attacks may have failed for want of a gradient.",
+                    ),
                 ),
-                ("More steps of PGD.", "Without a useful gradient, more steps lead nowhere."),
-                ("Nothing: it is robust.", "Never believe the failure of one attack."),
             ),
-            0,
+            Choice(
+                "A defended network survives PGD, but adversarial examples made on another network fool it. What does "
+                "this show?",
+                (
+                    (
+                        "The defence hides the gradient; adversarial examples are still there.",
+                        "A white-box attack that knows how the gradient is hidden will find them, too.",
+                    ),
+                    (
+                        "Transfer is the stronger attack, so that papers should report it alone.",
+                        "Without a defence, PGD on the network itself is stronger: see the diagonal of the matrix.",
+                    ),
+                    (
+                        "The examples break the rules: they were not made on this network.",
+                        "The ball allows every δ in it, wherever the δ comes from.",
+                    ),
+                ),
+            ),
         ),
     ]
 

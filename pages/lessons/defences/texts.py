@@ -3,69 +3,139 @@
 from adv_core.defences.filters import VIEWS
 from pages.lessons.defences.settings import page
 from pages.widgets.lesson import Texts
-from pages.widgets.quiz import Choice, Number
+from pages.widgets.quiz import Choice, Number, Question
 
 
-def questions() -> list[Choice | Number]:
-    steps = page.value.steps
+def gradients(steps: int, crops: int) -> Number:
+    """A question for the gradients of an attack that averages over random crops."""
+    return Number(
+        f"The adaptive attack on a random crop takes {steps} steps, with {crops} crops in each. How many gradients "
+        "does it compute for one photograph?",
+        steps * crops,
+        0.5,
+        f"{steps} · {crops} = {steps * crops}. Randomness makes an attack more expensive, not impossible.",
+        lambda given: "Each step averages the gradients of all its crops.",
+    )
+
+
+def questions() -> list[Question]:
     return [
-        Choice(
+        Question("c", gradients(page.value.steps, VIEWS), gradients(25, 2 * VIEWS)),
+        Question(
             "a",
-            "A paper attacks an undefended network and saves the adversarial pictures as JPEG. Most of them are then "
-            "classified right again. What does this show?",
-            (
+            Choice(
+                "A paper attacks an undefended network and saves the adversarial pictures as JPEG. Most of them are "
+                "then classified right again. What does this show?",
                 (
-                    "JPEG makes the network robust.",
-                    "No: this covers only attackers who do not know that the network uses JPEG.",
+                    (
+                        "This attack does not survive JPEG. Nobody has attacked the defended network yet.",
+                        "An evaluation has to attack the defended network.",
+                    ),
+                    (
+                        "JPEG makes the network robust: it removes every perturbation that is so small.",
+                        "This covers only attackers who do not know that the network uses JPEG.",
+                    ),
+                    (
+                        "Nothing at all: JPEG changes the untouched pictures as much as the attacked ones.",
+                        "It shows something: JPEG helps against a fixed set of old pictures.",
+                    ),
                 ),
-                (
-                    "This attack does not survive JPEG. Nobody has attacked the defended network yet.",
-                    "Yes. An evaluation has to attack the defended network.",
-                ),
-                ("Nothing at all.", "It shows something: JPEG helps against a fixed set of old pictures."),
             ),
-            1,
+            Choice(
+                "A defence adds noise to each picture. Its authors attack the network without the noise, and then "
+                "classify the results with noise. Which attack is missing?",
+                (
+                    (
+                        "One that averages its gradient over many draws of the noise.",
+                        "This is the adaptive attack: it knows of the noise.",
+                    ),
+                    (
+                        "One that adds noise of the same size, without any gradient.",
+                        "Random noise is far weaker than an attack, so it would tell nothing new.",
+                    ),
+                    (
+                        "The same one again, on a larger number of photographs.",
+                        "More photographs make the number more exact, and it is still the number of a weak attack.",
+                    ),
+                ),
+            ),
         ),
-        Choice(
+        Question(
             "b",
-            "The gradient of rounding is zero almost everywhere. How does the adaptive attack find a direction?",
-            (
-                ("It leaves the rounding out completely.", "No: then it would be the attack without the defence."),
+            Choice(
+                "The gradient of rounding is zero almost everywhere. How does the adaptive attack find a direction?",
                 (
-                    "It rounds in the forward pass. In the backward pass it uses the gradient without rounding, which "
-                    "has about the right direction.",
-                    "Yes: this is the straight-through gradient. It is wrong for each single value, and right on "
-                    "average.",
-                ),
-                (
-                    "It finds none. So fewer bits are a good defence.",
-                    "No: see the bars of the defence with fewer bits.",
+                    (
+                        "It rounds in the forward pass, and computes the gradient as if it had not rounded.",
+                        "This is the straight-through gradient. It is wrong for each single value, and about right "
+                        "on average.",
+                    ),
+                    (
+                        "It leaves the rounding out of both passes, and hopes that δ is large enough for it.",
+                        "That would be the attack without the defence.",
+                    ),
+                    (
+                        "It finds none, which is why fewer bits are a good defence against all attacks.",
+                        "See the bars of the defence with fewer bits.",
+                    ),
                 ),
             ),
-            1,
+            Choice(
+                "A defence is a long program without a derivative. Its output looks almost like its input. How does "
+                "BPDA attack it?",
+                (
+                    (
+                        "Forwards it runs the program; backwards it takes the identity instead.",
+                        "The identity is about right, since the output looks almost like the input.",
+                    ),
+                    (
+                        "It replaces the program by a blur in both of the passes, and attacks that.",
+                        "Then the result would be made for another defence.",
+                    ),
+                    (
+                        "It cannot: where there is no derivative, there is no direction, either.",
+                        "An approximate direction is enough for an attack.",
+                    ),
+                ),
+            ),
         ),
-        Number(
-            "c",
-            f"The adaptive attack on the random crop takes {steps} steps, with {VIEWS} crops in each. How many "
-            "gradients does it compute for one photograph?",
-            steps * VIEWS,
-            0.5,
-            f"Yes: {steps} · {VIEWS} = {steps * VIEWS}. Randomness makes an attack more expensive, not impossible.",
-            lambda given: "Each step averages the gradients of all its crops.",
-        ),
-        Choice(
+        Question(
             "d",
-            "At ε = 1/255 some defence keeps more predictions than no defence, even against the adaptive attack. What "
-            "may you conclude?",
-            (
-                ("It is a robust defence.", "Only at this ε, against this attack, on sixteen photographs."),
+            Choice(
+                "At ε = 1/255 some defence keeps more predictions than no defence, even against the adaptive attack. "
+                "What may you conclude?",
                 (
-                    "At this small ε it makes *these* attacks harder. With more steps or a larger ε it keeps fewer.",
-                    "Yes. Try 40 steps, or ε = 4. An attack that finds nothing proves nothing.",
+                    (
+                        "It makes these attacks harder at this ε. More steps or a larger ε may change that.",
+                        "Try 40 steps, or ε = 4. An attack that finds nothing proves nothing.",
+                    ),
+                    (
+                        "The defence is robust, since an adaptive attack is the strongest one there can be.",
+                        "Only at this ε, against this attack, on sixteen photographs.",
+                    ),
+                    (
+                        "The adaptive attack has a bug: it should keep as few predictions as no defence.",
+                        "It works at a larger ε. The budget of 1/255 is just small.",
+                    ),
                 ),
-                ("The attack has a bug.", "No: it works at a larger ε. The budget of 1/255 is just small."),
             ),
-            1,
+            Choice(
+                "The adaptive attack with 10 steps leaves five of sixteen predictions. What do you do next?",
+                (
+                    (
+                        "Run it with more steps: a better attack may leave fewer.",
+                        "Five is only an upper bound of what the best attack leaves.",
+                    ),
+                    (
+                        "Report five of sixteen as the defence's robust accuracy.",
+                        "Ten steps are a weak attack, so the number is probably too good.",
+                    ),
+                    (
+                        "Make the filter stronger, until this attack leaves ten.",
+                        "Then you have tuned the defence to one weak attack.",
+                    ),
+                ),
+            ),
         ),
     ]
 

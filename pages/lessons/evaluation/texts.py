@@ -1,81 +1,183 @@
 """The texts around the lesson's sections."""
 
 from adv_core.defences.masking import QUERIES, SERIES
+from pages.lessons.evaluation.settings import page
 from pages.widgets.lesson import Texts
-from pages.widgets.quiz import Choice, Number
+from pages.widgets.quiz import Choice, Number, Question
 
 
-def questions() -> list[Choice | Number]:
+def radius(sigma: float, p: float, quantile: float, told: str) -> Number:
+    """A question for a certified radius."""
+    return Number(
+        f"Given σ = {sigma:g}{told} and a lower bound of the vote p = {p:g}, so Φ⁻¹(p) = {quantile:.1f}. Compute the "
+        "certified L2 radius.",
+        sigma * quantile,
+        0.01,
+        f"σ·Φ⁻¹(p) = {sigma:g} · {quantile:.1f} = {sigma * quantile:g}.",
+        lambda given: "Multiply σ by Φ⁻¹(p).",
+    )
+
+
+def questions() -> list[Question]:
     return [
-        Choice(
-            "a",
-            "A paper reports an error of 0 % under PGD with 40 steps, and of 30 % under FGSM. What do you conclude?",
-            (
-                (
-                    "The defence is strong: the stronger attack finds nothing.",
-                    "No. PGD contains FGSM: a correct PGD cannot find less.",
-                ),
-                (
-                    "Something is broken: a correct PGD cannot be weaker than one of its own steps.",
-                    "Yes. The gradient is hidden, or the attack has a bug.",
-                ),
-                ("FGSM used a larger ε.", "Perhaps. But with the same ε there is another explanation."),
-            ),
-            1,
-        ),
-        Choice(
-            "b",
-            "The saturated network makes the same predictions as the undefended one. Why does FGSM fail on it?",
-            (
-                (
-                    "Its loss surface is flat because it is robust.",
-                    "No: all predictions are the same, so it is exactly as robust as before.",
-                ),
-                (
-                    "In float32 the probabilities are exactly 0 and 1, so the gradient of the cross-entropy is zero.",
-                    "Yes. An attack on the margin of the logits finds a gradient again.",
-                ),
-                ("FGSM needs more steps there.", "No: 200 steps along a zero gradient do not move x either."),
-            ),
-            1,
-        ),
-        Choice(
-            "c",
-            "With rounding to 8 levels, the network is *easier* to fool than without rounding. For which attacker?",
-            (
-                (
-                    "For none: rounding removes small changes.",
-                    "No: a tiny change of a pixel just below a step becomes a change of 1/7.",
-                ),
-                (
-                    "For an attacker who knows the rounding: a small change across a step becomes a change of 1/7.",
-                    "Yes: at ε = 0.1 that is more than ε. The attack rounds in the forward pass, and ignores the "
-                    "rounding in the backward pass.",
-                ),
-                ("For random noise.", "No. See the first bar."),
-            ),
-            1,
-        ),
-        Number(
+        Question(
             "d",
-            "Given σ = 0.25 and a lower bound of the vote p = 0.977, so Φ⁻¹(p) = 2.0. Compute the certified L2 radius.",
-            0.5,
-            0.01,
-            "Yes: σ·Φ⁻¹(p) = 0.25 · 2.0 = 0.5.",
-            lambda given: "Multiply σ by Φ⁻¹(p).",
+            radius(float(page.value.sigma), 0.977, 2.0, ", as in section 3,"),
+            radius(0.3, 0.933, 1.5, ""),
         ),
-        Choice(
-            "e",
-            "An attack finds nothing within ε, and interval bounds prove nothing at ε. What do you know?",
-            (
-                ("The network is robust there.", "No: the attack may be too weak."),
-                ("The network is not robust there.", "No: the intervals may be too wide."),
+        Question(
+            "a",
+            Choice(
+                "A paper reports an error of 0 % under PGD with 40 steps, and of 30 % under FGSM. What do you "
+                "conclude?",
                 (
-                    "Nothing yet. An attack shows what can happen, a proof shows what cannot happen.",
-                    "Yes. This digit is in the grey area of section 4.",
+                    (
+                        "Something is broken: a correct PGD is not weaker than one of its own steps.",
+                        "The gradient is hidden, or the attack has a bug.",
+                    ),
+                    (
+                        "The defence is strong: the strongest of the usual attacks finds nothing at all.",
+                        "PGD contains FGSM: a correct PGD cannot find less.",
+                    ),
+                    (
+                        "FGSM has used a larger ε than PGD, so that the two numbers say nothing.",
+                        "Perhaps. But with the same ε there is another explanation.",
+                    ),
                 ),
             ),
-            2,
+            Choice(
+                "A network survives PGD at ε = 0.1, and also at ε = 1, where every picture is allowed. What do you "
+                "conclude?",
+                (
+                    (
+                        "The attack is broken: at ε = 1, it could show any other digit.",
+                        "An attack that may do everything has to succeed. Here it follows a gradient that is hidden.",
+                    ),
+                    (
+                        "The network is robust: it withstands the largest perturbation.",
+                        "At ε = 1 an attacker may replace a 7 by a 3, and no network should still say 7.",
+                    ),
+                    (
+                        "PGD is right at ε = 0.1, but ε = 1 is too large for its steps.",
+                        "A larger ball contains the smaller one, and much more. PGD should find more there.",
+                    ),
+                ),
+            ),
+        ),
+        Question(
+            "b",
+            Choice(
+                "The saturated network makes the same predictions as the undefended one. Why does FGSM fail on it?",
+                (
+                    (
+                        "In float32 its probabilities are exactly 0 and 1, so the gradient is zero.",
+                        "An attack on the margin of the logits finds a gradient again.",
+                    ),
+                    (
+                        "Its loss surface is flat, since the factor has made the network robust.",
+                        "All predictions are the same, so it is exactly as robust as before.",
+                    ),
+                    (
+                        "One step is too short for its large logits, and more steps would be needed.",
+                        "200 steps along a zero gradient do not move x either.",
+                    ),
+                ),
+            ),
+            Choice(
+                "All logits of a network are multiplied by 20, and the cross-entropy has a zero gradient. Which "
+                "attack does not mind?",
+                (
+                    (
+                        "PGD on the margin between the two largest logits.",
+                        "The margin is a difference of logits. Only softmax saturates.",
+                    ),
+                    (
+                        "PGD on the cross-entropy with a larger step size.",
+                        "A longer step along a zero gradient does not move x either.",
+                    ),
+                    (
+                        "Random noise from the same ball, drawn many times.",
+                        "Random noise does not use the gradient, but it hardly ever fools a network.",
+                    ),
+                ),
+            ),
+        ),
+        Question(
+            "c",
+            Choice(
+                "With rounding to 8 levels, the network is *easier* to fool than without rounding. For which attacker?",
+                (
+                    (
+                        "For one who knows the rounding: a small change may become one by 1/7.",
+                        "At ε = 0.1 that is more than ε. The attack rounds in the forward pass, and ignores the "
+                        "rounding in the backward pass.",
+                    ),
+                    (
+                        "For none of them: rounding removes all changes that are small enough.",
+                        "A tiny change of a pixel just below a step becomes a change of 1/7.",
+                    ),
+                    (
+                        "For one who adds random noise: it pushes pixels to the next level.",
+                        "See the first bar, that of random noise.",
+                    ),
+                ),
+            ),
+            Choice(
+                "Each pixel is rounded to 0, 1/3, 2/3 or 1. By how much can an attack with ε = 0.05 change what the "
+                "network sees of a pixel?",
+                (
+                    (
+                        "By 1/3, where the pixel is near the middle of two levels.",
+                        "A change by 0.05 is enough to round to the other level.",
+                    ),
+                    (
+                        "By 0.05 at most, since ε limits the change of each pixel.",
+                        "ε limits the change before the rounding. The network sees the pixel after it.",
+                    ),
+                    (
+                        "By nothing, since 0.05 is less than half the step of 1/3.",
+                        "That holds only for pixels that are far from the middle of two levels.",
+                    ),
+                ),
+            ),
+        ),
+        Question(
+            "e",
+            Choice(
+                "An attack finds nothing within ε, and interval bounds prove nothing at ε. What do you know?",
+                (
+                    (
+                        "Nothing yet: the attack may be too weak, the intervals may be too wide.",
+                        "An attack shows what can happen, a proof shows what cannot happen. This digit is in the grey "
+                        "area of section 4.",
+                    ),
+                    (
+                        "The network is robust there: otherwise the attack would have found a δ.",
+                        "The attack may be too weak.",
+                    ),
+                    (
+                        "The network is not robust there: otherwise the proof would have succeeded.",
+                        "The intervals may be too wide.",
+                    ),
+                ),
+            ),
+            Choice(
+                "Interval bounds prove a digit at ε = 0.1. What may an attack find at ε = 0.05?",
+                (
+                    (
+                        "Nothing: its ball lies inside the ball of the proof.",
+                        "No δ of the larger ball changes the prediction, so no δ of the smaller one does.",
+                    ),
+                    (
+                        "Perhaps a δ: the proof is only about ε = 0.1.",
+                        "The proof is about all δ up to 0.1, and so also about those up to 0.05.",
+                    ),
+                    (
+                        "A δ, if it has enough steps: no proof is perfect.",
+                        "A proof holds for every attack, with any number of steps.",
+                    ),
+                ),
+            ),
         ),
     ]
 

@@ -3,59 +3,127 @@
 from pages.lessons.patches.settings import page
 from pages.lessons.patches.tasks import VIEWS
 from pages.widgets.lesson import Texts
-from pages.widgets.quiz import Choice, Number
+from pages.widgets.quiz import Choice, Number, Question
 
 
-def questions() -> list[Choice | Number]:
-    settings = page.value
+def pictures(steps: int, views: int, told: str) -> Number:
+    """A question for the cost of a patch's training."""
+    return Number(
+        f"How many pictures does the network classify in {steps} steps of a patch's training{told}, with {views} views "
+        "in each step?",
+        steps * views,
+        0.5,
+        f"{steps} · {views} = {steps * views}.",
+        lambda given: f"Each step uses {views} views.",
+    )
+
+
+def questions() -> list[Question]:
     return [
-        Choice(
+        Question("c", pictures(page.value.steps, VIEWS, ", as set in section 2"), pictures(150, 4, "")),
+        Question(
             "a",
-            "Why may the glasses change their pixels by up to 255 levels, where the L∞ ball of other lessons allows 8?",
-            (
-                ("Because nobody looks at glasses.", "Everybody sees them, but they look harmless."),
+            Choice(
+                "Why may the glasses change their pixels by up to 255 levels, where the L∞ ball of other lessons "
+                "allows 8?",
                 (
-                    "Because Δ is another set: few pixels, and no limit for each.",
-                    "Yes. A threat model says what the attacker may do; an ε-ball is only one of them.",
+                    (
+                        "Δ is another set: few pixels, and no limit for each.",
+                        "A threat model says what the attacker may do; an ε-ball is only one of them.",
+                    ),
+                    (
+                        "Nobody looks at glasses, so that no change is seen.",
+                        "Everybody sees them, but they look harmless.",
+                    ),
+                    (
+                        "The network ignores changes of more than 8 levels.",
+                        "Look at its prediction.",
+                    ),
                 ),
-                ("Because the network ignores large changes.", "Look at its prediction."),
             ),
-            1,
+            Choice(
+                "A threat model allows any change of at most 50 pixels. What does it limit?",
+                (
+                    ("The number of changed pixels (L0).", "Each of the 50 pixels may change by any amount."),
+                    ("The largest change of a pixel (L∞).", "Each of the 50 pixels may change by any amount."),
+                    ("The sum of all the changes (L1).", "The sum may be as large as 50 pixels can make it."),
+                ),
+            ),
         ),
-        Choice(
+        Question(
             "b",
-            "The patch was trained on eight photographs, and it works on others. What has it learnt?",
-            (
-                ("The eight photographs by heart.", "Then it would not work on other photographs."),
+            Choice(
+                "The patch was trained on eight photographs, and it works on others. What has it learnt?",
                 (
-                    "To be stronger evidence of its class than anything that it covers, for this network.",
-                    "Yes: it dominates the prediction, whatever is beside it.",
+                    (
+                        "To be stronger evidence of its class than what it covers.",
+                        "For this network, it dominates the prediction, whatever is beside it.",
+                    ),
+                    (
+                        "The eight photographs by heart, and the class of each one.",
+                        "Then it would not work on other photographs.",
+                    ),
+                    (
+                        "The eight best places, one on each of the photographs.",
+                        "Every step draws new places.",
+                    ),
                 ),
-                ("The eight places.", "Every step draws new places."),
             ),
-            1,
+            Choice(
+                "Why does each step of the patch's training draw new places, sizes and angles?",
+                (
+                    (
+                        "So that the patch works wherever it is put later.",
+                        "The training raises the mean over all of these views.",
+                    ),
+                    (
+                        "So that the steps are faster than with fixed ones.",
+                        "A step costs the same. More views make the training longer.",
+                    ),
+                    (
+                        "So that the patch gets smaller from step to step.",
+                        "The size is drawn at random, in the same range at every step.",
+                    ),
+                ),
+            ),
         ),
-        Number(
-            "c",
-            f"How many pictures does the network classify in {settings.steps} steps of the patch's training?",
-            settings.steps * VIEWS,
-            0.5,
-            f"Yes: {settings.steps} · {VIEWS} = {settings.steps * VIEWS}.",
-            lambda given: f"Each step uses {VIEWS} views.",
-        ),
-        Choice(
+        Question(
             "d",
-            "What does the bar of the grey patch show?",
-            (
-                ("How weak the network is.", "Only in part: the grey patch covers something."),
+            Choice(
+                "What does the bar of the grey patch show?",
                 (
-                    "How often covering alone changes the prediction. Without this bar, the others would look too "
-                    "good.",
-                    "Yes. A number needs a baseline.",
+                    (
+                        "How often covering alone changes the prediction.",
+                        "Without this bar, the others would look too good. A number needs a baseline.",
+                    ),
+                    (
+                        "How easily the network is fooled by any patch.",
+                        "Only in part: a grey patch was not made to fool. It covers something.",
+                    ),
+                    (
+                        "Nothing: a grey patch contains no attack at all.",
+                        "It is the control of the experiment: it covers something.",
+                    ),
                 ),
-                ("Nothing.", "It is the control of the experiment."),
             ),
-            1,
+            Choice(
+                "A patch changes the prediction at 28 of 32 places, a grey one of the same size at 10. What is due to "
+                "the pattern of the patch?",
+                (
+                    (
+                        "The difference: about 18 of the 32 places.",
+                        "At about 10 places, covering alone would have been enough.",
+                    ),
+                    (
+                        "All 28: the patch was at each of these places.",
+                        "Covering alone changes the prediction at about 10 of them.",
+                    ),
+                    (
+                        "10 of the 32: as many as the grey patch changes.",
+                        "Those 10 are due to covering, which needs no pattern.",
+                    ),
+                ),
+            ),
         ),
     ]
 

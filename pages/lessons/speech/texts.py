@@ -1,61 +1,121 @@
 """The texts around the lesson's sections."""
 
+from math import log10
+
+from adv_core.speech.recogniser import needed_frames
 from pages.lessons.speech.settings import page
 from pages.widgets.lesson import Texts
-from pages.widgets.quiz import Choice, Number
+from pages.widgets.quiz import Choice, Number, Question
 
 
-def questions() -> list[Choice | Number]:
-    settings = page.value
+def predictions(text: str) -> Number:
+    """A question for the predictions that CTC needs for a sentence; it does not quote the visitor's sentence."""
+    needed = needed_frames(text)
+    doubled = needed - len(text)
+    return Number(
+        f"The sentence that you have chosen has {len(text)} letters and spaces. At {doubled} places, two equal ones "
+        "stand side by side, and CTC needs a blank between them. How many predictions does the sentence need at least?",
+        needed,
+        0.5,
+        f"One for each letter or space, and {doubled} for blanks: {len(text)} + {doubled} = {needed}.",
+        lambda given: "Each letter or space needs one prediction, and so does each blank between two equal ones.",
+    )
+
+
+def decibels(loudest: int, change: int) -> Number:
+    """A question for the loudness of a change."""
+    ratio = loudest / change
+    return Number(
+        f"The clip's loudest moment has {loudest} levels; the largest change has {change}. By how many decibels is the "
+        "change quieter? (20 · log₁₀ of the ratio)",
+        20 * log10(ratio),
+        0.6,
+        f"20 · log₁₀({loudest} / {change}) = {20 * log10(ratio):.0f} dB.",
+        lambda given: f"20 · log₁₀({loudest} / {change}): the ratio is about {ratio:.0f}.",
+        unit="dB",
+    )
+
+
+def questions() -> list[Question]:
     return [
-        Choice(
-            "a",
-            "Why does the goal of the attack not say *when* each letter occurs?",
-            (
-                ("It always puts one letter in each frame.", "Most frames hold no letter at all: look at section 2."),
-                (
-                    "CTC sums over every way to place the letters, so the gradient finds the cheapest places itself.",
-                    "Yes. Each placement is a path; the loss is −log of the sum of their probabilities.",
-                ),
-                ("It takes the times from the original clip.", "The original has other letters at other times."),
-            ),
-            1,
-        ),
-        Number(
+        Question(
             "b",
-            "A clip lasts 2 seconds, with one prediction every 20 ms. How many letters can it hold at most, if no two "
-            "neighbours are equal?",
-            100,
-            0.5,
-            "Yes: 2 / 0.02 = 100. Each pair of equal neighbours needs one more frame, for a blank.",
-            lambda given: "Two seconds hold 2 / 0.02 predictions.",
-        ),
-        Number(
-            "c",
-            "The clip's loudest moment has 16 384 levels; the largest change has 92. By how many decibels is the "
-            "change quieter? (20 · log₁₀ of the ratio)",
-            45,
-            0.6,
-            "Yes: 20 · log₁₀(16384 / 92) = 45 dB.",
-            lambda given: "20 · log₁₀(16384 / 92): the ratio is about 178.",
-        ),
-        Choice(
-            "d",
-            "White noise 20 dB below the clip breaks the hidden words. What follows?"
-            if settings.views == 0
-            else "With noisy views in each step, the hidden words survive more noise. What is the price?",
-            (
-                (
-                    "Noise is a defence.",
-                    "Only against an attacker who does not know of it. Switch the noisy views on.",
-                ),
-                (
-                    "An attacker who knows of the noise averages over it, and pays with a louder change.",
-                    "Yes. *Physical attacks* shows the same for pictures.",
-                ),
-                ("The network is robust to noise.", "The clip's own words survive; the hidden words do not."),
+            predictions(page.value.target),
+            Number(
+                "A clip lasts 2 seconds, with one prediction every 20 ms. How many letters can it hold at most, if no "
+                "two neighbours are equal?",
+                100,
+                0.5,
+                "2 / 0.02 = 100. Each pair of equal neighbours needs one more prediction, for a blank.",
+                lambda given: "Two seconds hold 2 / 0.02 predictions.",
             ),
-            1,
+        ),
+        Question("c", decibels(16384, 92), decibels(20000, 200)),
+        Question(
+            "a",
+            Choice(
+                "Why does the goal of the attack not say *when* each letter occurs?",
+                (
+                    (
+                        "CTC sums over every way to place the letters, and the gradient finds the cheapest.",
+                        "Each placement is a path; the loss is −log of the sum of their probabilities.",
+                    ),
+                    (
+                        "CTC puts one letter into each frame of 20 ms, so that no choice of a time is left.",
+                        "Most frames hold no letter at all: look at section 2.",
+                    ),
+                    (
+                        "The attack takes all the times from the letters of the original clip, which it replaces.",
+                        "The original has other letters at other times.",
+                    ),
+                ),
+            ),
+            Choice(
+                "Which of these paths does CTC read as “to”? (– is the blank.)",
+                (
+                    ("t t – o", "Repetitions become one letter, and blanks vanish."),
+                    ("t – t o", "The blank keeps the two letters apart: CTC reads “tto”."),
+                    ("t o – o", "The blank keeps the two letters apart: CTC reads “too”."),
+                ),
+            ),
+        ),
+        Question(
+            "d",
+            Choice(
+                "White noise 20 dB below the clip breaks the hidden words of an attack without noisy views. What "
+                "follows?",
+                (
+                    (
+                        "One who knows of the noise averages over it, at the price of a louder change.",
+                        "*Physical attacks* shows the same for pictures.",
+                    ),
+                    (
+                        "Noise is a defence against hidden words, whoever has made them and however.",
+                        "Only against an attacker who does not know of it. Switch the noisy views on.",
+                    ),
+                    (
+                        "The network is robust to noise, since it no longer writes the hidden words.",
+                        "The clip's own words survive; the hidden words do not.",
+                    ),
+                ),
+            ),
+            Choice(
+                "With noisy views in each step, the hidden words survive more noise. What is the price?",
+                (
+                    (
+                        "A louder change: it has to work in many noises.",
+                        "Compare the decibels of both attacks in section 3.",
+                    ),
+                    (
+                        "A longer clip: each view needs a time of its own.",
+                        "The views are copies of the same clip. Its length stays.",
+                    ),
+                    (
+                        "A shorter sentence: fewer letters fit into the noise.",
+                        "The number of predictions does not depend on noise.",
+                    ),
+                ),
+            ),
         ),
     ]
 

@@ -2,96 +2,163 @@
 
 from pages.lessons.threat_models.settings import VALUES, page
 from pages.widgets.lesson import Texts
-from pages.widgets.quiz import Choice, Number
+from pages.widgets.quiz import Choice, Number, Question
 
 
-def questions() -> list[Choice | Number]:
-    eps = page.value.eps or 8
-    limit = eps / 255 * VALUES**0.5
+def length(values: int, levels: int) -> Number:
+    """A question for the L2 norm of a δ whose values all have the same size."""
+    limit = levels / 255 * values**0.5
+    return Number(
+        f"Each of {values} values changes by exactly {levels}/255. Compute ‖δ‖₂. (√{values} ≈ {values**0.5:.0f})",
+        limit,
+        0.02 * limit,
+        f"√(n·ε²) = √n·ε = {limit:.2f}. An ε for L2 is therefore much larger than an ε for L∞.",
+        lambda given: (
+            "That is ‖δ‖₁ = n·ε. L2 takes the root of the sum of squares."
+            if abs(given - levels / 255 * values) < 0.05 * levels / 255 * values
+            else "There are n equal squares: √(n·ε²) = √n·ε. Note that ε is in 1/255."
+        ),
+    )
+
+
+def questions() -> list[Question]:
     return [
-        Choice(
+        Question("b", length(VALUES, page.value.eps or 8), length(10_000, 5)),
+        Question(
             "a",
-            "δ changes a single colour value, by 200 levels of 255. Which balls with ε = 8/255 contain this δ?",
-            (
-                ("The L∞ ball: nearly nothing has changed.", "No: ‖δ‖∞ is the *largest* change, here 200/255."),
-                ("None of the three.", "Yes: a single change has the same size in all three norms, 200/255."),
+            Choice(
+                "δ changes a single colour value, by 200 levels of 255. Which balls with ε = 8/255 contain this δ?",
                 (
-                    "The L2 and the L1 ball: they add up all changes, and there is only one.",
-                    "No: one change is enough. ‖δ‖₂ = √(200²)/255 = 200/255.",
+                    (
+                        "None of the three: a single change is as large in each of the norms.",
+                        "‖δ‖∞ = ‖δ‖₂ = ‖δ‖₁ = 200/255.",
+                    ),
+                    (
+                        "The L∞ ball: it allows δ in which nearly nothing of the picture changes.",
+                        "‖δ‖∞ is the *largest* change, here 200/255.",
+                    ),
+                    (
+                        "The L2 and the L1 ball: they add up all changes, and there is only one.",
+                        "One change is enough. ‖δ‖₂ = √(200²)/255 = 200/255.",
+                    ),
                 ),
             ),
-            1,
-        ),
-        Number(
-            "b",
-            f"Each of the {VALUES} values changes by exactly {eps}/255. Compute ‖δ‖₂. (√{VALUES} ≈ {VALUES**0.5:.0f})",
-            limit,
-            0.02 * limit,
-            f"Yes: √(n·ε²) = √n·ε = {limit:.2f}. An ε for L2 is therefore much larger than an ε for L∞.",
-            lambda given: (
-                "That is ‖δ‖₁ = n·ε. L2 takes the root of the sum of squares."
-                if abs(given - eps / 255 * VALUES) < 0.05 * eps / 255 * VALUES
-                else "There are n equal squares: √(n·ε²) = √n·ε. Note that ε is in 1/255."
+            Choice(
+                f"δ changes each of the {VALUES} values by 1/255. Which balls with ε = 8/255 contain this δ?",
+                (
+                    (
+                        "The L∞ ball: no single change is larger than 8/255.",
+                        f"‖δ‖∞ = 1/255. But ‖δ‖₂ = {VALUES**0.5:.0f}/255, and ‖δ‖₁ is larger still.",
+                    ),
+                    (
+                        "All three of them: 1/255 is smaller than 8/255.",
+                        f"L2 and L1 add up the changes of all values: ‖δ‖₂ = {VALUES**0.5:.0f}/255.",
+                    ),
+                    (
+                        "The L2 and L1 ball: they measure a mean change.",
+                        f"They measure no mean, but a sum: ‖δ‖₁ = {VALUES}/255.",
+                    ),
+                ),
             ),
         ),
-        Choice(
+        Question(
             "c",
-            "Very few random δ fool the network. The adversarial δ of the same norm does. Why?",
-            (
+            Choice(
+                "Very few random δ fool the network. The adversarial δ of the same norm does. Why?",
                 (
-                    "Random δ are smaller.",
-                    "No: all of them lie on the edge of the ball, up to the rounding to 8 bits.",
-                ),
-                (
-                    "The loss changes by about ⟨gradient, δ⟩. For random signs the terms cancel out. For "
-                    "sign(gradient) they all add up.",
-                    "Yes. With n values the worst case is larger by a factor of about √n: random terms add up to "
-                    f"about √n, aligned terms to n, and √{VALUES} is {VALUES**0.5:.0f}.",
-                ),
-                (
-                    "The network has seen random noise in its training.",
-                    "Some networks have. But the linear model of *Linear models* has not, and it behaves in the same "
-                    "way.",
+                    (
+                        "In ⟨gradient, δ⟩, random signs cancel out, and adversarial ones add up.",
+                        "The loss changes by about ⟨gradient, δ⟩. With n values the worst case is larger by a factor "
+                        "of about √n: random terms add up to about √n, aligned terms to n, and "
+                        f"√{VALUES} is {VALUES**0.5:.0f}.",
+                    ),
+                    (
+                        "Random δ are smaller: most of their values are near zero, and few are large.",
+                        "All of them lie on the edge of the ball, up to the rounding to 8 bits.",
+                    ),
+                    (
+                        "The network has seen random noise in its training, and no adversarial δ.",
+                        "Some networks have. But the linear model of *Linear models* has not, and it behaves in the "
+                        "same way.",
+                    ),
                 ),
             ),
-            1,
+            Choice(
+                "A gradient has 10 000 values of the same size. How much does a δ with random signs raise the loss, "
+                "compared with the best signs of the same ε?",
+                (
+                    ("About a hundredth of it, up or down.", "√n against n: 100 against 10 000 terms."),
+                    ("About half: every second sign is right.", "The wrong half cancels the right half, nearly."),
+                    ("As much: only the size of δ counts.", "The loss changes by ⟨gradient, δ⟩, where signs count."),
+                ),
+            ),
         ),
-        Choice(
+        Question(
             "d",
-            "On the map, the L∞ ball is a square that stands on a corner. Why does it not stand on a side?",
-            (
+            Choice(
+                "On the map, the L∞ ball is a square that stands on a corner. Why does it not stand on a side?",
                 (
-                    "u and v are patterns of signs, not single values. Where u and v agree, a pixel changes by "
-                    "|a + b|, elsewhere by |a − b|. The larger of the two is |a| + |b|.",
-                    "Yes. In the plane of two single pixels the L∞ ball stands on a side, and the L1 ball on a "
-                    "corner. The shape depends on the slice.",
-                ),
-                ("The map shows L1.", "No: the dotted edge is L1, and here it is a square that stands on a side."),
-                (
-                    "The box [0, 1] cuts its corners off.",
-                    "No: the box limits only values that are nearly black or white. The shape is the same without it.",
+                    (
+                        "u and v are patterns of signs: a pixel changes by |a + b| or by |a − b|.",
+                        "The larger of the two is |a| + |b|. In the plane of two single pixels the L∞ ball stands on "
+                        "a side, and the L1 ball on a corner. The shape depends on the slice.",
+                    ),
+                    (
+                        "The map shows the L1 ball, which is the one that stands on a corner.",
+                        "The dotted edge is L1, and here it is a square that stands on a side.",
+                    ),
+                    (
+                        "The box [0, 1] cuts off the corners of a square that stood on its side.",
+                        "The box limits only values that are nearly black or white. The shape is the same without it.",
+                    ),
                 ),
             ),
-            0,
+            Choice(
+                "In the plane of two single pixels, what shape does the L1 ball |a| + |b| ≤ ε have?",
+                (
+                    ("A square that stands on a corner.", "Its corners are (±ε, 0) and (0, ±ε)."),
+                    ("A square that stands on a side.", "That is the L∞ ball: |a| ≤ ε and |b| ≤ ε."),
+                    ("A circle with the radius ε around x.", "That is the L2 ball: a² + b² ≤ ε²."),
+                ),
+            ),
         ),
-        Choice(
+        Question(
             "e",
-            "A network is robust to every δ with ‖δ‖∞ ≤ 8/255. Is it robust to the sticker of section 2?",
-            (
+            Choice(
+                "A network is robust to every δ with ‖δ‖∞ ≤ 8/255. Is it robust to the sticker of section 2?",
                 (
-                    "Yes: a sticker covers only a small part.",
-                    "No: L∞ limits the size of each change, not the number of changed values.",
-                ),
-                (
-                    "That is unknown: the sticker belongs to another Δ(x), and the guarantee does not cover it.",
-                    "Yes. A network is always robust with respect to a threat model. State which one.",
-                ),
-                (
-                    "No: no network is ever safe.",
-                    "That says too much: a network may be robust in both senses. The guarantee just does not imply it.",
+                    (
+                        "Unknown: the sticker is in another Δ(x), outside of the guarantee.",
+                        "A network is always robust with respect to a threat model. State which one.",
+                    ),
+                    (
+                        "Yes: a sticker covers only a small part, and is a small change.",
+                        "L∞ limits the size of each change, not the number of changed values.",
+                    ),
+                    (
+                        "No: no network is safe from stickers, whatever else it is robust to.",
+                        "That says too much: a network may be robust in both senses. The guarantee just does not "
+                        "imply it.",
+                    ),
                 ),
             ),
-            1,
+            Choice(
+                "A network is robust to every δ with ‖δ‖∞ ≤ 8/255. Is it robust to a turn of the photograph by 5°?",
+                (
+                    (
+                        "Unknown: a turn changes many values by more than ε.",
+                        "The turned photograph is outside of the ball, so the guarantee says nothing.",
+                    ),
+                    (
+                        "Yes: a turn by 5° is smaller than what ε allows.",
+                        "At an edge of the picture, a turn changes values by far more than 8/255.",
+                    ),
+                    (
+                        "No: robust networks recognise upright pictures only.",
+                        "They may be robust to small turns. The guarantee just does not imply it.",
+                    ),
+                ),
+            ),
         ),
     ]
 

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.widgets import controls
 from pages.widgets import lesson as frame
-from tests.pages.visit import GUARD, link, words
+from tests.pages.visit import GUARD, answered, link, words
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def lesson(ending: str) -> None:
     from pages.widgets.controls import Controls
     from pages.widgets.lesson import Done, Lesson, Texts, page_stands
     from pages.widgets.query import PageSettings, number, solved
-    from pages.widgets.quiz import Choice
+    from pages.widgets.quiz import Choice, Question
 
     @dataclass(frozen=True)
     class Settings(PageSettings):
@@ -93,14 +93,16 @@ def lesson(ending: str) -> None:
         st.latex(r"\varepsilon^2")
         log.append("third stands")
 
-    def questions() -> list[Choice]:
+    def questions() -> list[Question]:
         log.append("questions")
-        return [Choice("a", "Is it?", (("yes", "It is."), ("no", "It is.")), 0)]
+        choice = Choice("Is it?", (("yes", "It is."), ("no", "It is.")))
+        return [Question("a", choice, choice)]
 
     texts = Texts("It leads on.", questions, "1. Open it.", "- Nothing.", [("A paper", "https://a.example")])
     Lesson(page, texts, (first, second, third), prepare, questions_late=ending == "late").show()
 
 
+PRINTED = ["Questions to print (HTML)", "Questions with answers (HTML)"]
 STANDS = ["first stands", "second stands", "third stands", "questions"]
 
 
@@ -113,6 +115,7 @@ def opened(ending: str = "", **query: str) -> AppTest:
 def test_the_page_stands_before_anything_is_computed() -> None:
     at = opened(eps="5")
     assert at.session_state.log == [*STANDS, "first computes at {'eps': '5'}", "second computes", "second ends"]
+    assert [each.proto.label for each in at.get("download_button")] == PRINTED
     assert at.title[0].value == "trial" and "ε² = 25" in words(at) and "ε² + 1 = 26" in words(at)
     at.slider[0].set_value(6).run()
     assert link(at) == {"eps": "6"} and "ε² + 1 = 37" in words(at)
@@ -142,7 +145,8 @@ def test_the_results_stand_in_their_sections() -> None:
 def test_questions_may_wait_for_the_results() -> None:
     at = opened("late")
     assert at.session_state.log[-3:] == ["second computes", "second ends", "questions"]
-    at.radio[0].set_value(0).run()
+    assert [each.proto.label for each in at.get("download_button")] == PRINTED
+    answered(at, "trial_answer_a", 0)
     assert link(at) == {"done": "a"}
 
 

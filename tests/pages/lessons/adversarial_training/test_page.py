@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from adv_core.networks.digit_network import checkpoint
 from adv_core.serving.engine.digits import ErrorCurve, digits
 from pages.lessons.adversarial_training import tasks, training
-from tests.pages.visit import button, link, nothing_computed, picture, pictures, row, smaller, visit, words
+from tests.pages.visit import answered, button, link, nothing_computed, picture, pictures, row, smaller, visit, words
 
 PAGE = "lessons/adversarial_training/page.py"
 
@@ -128,11 +128,11 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
     at = visit(PAGE)
-    at.number_input(key="adversarial_training_answer_a").set_value(14).run()
-    assert "attack alone" in at.error[0].value
-    at.number_input(key="adversarial_training_answer_a").set_value(16).run()
-    at.radio(key="adversarial_training_answer_b").set_value(1).run()
-    assert not at.error and link(at)["done"] == "ab"
+    answered(at, "adversarial_training_answer_a", 14)
+    assert "attack alone" in at.error[0].value and "**The right answer:** 16." in at.error[0].value
+    answered(at, "adversarial_training_answer_a_again", 42)
+    answered(at, "adversarial_training_answer_b", 0)
+    assert len(at.error) == 1 and link(at)["done"] == "ab"
 
 
 def test_the_formula_lights_up_nothing_at_first(opened: AppTest) -> None:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from adv_core.images import from_pixels
 from pages.lessons.black_box import tasks as black_box_tasks
 from tests.networks import loaded
-from tests.pages.visit import link, nothing_computed, picture, smaller, started, visit, words
+from tests.pages.visit import answered, link, nothing_computed, picture, questions_of, smaller, started, visit, words
 
 lesson = partial(visit, "lessons/black_box/page.py")
 SHEPHERD = 235
@@ -61,8 +61,8 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
-    opened.number_input(key="black_box_answer_c").set_value(600).run()
+    answered(opened, "black_box_answer_c", 600)
     assert "Each round" in opened.error[-1].value
-    opened.number_input(key="black_box_answer_c").set_value(3200).run()
-    opened.radio(key="black_box_answer_a").set_value(1).run()
+    answered(opened, "black_box_answer_c_again", questions_of("black_box")[0].second.answer)
+    answered(opened, "black_box_answer_a", 0)
     assert link(opened)["done"] == "ac"

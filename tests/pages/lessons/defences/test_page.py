@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from adv_core.images import from_pixels
 from tests.networks import loaded
-from tests.pages.visit import link, nothing_computed, picture, smaller, started, visit, words
+from tests.pages.visit import answered, link, nothing_computed, picture, smaller, started, visit, words
 
 lesson = partial(visit, "lessons/defences/page.py")
 KOALA = 105
@@ -68,8 +68,8 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
-    opened.number_input(key="defences_answer_c").set_value(5).run()
+    answered(opened, "defences_answer_c", 5)
     assert "all its crops" in opened.error[-1].value
-    opened.number_input(key="defences_answer_c").set_value(20).run()
-    opened.radio(key="defences_answer_b").set_value(1).run()
+    answered(opened, "defences_answer_c_again", 200)
+    answered(opened, "defences_answer_b", 0)
     assert link(opened)["done"] == "bc"

@@ -15,7 +15,7 @@ from adv_core.networks.digit_network import checkpoint
 from adv_core.serving.engine.digits import ErrorCurve
 from pages.lessons.evaluation import tasks as judge_tasks
 from pages.lessons.evaluation.tasks import CertifiedDigits, ProofAndAttack
-from tests.pages.visit import link, nothing_computed, picture, smaller, started, visit, words
+from tests.pages.visit import answered, link, nothing_computed, picture, questions_of, smaller, started, visit, words
 
 lesson = partial(visit, "lessons/evaluation/page.py")
 
@@ -133,8 +133,9 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 def test_the_quiz_knows_right_from_wrong() -> None:
     at = lesson()
-    at.radio(key="evaluation_answer_a").set_value(0).run()
+    answered(at, "evaluation_answer_a", 1)
     assert "PGD contains FGSM" in at.error[0].value
-    at.radio(key="evaluation_answer_a").set_value(1).run()
-    at.number_input(key="evaluation_answer_d").set_value(0.5).run()
-    assert not at.error and link(at)["done"] == "ad"
+    answered(at, "evaluation_answer_a_again", 0)
+    answered(at, "evaluation_answer_d", 0.5)
+    assert link(at)["done"] == "ad"
+    assert questions_of("evaluation", sigma="1")[0].first.judge(2.0)[0]  # of the page's σ

@@ -18,7 +18,7 @@ from pages.lessons.fooling_images.tasks import CHILDREN, some_classes, start_pic
 from pages.widgets.photograph import sample
 from pages.widgets.stage import percent
 from tests.networks import loaded
-from tests.pages.visit import button, link, nothing_computed, picture, pictures, row, smaller, visit, words
+from tests.pages.visit import answered, button, link, nothing_computed, picture, pictures, row, smaller, visit, words
 
 lesson = partial(visit, "lessons/fooling_images/page.py")
 SOME = ("espresso", "hens", "pig")
@@ -148,11 +148,11 @@ def test_a_class_can_be_named_in_the_link() -> None:
 
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
-    opened.radio(key="fooling_images_answer_c").set_value(0).run()
+    answered(opened, "fooling_images_answer_c", 1)
     assert "Look at the strokes" in opened.error[0].value
-    opened.radio(key="fooling_images_answer_c").set_value(1).run()
-    opened.number_input(key="fooling_images_answer_b").set_value(40).run()
-    assert not opened.error and link(opened)["done"] == "bc"
+    answered(opened, "fooling_images_answer_c_again", 0)
+    answered(opened, "fooling_images_answer_b", 40)
+    assert link(opened)["done"] == "bc"
 
 
 def test_presentation_mode() -> None:

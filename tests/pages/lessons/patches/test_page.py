@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from adv_core.images import from_pixels
 from pages.lessons.patches import tasks, texts
 from tests.networks import loaded
-from tests.pages.visit import link, nothing_computed, picture, smaller, visit, words
+from tests.pages.visit import answered, link, nothing_computed, picture, smaller, visit, words
 
 lesson = partial(visit, "lessons/patches/page.py")
 MACAW, MONARCH = 88, 323
@@ -62,8 +62,8 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
-    opened.number_input(key="patches_answer_c").set_value(7).run()
+    answered(opened, "patches_answer_c", 7)
     assert "Each step uses" in opened.error[-1].value
-    opened.number_input(key="patches_answer_c").set_value(60 * 2).run()
-    opened.radio(key="patches_answer_a").set_value(1).run()
+    answered(opened, "patches_answer_c_again", 600)
+    answered(opened, "patches_answer_a", 0)
     assert link(opened)["done"] == "ac"

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from adv_core.images import from_pixels
 from pages.lessons.physical.settings import AXES
 from tests.networks import loaded
-from tests.pages.visit import button, link, picture, smaller, visit, words
+from tests.pages.visit import answered, button, link, picture, smaller, visit, words
 
 lesson = partial(visit, "lessons/physical/page.py")
 QUICK = {"views": "2", "eps": "8"}  # a larger ε, and so fewer views and steps
@@ -74,8 +74,8 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
-    opened.number_input(key="physical_answer_b").set_value(7).run()
-    assert "Each step draws new views" in opened.error[0].value
-    opened.number_input(key="physical_answer_b").set_value(40).run()
-    opened.radio(key="physical_answer_a").set_value(1).run()
-    assert not opened.error and link(opened)["done"] == "ab"
+    answered(opened, "physical_answer_b", 7)
+    assert "Each step draws new views" in opened.error[0].value and "answer:** 40." in opened.error[0].value
+    answered(opened, "physical_answer_b_again", 600)
+    answered(opened, "physical_answer_a", 0)
+    assert link(opened)["done"] == "ab"

@@ -11,7 +11,7 @@ from adv_core.speech.attack import heard_as
 from adv_core.speech.recogniser import CHECKPOINT, recogniser
 from adv_core.speech.sound import Samples, open_sound, to_wav
 from pages.lessons.speech.tasks import melody
-from tests.pages.visit import button, link, row, visit, words
+from tests.pages.visit import answered, button, link, questions_of, row, visit, words
 
 lesson = partial(visit, "lessons/speech/page.py")
 
@@ -60,10 +60,11 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
-    opened.number_input(key="speech_answer_b").set_value(50).run()
-    assert "Two seconds hold" in opened.error[-1].value
-    opened.number_input(key="speech_answer_b").set_value(100).run()
-    opened.radio(key="speech_answer_a").set_value(1).run()
+    answered(opened, "speech_answer_b", 50)
+    assert "each blank between two equal ones" in opened.error[-1].value
+    answered(opened, "speech_answer_b_again", 100)
+    answered(opened, "speech_answer_a", 0)
+    assert questions_of("speech", text="open the secret door")[0].first.judge(21)[0]  # 20, and a blank in "oo"
     assert link(opened)["done"] == "ab"
 
 

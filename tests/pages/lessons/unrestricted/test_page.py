@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from adv_core.images import from_pixels
 from pages.lessons.unrestricted.tasks import RUNGS
 from tests.networks import loaded
-from tests.pages.visit import link, picture, smaller, started, visit, words
+from tests.pages.visit import answered, link, picture, smaller, started, visit, words
 
 lesson = partial(visit, "lessons/unrestricted/page.py")
 KOALA = 105
@@ -65,8 +65,8 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 
 def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
-    opened.number_input(key="unrestricted_answer_c").set_value(5).run()
-    assert "Multiply" in opened.error[-1].value
-    opened.number_input(key="unrestricted_answer_c").set_value(16 * 16).run()
-    opened.radio(key="unrestricted_answer_d").set_value(2).run()
+    answered(opened, "unrestricted_answer_c", 16 * 16)
+    answered(opened, "unrestricted_answer_d", 1)
+    assert "far outside the ball" in opened.error[-1].value
+    answered(opened, "unrestricted_answer_d_again", 0)
     assert link(opened)["done"] == "cd"
