@@ -94,7 +94,7 @@ def sidebar() -> None:
     with st.expander("Advanced"):
         advanced()
     presenting(page)
-    st.button("Reset everything", on_click=page.reset, width="stretch")
+    st.button("Reset everything", on_click=page.reset, args=("room",), width="stretch")
 
 
 def advanced() -> None:

@@ -14,6 +14,7 @@ from adv_core.perturbation_sets import L2, Linf
 from adv_core.serving.engine.attack import Attack, Frame, LossKey
 from adv_core.serving.engine.look import Pictures
 from adv_core.serving.limits import LIMITS
+from pages.classroom.handing_in import hand_in_bar
 from pages.lab.below import show_noise, show_saving, show_sweep, show_views
 from pages.lab.controls import apply, ensure_weights, knobs, preset, sidebar, surprise, use_found
 from pages.lab.formula import show_formula
@@ -153,6 +154,7 @@ def main() -> None:
     if settings.info.minimal:
         st.caption("The last point is the picture rounded to 8 bits. A file cannot hold changes below half a level.")
     show_verdict(subject, frames, status)
+    hand_in_bar(settings.room, subject.original, frames[-1])
     show_views(subject, frames[-1])
     if not settings.hides("noise"):
         show_noise(subject, frames[-1])

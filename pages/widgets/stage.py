@@ -288,7 +288,9 @@ class Stage(_Panels):
         picture = picture_uri(amplify(delta.transpose(2, 0, 1), factor))
         alt = f"Perturbation amplified {factor} times; largest change {linf:g} of 255 levels"
         line = f"‖δ‖∞ = {linf:g}/255\n‖δ‖₂ = {l2:.2f}"
-        self._draw(1, Panel(f"+ δ (drawn {factor} × stronger)" if factor != 1 else "+ δ", picture, f"ε = {radius}", line, alt))
+        self._draw(
+            1, Panel(f"+ δ (drawn {factor} × stronger)" if factor != 1 else "+ δ", picture, f"ε = {radius}", line, alt)
+        )
 
     def fooled(self, pixels: np.ndarray, label: int, probability: float) -> None:
         """Draw x + δ and the network's prediction for it."""
