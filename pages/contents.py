@@ -36,6 +36,7 @@ class LessonEntry(Entry):
     goal: str
 
 
+START = Entry("start/page.py", "Start here", "start")
 LAB = Entry("lab/page.py", "Attack Lab", "attack-lab")
 COURSE = Entry("course/page.py", "Course", "course")
 FOUNDATIONS = (
@@ -118,9 +119,10 @@ BEYOND = (
 )  # fmt: skip
 LESSONS = (*FOUNDATIONS, *ROBUSTNESS, *BEYOND)
 # Rooms: the host's page, and the students'.
-CLASSROOM = (Entry("classroom/host.py", "Host a room", "host"), Entry("classroom/room.py", "Join a room", "room"))
+HOST, ROOM = Entry("classroom/host.py", "Host a room", "host"), Entry("classroom/room.py", "Join a room", "room")
+CLASSROOM = (HOST, ROOM)
 PAGES: Mapping[str, Sequence[Entry]] = {
-    "Start": (LAB, COURSE),
+    "Start": (START, LAB, COURSE),
     "Foundations": FOUNDATIONS,
     "Robustness": ROBUSTNESS,
     "Beyond the ball": BEYOND,

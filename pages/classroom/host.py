@@ -27,8 +27,8 @@ from pages.classroom.rooms import (
     draw_question,
     draw_reveal,
     draw_votes,
-    is_loopback,
     left,
+    reach,
     the_store,
 )
 from pages.widgets.ask import look
@@ -242,45 +242,80 @@ def act(action: str, *arguments: object) -> None:
 
 def show_room(store: Store, room: Room) -> None:
     challenge = store.challenge(room)
-    link = f"{base()}room?code={room.code}"
+    presenter(store, room, challenge)
     if state.get("host_problem"):
         st.error(state.pop("host_problem"), icon=":material/error:")
-    invitation, progress = st.columns([2, 3], gap="large")
-    with invitation:
-        with st.container(key="class_photo_qr", width=300):
-            code = segno.make(link, error="m").png_data_uri(scale=8, border=3)
-            st.image(code, width="stretch", alt=f"QR code that leads to room {room.code}")
-        st.html(f"<div class='class-code' aria-label='Code of the room'>{room.code}</div>")
-        st.code(link, language=None, wrap_lines=True)
-        if is_loopback():
-            st.caption(
-                "This link works on this machine only. Open this page by an address that other machines can reach."
-            )
-    with progress:
-        countdown("host_clock", left(room))
-        prose(f"{challenge.task} {RULES[challenge.rule].text}")
+    if room.revealed:
+        with draw_reveal(store, room, challenge, store.board(room)):
+            invite(room, small=True)
         live_board(store, room, challenge)
-    with st.container(horizontal=True):
+    else:
+        open_now = left(room) > 0
+        invitation, progress = st.columns([2, 3] if open_now else [1, 4], gap="large")
+        with invitation:
+            invite(room, small=not open_now)
+        with progress:
+            countdown("host_clock", left(room))
+            prose(f"{challenge.task} {RULES[challenge.rule].text}")
+            live_board(store, room, challenge)
+    ask_the_class(store, room)
+
+
+def lead_of(room: Room) -> str:
+    """Return the line below the title of a room."""
+    if room.revealed:
+        return "The best pictures, what the networks predict for them, and the board."
+    if left(room) <= 0:
+        return "The time is over. The results come next."
+    return "Scan the code or open the link, choose a nickname, and hand in pictures."
+
+
+def invite(room: Room, small: bool) -> None:
+    """Draw the QR code of the room's page; small, as a badge, when the room takes no more pictures."""
+    there = reach()
+    link = f"{there.base}room?code={room.code}"
+    with st.container(key="class_badge" if small else "class_photo_qr", width=110 if small else 300):
+        code = segno.make(link, error="m").png_data_uri(scale=8, border=3)
+        st.image(code, width="stretch", alt=f"QR code that leads to room {room.code}")
+    st.html(f"<div class='class-code{' small' if small else ''}' aria-label='Code of the room'>{room.code}</div>")
+    if small:
+        return
+    st.code(link, language=None, wrap_lines=True)
+    if there.remark:
+        st.info(there.remark, icon=":material/wifi:")
+        if there.base != base():
+            st.markdown("On this machine:")
+            st.code(f"{base()}room?code={room.code}", language=None, wrap_lines=True)
+
+
+def presenter(store: Store, room: Room, challenge: Challenge) -> None:
+    """Draw the controls of the presenter behind a button: the class looks at the same page on the projector."""
+    with (
+        st.container(key="class_presenter", horizontal=True, horizontal_alignment="right"),
+        st.popover("Presenter", icon=":material/tune:"),
+    ):
         if not room.revealed:
-            st.button("5 more minutes", on_click=act, args=("prolong", 5), key="host_more")
             # "Reveal" replaces "Stop now", so that a press on the wrong button does not reveal the results too early.
-            if left(room) > 0:
-                st.button("Stop now", on_click=act, args=("close",), key="host_close")
+            if left(room) <= 0:
+                st.button("Reveal", on_click=act, args=("reveal",), type="primary", key="host_reveal", width="stretch")
             else:
-                st.button("Reveal", on_click=act, args=("reveal",), type="primary", key="host_reveal")
+                st.button("Stop now", on_click=act, args=("close",), key="host_close", width="stretch")
+            st.button("5 more minutes", on_click=act, args=("prolong", 5), key="host_more", width="stretch")
         save_button(
             "Board (CSV)",
             lambda: board_csv(store.board(room), challenge).encode("utf-8-sig"),
             f"board-{room.code}.csv",
             key="host_csv",
+            width="stretch",
         )
         save_button(
-            "Board (PNG)", lambda: board_picture(store.board(room), challenge), f"board-{room.code}.png", key="host_png"
+            "Board (PNG)",
+            lambda: board_picture(store.board(room), challenge),
+            f"board-{room.code}.png",
+            key="host_png",
+            width="stretch",
         )
-    if room.revealed:
-        draw_reveal(store, room, challenge, store.board(room))
-    ask_the_class(store, room)
-    keep_order(store, room)
+        keep_order(store, room)
 
 
 @st.fragment(run_every=EVERY)
@@ -424,7 +459,7 @@ def main() -> None:
         "Choose a photograph, a network and a rule. Your students join by a link and hand in adversarial pictures. The "
         "network judges the pictures, and a board ranks them."
         if room is None
-        else "Students scan the code or open the link, choose a nickname, and hand in pictures.",
+        else lead_of(room),
     )
     with st.sidebar:
         presenting(page)

@@ -2,25 +2,22 @@
 
 import html
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
-from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.images import to_png
 from adv_core.serving.classroom import Refused
-from adv_core.serving.classroom.challenges import RULES, Challenge, judge
+from adv_core.serving.classroom.challenges import RULES, Challenge
 from adv_core.serving.classroom.nicknames import MAX_LETTERS
 from adv_core.serving.classroom.records import Member, Room
 from adv_core.serving.classroom.store import CODE_LENGTH, LETTERS, Store
 from adv_core.serving.limits import LIMITS
-from pages.classroom.cookie import remember, remembered
+from pages.classroom.cookie import remember
 from pages.classroom.countdown import countdown
+from pages.classroom.handing_in import judged, open_lab, token_of, tokens
 from pages.classroom.rooms import (
     STYLE,
-    base,
     board_of,
     draw_board,
     draw_question,
@@ -29,12 +26,13 @@ from pages.classroom.rooms import (
     left,
     the_store,
 )
-from pages.lab import settings as lab
+from pages.contents import HOST
 from pages.widgets.controls import Controls
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import opening
-from pages.widgets.query import PageSettings, limits, sequence, to_query
+from pages.widgets.query import PageSettings, sequence
 from pages.widgets.stage import save_button, show_picture
+from pages.widgets.verdict import tell
 
 EVERY = 3.0  # seconds between two updates of the room; a hundred phones update at the same time
 state = st.session_state
@@ -52,16 +50,6 @@ page = Controls("student", Settings)
 
 
 # ------------------------------------------------------------------------------------------------------------ come in
-
-
-def tokens() -> dict[str, str]:
-    kept: dict[str, str] = state.setdefault("student_tokens", {})
-    return kept
-
-
-def token_of(code: str) -> str:
-    """The token of that room in this session or browser; "" for none."""
-    return tokens().get(code) or remembered(f"room_{code}")
 
 
 def choose_room() -> None:
@@ -104,42 +92,23 @@ def join(store: Store, room: Room) -> None:
 # -------------------------------------------------------------------------------------------------------- the challenge
 
 
-def lab_link(challenge: Challenge) -> str | None:
-    """The link to the Attack Lab with this challenge's settings; None where the photograph is not a sample."""
-    if not challenge.sample:
-        return None
-    pixels = challenge.rule == "pixels"
-    aimed = challenge.target is not None
-    most = limits(lab.Settings, "eps0" if pixels else "eps")[1]
-    room_eps: dict[str, Any] = {"eps0" if pixels else "eps": int(min(challenge.most, most))}
-    settings = lab.Settings(
-        image=challenge.sample,
-        model=challenge.classifier,
-        attack="targeted" if aimed else "pgd",
-        target=challenge.target if challenge.target is not None else lab.Settings.target,
-        norm="l0" if pixels else "linf",
-        **room_eps,
-    )
-    return f"{base()}?{urlencode(to_query(settings))}"
-
-
-def show_challenge(challenge: Challenge) -> None:
+def show_challenge(challenge: Challenge, with_picture: bool = True) -> None:
     prose(f"**{challenge.task}** {RULES[challenge.rule].text}")
+    if not with_picture:
+        return
     with st.container(key="class_photo", width=300):
         show_picture(challenge.pixels, "The untouched picture of the challenge")
 
 
-def show_tools(challenge: Challenge) -> None:
-    link = lab_link(challenge)
+def show_tools(code: str, challenge: Challenge) -> None:
     with st.container(horizontal=True):
-        if link:
-            st.link_button("Open it in the Attack Lab", link, icon=":material/science:", type="primary")
+        if st.button("Open it in the Attack Lab", type="primary", icon=":material/science:", key="student_lab"):
+            open_lab(code, challenge)
         save_button("Untouched picture (PNG)", to_png(challenge.pixels), "untouched.png", key="student_untouched")
-    st.caption(
-        "In the Attack Lab, *Save and share* saves the adversarial picture: hand in that file. You can use any other "
-        "program that saves an RGB PNG with 8 bits per colour, "
+    st.markdown(
+        f"In the Attack Lab, the button *Hand in to {code}* hands in the picture that you see there. You can also hand "
+        "in a file of any other program that saves an RGB PNG with 8 bits per colour, "
         f"{challenge.width} × {challenge.height} pixels."
-        + ("" if link else " To use the Attack Lab, upload the untouched picture there first.")
     )
 
 
@@ -148,25 +117,12 @@ def hand_in(store: Store, room: Room) -> None:
         file = st.file_uploader("Your picture (PNG)", type=["png"])
         if st.form_submit_button("Hand it in", type="primary", icon=":material/upload:"):
             if file is None:
-                state.student_told = ("info", "Choose a PNG file first.")
+                state.student_told = ("note", "Choose a PNG file first.")
             else:
                 with st.spinner("Classifying your picture …"):
-                    state.student_told = judged(store, room, file.getvalue())
+                    state.student_told = judged(store, room.code, file.getvalue())
     if told := state.get("student_told"):
-        kind, text = told
-        {"success": st.success, "warning": st.warning, "info": st.info}[kind](text)
-
-
-def judged(store: Store, room: Room, png: bytes) -> tuple[str, str]:
-    """Hand a picture in. Return the text of the result and its colour."""
-    session = state.get("session", "")
-    try:
-        judgement = store.hand_in(room.code, token_of(room.code), png, partial(judge, session=session))
-    except Refused as refusal:
-        return "warning", str(refusal)
-    finally:
-        board_of.clear(room.code)
-    return ("success" if judgement.accepted else "warning"), judgement.reason
+        tell(None, *told)
 
 
 # ------------------------------------------------------------------------------------------------------------- live
@@ -224,6 +180,15 @@ def poll(store: Store, room: Room, member: Member) -> None:
         st.caption(later if chosen is not None else "Nobody sees who gave which answer.")
 
 
+def lead_of(room: Room) -> str:
+    """Return the line below the title."""
+    if room.revealed:
+        return "The room is closed. These are the results."
+    if left(room) <= 0:
+        return "The time is over: the room takes no more pictures. The host will show the results."
+    return "Hand in a picture that fools the network, and watch the board."
+
+
 def leave() -> None:
     page.set(code="")
     state.pop("student_told", None)
@@ -246,6 +211,7 @@ def main() -> None:
         opening(page, "Join a room", "Enter the code of the room, which your lecturer shows on the projector.")
         page.into_address()
         choose_room()
+        st.page_link(HOST.file, label="For lecturers: host a room", icon=":material/co_present:")
         return
     page.into_address()
     challenge, member = store.challenge(room), store.member(code, token_of(code))
@@ -255,28 +221,25 @@ def main() -> None:
         show_challenge(challenge)
         return
     remember(f"room_{code}", token_of(code), LIMITS.room_hours)
-    opening(page, f"Room {code}", "Hand in a picture that fools the network, and watch the board.")
+    opening(page, f"Room {code}", lead_of(room))
     st.html(f"<div>Your nickname: <span class='class-name'>{html.escape(member.nickname)}</span></div>")
     state.student_drawn = (room.closes_at, room.revealed, left(room) > 0)
-    countdown("student_clock", left(room))
+    if not room.revealed:
+        countdown("student_clock", left(room))
     # A question comes first: further down, it is off the screen of a phone.
     newest = st.container()
+    if room.revealed:
+        draw_reveal(store, room, challenge, board_of(code))
     picture, doing = st.columns([2, 3], gap="large")
     with picture:
-        show_challenge(challenge)
+        show_challenge(challenge, with_picture=not room.revealed)  # the results show it already
     with doing:
         if left(room) > 0:
-            show_tools(challenge)
+            show_tools(code, challenge)
             hand_in(store, room)
-        else:
-            st.info(
-                "The time is over: the room takes no more pictures." if not room.revealed else "This room is closed."
-            )
         below = st.empty()
     with newest:
         live(store, room, member, challenge, below)
-    if room.revealed:
-        draw_reveal(store, room, challenge, board_of(code))
     st.button("Leave this room", on_click=leave, type="tertiary", key="student_leave")
 
 

@@ -92,7 +92,7 @@ def sidebar() -> None:
     )
 
     presenting(page)
-    st.button("Reset everything", on_click=page.reset, width="stretch")
+    st.button("Reset everything", on_click=page.reset, args=("room",), width="stretch")
 
 
 def advanced() -> None:

@@ -14,6 +14,7 @@ from adv_core.perturbation_sets import L2, Linf
 from adv_core.serving.engine.attack import Attack, Frame, LossKey
 from adv_core.serving.engine.look import Pictures
 from adv_core.serving.limits import LIMITS
+from pages.classroom.handing_in import hand_in_bar
 from pages.lab.below import show_noise, show_saving, show_sweep, show_views
 from pages.lab.controls import apply, ensure_weights, knobs, preset, sidebar, surprise, use_found
 from pages.lab.formula import show_formula
@@ -178,6 +179,7 @@ def main() -> None:
         tell(status, at.kind, at.text)
     else:
         show_verdict(subject, frames, status, replaying)
+    hand_in_bar(settings.room, subject.original, frames[-1])
     with tab:
         if settings.info.minimal and shown == "opinion":
             st.markdown(

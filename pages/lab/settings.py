@@ -6,11 +6,12 @@ from adv_core.attacks.catalogue import ATTACKS
 from adv_core.attacks.info import AttackInfo
 from adv_core.classifiers import REGISTRY
 from adv_core.norms import NORMS, Norm, NormKey
+from adv_core.serving.classroom.store import CODE_LENGTH, LETTERS
 from adv_core.serving.engine.attack import LossKey
 from adv_core.serving.limits import LIMITS
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS, class_named
-from pages.widgets.query import PageSettings, number, parts, word
+from pages.widgets.query import PageSettings, number, parts, sequence, word
 
 TITLE = "Fool a neural network"
 LOSSES: dict[LossKey, str] = {
@@ -31,6 +32,7 @@ class Settings(PageSettings):
     """All controls of the page.
 
     ε of L∞ and α are in levels of 255, ε of L2 and L1 in units of the pixel range, ε of L0 is a number of pixels.
+    ``room`` is the code of the room that has opened the lab, "" for none.
     """
 
     image: str = word("german_shepherd", {*PHOTOS, OWN})
@@ -55,6 +57,7 @@ class Settings(PageSettings):
     seed: int = number(0, 0, 9999)
     amp: int = number(10, 1, 100)
     tab: str = word("opinion", TABS)
+    room: str = sequence(LETTERS, CODE_LENGTH)
     hide: str = parts("navigation", "sidebar", "noise", "formula", "save", "curve")
 
     @property

@@ -3,9 +3,11 @@
 import csv
 import io
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +17,20 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from adv_core import Linf, Untargeted, pgd, run
-from adv_core.images import to_pixels, to_png
+from adv_core.images import from_pixels, to_pixels, to_png
 from adv_core.serving.classroom import store as stores
 from adv_core.serving.classroom.store import LETTERS, Store, default_store
+from pages.classroom import rooms
 from pages.classroom.charts import board_csv
-from pages.classroom.rooms import board_of
+from pages.classroom.rooms import Reach, board_of, reach
 from pages.widgets.photograph import sample
 from tests.networks import loaded
-from tests.pages.visit import button, link, picture, pictures, sent, visit, words
+from tests.pages.visit import button, link, nothing_computed, picture, pictures, sent, visit, words
 
 host = partial(visit, "classroom/host.py")
 room = partial(visit, "classroom/room.py")
+LESS = "noise,formula,save,curve"  # of the lab
+HOME = "192.168.1.5"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -82,6 +87,12 @@ def handed_in(at: AppTest, png: bytes, store: Store, code: str) -> AppTest:
         connection.exec_driver_sql("UPDATE members SET busy_until = 0")
     at.get("file_uploader")[0].upload("mine.png", png, "image/png")
     return button(at, "Hand it in")
+
+
+def back(lab: AppTest) -> str:
+    """The link in the lab's bar."""
+    (shown,) = lab.get("page_link")
+    return str(shown.proto.label)
 
 
 def bodies(at: AppTest) -> str:
@@ -151,7 +162,7 @@ def test_a_class(store: Store, fooling: Callable[[int], bytes]) -> None:
     ada, eve = joined(code, "Ada"), joined(code, "Eve")
     assert "Ada" in bodies(ada) and "None of your pictures counts yet" in words(ada)
     assert sent(ada, "seconds")["name"] == f"room_{code}"
-    assert "attack=pgd" in str(ada.get("link_button")[0].proto.url) and "eps=4" not in bodies(ada)
+    assert "eps=4" not in bodies(ada)
     handed_in(ada, fooling(3), store, code)
     assert "It counts, with 3/255" in words(ada) and "place **1** of 1" in words(ada)
     handed_in(eve, fooling(2), store, code)
@@ -173,9 +184,14 @@ def test_a_class(store: Store, fooling: Callable[[int], bytes]) -> None:
     assert not any(alt.startswith("The picture in place") for alt in pictures(ada))
     button(at, "Reveal")
     for each in (at, room_again(ada)):
-        best = picture(each, "The picture in place 1")
+        best, untouched = picture(each, "The picture in place 1"), picture(each, "The untouched picture")
         assert np.array_equal(best, np.asarray(Image.open(io.BytesIO(fooling(2)))))
+        drawn = np.clip(128 + 10 * (best.astype(int) - untouched), 0, 255)
+        assert np.abs(picture(each, "δ in place 1, drawn 10 × stronger") - drawn).max() <= 1
         assert "EfficientNet-Lite0 predicts **koala** for the untouched picture" in words(each)
+        said = loaded("efficientnet_lite1").predict(from_pixels(best))[0][1]
+        assert re.search(f"EfficientNet-Lite1, not attacked</span><b>{said}, ", bodies(each))
+        assert sum(alt == "The untouched picture" for alt in pictures(each)) == 1
 
 
 def test_one_picture_a_second(store: Store, fooling: Callable[[int], bytes]) -> None:
@@ -305,7 +321,99 @@ def test_an_uploaded_photograph_becomes_the_challenge(store: Store) -> None:
     challenge = store.challenge(store.room(link(at)["code"]))
     assert challenge.sample == "" and challenge.label == 1
     student = joined(link(at)["code"], "Ada")
-    assert not student.get("link_button") and "upload the untouched picture there first" in words(student)
+    with nothing_computed():
+        button(student, "Open it in the Attack Lab")
+    assert link(student)["image"] == "own"
+    assert np.array_equal(np.asarray(student.session_state["own_image"]), challenge.pixels)
+
+
+def test_from_the_room_into_the_lab_and_back(store: Store, cookies: dict[str, str]) -> None:
+    _, code = opened(eps="4")
+    ada = joined(code, "Ada")
+    with nothing_computed():
+        button(ada, "Open it in the Attack Lab")
+    assert link(ada) == {"image": "koala", "attack": "pgd", "room": code}  # ε = 4 is the lab's own
+    cookies[f"room_{code}"] = ada.session_state["student_tokens"][code]
+    lab = visit(**link(ada), steps="4", hide=LESS)
+    assert "<b>Ada</b>" in bodies(lab) and back(lab) == "Back to the room"
+    button(lab, f"Hand in to {code}")
+    assert "It counts, with 4/255: the network predicts" in words(lab)
+    (entry,) = store.board(store.room(code)).entries
+    assert (entry.nickname, entry.score) == ("Ada", 4)
+    with store._writing() as connection:
+        connection.exec_driver_sql("UPDATE members SET busy_until = 0")
+    assert "You have already handed in this picture" in words(button(lab, f"Hand in to {code}"))
+    lab.slider(key="lab_eps").set_value(3).run()
+    assert "already handed in" not in words(lab) and any(b.label == f"Hand in to {code}" for b in lab.button)
+
+
+def test_a_lab_that_cannot_hand_in_says_why(store: Store, cookies: dict[str, str]) -> None:
+    at, code = opened(eps="4")
+    _, token = store.join(code, "Ada")
+    fast = {"attack": "fgsm", "image": "koala", "hide": LESS}
+
+    def bar(room: str, told: str, **changed: str) -> AppTest:
+        lab = visit(**fast | {"room": room} | changed)
+        assert told in words(lab) and not any(b.label.startswith("Hand in") for b in lab.button)
+        return lab
+
+    assert back(bar(code, f"Join room {code} to hand in pictures")) == f"Join room {code}"
+    cookies[f"room_{code}"] = token
+    other = bar(code, "is another photograph", image="pig", model="efficientnet_lite1")
+    button(other, "Take the room's photograph")
+    assert link(other)["image"] == "koala" and "model" not in link(other)
+    assert any(b.label == f"Hand in to {code}" for b in other.button)
+    button(at, "Stop now")
+    assert back(bar(code, "The time is over")) == "Back to the room"
+    assert not bar("XXXXX", "no room with this code").get("page_link")
+    assert "room" not in bodies(bar("", ""))
+
+
+@pytest.fixture
+def at_home(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Reach]:
+    """The reach of a page that somebody has opened at that address."""
+
+    def opened(url: str, client: str | None = None, listens: str | None = None, found: str | None = HOME) -> Reach:
+        monkeypatch.setattr(ContextProxy, "url", property(lambda _: url))
+        monkeypatch.setattr(ContextProxy, "ip_address", property(lambda _: client))
+        monkeypatch.setattr(rooms, "lan_address", lambda: found)
+        monkeypatch.setattr(rooms.st, "get_option", {"server.address": listens}.__getitem__)
+        return reach()
+
+    return opened
+
+
+def test_phones_get_an_address_that_they_can_reach(at_home: Callable[..., Reach]) -> None:
+    local = "http://127.0.0.1:8501/host?code=X"
+    assert at_home("https://lab.example/app/host") == Reach("https://lab.example/app/")
+    for listens in (None, "0.0.0.0", HOME):
+        offered = at_home(local, listens=listens)
+        assert offered.base == f"http://{HOME}:8501/"
+        assert "same network" in offered.remark and "--server.address" not in offered.remark
+    assert "listens on 127.0.0.1 only" in at_home(local, listens="127.0.0.1").remark
+    # Nobody from elsewhere is told this machine's address, whatever their browser says.
+    assert at_home(local, client="198.51.100.7") == Reach("http://127.0.0.1:8501/")
+    alone = at_home(local, found=None)
+    assert alone.base == "http://127.0.0.1:8501/" and "on this machine only" in alone.remark
+
+
+def test_this_machines_address_is_found_without_a_packet(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = rooms.lan_address()
+    assert found is None or not ip_address(found).is_loopback
+
+    def unreachable(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(socket.socket, "connect", unreachable)
+    assert rooms.lan_address() is None
+
+
+def test_the_code_is_to_be_scanned_as_long_as_pictures_are_taken() -> None:
+    at, _ = opened()
+    assert "Scan the code" in words(at)
+    for step in ("Stop now", "Reveal"):
+        button(at, step)
+        assert "Scan the code" not in words(at) and any(alt.startswith("QR code") for alt in pictures(at))
 
 
 def test_without_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
