@@ -37,6 +37,7 @@ def test_round_trip_of_every_control() -> None:
         amp=20,
         present=True,
         tab="formula",
+        room="SRKRV",
         hide="noise,curve",
     )
     default = Settings()

@@ -61,7 +61,7 @@ def test_the_terms_of_the_lecture_are_defined(opened: AppTest) -> None:
 
 
 def test_the_map_has_one_scale_on_both_axes(opened: AppTest) -> None:
-    spec = next(json.loads(each.proto.spec) for each in opened.get("arrow_vega_lite_chart") if "L1" in each.proto.spec)
+    spec = next(json.loads(each.proto.spec) for each in opened.get("vega_lite_chart") if "L1" in each.proto.spec)
     assert spec["width"] == spec["height"]
     x, y = (spec["layer"][0]["encoding"][axis]["scale"]["domain"] for axis in "xy")
     assert x == y
