@@ -1,6 +1,5 @@
 """The lesson on small perturbations, driven through Streamlit's AppTest, from the entry script."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -58,13 +57,6 @@ def test_the_terms_of_the_lecture_are_defined(opened: AppTest) -> None:
     for term in ("Adversarial machine learning", "adversarial example", "Adversarial robustness", "test time"):
         assert re.search(rf"\*\*(<span[^>]*>)?{term}(</span>)?\*\*", words(opened))
     assert "**the test error is no guarantee off the data distribution**" in words(opened)
-
-
-def test_the_map_has_one_scale_on_both_axes(opened: AppTest) -> None:
-    spec = next(json.loads(each.proto.spec) for each in opened.get("arrow_vega_lite_chart") if "L1" in each.proto.spec)
-    assert spec["width"] == spec["height"]
-    x, y = (spec["layer"][0]["encoding"][axis]["scale"]["domain"] for axis in "xy")
-    assert x == y
 
 
 def test_the_mask_holds(opened: AppTest) -> None:
