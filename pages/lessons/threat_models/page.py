@@ -14,7 +14,7 @@ from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.noise import Noise
 from pages.lessons.threat_models.balls import Filled, Run, says, three_balls
-from pages.lessons.threat_models.charts import decision_map, draws_chart
+from pages.lessons.threat_models.charts import decision_map, draws_chart, magnification
 from pages.lessons.threat_models.program import in_python
 from pages.lessons.threat_models.seeing import own_eyes
 from pages.lessons.threat_models.settings import BALLS, DASHES, DRAWS, PLACES, SIDE, SIZE, VALUES, page
@@ -218,11 +218,6 @@ def neighbourhood(run: Run) -> Iterator[None]:
     yield
     if run.clean is not None:
         follow_map(run.base, run.found, slot, note)
-
-
-def magnification(size: float, reach: float) -> int:
-    """How many times larger to draw an edge of that size, so that it is visible on a map of that reach."""
-    return next((k for k in (1000, 500, 200, 100, 50, 20, 10) if size < 0.05 * reach and k * size < 0.5 * reach), 1)
 
 
 def follow_map(base: Attack, found: Sequence[Filled], slot: DeltaGenerator, note: DeltaGenerator) -> None:

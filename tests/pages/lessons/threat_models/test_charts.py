@@ -1,4 +1,4 @@
-from pages.lessons.threat_models.charts import decision_map, draws_chart, staircase_chart
+from pages.lessons.threat_models.charts import decision_map, draws_chart, magnification, staircase_chart
 
 
 def test_the_histogram_counts_every_draw() -> None:
@@ -25,4 +25,11 @@ def test_the_map_covers_its_plane_without_gaps() -> None:
     assert sum((c["a2"] - c["a"]) * (c["b2"] - c["b"]) for c in cells) == 36
     assert [c["class"] for c in cells[:3]] == ["cat", "cat", "dog"]
     assert chart["layer"][1]["data"]["values"][1] == {"a": 0, "b": 1, "ball": "L∞", "order": 1}
-    assert chart["width"] == chart["height"]
+    scales = [chart["layer"][0]["encoding"][axis]["scale"]["domain"] for axis in "xy"]
+    assert chart["width"] == chart["height"] and scales[0] == scales[1]  # a square is a square
+
+
+def test_a_tiny_ball_is_drawn_larger_and_stays_on_the_map() -> None:
+    for size in (0.001, 0.01, 0.14, 0.5):
+        assert 0.02 * 16 < magnification(size, 16) * size < 0.5 * 16
+    assert magnification(8.0, 16) == magnification(0.0, 16) == 1
