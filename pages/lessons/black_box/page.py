@@ -364,9 +364,10 @@ def formulas(_: Attack) -> None:
     prose("**Substitute.** c(x) is the class that the network under attack answers for the query x:")
     st.latex(r"\theta' = \operatorname*{argmin}_{\vartheta}\ \sum_{x} L\big(c(x),\ \hat g(x\mid\vartheta)\big)")
     prose(
-        "f̂ is the network under attack, and its weights θ are secret. ĝ is a network of the attacker, with the weights "
-        "θ′. The first attack queries f̂ often, the second never, the third in advance. **A secret network is not a "
-        "safe network**: its weights are secret, but not the directions in which all such networks can be fooled."
+        r"$\hat f$ is the network under attack, and its weights θ are secret. $\hat g$ is a network of the attacker, "
+        r"with the weights θ′. The first attack queries $\hat f$ often, the second never, the third in advance. "
+        "**A secret network is not a safe network**: its weights are secret, but not the directions in which all such "
+        "networks can be fooled."
     )
 
 

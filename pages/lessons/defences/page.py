@@ -262,7 +262,8 @@ def formula(_: Attack) -> None:
     st.markdown("**The adaptive attack**")
     st.latex(rf"{best} {expected} L\big(y,\ \hat f(g(x+\delta)\mid\theta)\big)")
     prose(
-        f"Here g is the defence, and ε = {settings.eps}/255. The defended network f̂(g(x + δ) | θ) classifies the "
+        f"Here g is the defence, and ε = {settings.eps}/255. "
+        r"The defended network $\hat f(g(x+\delta)\mid\theta)$ classifies the "
         "results of both attacks. An **adaptive attack** is one that knows the defence and is made for it: for such an "
         "attacker, a defence before the network is a part of the network. "
         + {

@@ -46,6 +46,8 @@ from pages.widgets.run_this import is_wanted
 from pages.widgets.stage import show_picture
 from pages.widgets.verdict import held, note
 
+LATER = "not yet computed: the attacks of section 1 run first"
+
 
 def share(part: float) -> str:
     """A share of digits that were counted, with one decimal at most. All of them are 100 %, and none of them 0 %."""
@@ -67,9 +69,9 @@ def _suit() -> None:
 def series_of_attacks(_: None) -> Iterator[Done]:
     st.subheader(f"1 · One defence, {len(SERIES)} attacks", anchor="attacks")
     prose(
-        "Often a defence is tested with one attack, such as FGSM. **Is it robust, or is it only hard to attack in this "
-        "one way?** A network has **adversarial robustness** if no δ ∈ Δ(x) makes it misclassify x + δ. One attack "
-        f"that fails does not show that. So {len(SERIES)} attacks run here, one after the other."
+        "Often a defence is tested with one attack, such as FGSM. **Is the network robust, or only hard to attack in "
+        "this one way?** A network has **adversarial robustness** if no δ ∈ Δ(x) makes it misclassify x + δ. One "
+        f"attack that fails does not show that. So {len(SERIES)} attacks run here, one after the other."
     )
     page.choice("defence", "Defence", DEFENCES, on_change=_suit)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -199,11 +201,11 @@ def other_threat_models(_: None) -> Iterator[None]:
     with left:
         st.markdown("**PGD in the L2 ball**")
         balls = slots("room_ball", 2)
-        skeleton(balls[0], 320, "not yet computed")
+        skeleton(balls[0], 320, LATER)
     with right:
         st.markdown("**Rotation**")
         turns = slots("room_turn", 2)
-        skeleton(turns[0], 320, "not yet computed")
+        skeleton(turns[0], 320, LATER)
     yield
     yield  # the vote of section 3 comes first
     follow_turns(*turns)
@@ -275,7 +277,7 @@ def smoothing(_: None) -> Iterator[None]:
         )
     with right, st.container(key="room_vote"):
         chart, told = st.empty(), st.empty()
-        skeleton(chart, 240, "no votes yet")
+        skeleton(chart, 240, LATER)
     st.markdown("**Certified accuracy: many digits, every σ**")
     certified = slots("room_certified", 2)
     skeleton(certified[0], 300, "not yet computed")
@@ -369,7 +371,7 @@ def intervals(_: None) -> Iterator[None]:
     )
     page.choice("proved", "Network", PROVED)
     slot, told = slots("room_between", 2)
-    skeleton(slot, 300, "not yet computed")
+    skeleton(slot, 300, LATER)
     yield
 
     def draw(records: list[Between]) -> None:

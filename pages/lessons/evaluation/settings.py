@@ -19,8 +19,8 @@ DEFENCES = {
 STORY = {
     "saturated": (
         "A published defence, defensive distillation, made the logits of a network very large. This defence does so "
-        "directly: it multiplies all logits by 20. No prediction changes, but the probabilities round to exactly 0 and "
-        "1, and the gradient of the cross-entropy is zero."
+        "directly: it multiplies all logits by 20. No prediction changes, but most probabilities round to exactly 0 or "
+        "1, and there the gradient of the cross-entropy is zero."
     ),
     "quantized": (
         "Each pixel is rounded to a few levels before the network sees it. The predictions hardly change. But rounding "

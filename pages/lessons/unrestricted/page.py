@@ -268,7 +268,7 @@ def landscape(run: Run) -> Iterator[None]:
         "one; a search tries many places."
     )
     slot, told = slots("unrestricted_land", 2)
-    skeleton(slot, 330, "not yet computed")
+    skeleton(slot, 330, "not yet computed: the search of section 1 runs first")
     yield
     if run.label is not None:
         follow_landscape(run.original, run.label, slot, told)
