@@ -58,8 +58,10 @@ def computed() -> tuple[np.ndarray, np.ndarray, Frame] | None:
     if looked is None:
         return None
     label = int(looked.probabilities[0].argmax())
-    aim = {"attack": "targeted", "label": label, "target": TARGET, "steps": STEPS}
-    frames = follow(job_for("start", Attack(Pictures.of(original), DEFAULT, eps=(EPS / 255,), **aim)), end=False)
+    attack = Attack(
+        Pictures.of(original), DEFAULT, "targeted", eps=(EPS / 255,), label=label, target=TARGET, steps=STEPS
+    )
+    frames = follow(job_for("start", attack), end=False)
     return None if frames is None else (original, looked.probabilities[0], frames[-1])
 
 

@@ -15,7 +15,7 @@ from pages.lessons.threat_models.seeing import answer
 from pages.lessons.threat_models.settings import Settings, page
 from pages.widgets import controls
 from pages.widgets.photograph import sample
-from tests.pages.visit import link, nothing_computed, pictures, smaller, visit, words
+from tests.pages.visit import answered, link, nothing_computed, pictures, smaller, visit, words
 
 lesson = partial(visit, "lessons/threat_models/page.py")
 
@@ -131,13 +131,13 @@ def test_mad_links_are_repaired_and_told() -> None:
 
 def test_quiz(opened: AppTest) -> None:
     at = opened
-    at.radio(key="threat_models_answer_a").set_value(0).run()
+    answered(at, "threat_models_answer_a", 1)
     assert any("largest" in e.value for e in at.error)
-    at.radio(key="threat_models_answer_a").set_value(1).run()
-    at.number_input(key="threat_models_answer_b").set_value(12.17).run()
-    for letter, right in (("c", 1), ("d", 0), ("e", 1)):
-        at.radio(key=f"threat_models_answer_{letter}").set_value(right).run()
-    assert not at.exception and link(at)["done"] == "abcde"
+    answered(at, "threat_models_answer_a_again", 0)
+    answered(at, "threat_models_answer_b", 12.17)
+    for letter in "cde":
+        answered(at, f"threat_models_answer_{letter}", 0)
+    assert link(at)["done"] == "abcde"
     assert any(h.value.startswith("Check yourself (5 of 5)") for h in at.subheader)
 
 
