@@ -59,7 +59,13 @@ def computed() -> tuple[np.ndarray, np.ndarray, Frame] | None:
         return None
     label = int(looked.probabilities[0].argmax())
     attack = Attack(
-        Pictures.of(original), DEFAULT, "targeted", eps=(EPS / 255,), label=label, target=TARGET, steps=STEPS
+        Pictures.of(original),
+        DEFAULT,
+        attack="targeted",
+        eps=(EPS / 255,),
+        label=label,
+        target=TARGET,
+        steps=STEPS,
     )
     frames = follow(job_for("start", attack), end=False)
     return None if frames is None else (original, looked.probabilities[0], frames[-1])
