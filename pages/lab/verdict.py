@@ -8,11 +8,10 @@ from adv_core.classifiers import categories
 from adv_core.serving.engine.attack import Frame
 from pages.lab.nearness import common_group
 from pages.lab.settings import Settings
+from pages.widgets.ask import UNSURE
 from pages.widgets.photograph import OWN, PHOTOS, TRUE_CLASSES
 from pages.widgets.stage import percent
 from pages.widgets.verdict import Kind
-
-UNSURE = 0.3  # a prediction below this probability is not one that an attack has to fool
 
 
 @dataclass(frozen=True)

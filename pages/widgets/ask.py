@@ -11,6 +11,9 @@ from pages.widgets.live import follow, job_for
 from pages.widgets.stage import percent
 
 
+UNSURE = 0.3  # a prediction below this probability is not one that an attack has to fool
+
+
 def look_at(pixels: np.ndarray, name: str = DEFAULT, chain: Chain = ()) -> Look:
     """The task behind `look`."""
     return Look(Pictures.of(pixels), name, chain)
@@ -35,7 +38,7 @@ def unsure_before(certainty: float) -> str:
     Args:
         certainty: the probability of its prediction for the untouched picture.
     """
-    if certainty >= 0.5:
+    if certainty >= UNSURE:
         return ""
     return (
         f" The network was unsure before: it gave its first prediction only {percent(certainty)}. ImageNet may have no "

@@ -42,7 +42,7 @@ from pages.lessons.patches.tasks import (
     photographs,
 )
 from pages.lessons.patches.texts import TEXTS
-from pages.widgets.ask import look
+from pages.widgets.ask import look, unsure_before
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, skeleton, slots, table, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
@@ -215,7 +215,7 @@ def show_verdict(
     now = int(last.probabilities.argmax())
     untouched = int(np.abs(last.pixels.astype(int) - original)[~mask].max(initial=0))
     said = f"**{categories()[now]}**, {percent(float(last.probabilities[now]))}"
-    unsure = "" if before >= 0.5 else f" It was unsure before: {categories()[label]}, {percent(before)}."
+    unsure = unsure_before(before)
     if now == (target if target is not None else now) and now != label:
         fooled(
             verdict,
