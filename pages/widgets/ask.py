@@ -10,7 +10,6 @@ from adv_core.transforms.transform import Chain
 from pages.widgets.live import follow, job_for
 from pages.widgets.stage import percent
 
-
 UNSURE = 0.3  # a prediction below this probability is not one that an attack has to fool
 
 
