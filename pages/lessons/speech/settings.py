@@ -20,8 +20,8 @@ CLIPS = {
     "rushing": "a waterfall without words",
 }
 IDEAS = ("open the secret door", "send all money", "browse evil dot com", "yes")
-# The text in the figure of Carlini & Wagner, and what their clip was heard as before.
-SLIDE = {"text": "it is a truth universally acknowledged that a single"}
+# The text in the figure of Carlini & Wagner, on our clip with the most time for it; what theirs was heard as before.
+SLIDE = {"text": "it is a truth universally acknowledged that a single", "clip": "melody"}
 SLIDE_HEARD = "it was the best of times, it was the worst of times"
 NOTHING = "(nothing)"  # shown for an empty transcript
 TITLES = {"x": "x, the original", "delta": "δ alone, played louder", "adversarial": "x + δ"}
