@@ -366,7 +366,7 @@ def test_a_lab_that_cannot_hand_in_says_why(store: Store, cookies: dict[str, str
     button(at, "Stop now")
     assert back(bar(code, "The time is over")) == "Back to the room"
     assert not bar("XXXXX", "no room with this code").get("page_link")
-    assert "room" not in bodies(bar("", ""))
+    assert "st-key-hand_in" not in bodies(bar("", ""))
 
 
 @pytest.fixture
