@@ -40,7 +40,8 @@ def formula(stage: int, parts: Sequence[tuple[str, int | None]]) -> str:
 def one_step_slowly(_: object) -> Iterator[None]:
     st.subheader("2 · One step of adversarial training, slowly", anchor="one-step")
     prose(
-        "Training minimises the mean loss. **Adversarial training** minimises the *adversarial risk* R_adv(θ), the "
+        "Training minimises the mean loss. **Adversarial training** minimises the *adversarial risk* "
+        r"$R_\text{adv}(\theta)$, the "
         "mean of the worst losses: the attack is a maximum inside the minimum. So the network learns from the "
         "adversarial examples x + δ\\* of its present weights. You follow one minibatch of eight digits through one "
         "step. The step starts from the standard network."

@@ -110,8 +110,9 @@ def same_digit(run: Run) -> Iterator[Done]:
 
 def _row(name: str, column: DeltaGenerator) -> PictureRow:
     start = ink(np.full((28, 28), 0.5), 8)
-    titles = {"x": f"x, {name} network", "delta": "+ δ", "end": "= x + δ"}
+    titles = {"x": "x", "delta": "+ δ", "end": "= x + δ"}
     with column:
+        st.markdown(f"**{name} network**")
         return PictureRow(
             f"stage_{name}", titles, start, page.value.source, alt=f"{{title}} ({name}), not yet computed"
         )
