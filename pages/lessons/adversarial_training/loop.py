@@ -16,9 +16,9 @@ from pages.widgets.live import computed
 from pages.widgets.stage import show_picture
 
 # The place of each stage's term: in the problem, or in the step that solves it.
-_PROBLEM = (
-    (r"\min_\theta\ ", 4),
-    (r"R_\text{adv}(\theta),\qquad R_\text{adv}(\theta) = ", None),
+_PROBLEM = ((r"\min_\theta\ ", 4), (r"R_\text{adv}(\theta)", None))
+_RISK = (
+    (r"R_\text{adv}(\theta) = ", None),
     (r"\frac1N\sum_{n=1}^{N}\ ", 0),
     (r"\max_{\delta\in\Delta(x_n)}\ ", 1),
     (r"L\big(y_n, \hat f(", None),
@@ -48,7 +48,8 @@ def one_step_slowly(_: object) -> Iterator[None]:
     )
     settings = page.value
     stages = (_images, _search, _adversarial, _gradient, _update)
-    st.latex(formula(settings.stage - 1, _PROBLEM))
+    for parts in (_PROBLEM, _RISK):
+        st.latex(formula(settings.stage - 1, parts))
     place = st.container()
     if settings.stage >= 4:
         st.latex(formula(settings.stage - 1, _STEP))

@@ -369,4 +369,5 @@ def solved_case(_: Run) -> Iterator[None]:
 
 
 SECTIONS = (same_digit, one_step_slowly, train_both, in_python, error_against_epsilon, insides, the_price, solved_case)
-Lesson(page, TEXTS, SECTIONS, prepare).show()
+STYLE = "<style>[class*=st-key-play_] .lab-cap {min-height: 2.8em}</style>"  # two rows of pictures on a phone
+Lesson(page, TEXTS, SECTIONS, prepare, style=STYLE).show()

@@ -314,8 +314,9 @@ def show_formula(ball: str, projected: str, eps: float) -> None:
         else r"\mathcal{P}(z) = z\cdot\min\big(1, \tfrac{\varepsilon}{\|z\|_2}\big)"
     )
     prose("The projection 𝒫 returns the point of the perturbation set that is nearest to z. Without the box it is")
+    st.latex(clip)
     st.latex(
-        rf"{clip}, \qquad \mathcal{{B}}_\varepsilon^{{{norm}}} = \{{\delta : \|\delta\|_{{{norm}}} \le \varepsilon\}},"
+        rf"\mathcal{{B}}_\varepsilon^{{{norm}}} = \{{\delta : \|\delta\|_{{{norm}}} \le \varepsilon\}},"
         rf"\quad \varepsilon = {eps:g}"
     )
     prose(
