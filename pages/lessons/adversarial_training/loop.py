@@ -16,9 +16,9 @@ from pages.widgets.live import computed
 from pages.widgets.stage import show_picture
 
 # The place of each stage's term: in the problem, or in the step that solves it.
-_PROBLEM = (
-    (r"\min_\theta\ ", 4),
-    (r"R_\text{adv}(\theta),\qquad R_\text{adv}(\theta) = ", None),
+_PROBLEM = ((r"\min_\theta\ ", 4), (r"R_\text{adv}(\theta)", None))
+_RISK = (
+    (r"R_\text{adv}(\theta) = ", None),
     (r"\frac1N\sum_{n=1}^{N}\ ", 0),
     (r"\max_{\delta\in\Delta(x_n)}\ ", 1),
     (r"L\big(y_n, \hat f(", None),
@@ -40,14 +40,16 @@ def formula(stage: int, parts: Sequence[tuple[str, int | None]]) -> str:
 def one_step_slowly(_: object) -> Iterator[None]:
     st.subheader("2 · One step of adversarial training, slowly", anchor="one-step")
     prose(
-        "Training minimises the mean loss. **Adversarial training** minimises the *adversarial risk* R_adv(θ), the "
+        "Training minimises the mean loss. **Adversarial training** minimises the *adversarial risk* "
+        r"$R_\text{adv}(\theta)$, the "
         "mean of the worst losses: the attack is a maximum inside the minimum. So the network learns from the "
         "adversarial examples x + δ\\* of its present weights. You follow one minibatch of eight digits through one "
         "step. The step starts from the standard network."
     )
     settings = page.value
     stages = (_images, _search, _adversarial, _gradient, _update)
-    st.latex(formula(settings.stage - 1, _PROBLEM))
+    for parts in (_PROBLEM, _RISK):
+        st.latex(formula(settings.stage - 1, parts))
     place = st.container()
     if settings.stage >= 4:
         st.latex(formula(settings.stage - 1, _STEP))

@@ -110,8 +110,9 @@ def same_digit(run: Run) -> Iterator[Done]:
 
 def _row(name: str, column: DeltaGenerator) -> PictureRow:
     start = ink(np.full((28, 28), 0.5), 8)
-    titles = {"x": f"x, {name} network", "delta": "+ δ", "end": "= x + δ"}
+    titles = {"x": "x", "delta": "+ δ", "end": "= x + δ"}
     with column:
+        st.markdown(f"**{name} network**")
         return PictureRow(
             f"stage_{name}", titles, start, page.value.source, alt=f"{{title}} ({name}), not yet computed"
         )
@@ -368,4 +369,5 @@ def solved_case(_: Run) -> Iterator[None]:
 
 
 SECTIONS = (same_digit, one_step_slowly, train_both, in_python, error_against_epsilon, insides, the_price, solved_case)
-Lesson(page, TEXTS, SECTIONS, prepare).show()
+STYLE = "<style>[class*=st-key-play_] .lab-cap {min-height: 2.8em}</style>"  # two rows of pictures on a phone
+Lesson(page, TEXTS, SECTIONS, prepare, style=STYLE).show()

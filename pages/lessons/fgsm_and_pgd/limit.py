@@ -22,7 +22,8 @@ def to_infinity(run: Run) -> Iterator[None]:
     prose(
         "Take one raw step, α·∇L, and project it. Raise α: the projected point moves along the edge of the ball and "
         f"stops {corner}. That end point does not depend on α. It is **FGSM**, the fast gradient sign method: "
-        "δ = ε·sign(∇ₓL)" + (", here in its L2 form, δ = ε·∇ₓL/‖∇ₓL‖₂." if settings.ball == "l2" else ".")
+        r"$\delta = \varepsilon\cdot\text{sign}(\nabla_x L)$"
+        + (r", here in its L2 form, $\varepsilon\cdot\nabla_x L/\|\nabla_x L\|_2$." if settings.ball == "l2" else ".")
     )
     st.caption(
         "*As in the lecture* (the drawing of Kolter & Madry, chapter 3): the projected step for α → ∞. "

@@ -314,13 +314,14 @@ def show_formula(ball: str, projected: str, eps: float) -> None:
         else r"\mathcal{P}(z) = z\cdot\min\big(1, \tfrac{\varepsilon}{\|z\|_2}\big)"
     )
     prose("The projection 𝒫 returns the point of the perturbation set that is nearest to z. Without the box it is")
+    st.latex(clip)
     st.latex(
-        rf"{clip}, \qquad \mathcal{{B}}_\varepsilon^{{{norm}}} = \{{\delta : \|\delta\|_{{{norm}}} \le \varepsilon\}},"
+        rf"\mathcal{{B}}_\varepsilon^{{{norm}}} = \{{\delta : \|\delta\|_{{{norm}}} \le \varepsilon\}},"
         rf"\quad \varepsilon = {eps:g}"
     )
     prose(
-        "Here, the pixels also stay in the box: 0 ≤ x + δ ≤ 1. The loss depends on x and δ only through x + δ. So at "
-        "δ = 0, ∇_δ L equals ∇_x L: the first step uses the gradient at the picture itself."
+        r"Here, the pixels also stay in the box: 0 ≤ x + δ ≤ 1. The loss depends on x and δ only through x + δ. So at "
+        r"δ = 0, $\nabla_\delta L$ equals $\nabla_x L$: the first step uses the gradient at the picture itself."
     )
     st.caption(
         "Footnote: the name says *descent*, but the attack maximises, so it is gradient **ascent** on L in δ (or "
@@ -375,4 +376,8 @@ def seen_at(now: Scene) -> tuple[float, float]:
 
 
 SECTIONS = (the_hill, step_by_step, in_python, to_infinity, raw_gradient, two_objectives)
-Lesson(page, TEXTS, SECTIONS, prepare=Run).show()
+STYLE = """<style>
+/* One title of a row takes two lines. */
+:is(.st-key-stage_difference, .st-key-stage_ce) .lab-op {min-height: 2.5em}
+</style>"""
+Lesson(page, TEXTS, SECTIONS, prepare=Run, style=STYLE).show()

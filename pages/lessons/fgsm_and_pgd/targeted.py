@@ -11,6 +11,7 @@ from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.images import amplify
 from adv_core.serving.engine.attack import Attack, Frame, LossKey
 from adv_core.serving.engine.look import Pictures
+from pages.lessons.fgsm_and_pgd.charts import short
 from pages.lessons.fgsm_and_pgd.settings import ONE_STEPS, STEPS, page
 from pages.widgets import verdict
 from pages.widgets.ask import look
@@ -58,9 +59,10 @@ class End:
 def two_objectives(_: object) -> Iterator[None]:
     st.subheader("5 · Targeted attacks: two objectives", anchor="targeted")
     prose(
-        "A **targeted attack** does not only lead away from y. It leads to a class y_target of the attacker's choice. "
-        "There are two usual objectives. The lecture raises the loss of y *and* lowers that of the target. The other "
-        "one only lowers the loss of the target. PGD runs on both, with the same ε and the same steps."
+        "A **targeted attack** does not only lead away from y. It leads to a class $y_\\text{target}$ that the "
+        "attacker chooses. There are two usual objectives. The lecture raises the loss of y *and* lowers that of the "
+        "target. The other one only lowers the loss of the target. PGD runs on both, with the same ε and the same "
+        "steps."
     )
     before = chosen(page, info_of(DEFAULT).input_size)
     with playground("objectives"):
@@ -163,7 +165,7 @@ def _tell(ends: dict[LossKey, End]) -> None:
         [
             (
                 OBJECTIVES[objective],
-                *(f"{end.value(each):.2f}".replace("-", "−") for each in OBJECTIVES),
+                *(short(end.value(each)) for each in OBJECTIVES),
                 percent(float(end.probabilities[end.y])),
                 percent(float(end.probabilities[end.target])),
             )

@@ -28,7 +28,8 @@ def why_no_search(_: None) -> Iterator[None]:
     )
     left, right = st.columns([3, 2], gap="medium", vertical_alignment="center")
     with left:
-        st.latex(r"L(y, h(x)) = \Psi\big(y\,(\theta^\top x + \theta_0)\big),\qquad \Psi(z) = \log(1 + e^{-z})")
+        st.latex(r"L(y, h(x)) = \Psi\big(y\,(\theta^\top x + \theta_0)\big)")
+        st.latex(r"\Psi(z) = \log(1 + e^{-z})")
         prose("The training problem under attack is")
         st.latex(
             r"\min_{\theta, \theta_0}\ \frac1N\sum_{n=1}^{N}\ \max_{\delta\in\mathcal{B}_\varepsilon^\infty}\ "

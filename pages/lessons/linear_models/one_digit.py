@@ -52,7 +52,7 @@ def one_digit(_: None) -> Iterator[None]:
     delta = worst_case(model.theta, y, eps, x if box else None).view_as(x)
     before, after = float(model.probability(x)), float(model.probability(x + delta))
     says = "1" if after > 0.5 else "0"
-    row.show("x", ink(square(x), 8), f"“{int(before > 0.5)}”", f"p(1) = {percent(before)}", alt="The digit, untouched")
+    row.show("x", ink(square(x), 8), f"“{int(before > 0.5)}”", f"p(1): {percent(before)}", alt="The digit, untouched")
     row.show(
         "delta",
         ink(0.5 + square(delta), 8),
@@ -64,7 +64,7 @@ def one_digit(_: None) -> Iterator[None]:
         "end",
         ink(square(x + delta), 8),
         f"“{says}”",
-        f"p(1) = {percent(after)}",
+        f"p(1): {percent(after)}",
         alt=f"The perturbed digit, classified as {says}",
     )
     with words:

@@ -158,7 +158,7 @@ def show_row(settings: Settings, label: int, row: PictureRow) -> None:
 
     def predicted(shown: Tensor) -> tuple[str, str]:
         p = float(model.probability(shown))
-        return f"“{int(p > 0.5)}”", f"p(1) = {percent(p)}"
+        return f"“{int(p > 0.5)}”", f"p(1): {percent(p)}"
 
     row.show("x", ink(square(x), 5), *predicted(x), alt=f"Test digit {place}, a {label}, untouched")
     named, looks, shape = (
@@ -446,4 +446,5 @@ SECTIONS = (
     one_digit,
     other_models,
 )
-Lesson(page, TEXTS, SECTIONS, questions_late=True).show()
+STYLE = "<style>[class*=st-key-play_] .lab-cap {min-height: 2.8em}</style>"  # two rows of pictures on a phone
+Lesson(page, TEXTS, SECTIONS, style=STYLE, questions_late=True).show()

@@ -118,10 +118,8 @@ def three_balls(run: Run) -> Iterator[Done | None]:
         "An attacker replaces the picture x by x + δ, but δ has to be *small*. The **threat model** says what small "
         "means: it is the set Δ(x) of all δ that the attacker may use. The lecture uses the L∞ ball of radius ε:"
     )
-    st.latex(
-        r"\Delta(x) = \mathcal{B}_\varepsilon^\infty = \{\delta : \|\delta\|_\infty \le \varepsilon\},"
-        r"\qquad \|\delta\|_\infty = \max_i |\delta_i|"
-    )
+    st.latex(r"\Delta(x) = \mathcal{B}_\varepsilon^\infty = \{\delta : \|\delta\|_\infty \le \varepsilon\}")
+    st.latex(r"\|\delta\|_\infty = \max_i |\delta_i|")
     with playground("balls"):
         with st.container(key="balls"):
             rows = _rows(run.base.pixels)
