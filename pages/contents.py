@@ -38,6 +38,7 @@ class LessonEntry(Entry):
 
 LAB = Entry("lab/page.py", "Attack Lab", "attack-lab")
 COURSE = Entry("course/page.py", "Course", "course")
+LECTURE = Entry("lecture/page.py", "The lecture", "lecture")
 FOUNDATIONS = (
     LessonEntry(
         "lessons/threat_models/page.py", "Threat models", "threat-models",
@@ -120,7 +121,7 @@ LESSONS = (*FOUNDATIONS, *ROBUSTNESS, *BEYOND)
 # Rooms: the host's page, and the students'.
 CLASSROOM = (Entry("classroom/host.py", "Host a room", "host"), Entry("classroom/room.py", "Join a room", "room"))
 PAGES: Mapping[str, Sequence[Entry]] = {
-    "Start": (LAB, COURSE),
+    "Start": (LAB, COURSE, LECTURE),
     "Foundations": FOUNDATIONS,
     "Robustness": ROBUSTNESS,
     "Beyond the ball": BEYOND,
