@@ -39,6 +39,7 @@ class LessonEntry(Entry):
 START = Entry("start/page.py", "Start here", "start")
 LAB = Entry("lab/page.py", "Attack Lab", "attack-lab")
 COURSE = Entry("course/page.py", "Course", "course")
+LECTURE = Entry("lecture/page.py", "The lecture", "lecture")
 FOUNDATIONS = (
     LessonEntry(
         "lessons/threat_models/page.py", "Threat models", "threat-models",
@@ -122,7 +123,7 @@ LESSONS = (*FOUNDATIONS, *ROBUSTNESS, *BEYOND)
 HOST, ROOM = Entry("classroom/host.py", "Host a room", "host"), Entry("classroom/room.py", "Join a room", "room")
 CLASSROOM = (HOST, ROOM)
 PAGES: Mapping[str, Sequence[Entry]] = {
-    "Start": (START, LAB, COURSE),
+    "Start": (START, LAB, COURSE, LECTURE),
     "Foundations": FOUNDATIONS,
     "Robustness": ROBUSTNESS,
     "Beyond the ball": BEYOND,

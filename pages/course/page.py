@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from adv_core.assets import ASSETS
-from pages.contents import LAB, LESSONS, PAGES, Entry, LessonEntry
+from pages.contents import LAB, LECTURE, LESSONS, PAGES, Entry, LessonEntry
 from pages.course.settings import TARGETS, page
 from pages.course.teaching import CREDITS, HEADINGS, PLANS, Place
 from pages.widgets.lesson import opening, table
@@ -96,6 +96,9 @@ def where(places: Sequence[Place]) -> str:
 def show_teaching() -> None:
     """Draw the tables for teachers."""
     st.subheader("If you teach this", anchor="teach")
+    st.page_link(
+        LECTURE.file, label="The lecture, slide by slide, with its numbers beside ours", icon=":material/slideshow:"
+    )
     st.markdown("Each heading of the lecture, and the section that shows it. A link opens in a new tab.")
     table(("heading of the lecture", "lesson and section"), [(name, where(places)) for name, places in HEADINGS])
     table(("figure or paper of the lecture", "lesson and section"), [(name, where(each)) for name, each in CREDITS])
