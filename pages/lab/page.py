@@ -125,7 +125,7 @@ def show_verdict(subject: Subject, frames: list[Frame], status: DeltaGenerator, 
 
 
 def clear_target(subject: Subject) -> None:
-    """Where a visitor's picture already shows the target, look for any other class instead, and say so.
+    """Look for any other class where a visitor's own picture already has the target class, and say so.
 
     A picture that was saved here and is uploaded again is such a picture.
     """

@@ -99,7 +99,7 @@ class Settings(PageSettings):
         return self.alpha if self.rule == "gradient" else self.alpha / 255
 
 
-PRESETS = {
+PRESETS: dict[str, dict[str, str | int]] = {
     "dog → airliner": {"image": "german_shepherd", "target": 404, "eps": 4, "steps": 40},
     "pig → wombat": {"image": "pig", "target": 106, "eps": 2, "steps": 10},
     "panda → gibbon": {"image": "giant_panda", "target": 368, "eps": 2, "steps": 10},
