@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 LAB = ""  # the lab's address
+# The lab's sections that are in a tab: it has to be open.
+LAB_TABS = {"random-noise": "noise", "formula": "formula", "epsilon-curve": "curve", "save": "save"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,10 @@ class Place:
     @property
     def link(self) -> str:
         """The address relative to the course page, so that it holds under any path of a server."""
-        query = f"?{urlencode(self.query)}" if self.query else ""
+        settings = dict(self.query or {})
+        if self.address == LAB and self.anchor in LAB_TABS:
+            settings["tab"] = LAB_TABS[self.anchor]
+        query = f"?{urlencode(settings)}" if settings else ""
         return f"{self.address or './'}{query}{f'#{self.anchor}' if self.anchor else ''}"
 
     @property
