@@ -22,7 +22,7 @@ def levels(alpha: int, steps: int, told: str) -> Number:
 
 def questions() -> list[Question]:
     return [
-        Question("b", levels(page.value.alpha, page.value.steps, ", as in section 1"), levels(3, 25, "")),
+        Question("b", levels(page.value.alpha, page.value.steps, ", as in section 2"), levels(3, 25, "")),
         Question(
             "a",
             Choice(
@@ -38,7 +38,7 @@ def questions() -> list[Question]:
                     ),
                     (
                         "In argmax: the solver does not follow the sign of the gradient.",
-                        "Look at the formula of section 1: it does.",
+                        "Look at the formula of section 2: it does.",
                     ),
                 ),
             ),
@@ -71,7 +71,7 @@ def questions() -> list[Question]:
                     ),
                     (
                         "Yes: pictures that show nothing get low confidence from networks.",
-                        "Look at the strokes of section 3.",
+                        "Look at the strokes of section 4.",
                     ),
                     (
                         "Yes, if the network is large and has seen enough photographs.",
@@ -122,7 +122,7 @@ def questions() -> list[Question]:
                 (
                     (
                         "Not always: an attack on both at once makes both of them sure.",
-                        "See section 2, with “Attack Lite0 and Lite1 together”.",
+                        "See section 3, with “Attack Lite0 and Lite1 together”.",
                     ),
                     (
                         "Yes: two networks make their errors independently of each other.",
