@@ -13,6 +13,7 @@ from adv_core.serving.classroom.challenges import RULES, Challenge
 from adv_core.serving.classroom.records import Board
 from pages.widgets import vega
 from pages.widgets.charts import GREY, PALETTE
+from pages.widgets.stage import percent
 
 
 def votes_chart(choices: Sequence[str], counts: Sequence[int], answer: int | None) -> vega.Spec:
@@ -70,7 +71,7 @@ def board_picture(board: Board, challenge: Challenge, most: int = 20) -> bytes:
         y = top + step * place
         if place % 2 == 0:
             draw.rectangle((30, y - 8, width - 30, y + step - 12), fill="#eef2f5")
-        said = f"{categories()[entry.said.label]}, {100 * entry.said.probability:.1f} %"
+        said = f"{categories()[entry.said.label]}, {percent(entry.said.probability)}"
         for left, right, text in (
             (44, 100, str(entry.rank)),
             (110, 550, entry.nickname),

@@ -46,13 +46,14 @@ def training_chart(points: Sequence[tuple[int, float]], steps: int, wanted: str)
     Args:
         points: (step, probability); steps: the end of the axis; wanted: the class.
     """
-    return vega.layer(
+    shown = vega.layer(
         [{"step": step, "p": p} for step, p in points],
         {"type": "line", "strokeWidth": 2.5, "color": PALETTE[1]},
         x=vega.numbers("step", "training step", (0, steps)),
         y=vega.share("p", f"probability of {wanted}"),
-        tooltip=vega.tips(step="", p=".1%"),
+        tooltip=vega.tips(step="", probability=""),
     )
+    return {"transform": [vega.probability_text("p")], **shown}
 
 
 def rates_chart(rows: Sequence[tuple[str, str, int, int]]) -> vega.Spec:

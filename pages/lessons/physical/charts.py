@@ -42,8 +42,9 @@ def view_chart(
         x=x,
         y=vega.share("p", f"probability of {wanted}"),
         color=vega.colours("picture", ((name, colour) for name, colour, _ in lines), columns=2, labelLimit=200),
-        tooltip=[{"field": "picture"}, {"field": "at", "title": title}, {"field": "p", "format": ".1%"}],
+        tooltip=[{"field": "picture"}, {"field": "at", "title": title}, *vega.tips(probability="")],
     )
+    curves["transform"] = [vega.probability_text("p")]
     return {"layer": [band, curves, *([] if mark is None else [vega.rule("x", mark, GREY)])]}
 
 

@@ -117,7 +117,7 @@ def decision_map(
         "legend": {"orient": "top", "symbolType": "stroke", "symbolStrokeColor": GREY, "symbolSize": 400},
     }
     shade = vega.colours("class", colours.items(), orient="bottom", columns=2, labelLimit=160)
-    told = vega.tips(**{"class": "", "p": ".1%"})
+    told = vega.tips(**{"class": "", "probability": ""})
     ends = {"x2": {"field": "a2"}, "y2": {"field": "b2"}}
     cross = {"type": "point", "shape": "cross", "filled": True, "color": "black", "stroke": "white", "size": 90}
     edge: vega.Spec = {"x": x, "y": y, "order": {"field": "order"}, "detail": {"field": "ball"}}
@@ -126,7 +126,10 @@ def decision_map(
         "width": MAP_SIDE,
         "height": MAP_SIDE,
         "layer": [
-            vega.layer(cells, {"type": "rect", "opacity": 0.8}, x=x, y=y, **ends, color=shade, tooltip=told),
+            {
+                "transform": [vega.probability_text("p")],
+                **vega.layer(cells, {"type": "rect", "opacity": 0.8}, x=x, y=y, **ends, color=shade, tooltip=told),
+            },
             # black with a white seam is visible on every class
             vega.layer(edges, line | {"strokeWidth": 5, "color": "white"}, **edge),
             vega.layer(edges, line | {"strokeWidth": 2, "color": "black"}, **edge, strokeDash=dashes),
