@@ -135,7 +135,7 @@ def show_attacked(digit: Digit, sweeps: Mapping[str, Sweep], rows: Mapping[str, 
 def show_one(row: PictureRow, digit: Digit, result: Attacked, at: int, name: str) -> None:
     pixels, probabilities = result.pixels[at], result.probabilities[at]
     now = int(probabilities.argmax())
-    row.show("x", ink(digit.levels / 255, 8), f"a {digit.label}", alt=f"The digit for the {name} network, untouched")
+    row.show("x", ink(digit.levels / 255, 8), f"digit {digit.label}", alt=f"The digit for the {name} network, untouched")
     delta = (pixels.astype(np.int64) - digit.levels) / 255
     row.show(
         "delta",
@@ -174,7 +174,7 @@ def chosen_digit() -> Digit | None:
     digit_control(page, 10_000)
     place = page.value.digit
     label = int(data.labels[place])
-    st.caption(f"A {label}, number {place} of MNIST's 10 000 test pictures.")
+    st.caption(f"The digit {label}, number {place} of MNIST's 10 000 test pictures.")
     return Digit.of(data[place].images, label)
 
 
@@ -277,7 +277,7 @@ def show_insides(digit: Digit, model: Model) -> None:
             st.columns(3), ((None, None), ("standard", standard), ("robust", robust)), strict=True
         ):
             if each is None:
-                show_picture(ink(digit.levels / 255, 8), f"A {digit.label}", column)
+                show_picture(ink(digit.levels / 255, 8), f"Digit {digit.label}", column)
                 column.caption("x")
                 continue
             limit = float(np.quantile(np.abs(each.gradient), 0.995))
