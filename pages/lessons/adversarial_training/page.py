@@ -135,7 +135,7 @@ def show_attacked(digit: Digit, sweeps: Mapping[str, Sweep], rows: Mapping[str, 
 def show_one(row: PictureRow, digit: Digit, result: Attacked, at: int, name: str) -> None:
     pixels, probabilities = result.pixels[at], result.probabilities[at]
     now = int(probabilities.argmax())
-    row.show("x", ink(digit.levels / 255, 8), f"digit {digit.label}", alt=f"The digit for the {name} network, untouched")
+    row.show("x", ink(digit.levels / 255, 8), f"digit {digit.label}", alt=f"The digit for the {name} network")
     delta = (pixels.astype(np.int64) - digit.levels) / 255
     row.show(
         "delta",
