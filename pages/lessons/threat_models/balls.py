@@ -155,10 +155,10 @@ def three_balls(run: Run) -> Iterator[Done | None]:
 def _rows(pixels: np.ndarray) -> tuple[PictureRow, PictureRow]:
     """The rows of x + δ and of δ; until they are computed, the photograph and grey, or the pictures of before."""
     image, grey = page.value.image, np.full_like(pixels, 128)
-    titles = {norm: f"{NORMS[norm].title} ball" for norm in BALLS}
+    titles: dict[str, str] = {norm: f"{NORMS[norm].title} ball" for norm in BALLS}
     return (
         PictureRow("stage_balls", titles, pixels, image, line="not yet computed", alt="{title}, not yet computed"),
-        PictureRow("stage_deltas", dict.fromkeys(BALLS, ""), grey, image, alt="δ, not yet computed"),
+        PictureRow("stage_deltas", dict.fromkeys(titles, ""), grey, image, alt="δ, not yet computed"),
     )
 
 

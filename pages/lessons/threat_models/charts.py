@@ -136,5 +136,5 @@ def decision_map(
 
 
 def magnification(size: float, reach: float) -> int:
-    """How many times larger to draw an edge of that size, so that it is visible on a map of that reach."""
+    """The factor by which an edge of that size is drawn larger, so that it is visible on a map of that reach."""
     return next((k for k in (1000, 500, 200, 100, 50, 20, 10) if 0 < size < 0.05 * reach and k * size < 0.5 * reach), 1)
