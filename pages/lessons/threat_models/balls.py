@@ -158,7 +158,7 @@ def _rows(pixels: np.ndarray) -> tuple[PictureRow, PictureRow]:
     titles: dict[str, str] = {norm: f"{NORMS[norm].title} ball" for norm in BALLS}
     return (
         PictureRow("stage_balls", titles, pixels, image, line="not yet computed", alt="{title}, not yet computed"),
-        PictureRow("stage_deltas", dict.fromkeys(BALLS, ""), grey, image, alt="δ, not yet computed"),
+        PictureRow("stage_deltas", dict.fromkeys(titles, ""), grey, image, alt="δ, not yet computed"),
     )
 
 
