@@ -38,7 +38,7 @@ HILL = ".st-key-hill .plane > svg"
 def draw(page: Page, *points: tuple[float, float]) -> None:
     """A stroke on the canvas through such points, in parts of its width and its height."""
     surface = page.get_by_role("application")
-    surface.scroll_into_view_if_needed()
+    surface.evaluate("canvas => canvas.scrollIntoView({block: 'end'})")  # the pictures above it stay in sight
     frame = box(surface)
     for number, (x, y) in enumerate(points):
         page.mouse.move(frame["x"] + x * frame["width"], frame["y"] + y * frame["height"], steps=8)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-LAST_LOOK = 1.0  # seconds for browsers to get the last results
+LAST_LOOK = 1.0  # seconds at least for browsers to show the last results
 BETWEEN_LOOKS = 0.05  # seconds
 HANGING = 5  # seconds for connections to close when the server stops
 _log = logging.getLogger(__name__)
@@ -63,10 +63,13 @@ class GracefulShutdown:
         try:
             finished = self._finish(self._seconds)
             _log.info("Running work is finished." if finished else "Time is over, and running work is not finished.")
+            drawing = time.monotonic()
             while not self._drawn() and time.monotonic() - began < self._seconds:
                 time.sleep(BETWEEN_LOOKS)
-            if time.monotonic() - began > BETWEEN_LOOKS / 2:  # something had to be waited for
-                time.sleep(LAST_LOOK)
+            now = time.monotonic()
+            if now - began > BETWEEN_LOOKS / 2:  # something had to be waited for
+                # Where the pages were slow to draw, browsers on the same machine are slow, too.
+                time.sleep(max(LAST_LOOK, min(2 * (now - drawing), self._seconds - (now - began))))
         finally:
             self._loop.call_soon_threadsafe(self._stop)
 

@@ -151,7 +151,7 @@ def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
     answered(opened, "fooling_images_answer_c", 1)
     assert "Look at the strokes" in opened.error[0].value
     answered(opened, "fooling_images_answer_c_again", 0)
-    answered(opened, "fooling_images_answer_b", 30)  # α = 1, 30 steps
+    answered(opened, "fooling_images_answer_b", opened.slider(key="fooling_images_steps").value)  # steps of one level
     assert link(opened)["done"] == "bc"
 
 
