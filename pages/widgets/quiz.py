@@ -23,6 +23,10 @@ from pages.widgets.controls import Controls
 from pages.widgets.query import limits
 
 state = st.session_state
+STYLE = """<style>
+[class*=_question_] [data-testid=stRadio] [role=radiogroup] {gap: .5rem}
+[class*=_question_] [data-testid=stRadio] [role=radiogroup] p {font-size: 1rem}
+</style>"""
 RULES = (
     "The first try counts. After a wrong first try, a second question of the same kind makes it good. The link keeps "
     "which questions you have solved. It does not keep wrong tries: reload the page, and you can try those again."
@@ -137,6 +141,7 @@ class Try:
 
 def quiz(page: Controls[Any], questions: Sequence[Question]) -> None:
     """Draw the questions. The page's settings need ``done: str = solved("abc")`` with the questions' letters."""
+    st.html(STYLE)
     heading = st.empty()
     st.markdown(RULES)
     tries: dict[str, tuple[Try, ...]] = state.setdefault(page.key("tries"), {})

@@ -165,19 +165,19 @@ def questions() -> list[Question]:
                 ),
             ),
             Choice(
-                "Two classifiers predict the right class at x. The gradient of A is 1000 times as long as that of B. "
-                "Which one does PGD fool more easily within ε?",
+                "Classifiers f and g predict the right class at x. The gradient of f is 1000 times as long as that of "
+                "g. Which one does PGD fool more easily within ε?",
                 (
                     (
                         "That is open: a gradient describes the point x only.",
-                        "The loss of B may rise steeply a little further on. PGD goes there and sees it.",
+                        "The loss of g may rise steeply a little further on. PGD goes there and sees it.",
                     ),
                     (
-                        "A: its loss is 1000 times as large everywhere in the ball.",
+                        "f: its loss is 1000 times as large everywhere in the ball.",
                         "The gradient says how the loss changes at x, not how large it is elsewhere.",
                     ),
                     (
-                        "B: it can only be so flat because its training has failed.",
+                        "g: it can only be so flat because its training has failed.",
                         "Where a classifier fits the data well, the loss is flat.",
                     ),
                 ),

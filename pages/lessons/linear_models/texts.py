@@ -124,16 +124,16 @@ def questions() -> list[Question]:
                 ),
             ),
             Choice(
-                "For the same digit with y = 1, model A has θᵀx + θ₀ = 8 and ‖θ‖₁ = 40, model B has 3 and 10. Which "
+                "For the same digit with y = 1, one model has θᵀx + θ₀ = 8 and ‖θ‖₁ = 40, another 3 and 10. Which "
                 "model still classifies it right under ε = 0.25?",
                 (
                     (
-                        "Only B: 3 − 0.25 · 10 is above 0, but 8 − 0.25 · 40 is not.",
-                        "What counts is the score divided by ‖θ‖₁: 0.2 for A, 0.3 for B.",
+                        "Only the other: 3 − 0.25 · 10 is above 0, 8 − 0.25 · 40 is not.",
+                        "What counts is the score divided by ‖θ‖₁: 0.2 for the first, 0.3 for the other.",
                     ),
                     (
-                        "Only A: its score of 8 is further from 0 than B's score of 3.",
-                        "The attack on A is stronger, too: it reduces the score by up to 0.25 · 40 = 10.",
+                        "Only the first: its score of 8 is further from 0 than the 3 is.",
+                        "The attack on it is stronger, too: it reduces the score by up to 0.25 · 40 = 10.",
                     ),
                     (
                         "Both: an ε of 0.25 is smaller than each of the two scores.",

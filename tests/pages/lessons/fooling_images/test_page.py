@@ -126,7 +126,7 @@ def test_the_quiz_knows_right_from_wrong(opened: AppTest) -> None:
     answered(opened, "fooling_images_answer_c", 1)
     assert "Look at the strokes" in opened.error[0].value
     answered(opened, "fooling_images_answer_c_again", 0)
-    answered(opened, "fooling_images_answer_b", 40)
+    answered(opened, "fooling_images_answer_b", 30)  # steps of one level
     assert link(opened)["done"] == "bc"
 
 
