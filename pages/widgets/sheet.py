@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pages.widgets.quiz import Choice, Number, Question, shuffled
 
@@ -16,7 +16,8 @@ ol {padding-left: 1.6em} .question {margin: 0 0 1.3em; break-inside: avoid} .que
 .answers li {margin: .15em 0} .why {font-size: 10pt}
 .why::before {content: "→ "} footer {font-size: 9pt; margin-top: 2em; overflow-wrap: anywhere}
 """
-_MARKS = (  # the markdown of the questions, after `html.escape`
+# The markdown of the questions, after `html.escape`.
+_MARKS: Sequence[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = (
     (re.compile(r"\\([*_`\\])"), lambda found: f"&#{ord(found[1])};"),
     (re.compile(r"\[([^\]\n]+)\]\([^)\n]+\)"), r"\1"),
     (re.compile(r"`([^`\n]+)`"), r"<code>\1</code>"),
