@@ -30,11 +30,13 @@ STYLE = """
 .slides td:nth-child(3), .slides td:nth-child(4) {font-variant-numeric: tabular-nums}
 .slides td:nth-child(2) {width: 226px}
 .slides img {display: block; max-width: 100%; height: auto; border-radius: .3rem; image-rendering: pixelated}
-.slides b {font-weight: 600}
+.slides b {font-weight: 600} .slides td:nth-child(1) b {display: block}
 .slides a {color: light-dark(#0b62a0, #58b4e8); display: inline-block; padding: .15rem 0}
 .slides small {display: block; font-size: .85rem}
 .slides code {font-size: .75rem; overflow-wrap: anywhere; padding: .1rem .3rem; border-radius: .2rem; color: inherit;
   background: light-dark(#eef1f4, #222a33)}
+.st-key-symbols [data-testid=stMarkdownContainer] {overflow-x: auto}
+.st-key-symbols table {min-width: 44rem}
 @media (max-width: 820px) {
   .slides thead {display: none}
   .slides, .slides tbody, .slides tr, .slides td, .slides .heading th {display: block; width: auto !important}
@@ -49,9 +51,10 @@ STYLE = """
 
 
 def marked(text: str) -> str:
-    """Plain text with markdown's emphasis as HTML."""
+    """Plain text with markdown's emphasis, and with the lecture's indices, as HTML."""
     strong = re.sub(r"\*\*(\S.*?)\*\*", r"<b>\1</b>", html.escape(text, quote=False))
-    return re.sub(r"\*(\w[^*]*)\*", r"<i>\1</i>", strong)
+    words = re.sub(r"\*(\w[^*]*)\*", r"<i>\1</i>", strong)
+    return re.sub(r"\[(t(?:\+1)?)\]", r"<sup>[\1]</sup>", words.replace("_target", "<sub>target</sub>"))
 
 
 def image(slide: Slide) -> str:
@@ -64,11 +67,11 @@ def image(slide: Slide) -> str:
 
 def row(slide: Slide) -> str:
     """A line of the table."""
-    link = f'<a href="{html.escape(slide.place.link)}" target="_blank">{html.escape(slide.place.text)}</a>'
+    link = f'<a href="{html.escape(slide.place.link)}" target="_blank">{marked(slide.place.text)}</a>'
     cells = (
         f"<b>{marked(slide.subject)}</b>{link}<small>{marked(slide.credit)}</small>",
         image(slide),
-        f"{marked(our_number(slide))}<small><code>{command(slide)}</code></small>",
+        f'{marked(our_number(slide))}<small><code title="{command(slide)}">{slide.key}</code></small>',
         marked(slide.theirs),
         marked(slide.why),
     )

@@ -94,7 +94,7 @@ SLIDES: Sequence[Slide] = (
         Place("Adversarial training: error against ε", "adversarial-training", "error-curves"),
         "error of the standard digit network: {untouched:.4f} untouched, {attacked:.4f} under PGD with ε = {eps:g}",
         "no number",
-        "The lecture states it; here it is measured, on the 10 000 test digits of MNIST.",
+        "The lecture states it; here it is measured, on the 10\u00a0000 test digits of MNIST.",
         "the lecture",
     ),
     Slide(
@@ -223,6 +223,7 @@ SLIDES: Sequence[Slide] = (
         "no number",
         "The same formula without a target. PGD finds a large loss; nobody knows the maximum.",
         "the lecture",
+        "The dog, δ of the untargeted attack drawn ten times stronger, and their sum",
     ),
     Slide(
         "pig",
@@ -251,13 +252,14 @@ SLIDES: Sequence[Slide] = (
         "difference",
         TARGETED,
         "The lecture's objective for a target: L(y) − L(y_target)",
-        lab("the dog with L(y) − L(target)", {**DOG, "loss": "difference"}),
+        lab("the dog with L(y) − L(y_target)", {**DOG, "loss": "difference"}),
         "{before} → {after} {after_share:share}; {target} {target_share:share}",
         "no number",
         "The difference compares two classes only. It is content as soon as y_target is far above y, and a third class "
         "may win. −L(y_target) alone compares with all classes: with it the same dog becomes an airliner (the row of "
         "the retriever).",
         "the lecture",
+        "The dog, δ for the difference drawn ten times stronger, and the dog that becomes a greyhound",
     ),
     Slide(
         "robust-training",

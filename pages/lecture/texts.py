@@ -13,8 +13,9 @@ the section that come nearest, our number beside theirs, and the reason of the d
 definitions, its symbols, and all its references.
 """
 BEFORE_TABLE = """
-A link opens the section with its settings, in a new tab. The command below *our number* opens the same link, computes,
-and writes down what comes out. On another processor the last digits may differ.
+A link opens the section with its settings, in a new tab. Below *our number* stands the row's name: the command
+`python -m pages.lecture.figures NAME` opens the same link, computes, and writes down what comes out. On another
+processor the last digits may differ.
 """
 
 ERROR_CURVES = Place("Adversarial training: error against ε", "adversarial-training", "error-curves")
@@ -83,7 +84,7 @@ SYMBOLS: Sequence[tuple[str, str, Place]] = (
     ),
     (
         r"$y_\text{target}$",
-        "the class that a targeted attack wants; it maximises L(y) − L(y_target), or −L(y_target) alone",
+        r"the class that a targeted attack wants; it maximises $L(y) - L(y_\text{target})$ or $-L(y_\text{target})$",
         Place(
             "Attack Lab: the dog with L(y) − L(target)", LAB, "formula", {"target": "airliner", "loss": "difference"}
         ),
@@ -140,7 +141,7 @@ REMARKS = r"""
   $\max_\delta \Psi\big(y(\theta^\top (x+\delta) + \theta_0)\big) =
   \Psi\big(y(\theta^\top x + \theta_0) - \varepsilon\lVert\theta\rVert_1\big)$.
 - *Ascent or descent?* The attack climbs: it maximises L. It is still called projected gradient *descent*, since a step
-  up on L is a step down on −L. A targeted attack goes down on L(y_target).
+  up on L is a step down on −L. A targeted attack goes down on $L(y_\text{target})$.
 - $\nabla_\delta L$ *at* $\delta = 0$ *equals* $\nabla_x L$: δ enters only through x + δ, so both have the same
   derivatives. This is why FGSM needs the gradient at x alone.
 - *Convex or not.* Linear models: Ψ is convex in θ, and stays so with $-\varepsilon\lVert\theta\rVert_1$ inside, so SGD
