@@ -33,7 +33,8 @@ CSS = """
 .skeleton {border-left: 2px solid; border-bottom: 2px solid; border-color: light-dark(#c9d0d6, #3a4754);
   border-radius: 0 .4rem 0 0; background: light-dark(#f0f2f4, #1b242e); display: flex; align-items: center;
   justify-content: center; padding: 0 1rem; text-align: center; box-sizing: border-box}
-/* A formula that is wider than its place can be scrolled. */
+/* A formula or a table that is wider than its place can be scrolled. */
+[data-testid=stMarkdownContainer]:has(> table) {overflow-x: auto}
 .katex-display {overflow-x: auto; overflow-y: hidden; padding: .15rem 0}
 [class*=st-key-stage] img, .st-key-noise img {image-rendering: pixelated}
 .lab-cap b {font-size: 1.15rem; line-height: 1.25; display: block; overflow-wrap: anywhere}

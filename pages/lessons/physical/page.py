@@ -43,7 +43,7 @@ STYLE = """<style>
 .st-key-physical_status {min-height: 12rem}
 .st-key-physical_curve {min-height: 23rem}
 .st-key-physical_counts {min-height: 4.5rem}
-.st-key-stage_views .lab-cap {min-height: 5.6em}
+.st-key-stage_views .lab-cap {min-height: 6.4em}
 .st-key-stage_deltas .lab-op {min-height: 2.5em}
 @media (max-width: 640px) {.st-key-stage_deltas .lab-op {min-height: 3.8em}}
 </style>"""

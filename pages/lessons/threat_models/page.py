@@ -77,21 +77,20 @@ def only_here(run: Run) -> Iterator[None]:
         row = PictureRow("stage_mask", titles, run.base.pixels, page.value.image, alt="{title}, not yet computed")
         page.choice("place", "Mask: where δ may be nonzero", PLACES)
         page.control("room", st.slider, "ε inside the mask, in 1/255", 0, 255, help="255 allows every colour.")
-        settings, drawn = page.value, None
-        if settings.place == "own":
-            small = canvas(
-                "threat_models_mask",
-                width=SIZE // 2,
-                height=SIZE // 2,
-                label="Paint where δ may be nonzero",
-                brush=14,
-                background=picture_uri(run.base.pixels),
-            )
-            drawn = None if small is None else small.repeat(2, 0).repeat(2, 1)
-            st.caption(
-                "Your drawing is not part of the link. It is lost when you choose another mask or leave the page."
-            )
-        place = st.container()
+    settings, drawn = page.value, None
+    # Outside of the playground, whose pictures would cover the upper part of the canvas.
+    if settings.place == "own":
+        small = canvas(
+            "threat_models_mask",
+            width=SIZE // 2,
+            height=SIZE // 2,
+            label="Paint where δ may be nonzero",
+            brush=14,
+            background=picture_uri(run.base.pixels),
+        )
+        drawn = None if small is None else small.repeat(2, 0).repeat(2, 1)
+        st.caption("Your drawing is not part of the link. It is lost when you choose another mask or leave the page.")
+    place = st.container()
     mask = allowed(settings.place, drawn)
     show_mask(run.base.pixels, mask, row)
     if not mask.any():
