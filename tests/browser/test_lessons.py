@@ -227,7 +227,7 @@ def test_physical(page: Page, address: str) -> None:
     expect(page.get_by_text("All changes at once")).to_be_visible()
     assert page.locator("[data-testid=stMain]").evaluate("main => main.scrollTop") == scrolled
 
-    page.get_by_role("button", name="Front view").click()
+    page.get_by_role("button", name="Front view", exact=True).click()
     ordinary = page.get_by_role("img", name=re.compile("The ordinary attack in this view: the network predicts wombat"))
     expect(ordinary).to_be_visible()
     expect(page).to_have_url(re.compile("angle=0"))

@@ -37,7 +37,7 @@ STYLE = """<style>
 .st-key-stage_deltas .lab-cap, .st-key-stage_deltas .lab-op, .st-key-stage_trial .lab-cap {display: none}
 @media (min-width: 1100px) {.st-key-trial {min-height: 31rem}}
 /* The map keeps its shape where the page is narrower than it: both axes have one scale. */
-.st-key-map canvas {max-width: 100%; height: auto !important}
+.st-key-map svg.marks {max-width: 100%; height: auto !important}
 </style>"""
 state = st.session_state
 
