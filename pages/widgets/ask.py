@@ -10,7 +10,7 @@ from adv_core.transforms.transform import Chain
 from pages.widgets.live import follow, job_for
 from pages.widgets.stage import percent
 
-UNSURE = 0.3  # a prediction below this probability is not one that an attack has to fool
+UNSURE = 0.25  # a prediction below this probability is not one that an attack has to fool
 
 
 def look_at(pixels: np.ndarray, name: str = DEFAULT, chain: Chain = ()) -> Look:
