@@ -208,6 +208,7 @@ class Classifier(nn.Module):
         return [(int(i), self.categories[int(i)], float(p)) for p, i in zip(best.values, best.indices, strict=True)]
 
 
+@cache
 def categories() -> tuple[str, ...]:
     """The 1000 ImageNet class names, in the order of the logits; an everyday name in brackets where they need one."""
     ensure_torchvision_imports()

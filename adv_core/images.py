@@ -145,6 +145,17 @@ def amplify(delta: torch.Tensor | npt.NDArray[np.floating], factor: float) -> Pi
     return np.ascontiguousarray(levels.clip(0, 255).astype(np.uint8))
 
 
+def difference(before: Pixels, after: Pixels, factor: float) -> Pixels:
+    """The change from one picture to another as a picture, amplified around grey. See `amplify`.
+
+    Args:
+        before, after: (height, width, 3) of uint8 each.
+        factor: the amplification.
+    """
+    delta = (after.astype(np.float32) - before.astype(np.float32)) / 255
+    return amplify(delta.transpose(2, 0, 1), factor)
+
+
 def is_8bit(x: torch.Tensor) -> bool:
     """Tell whether each value equals k / 255, to the last bit, for a whole number k from 0 to 255.
 

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import categories, info_of, list_classifiers
-from adv_core.images import amplify
+from adv_core.images import difference
 from adv_core.serving.classroom import Refused
 from adv_core.serving.classroom.challenges import Challenge, Prediction, look
 from adv_core.serving.classroom.records import Board, Entry, Member, Poll, Room
@@ -223,8 +223,7 @@ def _winner(
     st.html(f"<div class='class-place'>{medal}<b>{html.escape(entry.nickname)}</b></div>")
     told = f"{categories()[entry.said.label]}, {percent(entry.said.probability)}"
     show_picture(pixels, f"The picture in place {entry.rank}; the network predicts {told}")
-    delta = (pixels.astype(np.float32) - challenge.pixels.astype(np.float32)) / 255
-    show_picture(amplify(delta.transpose(2, 0, 1), DRAWN), f"δ in place {entry.rank}, drawn {DRAWN} × stronger")
+    show_picture(difference(challenge.pixels, pixels, DRAWN), f"δ in place {entry.rank}, drawn {DRAWN} × stronger")
     lines = f"<b class='score'>{html.escape(challenge.score_text(entry.score))}</b>"
     lines += "".join(
         f"<span>{html.escape(name)}</span><b>{html.escape(categories()[said.label])}, {percent(said.probability)}</b>"

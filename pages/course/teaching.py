@@ -63,6 +63,7 @@ ONE_STEP = Place("Adversarial training: one step, slowly", "adversarial-training
 TWO_NETWORKS = Place("Adversarial training: one digit, two networks", "adversarial-training", "two-networks")
 MASKING = Place("Evaluation: one defence, many attacks", "evaluation", "attacks")
 FOOLING = Place("Fooling images: gradient ascent", "fooling-images", "gradient")
+PATTERNS = Place("Fooling images: bred patterns", "fooling-images", "patterns")
 EVOLUTION = Place("Fooling images: evolution", "fooling-images", "evolution")
 GLASSES = Place("Patches and glasses: adversarial glasses", "patches", "glasses")
 PATCH = Place("Patches and glasses: a universal patch", "patches", "universal-patch")
@@ -88,7 +89,7 @@ HEADINGS: Sequence[tuple[str, Sequence[Place]]] = (
 CREDITS: Sequence[tuple[str, Sequence[Place]]] = (
     ("Prevost: a dog that becomes an airliner", (DOG,)),
     ("Sharif et al. 2016: adversarial glasses", (GLASSES,)),
-    ("Nguyen et al. 2015: fooling images", (FOOLING, EVOLUTION)),
+    ("Nguyen et al. 2015: fooling images", (PATTERNS, FOOLING, EVOLUTION)),
     ("Carlini & Wagner 2018: speech", (SPEECH,)),
     ("Goodfellow et al. 2015: panda and gibbon, FGSM", (PANDA, LIMIT)),
     ("Kolter & Madry 2018: pig and wombat, linear models", (PIG, WORST_CASE)),

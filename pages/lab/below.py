@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-import numpy as np
 import streamlit as st
 
 from adv_core.classifiers import categories, info_of
-from adv_core.images import amplify, to_png
+from adv_core.images import difference, to_png
 from adv_core.serving.engine.attack import Frame, thin
 from adv_core.serving.engine.look import Pictures, Views
 from adv_core.serving.engine.noise import Noise
@@ -126,7 +125,6 @@ def show_saving(subject: Subject, last: Frame) -> None:
     now = int(last.logits[0].argmax())
     p_label, p_now = float(subject.clean[subject.label]), float(last.probabilities[0, now])
     k = settings.amp
-    delta = (thin(final[0]).astype(np.float32) - thin(original).astype(np.float32)) / 255
     linf, l2 = map(float, last.norms[0])
     left, right = st.columns(2)
     save_button("Adversarial picture (PNG)", to_png(final[0]), "adversarial.png", left, width="stretch")
@@ -134,7 +132,11 @@ def show_saving(subject: Subject, last: Frame) -> None:
     sheet = side_by_side(
         [
             (display(original), categories()[subject.label], percent(p_label)),
-            (amplify(delta.transpose(2, 0, 1), k), f"{k} × perturbation", f"max {linf:g}/255, length {l2:.2f}"),
+            (
+                difference(thin(original), thin(final[0]), k),
+                f"{k} × perturbation",
+                f"max {linf:g}/255, length {l2:.2f}",
+            ),
             (display(final[0]), categories()[now], percent(p_now)),
         ],
         f"{info_of(settings.model).title}, {settings.info.title}, eps = {subject.size_text(last)} · Adversarial Lab",

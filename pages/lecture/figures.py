@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 
 from adv_core.assets import ASSETS
 from adv_core.classifiers import categories
-from adv_core.images import amplify
+from adv_core.images import difference
 from adv_core.linear import worst_case
 from adv_core.serving.engine.attack import Attack
 from adv_core.serving.engine.look import Look, Views
@@ -32,7 +32,8 @@ from pages.lecture.slides import FIGURES, SLIDES, Slide
 from pages.lessons.adversarial_training.settings import judged
 from pages.lessons.fgsm_and_pgd import scene
 from pages.lessons.fgsm_and_pgd import settings as plane
-from pages.lessons.fooling_images.tasks import Climb, Evolution
+from pages.lessons.fooling_images.beforehand import shipped
+from pages.lessons.fooling_images.tasks import Climb
 from pages.lessons.linear_models import measured
 from pages.lessons.linear_models import settings as linear
 from pages.lessons.patches.tasks import Wear
@@ -141,9 +142,8 @@ def attack(slide: Slide) -> tuple[Numbers, np.ndarray]:
     if request.target is not None:
         share = float(last.probabilities[0, request.target])
         numbers |= {"target": categories()[request.target], "target_share": share}
-    delta = (last.pixels[0].astype(np.float32) - x) / 255
     times = int((slide.place.query or {}).get("amp", 10))
-    return numbers, strip(x, amplify(delta.transpose(2, 0, 1), times), last.pixels[0])
+    return numbers, strip(x, difference(x, last.pixels[0], times), last.pixels[0])
 
 
 def wear(slide: Slide) -> tuple[Numbers, np.ndarray]:
@@ -160,22 +160,25 @@ def wear(slide: Slide) -> tuple[Numbers, np.ndarray]:
 def views(slide: Slide) -> tuple[Numbers, np.ndarray]:
     """Success in new random views."""
     jobs = jobs_of(slide, Look, Attack, Views)
-    target = jobs[NAMES[1]].request.target  # type: ignore[attr-defined]
-    x, pixels = jobs["look"].request.pictures.pixels[0], jobs[NAMES[1]].frames[-1].pixels[0]  # type: ignore[attr-defined]
+    look, request = jobs["look"].request, jobs[NAMES[1]].request
+    assert isinstance(look, Look)
+    assert isinstance(request, Attack)
+    assert request.target is not None
+    target, x, pixels = request.target, look.pictures.pixels[0], jobs[NAMES[1]].frames[-1].pixels[0]
     answers = [jobs[f"new views {name}"].frames[-1].logits.argmax(1) for name in NAMES]
     ordinary, over = (int((each == target).sum()) for each in answers)
     numbers = {"target": categories()[target], "draws": len(answers[0]), "ordinary": ordinary, "over_views": over}
-    delta = (pixels.astype(np.float32) - x) / 255
-    return numbers, strip(x, amplify(delta.transpose(2, 0, 1), 10), pixels)
+    return numbers, strip(x, difference(x, pixels, 10), pixels)
 
 
-def evolution(slide: Slide) -> tuple[Numbers, np.ndarray]:
-    """The champion of the target class, and the best champions of other classes."""
-    job = jobs_of(slide, Evolution)["evolution"]
-    last, request = job.frames[-1], job.request
-    assert isinstance(request, Evolution)
-    numbers = {"target": categories()[request.target], "share": last.wanted, "queries": last.queries, "sure": last.sure}
-    return numbers, strip(last.picture, *last.pictures[:2])
+def patterns(slide: Slide) -> tuple[Numbers, np.ndarray]:
+    """The answers of two networks to the bred patterns."""
+    jobs, ours = jobs_of(slide, Look), shipped()
+    first, second = (jobs[slot].frames[-1].probabilities for slot in ("patterns", "patterns second"))
+    shares = [float(each[label]) for each, label in zip(first, ours.labels, strict=True)]
+    numbers = {"patterns": len(shares), "least": min(shares), "median": float(np.median(shares)), "most": max(shares)}
+    numbers["agreed"] = int((second.argmax(1) == np.array(ours.labels)).sum())
+    return numbers, strip(*ours.pixels[:3])
 
 
 def climb(slide: Slide) -> tuple[Numbers, np.ndarray]:
@@ -256,7 +259,7 @@ MEASURES: Mapping[str, Callable[[Slide], tuple[Numbers, np.ndarray | None]]] = {
     "glasses": wear,
     "stop-sign": wear,
     "turtle": views,
-    "bred-images": evolution,
+    "bred-images": patterns,
     "fooling-image": climb,
     "speech": hidden_words,
     "panda": attack,

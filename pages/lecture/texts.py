@@ -1,4 +1,4 @@
-"""Definitions, symbols and references of the lecture. Data only, no Streamlit."""
+"""Definitions, symbols and references of the lecture. Data only."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from adv_core.classifiers import DEFAULT, categories, info_of
-from adv_core.images import amplify, fit
+from adv_core.images import difference, fit
 from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.look import Pictures
 from pages.contents import COURSE, LAB, ROOM
@@ -163,10 +163,9 @@ def main() -> None:
         with places:
             ask()
         return
-    delta = (perturbed.astype(np.float32) - original.astype(np.float32)) / 255
-    largest = int(np.abs(255 * delta).max().round())
+    largest = int(np.abs(perturbed.astype(int) - original).max())
     alt = f"δ, drawn {DRAWN} times stronger; largest change {largest} of 255 levels"
-    pictures.show("delta", amplify(delta.transpose(2, 0, 1), DRAWN), f"at most {largest}/255", "", alt)
+    pictures.show("delta", difference(original, perturbed, DRAWN), f"at most {largest}/255", "", alt)
     with places:
         show_answer(probabilities, last, largest)
         show_ways()

@@ -16,6 +16,7 @@ import html
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import GeneratorType
 from typing import Any, Generic, TypeVar
 
@@ -299,7 +300,7 @@ def to_print(page: Controls[Any], questions: Sequence[Question], place: DeltaGen
     """Draw the buttons that save the questions as sheets to print."""
     if place is None:
         return
-    title = title_of(page.name)
+    title, link = title_of(page.name), page.link(done="", present=False)
     with place:
         st.markdown("**The questions of this page on paper**")
         with st.container(horizontal=True):
@@ -307,12 +308,8 @@ def to_print(page: Controls[Any], questions: Sequence[Question], place: DeltaGen
                 ("Questions to print (HTML)", "questions", False),
                 ("Questions with answers (HTML)", "answers", True),
             ):
-                save_button(
-                    label,
-                    sheet(title, questions, answers, page.link(done="", present=False)),
-                    f"{page.name}-{name}.html",
-                    key=page.key(f"print_{name}"),
-                )
+                data = partial(sheet, title, questions, answers, link)
+                save_button(label, data, f"{page.name}-{name}.html", key=page.key(f"print_{name}"))
 
 
 def read_on(page: Controls[Any], references: Sequence[tuple[str, str]]) -> None:

@@ -171,7 +171,8 @@ def _show(page: Controls[Any], place: int, question: Question, tries: Sequence[T
             st.markdown(first.review(None, _seed(seed)))
             _explain(True, first.judge(0 if isinstance(first, Choice) else first.answer)[1])
         else:
-            _ask(page, question.letter, first, f"Your answer to question {place}", seed)
+            key = page.key(f"answer_{question.letter}")
+            _ask(page, question.letter, first, f"Your answer to question {place}", seed, key)
         return
     _answered(tries[0], seed)
     if tries[0].right:
@@ -185,13 +186,12 @@ def _show(page: Controls[Any], place: int, question: Question, tries: Sequence[T
         if not tries[1].right:
             st.markdown("This question stays open. Reload the page to try it again.")
     else:
-        _ask(page, question.letter, second, f"Your answer to the second question {place}", f"{seed} second")
+        key = page.key(f"answer_{question.letter}_again")
+        _ask(page, question.letter, second, f"Your answer to the second question {place}", f"{seed} second", key)
 
 
-def _ask(page: Controls[Any], letter: str, asked: Choice | Number, label: str, seed: str) -> None:
+def _ask(page: Controls[Any], letter: str, asked: Choice | Number, label: str, seed: str, key: str) -> None:
     """Draw a form, so that the arrow keys can move through the answers before one of them counts."""
-    again = "_again" if seed.endswith("second") else ""
-    key = page.key(f"answer_{letter}{again}")
 
     def keep() -> None:
         given = state.get(key)

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import categories
-from adv_core.images import amplify, to_png
+from adv_core.images import difference, to_png
 from pages.widgets.charts import PALETTE
 
 CSS = """
@@ -300,9 +300,8 @@ class Stage(_Panels):
         self, before: np.ndarray, after: np.ndarray, factor: int, radius: str, norms: tuple[float, float]
     ) -> None:
         """Draw factor × (after - before) around grey; ``norms``: ‖δ‖∞ in levels and ‖δ‖₂ of the whole δ."""
-        delta = (after.astype(np.float32) - before.astype(np.float32)) / 255
         linf, l2 = norms
-        picture = picture_uri(amplify(delta.transpose(2, 0, 1), factor))
+        picture = picture_uri(difference(before, after, factor))
         alt = f"Perturbation amplified {factor} times; largest change {linf:g} of 255 levels"
         line = f"‖δ‖∞ = {linf:g}/255\n‖δ‖₂ = {l2:.2f}"
         self._draw(1, Panel(drawn(factor), picture, f"ε = {radius}", line, alt))
@@ -365,6 +364,11 @@ def percent(p: float) -> str:
     if p >= 0.9995:
         return ">\u00a099.9\u00a0%"
     return f"{100 * p:.1f}\u00a0%"
+
+
+def share(part: float) -> str:
+    """A share of what was counted, with one decimal at most. All of them are 100 %, and none of them 0 %."""
+    return f"{round(100 * part, 1):g}\u00a0%"
 
 
 NOTHING = np.full((8, 8, 3), 128, np.uint8)

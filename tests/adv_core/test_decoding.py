@@ -21,7 +21,7 @@ from PIL import Image, ImageFile
 
 from adv_core import decoding
 from adv_core.decoding import MAX_BYTES, MAX_PIXELS, ImageError, open_image
-from adv_core.images import amplify, fit, from_pixels, is_8bit, round_to_8bit, to_pixels, to_png, to_tensor
+from adv_core.images import amplify, difference, fit, from_pixels, is_8bit, round_to_8bit, to_pixels, to_png, to_tensor
 
 RNG = np.random.default_rng(7)
 
@@ -1086,6 +1086,8 @@ def test_amplified_perturbation() -> None:
         assert np.abs(found[0] - np.array(expected)[:, None]).max() <= 1
     assert amplify(torch.zeros(3, 1, 1), 50).tolist() == [[[128] * 3]]
     assert amplify(delta[0].numpy()[:, :, ::-1], 10)[0, 0, 0] == 0
+    before, after = np.array([[[[100, 200, 0]]], [[[103, 199, 0]]]], np.uint8)
+    assert difference(before, after, 10.1).tolist() == [[[158, 117, 128]]]
 
 
 def test_8bit_values_are_recognised() -> None:

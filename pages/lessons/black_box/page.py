@@ -8,12 +8,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories, list_classifiers
-from adv_core.images import amplify
+from adv_core.images import difference
 from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.black_box.charts import matrix_chart, query_chart, theft_chart
 from pages.lessons.black_box.program import in_python
-from pages.lessons.black_box.settings import COMMON, METHODS, MOST, ROUNDS, SIZE, TITLES, VICTIMS, page
+from pages.lessons.black_box.settings import COMMON, DRAWN, METHODS, MOST, ROUNDS, SIZE, TITLES, VICTIMS, page
 from pages.lessons.black_box.tasks import JUDGED, Extraction, Passed, Steal, Transfer, passed
 from pages.lessons.black_box.texts import TEXTS
 from pages.widgets.ask import look, look_at, unsure_before
@@ -22,7 +22,7 @@ from pages.widgets.lesson import Done, Lesson, page_stands, pictures, skeleton, 
 from pages.widgets.live import begin, follow, follow_each, job_for
 from pages.widgets.photograph import PHOTOS, chosen, photograph_sidebar, samples
 from pages.widgets.run_this import is_wanted
-from pages.widgets.stage import PictureRow, percent, playground
+from pages.widgets.stage import PictureRow, percent, playground, share
 from pages.widgets.verdict import fooled, held, note
 
 STYLE = """<style>
@@ -94,9 +94,8 @@ def follow_queries(base: Attack, doubt: str, row: PictureRow, verdict: DeltaGene
         asked = last.index + 1
         if newest is not None and newest.pixels is not None:
             shown = newest.pixels[0]
-            delta = (shown.astype(np.float32) - base.pixels) / 255
-            largest = round(float(np.abs(delta).max()) * 255)
-            row.show("delta", amplify(delta.transpose(2, 0, 1), 10), f"ε = {settings.eps}/255", f"‖δ‖∞ = {largest}/255")
+            largest = int(np.abs(shown.astype(int) - base.pixels).max())
+            row.show("delta", difference(base.pixels, shown, DRAWN), f"ε = {settings.eps}/255", f"‖δ‖∞ = {largest}/255")
             row.show("now", shown, f"{categories()[now]}, {percent(float(said[now]))}", f"{asked} queries")
         stride = max(len(frames) // 200, 1)
         points = []
@@ -132,11 +131,6 @@ def follow_queries(base: Attack, doubt: str, row: PictureRow, verdict: DeltaGene
             f"**Not fooled.** After {asked} queries, the prediction is still {name}. More queries, a larger ε or "
             "another seed may succeed.",
         )
-
-
-def share(part: float) -> str:
-    """A share of digits that were counted, with one decimal at most. All of them are 100 %, and none of them 0 %."""
-    return f"{round(100 * part, 1):g}\u00a0%"
 
 
 def here() -> dict[str, str]:

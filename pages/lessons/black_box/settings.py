@@ -7,6 +7,7 @@ from pages.lessons.black_box.tasks import Method
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS
 from pages.widgets.query import PageSettings, number, solved, word
+from pages.widgets.stage import drawn
 
 SIZE = info_of(DEFAULT).input_size
 COMMON = 260  # the side of the pictures of the matrix: the input size of the largest packaged network
@@ -35,4 +36,5 @@ class Settings(PageSettings):
 page = Controls("black-box", Settings)
 
 
-TITLES = {"x": "x, the original", "delta": "+ δ (drawn 10 × stronger)", "now": "= x + δ"}
+DRAWN = 10  # times stronger than it is: the drawn δ
+TITLES = {"x": "x, the original", "delta": drawn(DRAWN), "now": "= x + δ"}

@@ -43,15 +43,10 @@ from pages.widgets.glossary import prose
 from pages.widgets.lesson import Done, Lesson, digit_control, page_stands, skeleton, slots, table, vega_chart
 from pages.widgets.live import begin, follow, follow_each, job_for
 from pages.widgets.run_this import is_wanted
-from pages.widgets.stage import show_picture
+from pages.widgets.stage import share, show_picture
 from pages.widgets.verdict import held, note
 
 LATER = "not yet computed: the attacks of section 1 run first"
-
-
-def share(part: float) -> str:
-    """A share of digits that were counted, with one decimal at most. All of them are 100 %, and none of them 0 %."""
-    return f"{round(100 * part, 1):g}\u00a0%"
 
 
 def series() -> Series:

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories, info_of
-from adv_core.images import amplify
+from adv_core.images import difference
 from adv_core.serving.engine.attack import Attack, Frame, LossKey
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.fgsm_and_pgd.charts import short
@@ -19,7 +19,7 @@ from pages.widgets.glossary import prose
 from pages.widgets.lesson import table
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import chosen, class_control, gallery
-from pages.widgets.stage import PictureRow, percent, playground
+from pages.widgets.stage import PictureRow, drawn, percent, playground
 
 AMPLIFIED = 10
 OBJECTIVES: dict[LossKey, str] = {"difference": "L(y) − L(y_target)", "ce": "−L(y_target)"}
@@ -88,7 +88,7 @@ def _row(objective: LossKey, before: np.ndarray, column: DeltaGenerator) -> Pict
         st.markdown(f"**{OBJECTIVES[objective]}**")
         return PictureRow(
             f"stage_{objective}",
-            {"x": "x, the original", "delta": f"+ δ (drawn {AMPLIFIED} × stronger)", "end": "= x + δ"},
+            {"x": "x, the original", "delta": drawn(AMPLIFIED), "end": "= x + δ"},
             before,
             page.value.image,
             line="not yet computed",
@@ -135,9 +135,10 @@ def _followed(request: Attack, slot: str, row: PictureRow) -> Frame | None:
         if last.pixels is None:
             return
         after, probabilities = last.pixels[0], last.probabilities[0]
-        delta = ((after.astype(np.float32) - before) / 255).transpose(2, 0, 1)
         step = "" if last.index == request.steps else f", step {last.index} of {request.steps}"
-        row.show("delta", amplify(delta, AMPLIFIED), f"ε = {levels}/255", f"‖δ‖∞ = {last.norms[0, 0]:g}/255{step}")
+        row.show(
+            "delta", difference(before, after, AMPLIFIED), f"ε = {levels}/255", f"‖δ‖∞ = {last.norms[0, 0]:g}/255{step}"
+        )
         best = int(probabilities.argmax())
         row.show("end", after, categories()[best], percent(float(probabilities[best])))
 

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import info_of
-from adv_core.images import amplify, to_png
+from adv_core.images import difference, to_png
 from pages.lessons.fooling_images.beforehand import COMMAND, shipped
 from pages.lessons.fooling_images.breeding import bred
 from pages.lessons.fooling_images.charts import accept_chart, climb_chart
@@ -187,11 +187,6 @@ def climb_from_nothing(_: Run) -> Iterator[None]:
     follow_climb(row, chart, verdict, saved, before, times)
 
 
-def difference(pixels: np.ndarray, before: np.ndarray, times: int) -> np.ndarray:
-    """The change between two pictures (H, W, 3) uint8, amplified around grey."""
-    return amplify((pixels.astype(np.float32) - before).transpose(2, 0, 1) / 255, times)
-
-
 def _any_class() -> None:
     page.set(target=random.randrange(1000))
 
@@ -219,7 +214,7 @@ def follow_climb(
         if now is not None:
             levels = np.abs(now.astype(int) - before)
             told = f"‖δ‖∞ = {levels.max()}/255", f"mean |δ| = {levels.mean():.1f}/255"
-            row.show("delta", difference(now, before, times), *told, f"δ, drawn {times} times stronger")
+            row.show("delta", difference(before, now, times), *told, f"δ, drawn {times} times stronger")
         vega_chart(
             climb_chart([(record.index, float(record.wanted[0, 0])) for record in records], work.steps, SURE),
             230,
@@ -326,7 +321,7 @@ def follow_wall(row: PictureRow, note: DeltaGenerator) -> np.ndarray | None:
                 alt = f"δ, drawn {times} times stronger. {alt}"
             pixels = records[place].pixels[number] if place > drawn else None
             if amplified and pixels is not None:
-                pixels = difference(pixels, before, times)
+                pixels = difference(before, pixels, times)
             row.show(f"{number + 1}", pixels, named(target), "\n".join(_own(last, number, work)), alt)
         drawn = place
         note.caption(

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories
-from adv_core.images import amplify, to_png
+from adv_core.images import difference, to_png
 from adv_core.patches import Place as Spot
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.patches.charts import click_chart, rates_chart, training_chart
@@ -180,10 +180,9 @@ def follow_wear(
     def draw(steps: list[Worn]) -> None:
         last = steps[-1]
         now = int(last.probabilities.argmax())
-        delta = (last.pixels.astype(np.float32) - original).transpose(2, 0, 1) / 255
         running = f"step {last.index} of {STEPS}" if last.index < STEPS else f"{percent(part)} of the picture"
         costs = f"roughness {last.roughness:.2f}\nink {last.unprintable:.2f}"
-        row.show("worn", amplify(delta, 1), running, costs)
+        row.show("worn", difference(original, last.pixels, 1), running, costs)
         row.show("now", last.pixels, categories()[now], percent(float(last.probabilities[now])))
         classes = list(
             dict.fromkeys([*top(clean, 2), *([] if target is None else [target]), *top(last.probabilities, 3)])

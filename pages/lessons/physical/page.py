@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.decoding import ImageError, open_image
-from adv_core.images import amplify, fit
+from adv_core.images import difference, fit
 from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.look import Pictures, Views
 from pages.lessons.physical.charts import enlarged, for_printing, view_chart
@@ -200,12 +200,13 @@ def follow_attacks(base: Attack, row: PictureRow, deltas: PictureRow, status: De
         if frames is None or frames[-1].pixels is None:
             return ()
         pixels, said = frames[-1].pixels[0], frames[-1].probabilities[0]
-        change = (pixels.astype(np.float32) - base.pixels).transpose(2, 0, 1) / 255
         now = int(said.argmax())
         told = f"x + δ in the front view:\n{categories()[now]}, {percent(float(said[now]))}"
-        norm = f"‖δ‖∞ = {round(255 * float(np.abs(change).max()))}/255"
+        norm = f"‖δ‖∞ = {np.abs(pixels.astype(int) - base.pixels).max()}/255"
         times = drawn_times(page.value.eps)
-        deltas.show(name, amplify(change, times), norm, told, f"δ of the {name}, drawn {times} times stronger")
+        deltas.show(
+            name, difference(base.pixels, pixels, times), norm, told, f"δ of the {name}, drawn {times} times stronger"
+        )
         if in_view(row, name, pixels) is None:
             return ()
         found.append(pixels)
