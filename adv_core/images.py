@@ -104,15 +104,15 @@ def to_pixels(x: torch.Tensor) -> Pixels:
 
 
 def to_png(pixels: Pixels) -> bytes:
-    """Pixels (height, width, 3) of uint8 as a PNG file without metadata.
+    """Pixels (height, width, 3) of uint8 as a PNG file without metadata; (height, width, 4) with their opacity.
 
     The same pixels always give the same bytes.
 
     Raises:
         ValueError: for any other shape or type.
     """
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise ValueError(f"expected (H, W, 3) of uint8, not {pixels.shape} {pixels.dtype}")
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+        raise ValueError(f"expected (H, W, 3) or (H, W, 4) of uint8, not {pixels.shape} {pixels.dtype}")
     file = io.BytesIO()
     # Level 1: a noisy 224 × 224 photo takes 5.5 ms and 108 kB. Level 6 saves only 8 % of the bytes
     # and takes a quarter longer.

@@ -18,6 +18,10 @@ CARDS_A_ROW = 3
 STYLE = """
 <style>
 [class*=st-key-card] img {border-radius: .4rem}
+/* The pictures show light pages: in the dark theme a veil dims them. */
+[class*=st-key-card] [data-testid=stImageContainer] {position: relative}
+[class*=st-key-card] [data-testid=stImageContainer]::after {content: ""; position: absolute; inset: 0;
+  border-radius: .4rem; pointer-events: none; background: light-dark(transparent, rgb(16 22 29 / 30%))}
 [class*=st-key-card] [data-testid=stPageLink] a {padding-left: 0}
 [class*=st-key-card] [data-testid=stPageLink] p {font-weight: 600; font-size: 1.05rem; line-height: 1.3;
   white-space: normal}

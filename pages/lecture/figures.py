@@ -114,9 +114,10 @@ def small(pixels: np.ndarray) -> np.ndarray:
 
 
 def strip(*pictures: np.ndarray) -> np.ndarray:
-    """Pictures side by side, with a white gap."""
+    """Pictures (H, W, 3) or (H, W, 4) side by side, with a transparent gap."""
     shown = [small(each) for each in pictures]
-    gap = np.full((shown[0].shape[0], GAP, 3), 255, np.uint8)
+    shown = [np.insert(each, 3, 255, 2) if each.shape[2] == 3 else each for each in shown]
+    gap = np.zeros((shown[0].shape[0], GAP, 4), np.uint8)
     return np.concatenate([part for each in shown for part in (gap, each)][1:], 1)
 
 
@@ -152,7 +153,7 @@ def wear(slide: Slide) -> tuple[Numbers, np.ndarray]:
     request, last = jobs["wear"].request, jobs["wear"].frames[-1]
     assert isinstance(request, Wear)
     numbers = predicted("before", jobs["look"].frames[0].probabilities[0]) | predicted("after", last.probabilities)
-    alone = np.where(request.mask[..., None], last.pixels, 255).astype(np.uint8)
+    alone = np.dstack([last.pixels, 255 * request.mask.astype(np.uint8)])
     numbers["part"] = float(request.mask.mean())
     return numbers, strip(request.picture.pixels[0], alone, last.pixels)
 

@@ -25,10 +25,14 @@ def ink(image: np.ndarray, zoom: int = 6) -> np.ndarray:
 
 
 def signed(values: np.ndarray, limit: float, zoom: int = 6) -> np.ndarray:
-    """Numbers (H, W) of either sign as colours: white is 0, orange is +limit, blue is -limit; uint8 as `ink`."""
+    """Numbers (H, W) of either sign as colours: orange is +limit, blue is -limit, and 0 is transparent.
+
+    Returns:
+        (zoom·H, zoom·W, 4) uint8. The ground of the page shows through, so that no theme glares.
+    """
     share = np.clip(values / max(limit, 1e-12), -1, 1)[..., None]
-    ends = np.where(share > 0, _rgb(PALETTE[1]), _rgb(PALETTE[0]))
-    return _enlarged((255 + np.abs(share) * (ends - 255)).round().astype(np.uint8), zoom)
+    colours = np.where(share > 0, _rgb(PALETTE[1]), _rgb(PALETTE[0]))
+    return _enlarged(np.concatenate([colours, 255 * np.abs(share)], -1).round().astype(np.uint8), zoom)
 
 
 def sheet(images: np.ndarray, wrong: Sequence[bool], columns: int, zoom: int = 3, frame: int = 6) -> np.ndarray:

@@ -133,7 +133,7 @@ def playground(key: str) -> DeltaGenerator:
 
 
 def picture_uri(pixels: np.ndarray) -> str:
-    """Encode (H, W, 3) uint8 as a data address that holds exactly these pixels.
+    """Encode (H, W, 3) uint8, or (H, W, 4) with opacity, as a data address that holds exactly these pixels.
 
     ``st.image`` may encode bytes or arrays anew as JPEG. A picture inside its message also cannot lag behind its
     caption while a run streams.
@@ -147,7 +147,7 @@ def _uri(data: bytes, shape: tuple[int, ...]) -> str:
 
 
 def show_picture(pixels: np.ndarray, alt: str, slot: DeltaGenerator | None = None) -> None:
-    """Draw a picture (H, W, 3) uint8 as wide as its place, with its text alternative."""
+    """Draw a picture (H, W, 3) or (H, W, 4) uint8 as wide as its place, with its text alternative."""
     (slot or st).image(picture_uri(pixels), width="stretch", alt=alt)
 
 
@@ -267,7 +267,7 @@ class PictureRow(_Panels):
         """Draw one picture.
 
         Args:
-            pixels: (H, W, 3) uint8; None changes only the texts below the present picture.
+            pixels: (H, W, 3) or (H, W, 4) uint8; None changes only the texts below the present picture.
             alt: the text alternative; if empty, it is title, headline and line.
         """
         place = self._places[name]

@@ -1018,8 +1018,8 @@ def test_tensor_owns_its_memory() -> None:
     [
         np.zeros((4, 4, 3)),
         np.zeros((4, 4), np.uint8),
-        np.zeros((4, 4, 4), np.uint8),
-        np.zeros((3, 4, 4), np.uint8),
+        np.zeros((4, 4, 5), np.uint8),
+        np.zeros((3, 4, 6), np.uint8),
     ],
 )
 def test_wrong_pixels_are_refused(pixels: np.ndarray) -> None:
@@ -1027,6 +1027,14 @@ def test_wrong_pixels_are_refused(pixels: np.ndarray) -> None:
         from_pixels(pixels)
     with pytest.raises(ValueError, match="expected"):
         to_png(pixels)
+
+
+def test_opacity_is_for_files_alone() -> None:
+    pixels = np.arange(16, dtype=np.uint8).reshape(2, 2, 4)
+    with Image.open(io.BytesIO(to_png(pixels))) as image:
+        assert image.mode == "RGBA" and np.array_equal(np.asarray(image), pixels)
+    with pytest.raises(ValueError, match="expected"):
+        from_pixels(pixels)
 
 
 @given(st.floats(0, 1, width=32))

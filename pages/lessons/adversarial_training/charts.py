@@ -65,7 +65,7 @@ def ascent_chart(losses: Sequence[float], untouched: float) -> vega.Spec:
 
 
 def surface(loss: np.ndarray, top: float, size: int = 480) -> np.ndarray:
-    """A loss surface seen from above the corner where the descent ends, as a picture (size, size, 3) uint8.
+    """A loss surface seen from above the corner where the descent ends, as a picture (size, size, 4) uint8.
 
     It is a picture rather than a chart to rotate, so that it appears at once, on a phone too. The attack's direction a
     goes to the back right, the random one b to the back left.
@@ -80,7 +80,7 @@ def surface(loss: np.ndarray, top: float, size: int = 480) -> np.ndarray:
     height = np.clip(loss / max(top, 1e-9), 0, 1)
     across = zoom * (0.5 + 0.46 * (a - b))
     down = zoom * (0.96 - 0.24 * (a + b) - 0.46 * height)
-    picture = Image.new("RGB", (zoom, zoom), "white")
+    picture = Image.new("RGBA", (zoom, zoom))
     draw = ImageDraw.Draw(picture)
     cells = [(row, column) for row in range(side - 1) for column in range(side - 1)]
     for row, column in sorted(cells, key=sum, reverse=True):  # the farthest cells first

@@ -14,14 +14,17 @@ _SCALE = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [2
 
 
 def wave_picture(samples: Samples, width: int = 420, height: int = 90) -> np.ndarray:
-    """The wave form as (height, width, 3) uint8: in each column the range of its samples, full scale top to bottom."""
+    """The wave form as (height, width, 4) uint8: in each column the range of its samples, full scale top to bottom.
+
+    Only the wave is opaque.
+    """
     edges = np.linspace(0, len(samples), width + 1).astype(int)
     starts = np.minimum(edges[:-1], max(len(samples) - 1, 0))
     top, bottom = np.maximum.reduceat(samples, starts) / FULL, np.minimum.reduceat(samples, starts) / FULL
     rows = 1 - 2 * (np.arange(height) + 0.5)[:, None] / height
     inside = (rows <= top + 1 / height) & (rows >= bottom - 1 / height)
-    pixels = np.full((height, width, 3), 245, np.uint8)
-    pixels[inside] = tuple(int(PALETTE[0][i : i + 2], 16) for i in (1, 3, 5))
+    pixels = np.zeros((height, width, 4), np.uint8)
+    pixels[inside] = *(int(PALETTE[0][i : i + 2], 16) for i in (1, 3, 5)), 255
     return pixels
 
 

@@ -17,8 +17,9 @@ def test_ink_is_exact_and_cut_off_outside() -> None:
 
 def test_signed_numbers_have_the_palettes_ends() -> None:
     pixels = signed(np.array([[0.0, 2.0, -5.0]]), limit=2.0, zoom=1)
-    assert pixels[0].tolist() == [[255, 255, 255], rgb(PALETTE[1]), rgb(PALETTE[0])]
-    assert (signed(np.zeros((2, 2)), 0.0) == 255).all()
+    assert pixels[0, 1:].tolist() == [[*rgb(PALETTE[1]), 255], [*rgb(PALETTE[0]), 255]]
+    assert pixels[0, 0, 3] == 0 and (signed(np.zeros((2, 2)), 0.0)[..., 3] == 0).all()
+    assert signed(np.array([[1.0]]), limit=2.0)[0, 0, 3] == 128
 
 
 def test_the_sheet_frames_what_is_wrong() -> None:
