@@ -18,12 +18,31 @@ Labels = int | Sequence[int] | Tensor
 Climbable = Callable[[Tensor], Tensor]
 
 
+def check_logits(logits: Tensor) -> None:
+    """Refuse an answer without at least two classes to compare.
+
+    Raises:
+        ValueError: not of shape (N, K) with K ≥ 2.
+    """
+    if logits.ndim == 2 and logits.shape[1] > 1:
+        return
+    shape = f"the classifier has to return logits of two classes or more, (N, K), and returns {(*logits.shape,)}."
+    if logits.ndim > 2:
+        raise ValueError(f"{shape} Give a function that returns one row for each image.")
+    raise ValueError(
+        f"{shape} If it returns one number z for each image, give two logits, 0 and z: lambda x: "
+        "torch.nn.functional.pad(model(x).reshape(-1, 1), (1, 0)), with the labels 0 and 1."
+        + (" If x is a single image, give x[None]." if logits.ndim < 2 else "")
+    )
+
+
 def as_labels(labels: Labels, logits: Tensor) -> Tensor:
     """Labels as a long tensor (N,) on the device of ``logits``.
 
     Raises:
-        ValueError: a label outside 0 ... K-1, or not one per row.
+        ValueError: a label outside 0 ... K-1, or not one per row; logits without classes to compare.
     """
+    check_logits(logits)
     y = torch.as_tensor(labels, device=logits.device)
     if y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
         raise ValueError("labels have to be class indices, which are whole numbers")
@@ -31,7 +50,8 @@ def as_labels(labels: Labels, logits: Tensor) -> Tensor:
     if y.numel() == 1:
         y = y.expand(logits.shape[0])
     if y.shape != logits.shape[:1]:
-        raise ValueError(f"{y.numel()} labels for {logits.shape[0]} images")
+        one_hot = " For labels in one-hot form, give labels.argmax(1)." if y.shape == logits.flatten().shape else ""
+        raise ValueError(f"{y.numel()} labels for {logits.shape[0]} images.{one_hot}")
     if y.numel() and (int(y.min()) < 0 or int(y.max()) >= logits.shape[1]):
         raise ValueError(f"labels have to lie in 0 ... {logits.shape[1] - 1}")
     return y

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from adv_core.bounds import check_bounds
+from adv_core.networks.any_model import as_classifier
 from adv_core.objectives import Objective
 from adv_core.transforms.interpolation import bilinear
 
@@ -120,12 +121,12 @@ class Priced(nn.Module):
 
     def __init__(self, classifier: Callable[[Tensor], Tensor], mask: Tensor) -> None:
         super().__init__()
-        self.classifier, self.mask = classifier, mask
+        self.classifier, self._logits, self.mask = classifier, as_classifier(classifier), mask
         self.training = False
 
     def forward(self, x: Tensor) -> Tensor:
         mask = self.mask.to(x.device)
-        return torch.cat([self.classifier(x), roughness(x, mask)[:, None], unprintable(x, mask)[:, None]], 1)
+        return torch.cat([self._logits(x), roughness(x, mask)[:, None], unprintable(x, mask)[:, None]], 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,7 +239,8 @@ class Pasted(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.classifier, self.photographs, self.views = classifier, photographs, views
+        self.classifier, self._logits = classifier, as_classifier(classifier)
+        self.photographs, self.views = photographs, views
         self.low, self.high, self.degrees, self.shape = low, high, degrees, shape
         self.generator = torch.Generator().manual_seed(seed)
         self.training = False
@@ -247,4 +249,4 @@ class Pasted(nn.Module):
         chosen = torch.randperm(len(self.photographs), generator=self.generator)[: self.views]
         places = random_places(len(chosen), self.low, self.high, self.degrees, self.generator)
         seen = paste(patch, self.photographs[chosen.to(self.photographs.device)], places, self.shape)
-        return self.classifier(seen).log_softmax(1).mean(0, keepdim=True)
+        return self._logits(seen).log_softmax(1).mean(0, keepdim=True)

@@ -21,11 +21,10 @@ from adv_core.attacks.step import (
     Logits,
     Seed,
     Step,
-    checked,
     evaluate,
     input_gradient,
     known,
-    warn_of_probabilities,
+    prepared,
     where_rows,
 )
 from adv_core.objectives import Climbable, Custom, Objective
@@ -111,7 +110,7 @@ def ascend(
     """
     if steps < 0:
         raise ValueError(f"the number of steps cannot be negative, and is {steps}")
-    x = checked(x, snap=quantize)
+    classifier, x = prepared(classifier, x, snap=quantize)
     if first is not None and first.gradient.shape != x.shape:
         raise ValueError("the given gradient has another shape than the images")
     if first is not None:  # a rule may overwrite the gradient that it gets
@@ -123,8 +122,6 @@ def ascend(
         rule = make_rule()
         for index in range(steps):
             here, first = first or input_gradient(classifier, x, objective, delta=delta), None
-            if index == restart == 0:
-                warn_of_probabilities(here.logits)
             yield Step(restart * steps + index, x, delta, known(here.logits, here.loss), here.norm)
             delta = rule.next(delta, here, x)
         delta = rule.last(delta, lambda delta: evaluate(classifier, x + delta, objective)[1])

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from adv_core.attacks.info import AttackInfo
 from adv_core.attacks.minimum_norm import margin_of, settle
-from adv_core.attacks.step import Logits, Step, checked, evaluate, known, warn_of_probabilities, where_rows
+from adv_core.attacks.step import Logits, Step, differentiating, evaluate, known, prepared, where_rows
 from adv_core.objectives import Objective
 from adv_core.perturbation_sets import L2
 
@@ -44,7 +44,7 @@ def carlini_wagner(
     Raises:
         ValueError: x outside [0, 1], an objective without a margin.
     """
-    x = checked(x, snap=quantize)
+    classifier, x = prepared(classifier, x, snap=quantize)
     margin = margin_of(objective, kappa=0.0)
     ball = L2(math.inf)
     rows = len(x)
@@ -57,7 +57,7 @@ def carlini_wagner(
         w, first_moment, second_moment = start.clone(), torch.zeros_like(x), torch.zeros_like(x)
         found = torch.zeros(rows, dtype=torch.bool, device=x.device)
         for index in range(steps):
-            with torch.inference_mode(False), torch.enable_grad():
+            with differentiating(classifier):
                 point = w.clone().requires_grad_()
                 delta = (torch.tanh(point) + 1) / 2 - x
                 logits = classifier(x + delta)
@@ -66,7 +66,6 @@ def carlini_wagner(
                 (gradient,) = torch.autograd.grad(cost.sum(), point)
             delta, logits, gain = delta.detach(), logits.detach(), gain.detach()
             if search == index == 0:
-                warn_of_probabilities(logits)
                 delta = torch.zeros_like(delta)  # the start is x itself; tanh(atanh(x)) equals it only nearly
             yield Step(search * steps + index, x, delta, known(logits, gain))
             # With κ > 0 the aim is the confidence κ, not the class alone.

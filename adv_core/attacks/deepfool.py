@@ -8,7 +8,7 @@ from torch import Tensor
 
 from adv_core.attacks.info import AttackInfo
 from adv_core.attacks.minimum_norm import settle
-from adv_core.attacks.step import Logits, Step, checked, evaluate, known, warn_of_probabilities
+from adv_core.attacks.step import Logits, Step, differentiating, evaluate, known, prepared
 from adv_core.objectives import Labels, Margin, as_labels
 from adv_core.perturbation_sets import PerturbationSet
 
@@ -45,14 +45,9 @@ def deepfool(
     Raises:
         ValueError: x outside [0, 1], a label out of range, a classifier with a single class.
     """
-    x = checked(x, snap=quantize)
+    classifier, x = prepared(classifier, x, snap=quantize)
     objective = Margin(y)
     logits, loss = evaluate(classifier, x, objective)
-    warn_of_probabilities(logits)
-    if logits.shape[1] < 2:
-        raise ValueError(
-            "the classifier has a single class, so there is no boundary: give one with two classes or more"
-        )
     label = as_labels(y, logits)
     rivals = logits.scatter(1, label[:, None], -math.inf).topk(min(candidates, logits.shape[1] - 1), dim=1).indices
     delta, total = torch.zeros_like(x), torch.zeros_like(x)
@@ -78,7 +73,7 @@ def _to_nearest_boundary(
     classifier: Logits, point: Tensor, y: Tensor, rivals: Tensor, perturbation_set: PerturbationSet
 ) -> Tensor:
     """Return the shortest step from each point to the nearest linearised boundary with one of the rivals (N, R)."""
-    with torch.inference_mode(False), torch.enable_grad():
+    with differentiating(classifier):
         point = point.clone().requires_grad_()
         logits = classifier(point)
         gaps = logits.gather(1, rivals) - logits.gather(1, y[:, None])  # negative before the boundary

@@ -13,8 +13,8 @@ from typing import Generic, Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
-from adv_core.attacks.step import Logits
 from adv_core.images import round_to_8bit
+from adv_core.networks.any_model import Logits, as_classifier
 
 
 class Genome(Protocol):
@@ -201,7 +201,7 @@ def evolve(
     """
     if min(queries, children, elite) < 1:
         raise ValueError("a search needs at least one query, one child and one parent")
-    generator = torch.Generator().manual_seed(seed)
+    classifier, generator = as_classifier(classifier), torch.Generator().manual_seed(seed)
 
     def one_of(many: Sequence[G]) -> G:
         return many[int(torch.randint(len(many), (), generator=generator))]

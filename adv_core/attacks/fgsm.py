@@ -27,8 +27,10 @@ def fgsm(
     loss bends, and other classes gain as well.
 
     Args:
-        classifier: maps pixels (N, 3, H, W) in [0, 1] to logits (N, K).
-        x: images in [0, 1].
+        classifier: maps pixels (N, 3, H, W) in [0, 1] to logits (N, K): any callable. Its modules are in eval mode
+            while it is asked, and have their own modes back after every step; no parameter gets a gradient. An answer
+            with ``.logits`` is used, too. See `adv_core.networks.any_model`.
+        x: images in [0, 1], float32 or float64.
         perturbation_set: `Linf(8/255)`, `L2(1.0)`, ...; ε may differ per row.
         objective: `Untargeted(y)`, `Targeted(target)`, ..., or any function from logits (N, K) to (N,).
         gradient: ∂L/∂x at x from `input_gradient`, if it is known already. It does not depend on ε, so another ε then
@@ -39,7 +41,7 @@ def fgsm(
         Step 0 (x itself) and step 1.
 
     Raises:
-        ValueError: x outside [0, 1] or not finite, a label out of range.
+        ValueError: x outside [0, 1] or not finite, a label out of range, an answer that is not (N, K) with K ≥ 2.
     """
     yield from ascend(
         classifier,

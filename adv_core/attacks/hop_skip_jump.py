@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks.info import AttackInfo
-from adv_core.attacks.step import Logits, Step, checked, evaluate, known, warn_of_probabilities, where_rows
+from adv_core.attacks.step import Logits, Step, evaluate, known, prepared, where_rows
 from adv_core.objectives import Objective
 from adv_core.perturbation_sets import L2, Linf, PerturbationSet, per_row
 
@@ -53,9 +53,8 @@ def hop_skip_jump(
         raise ValueError(f"queries has to be 1 or more, not {queries}: an attack needs a query")
     if type(perturbation_set) not in (Linf, L2):
         raise ValueError("HopSkipJump supports the L∞ and the L2 norm: give Linf or L2")
-    x = checked(x, snap=quantize)
+    classifier, x = prepared(classifier, x, snap=quantize)
     logits, loss = evaluate(classifier, x, objective)
-    warn_of_probabilities(logits)
     delta = torch.zeros_like(x)
     yield Step(0, x, delta, known(logits, loss))
     walk = _Walk(classifier, x, perturbation_set, objective, queries - 1, torch.Generator().manual_seed(seed))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from adv_core.attacks.ascent import normal_noise
 from adv_core.attacks.fgsm import fgsm
-from adv_core.attacks.step import InputGradient, Logits, Seed, Step, evaluate
+from adv_core.attacks.step import InputGradient, Logits, Seed, Step, evaluate, prepared
 from adv_core.objectives import Climbable
 from adv_core.perturbation_sets import PerturbationSet
 
@@ -33,6 +33,7 @@ def random_noise(
     Yields:
         Step 0 (x itself), and one step per draw. Each of them is rounded, like the last step of other attacks.
     """
+    classifier, x = prepared(classifier, x, snap=quantize)
     logits, loss = evaluate(classifier, x, objective)
     for draw in range(draws):
         seeds = seed + draw if isinstance(seed, int) else [each + draw for each in seed]

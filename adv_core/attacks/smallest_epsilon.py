@@ -11,11 +11,10 @@ from adv_core.attacks.minimum_norm import margin_of, settle
 from adv_core.attacks.step import (
     Logits,
     Step,
-    checked,
     evaluate,
     input_gradient,
     known,
-    warn_of_probabilities,
+    prepared,
     where_rows,
 )
 from adv_core.objectives import Objective
@@ -55,7 +54,7 @@ def smallest_epsilon(
     Raises:
         ValueError: x outside [0, 1], an objective without a margin.
     """
-    x = checked(x, snap=quantize)
+    classifier, x = prepared(classifier, x, snap=quantize)
     margin = margin_of(objective)
     rows = len(x)
     limit = torch.as_tensor(perturbation_set.radius, dtype=x.dtype, device=x.device).expand(rows)
@@ -65,8 +64,6 @@ def smallest_epsilon(
     delta = torch.zeros_like(x)
     for index in range(steps):
         here = input_gradient(classifier, x, margin, delta=delta)
-        if index == 0:
-            warn_of_probabilities(here.logits)
         yield Step(index, x, delta, known(here.logits, here.loss), here.norm)
         anneal = (1 + math.cos(math.pi * index / max(steps, 1))) / 2
         length, reached = perturbation_set.norm(delta), margin.reached(here.logits)

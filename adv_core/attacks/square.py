@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks.info import AttackInfo
-from adv_core.attacks.step import Logits, Step, checked, evaluate, known, warn_of_probabilities, where_rows
+from adv_core.attacks.step import Logits, Step, evaluate, known, prepared, where_rows
 from adv_core.objectives import Objective
 from adv_core.perturbation_sets import L2, Linf, PerturbationSet, per_row
 
@@ -50,22 +50,24 @@ def square_attack(
         ValueError: x outside [0, 1] or not a batch of pictures, another set than L∞ or L2, no query at all, ``ahead``
             below 1.
     """
-    if x.ndim != 4:
-        raise ValueError("Square Attack paints squares: x has to be a batch of pictures (N, C, H, W)")
     if queries < 1:
         raise ValueError(f"queries has to be 1 or more, not {queries}")
     if ahead < 1:
         raise ValueError(f"ahead has to be 1 or more, not {ahead}")
     if type(perturbation_set) not in (Linf, L2):
         raise ValueError("Square Attack supports the L∞ and the L2 ball: give Linf or L2")
-    x = checked(x, snap=quantize)
+    classifier, x = prepared(classifier, x, snap=quantize)
+    if x.ndim != 4:
+        raise ValueError(
+            f"Square Attack paints squares: x has to be a batch of pictures (N, C, H, W), and has the shape "
+            f"{(*x.shape,)}. For a single picture, give x[None]."
+        )
     generator = torch.Generator().manual_seed(seed)
     squares = _LinfSquares(perturbation_set, x, generator) if isinstance(perturbation_set, Linf) else None
     search = squares or _L2Squares(perturbation_set, x, generator)
     # The classifier sees an 8-bit picture, which can be saved: a query with finer steps could not be repeated.
     delta = perturbation_set.quantize(search.start(), x) if quantize else search.start()
     logits, loss = evaluate(classifier, x + delta, objective)
-    warn_of_probabilities(logits)
     query, kept = 1, 0.5  # the share of queries that are kept, the last ones more than the first
     waiting: list[_Answer] = []
     for query in range(1, queries):

@@ -1,7 +1,7 @@
 """The parts that every solver uses: `Step`, the input gradient, the checks of the input, `run`."""
 
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,10 +9,8 @@ import torch
 from torch import Tensor
 
 from adv_core.images import is_8bit, round_to_8bit
+from adv_core.networks.any_model import HALF, AnyModel, Logits, as_classifier
 from adv_core.objectives import Climbable
-
-Logits = Callable[[Tensor], Tensor]
-
 
 Seed = int | Sequence[int]
 
@@ -108,10 +106,12 @@ def input_gradient(
 ) -> InputGradient:
     """Make one forward and one backward pass at x (or x + δ), to the input alone; no parameter gets a gradient.
 
+    The classifier runs in eval mode; see `adv_core.networks.any_model`.
     Works inside ``no_grad`` and ``inference_mode``. A classifier that ignores its input gives a zero gradient.
     A NaN in a gradient counts as zero.
     """
-    with torch.inference_mode(False), torch.enable_grad():
+    classifier = as_classifier(classifier)
+    with differentiating(classifier):
         point = (x.detach().clone() if delta is None else x + delta).requires_grad_()
         logits = classifier(point)
         loss = objective(logits)
@@ -129,8 +129,15 @@ def input_gradient(
 def evaluate(classifier: Logits, x: Tensor, objective: Climbable) -> tuple[Tensor, Tensor]:
     """Logits (N, K) and objective (N,) at x, without a gradient."""
     with torch.no_grad():
-        logits = classifier(x)
+        logits = as_classifier(classifier)(x)
         return logits, objective(logits)
+
+
+@contextmanager
+def differentiating(classifier: Logits) -> Iterator[None]:
+    """Record gradients inside the block, whatever the caller's grad mode is, with the classifier in eval mode."""
+    with torch.inference_mode(False), torch.enable_grad(), as_classifier(classifier).in_eval_mode():
+        yield
 
 
 def run(steps: Iterable[Step], *, keep_steps: bool = True) -> AttackResult:
@@ -155,23 +162,42 @@ def where_rows(rows: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     return torch.where(rows.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)
 
 
-def checked(x: Tensor, *, snap: bool = True) -> Tensor:
-    """Return x, detached and in [0, 1]; a copy where a value had to be corrected.
+def prepared(classifier: Logits, x: Tensor, *, snap: bool = True) -> tuple[AnyModel, Tensor]:
+    """Return the classifier as an `AnyModel`, and x, detached and in [0, 1]; a copy where a value had to be corrected.
 
     With ``snap``, a picture that misses 8-bit values by a rounding error gets them.
 
     Raises:
-        ValueError: not a float tensor, not finite, or outside [0, 1] by more than 1e-6.
+        ValueError: x is not a float32 or float64 tensor of rows, not finite, or outside [0, 1] by more than 1e-6.
     """
+    return as_classifier(classifier), _checked(x, snap)
+
+
+def _checked(x: Tensor, snap: bool) -> Tensor:
+    if not isinstance(x, Tensor):
+        raise ValueError(
+            f"x has to be a float tensor (N, 3, H, W) with values in [0, 1], not a {type(x).__name__}. For pixels "
+            "(H, W, 3) of uint8, give adv_core.images.from_pixels(pixels)."
+        )
     if not x.is_floating_point():
-        raise ValueError("x has to be a float tensor with values in [0, 1]")
+        raise ValueError(f"x has to be a float tensor with values in [0, 1], not {x.dtype}. For pixels, give x / 255.")
+    if x.dtype in HALF:
+        raise ValueError(
+            f"x has to be float32 or float64: {x.dtype} cannot hold x + δ exactly, and δ would leave the ball. Give "
+            f"x.float(), and lambda x: model(x.to({x.dtype})) as the classifier."
+        )
+    if x.ndim < 2:
+        raise ValueError(f"x has to be a batch, (N, ...), and has the shape {(*x.shape,)}. For one row, give x[None].")
     x = x.detach()
     low = high = 0.0
     if x.numel():
         low, high = (float(end) for end in torch.aminmax(x))
         # "not (a and b)" so that NaN, which compares as false, is refused too
         if not (low >= -1e-6 and high <= 1 + 1e-6):
-            raise ValueError(f"x has to lie in [0, 1]; it reaches from {low:g} to {high:g}")
+            remedy = "Give the pixels themselves: the classifier normalises them."
+            if low >= 0 and 2 <= high <= 255:
+                remedy = "For pixels of 0 ... 255, give x / 255."
+            raise ValueError(f"x has to lie in [0, 1]; it reaches from {low:g} to {high:g}. {remedy}")
     with torch.inference_mode(False):
         if low < 0 or high > 1 or x.is_inference():
             x = x.clamp(0, 1)  # -3e-8 is rounding, not an error
@@ -180,14 +206,3 @@ def checked(x: Tensor, *, snap: bool = True) -> Tensor:
         # A picture divided by 255 elsewhere may miss k/255 by the last bit; put it onto the grid.
         nearest = round_to_8bit(x)
         return nearest if torch.allclose(nearest, x, rtol=0, atol=1e-7) else x
-
-
-def warn_of_probabilities(logits: Tensor) -> None:
-    """Warn if the "logits" look like probabilities: a second softmax would leave hardly any gradient."""
-    if logits.shape[1] > 1 and bool((logits >= 0).all()):
-        sums = logits.sum(1)
-        if torch.allclose(sums, torch.ones_like(sums), rtol=0, atol=1e-4):
-            warnings.warn(
-                "The classifier seems to return probabilities. The objectives expect logits: remove the softmax.",
-                stacklevel=3,
-            )

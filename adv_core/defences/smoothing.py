@@ -23,7 +23,7 @@ import torch
 from scipy.special import bdtr, betaincinv  # `scipy.stats` has these by their names, and takes 50 MB
 from torch import Tensor, nn
 
-from adv_core.attacks.step import Logits
+from adv_core.networks.any_model import Logits, as_classifier
 
 ALPHA = 0.001
 
@@ -38,7 +38,7 @@ def votes(
         x: (1, ...).
         seed: of the noise; the same seed draws the same noise for every size of the chunks.
     """
-    generator, counts = torch.Generator().manual_seed(seed), None
+    classifier, generator, counts = as_classifier(classifier), torch.Generator().manual_seed(seed), None
     for start in range(0, samples, chunk):
         size = (min(chunk, samples - start), *x.shape[1:])
         # Row by row, so that a row's noise does not depend on the size of its chunk.
@@ -116,6 +116,7 @@ class SoftVote(nn.Module):
     def __init__(self, classifier: Logits, sigma: float, samples: int = 64, seed: int = 0) -> None:
         super().__init__()
         self.classifier, self.sigma, self.samples, self.seed = classifier, sigma, samples, seed
+        self._logits = as_classifier(classifier)
         self._noise: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -123,5 +124,5 @@ class SoftVote(nn.Module):
             shape = (self.samples, *x.shape[1:])
             self._noise = torch.randn(shape, generator=torch.Generator().manual_seed(self.seed)).to(x)
         copies = (x[:, None] + self.sigma * self._noise[None]).flatten(0, 1)
-        logs = self.classifier(copies).log_softmax(1).unflatten(0, (len(x), self.samples))
+        logs = self._logits(copies).log_softmax(1).unflatten(0, (len(x), self.samples))
         return logs.logsumexp(1) - math.log(self.samples)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from adv_core.networks.any_model import as_classifier
+
 
 class Ensemble(nn.Module):
     """The mean of several classifiers' log-probabilities: pixels (N, 3, H, W) -> (N, K).
@@ -25,7 +27,7 @@ class Ensemble(nn.Module):
         super().__init__()
         if not classifiers:
             raise ValueError("an ensemble needs at least one classifier")
-        self.classifiers = tuple(classifiers)
+        self.classifiers = tuple(as_classifier(each) for each in classifiers)
         self.training = False
 
     def forward(self, x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from adv_core.networks.any_model import as_classifier
 from adv_core.transforms.geometry import Crop, Rotation, Scale
 from adv_core.transforms.jpeg import Jpeg
 from adv_core.transforms.light import Blur, Brightness
@@ -52,7 +53,7 @@ class Transformed(nn.Module):
         super().__init__()
         if samples < 1 or chunk < 1:
             raise ValueError(f"at least one sample and one row per chunk are needed, not {samples} and {chunk}")
-        self.classifier = classifier
+        self.classifier, self._logits = classifier, as_classifier(classifier)
         self.transforms = tuple(transforms)
         self.samples, self.seed, self.fresh, self.chunk = samples, seed, fresh, chunk
         self.training = getattr(classifier, "training", False)
@@ -100,7 +101,7 @@ class Transformed(nn.Module):
         return self._through(x, draws, samples, what)
 
     def _log_probabilities(self, view: Tensor) -> Tensor:
-        return self.classifier(view).log_softmax(1)
+        return self._logits(view).log_softmax(1)
 
     def _draw_fresh(self, n: int) -> list[Draws]:
         return [transform.sample(self.samples * n, self._generator) for transform in self.transforms]

@@ -28,6 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from adv_core.images import from_pixels
+from adv_core.networks.any_model import as_classifier
 
 Parameter = float | Tensor  # one for all rows, or one per row, (N,)
 Draws = tuple[Tensor, ...]
@@ -130,4 +131,4 @@ def opinions(classifier: nn.Module, pixels: np.ndarray) -> np.ndarray:
     """The classifier's probabilities for exactly these pixels, (N, H, W, 3) uint8 to (N, K) float32."""
     x = from_pixels(pixels).to(next(classifier.parameters()).device)
     with torch.no_grad():
-        return np.asarray(classifier(x).softmax(1).float().cpu().numpy())
+        return np.asarray(as_classifier(classifier)(x).softmax(1).float().cpu().numpy())

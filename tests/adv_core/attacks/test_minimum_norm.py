@@ -138,7 +138,7 @@ def test_targeted_and_confident(near: tuple[Linear, Tensor, Tensor, Tensor]) -> 
 
 
 def test_deepfool_needs_a_boundary() -> None:
-    with pytest.raises(ValueError, match="single class"):
+    with pytest.raises(ValueError, match="two classes or more"):
         run(deepfool(lambda x: x.sum(1, keepdim=True), torch.rand(1, 4), L2(math.inf), 0))
 
 
