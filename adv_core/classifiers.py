@@ -35,7 +35,8 @@ DEFAULT = "efficientnet_lite0"
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _LITE_MEAN, _LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
 
-# Everyday names of classes whose name in ImageNet is rare or means another thing first. Most are in its own synsets.
+# Everyday names of classes whose name in ImageNet is rare, means another thing first, or is nearly that of another
+# class. Most are in its own synsets.
 EVERYDAY: dict[int, str] = {
     7: "rooster",
     20: "dipper",
@@ -43,6 +44,7 @@ EVERYDAY: dict[int, str] = {
     101: "elephant",
     148: "orca",
     248: "husky",
+    264: "corgi dog",
     286: "puma",
     296: "polar bear",
     339: "horse",
@@ -51,9 +53,13 @@ EVERYDAY: dict[int, str] = {
     412: "dustbin",
     436: "estate car",
     468: "taxi",
+    474: "knitted jacket",
     487: "mobile phone",
+    517: "lifting machine",
     608: "jeans",
     610: "T-shirt",
+    638: "tights",
+    639: "swimsuit",
     673: "computer mouse",
     681: "notebook computer",
     717: "truck",
@@ -64,6 +70,7 @@ EVERYDAY: dict[int, str] = {
     805: "football",
     829: "tram",
     831: "sofa",
+    836: "burning glass",
     862: "flashlight",
     881: "piano",
     882: "vacuum cleaner",
@@ -75,6 +82,8 @@ EVERYDAY: dict[int, str] = {
     998: "ear of corn",
     999: "toilet paper",
 }  # fmt: skip
+# ImageNet has two classes of each of these names; torchvision calls one of them "crane bird" and "maillot tank suit".
+SHORTENED: dict[int, str] = {134: "crane", 639: "maillot"}
 
 
 class ClassifierError(RuntimeError):

@@ -35,13 +35,18 @@ def required(repr: bool = True) -> Any:
 
 
 def number(
-    default: Any, low: Bound, high: Bound, named: Callable[[str], int | None] | None = None, count: Count | None = None
+    default: Any,
+    low: Bound,
+    high: Bound,
+    named: Callable[[str], tuple[int, str] | None] | None = None,
+    count: Count | None = None,
 ) -> Any:
     """A field that holds a number in ``low`` ... ``high``; a whole number if its annotation, or its default, is one.
 
     Args:
         default: an Ellipsis for a field without one.
-        named: maps a name to its number, for links that people write by hand.
+        named: maps a name to its number, for links that people write by hand; and to a part of a sentence on what was
+            taken if other numbers have that name, "" otherwise.
         count: the length of a tuple of such numbers.
     """
     return _declared(default, {"limits": (low, high), "named": named, "count": count})

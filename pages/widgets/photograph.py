@@ -9,7 +9,7 @@ import streamlit as st
 from PIL import Image
 
 from adv_core import datasets
-from adv_core.classifiers import EVERYDAY, categories
+from adv_core.classifiers import EVERYDAY, SHORTENED, categories
 from adv_core.decoding import ImageError, open_image
 from adv_core.images import fit
 from pages.widgets.controls import Controls
@@ -198,15 +198,33 @@ def class_control(page: Controls[Any], setting: str, label: str, **options: Any)
     page.control(setting, st.selectbox, label, range(1000), format_func=categories().__getitem__, **options)
 
 
-def class_named(name: str) -> int | None:
-    """The index of the class of that name, or of that everyday name; capitals and underscores do not matter."""
-    return _labels().get(name.replace("_", " ").lower())
+def class_named(name: str) -> tuple[int, str] | None:
+    """The index of the class of that name; and which class that is, and which others have the name, if there are some.
+
+    The name is that of ImageNet, the everyday name, or both, as in `class_control`. Underscores count as spaces. Where
+    names differ in capitals alone, the one that is spelt as asked goes first.
+    """
+    asked = name.replace("_", " ")
+    same = _labels().get(asked.casefold())
+    if same is None:
+        return None
+    label = next((label for spelt, label in same if spelt == asked), same[0][1])
+    others = {other: categories()[other] for _, other in same if other != label}
+    if not others:
+        return label, ""
+    told = ", ".join(f"{other} ({number})" for number, other in others.items())
+    return label, f"{categories()[label]} (number {label}); of the same name: {told}"
 
 
 @cache
-def _labels() -> dict[str, int]:
-    """The index of each class by its names in lower case. A name of ImageNet goes before an equal everyday name."""
-    names = list(enumerate(categories()))[::-1]  # of equal names, such as those of a dog and a jacket, the first counts
-    whole = {name.lower(): label for label, name in names}
-    original = {name.removesuffix(f" ({EVERYDAY.get(label)})").lower(): label for label, name in names}
-    return {everyday.lower(): label for label, everyday in EVERYDAY.items()} | whole | original
+def _labels() -> dict[str, list[tuple[str, int]]]:
+    """The names of all classes without capitals -> the spellings of that name, and their classes, the likeliest first.
+
+    A name of ImageNet goes before an equal everyday name.
+    """
+    whole = list(enumerate(categories()))
+    original = [(label, name.removesuffix(f" ({EVERYDAY.get(label)})")) for label, name in whole]
+    found: dict[str, list[tuple[str, int]]] = {}
+    for label, name in [*original, *whole, *EVERYDAY.items(), *SHORTENED.items()]:
+        found.setdefault(name.casefold(), []).append((name, label))
+    return found

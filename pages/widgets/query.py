@@ -106,7 +106,9 @@ def _parse(kind: type[Any], each: "Field[Any]", value: str) -> tuple[Any, str | 
         return None, f"The link has an unknown value of {name}; the default is used."
     if rules["named"] is not None and not value.lstrip("+-").isdigit():
         found = rules["named"](value)
-        return found, None if found is not None else f"The link has an unknown value of {name}; the default is used."
+        if found is None:
+            return None, f"The link has an unknown value of {name}; the default is used."
+        return found[0], f"{name} in the link is read as {found[1]}." if found[1] else None
     low, high = limits(kind, name)
     try:
         wanted = float(value)

@@ -1,23 +1,64 @@
 """The names of classes in links, and what a link cannot carry."""
 
+from dataclasses import fields
+from importlib import import_module
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from adv_core.classifiers import categories
 from pages.widgets.photograph import class_named
+from pages.widgets.query import from_query
+from tests.paths import ROOT
 
 
 @pytest.mark.parametrize("name", ["ice_bear", "Polar bear", "ice bear (polar bear)"])
 def test_a_class_has_an_everyday_name_too(name: str) -> None:
-    assert class_named(name) == 296
+    assert class_named(name) == (296, "")
 
 
 def test_every_class_is_found_by_its_name() -> None:
     names = categories()
     assert class_named("Unicorn") is None
-    lower = [name.lower() for name in names]
-    for name in names:  # there are a dog and a jacket of one name: the dog is found
-        assert class_named(name) == lower.index(name.lower()) == class_named(name.split(" (")[0])
+    for label, name in enumerate(names):
+        for each in (name, name.split(" (")[0], name.replace(" ", "_")):
+            found = class_named(each)
+            assert found is not None and found[0] == label
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "other"),
+    [
+        ("cardigan", 474, "Cardigan (corgi dog) (264)"),
+        ("Cardigan", 264, "cardigan (knitted jacket) (474)"),
+        ("CARDIGAN", 264, "cardigan (knitted jacket) (474)"),
+        ("crane", 517, "crane bird (134)"),
+        ("Maillot", 638, "maillot tank suit (swimsuit) (639)"),
+    ],
+)
+def test_a_name_of_two_classes_is_read_with_its_capitals_and_a_note(name: str, label: int, other: str) -> None:
+    assert class_named(name) == (label, f"{categories()[label]} (number {label}); of the same name: {other}")
+
+
+def test_a_name_with_its_addition_needs_no_note() -> None:
+    assert class_named("cardigan_(knitted_jacket)") == (474, "") == class_named("Knitted jacket")
+    assert class_named("cardigan (corgi dog)") == (264, "")
+
+
+def test_names_in_the_picker_differ_by_more_than_capitals() -> None:
+    assert len({name.casefold() for name in categories()}) == 1000
+
+
+def test_every_page_reads_names_of_classes_in_this_way() -> None:
+    """All settings of a class, as the pages declare them."""
+    modules = [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in ROOT.glob("pages/**/settings.py")]
+    kinds = [import_module(module).Settings for module in modules]
+    settings = [(kind, each.name) for kind in kinds for each in fields(kind) if each.metadata.get("named")]
+    assert len(settings) >= 6
+    for kind, setting in settings:
+        found, notes = from_query(kind, {setting: "cardigan"})
+        assert getattr(found, setting) == 474 and len(notes) == 1
+        assert notes[0].startswith(f"{setting} in the link is read as cardigan (knitted jacket) (number 474);")
 
 
 def linked(image: str) -> None:
