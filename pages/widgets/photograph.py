@@ -212,8 +212,8 @@ def class_named(name: str) -> tuple[int, str] | None:
     others = {other: categories()[other] for _, other in same if other != label}
     if not others:
         return label, ""
-    told = ", ".join(f"{other} ({number})" for number, other in others.items())
-    return label, f"{categories()[label]} (number {label}); of the same name: {told}"
+    told = (f"class {number}, {other}, has the same name" for number, other in others.items())
+    return label, f"class {label}, {categories()[label]}; {', and '.join(told)}"
 
 
 @cache

@@ -29,15 +29,15 @@ def test_every_class_is_found_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("name", "label", "other"),
     [
-        ("cardigan", 474, "Cardigan (corgi dog) (264)"),
-        ("Cardigan", 264, "cardigan (knitted jacket) (474)"),
-        ("CARDIGAN", 264, "cardigan (knitted jacket) (474)"),
-        ("crane", 517, "crane bird (134)"),
-        ("Maillot", 638, "maillot tank suit (swimsuit) (639)"),
+        ("cardigan", 474, "class 264, Cardigan (corgi dog)"),
+        ("Cardigan", 264, "class 474, cardigan (knitted jacket)"),
+        ("CARDIGAN", 264, "class 474, cardigan (knitted jacket)"),
+        ("crane", 517, "class 134, crane bird"),
+        ("Maillot", 638, "class 639, maillot tank suit (swimsuit)"),
     ],
 )
 def test_a_name_of_two_classes_is_read_with_its_capitals_and_a_note(name: str, label: int, other: str) -> None:
-    assert class_named(name) == (label, f"{categories()[label]} (number {label}); of the same name: {other}")
+    assert class_named(name) == (label, f"class {label}, {categories()[label]}; {other}, has the same name")
 
 
 def test_a_name_with_its_addition_needs_no_note() -> None:
@@ -58,7 +58,7 @@ def test_every_page_reads_names_of_classes_in_this_way() -> None:
     for kind, setting in settings:
         found, notes = from_query(kind, {setting: "cardigan"})
         assert getattr(found, setting) == 474 and len(notes) == 1
-        assert notes[0].startswith(f"{setting} in the link is read as cardigan (knitted jacket) (number 474);")
+        assert notes[0].startswith(f"{setting} in the link is read as class 474, cardigan (knitted jacket); class 264, ")
 
 
 def linked(image: str) -> None:
