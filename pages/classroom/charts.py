@@ -5,14 +5,15 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from adv_core.classifiers import categories
 from adv_core.images import to_png
 from adv_core.serving.classroom.challenges import RULES, Challenge
-from adv_core.serving.classroom.records import Board
+from adv_core.serving.classroom.records import Board, Entry
 from pages.widgets import vega
 from pages.widgets.charts import GREY, PALETTE
+from pages.widgets.lettering import can_write, script_of, write
 from pages.widgets.stage import percent
 
 
@@ -64,9 +65,8 @@ def board_picture(board: Board, challenge: Challenge, most: int = 20) -> bytes:
     height = top + step * max(len(shown), 1) + 70
     sheet = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
-    large, small = _font(34), _font(24)
-    draw.text((40, 28), f"Board: {RULES[challenge.rule].title}", fill="#16202a", font=large)
-    draw.text((40, 80), challenge.task, fill="#44505c", font=small)
+    write(draw, (40, 28), f"Board: {RULES[challenge.rule].title}", 34, "#16202a", width - 80)
+    write(draw, (40, 80), challenge.task, 24, "#44505c", width - 80)
     for place, entry in enumerate(shown):
         y = top + step * place
         if place % 2 == 0:
@@ -74,27 +74,21 @@ def board_picture(board: Board, challenge: Challenge, most: int = 20) -> bytes:
         said = f"{categories()[entry.said.label]}, {percent(entry.said.probability)}"
         for left, right, text in (
             (44, 100, str(entry.rank)),
-            (110, 550, entry.nickname),
+            (110, 550, _nickname(entry, place + 1)),
             (570, 820, challenge.score_text(entry.score)),
             (830, 1150, said),
             (1160, 1250, minutes(entry.at)),
         ):
-            while draw.textlength(text, font=small) > right - left:
-                text = f"{text.rstrip('…')[:-1]}…"
-            draw.text((left, y), text, fill="#16202a", font=small)
+            write(draw, (left, y), text, 24, "#16202a", right - left)
     more = len(board.entries) - len(shown)
     footer = f"{board.members} students, {board.tries} pictures handed in" + (
         f", {more} more on the board" * (more > 0)
     )
-    draw.text((40, height - 50), f"{footer} · Adversarial Lab", fill="#6a7580", font=small)
+    write(draw, (40, height - 50), f"{footer} · Adversarial Lab", 24, "#6a7580", width - 80)
     return to_png(np.asarray(sheet))
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return a font for nicknames in many scripts; Pillow's own font has only one."""
-    for name in ("NotoSans-Regular.ttf", "DejaVuSans.ttf", "Arial Unicode.ttf", "arial.ttf"):
-        try:
-            return ImageFont.truetype(name, size)
-        except OSError:
-            continue
-    return ImageFont.load_default(size)
+def _nickname(entry: Entry, place: int) -> str:
+    """The nickname; where no font has its letters, its script and its line on the board."""
+    name = entry.nickname
+    return name if can_write(name) else f"[{script_of(name)} name, line {place} of the board]"

@@ -139,7 +139,7 @@ def show_saving(subject: Subject, last: Frame) -> None:
             ),
             (display(final[0]), categories()[now], percent(p_now)),
         ],
-        f"{info_of(settings.model).title}, {settings.info.title}, eps = {subject.size_text(last)} · Adversarial Lab",
+        f"{info_of(settings.model).title}, {settings.info.title}, ε = {subject.size_text(last)} · Adversarial Lab",
     )
     save_button("Side by side, for slides (PNG)", sheet, "side-by-side.png", right, width="stretch")
     right.caption("All three pictures, with the predictions.")

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from adv_core.images import to_png
 from pages.widgets import vega
+from pages.widgets.lettering import write
 
 # Okabe & Ito (2008): distinct with any colour vision, on paper and on a projector.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F")
@@ -62,11 +63,6 @@ def loss_chart(
     return {"data": {"values": values}, "layer": [line, *rule]}
 
 
-def _drawable(text: str) -> str:
-    """Replace the characters that Pillow's font lacks; it draws boxes for them."""
-    return text.translate({0xA0: " ", ord("×"): "x", ord("ε"): "eps", ord("·"): ",", ord("−"): "-"})
-
-
 def side_by_side(panels: Sequence[tuple[np.ndarray, str, str]], footer: str, *, side: int = 480) -> bytes:
     """A labelled row of pictures for slides, as PNG bytes.
 
@@ -78,11 +74,10 @@ def side_by_side(panels: Sequence[tuple[np.ndarray, str, str]], footer: str, *, 
     width = gap + len(panels) * (side + gap)
     sheet = Image.new("RGB", (width, gap + side + text_height + 40), "white")
     draw = ImageDraw.Draw(sheet)
-    large, small = ImageFont.load_default(28), ImageFont.load_default(20)
     for position, (pixels, headline, line) in enumerate(panels):
         left = gap + position * (side + gap)
         sheet.paste(Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST), (left, gap))
-        draw.text((left, gap + side + 10), _drawable(headline), fill="#16202a", font=large)
-        draw.text((left, gap + side + 50), _drawable(line), fill="#44505c", font=small)
-    draw.text((gap, gap + side + text_height), _drawable(footer), fill="#6a7580", font=small)
+        write(draw, (left, gap + side + 8), headline, 27, "#16202a", side)
+        write(draw, (left, gap + side + 50), line, 19, "#44505c", side)
+    write(draw, (gap, gap + side + text_height), footer, 19, "#6a7580", width - 2 * gap)
     return to_png(np.asarray(sheet))

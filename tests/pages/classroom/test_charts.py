@@ -3,11 +3,15 @@ import io
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from adv_core.serving.classroom.challenges import Challenge, Prediction
+from adv_core.serving.classroom.nicknames import cleaned
 from adv_core.serving.classroom.records import Board, Entry
 from pages.classroom.charts import board_csv, board_picture, minutes, votes_chart
+from pages.widgets import lettering
+from tests.pages.widgets.test_lettering import characters, drawn_in
 
 CHALLENGE = Challenge(bytes(3), 1, 1, "efficientnet_lite0", 105, most=8)
 
@@ -47,6 +51,34 @@ def test_a_long_nickname_stays_in_its_column() -> None:
     pixels = np.asarray(Image.open(io.BytesIO(board_picture(Board((long,), 1, 1), CHALLENGE))))
     line = pixels[142:190]
     assert (line[:, 110:300] < 100).any() and not (line[:, 551:569] < 100).any()
+
+
+NAMES = {
+    "Latin": "Zoë Łukasiewicz-Đặng",
+    "Greek": "Ελένη Παπαδάκη",
+    "Cyrillic": "Юлія Ковальчук",
+    "Arabic": "ليلى",
+    "Hebrew": "יעל",
+    "Georgian": "ნინო",
+    "Chinese": "李明",
+    "Devanagari": "प्रिया",
+    "Hangul": "지민",
+    "Thai": "สมชาย",
+}
+WRITTEN = ("Latin", "Greek", "Cyrillic", "Arabic", "Hebrew", "Georgian")
+
+
+def test_names_in_every_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that no font can write is given by its script and its line. No font lacks a character of its text."""
+    drawn = drawn_in(monkeypatch)
+    monkeypatch.setattr(lettering, "OTHERS", ())
+    lines = [replace(board(1).entries[0], nickname=cleaned(name), rank=1) for name in NAMES.values()]
+    board_picture(Board(tuple(lines), len(lines), len(lines)), CHALLENGE)
+    texts = [text for text, _ in drawn]
+    for line, (script, name) in enumerate(NAMES.items(), 1):
+        told = f"[{script} name, line {line} of the board]"
+        assert name in texts if script in WRITTEN else told in texts and name not in texts
+    assert [text for text, face in drawn if any(ord(sign) not in characters(face) for sign in text)] == []
 
 
 def test_minutes() -> None:

@@ -58,7 +58,9 @@ def test_every_page_reads_names_of_classes_in_this_way() -> None:
     for kind, setting in settings:
         found, notes = from_query(kind, {setting: "cardigan"})
         assert getattr(found, setting) == 474 and len(notes) == 1
-        assert notes[0].startswith(f"{setting} in the link is read as class 474, cardigan (knitted jacket); class 264, ")
+        assert notes[0].startswith(
+            f"{setting} in the link is read as class 474, cardigan (knitted jacket); class 264, "
+        )
 
 
 def linked(image: str) -> None:
