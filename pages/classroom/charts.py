@@ -75,7 +75,7 @@ def board_picture(board: Board, challenge: Challenge, most: int = 20) -> bytes:
         for left, right, text in (
             (44, 100, str(entry.rank)),
             (110, 550, _nickname(entry, place + 1)),
-            (570, 820, challenge.score_text(entry.score)),
+            (570, 825, challenge.score_text(entry.score)),
             (830, 1150, said),
             (1160, 1250, minutes(entry.at)),
         ):
@@ -91,4 +91,4 @@ def board_picture(board: Board, challenge: Challenge, most: int = 20) -> bytes:
 def _nickname(entry: Entry, place: int) -> str:
     """The nickname; where no font has its letters, its script and its line on the board."""
     name = entry.nickname
-    return name if can_write(name) else f"[{script_of(name)} name, line {place} of the board]"
+    return name if can_write(name) else f"[{script_of(name)} name, line {place}]"

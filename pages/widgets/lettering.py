@@ -46,14 +46,19 @@ def script_of(text: str) -> str:
 def write(
     draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, size: int, fill: str, width: float | None = None
 ) -> None:
-    """Write a line. If it is wider than ``width`` pixels, take smaller letters, and then cut it with an ellipsis."""
+    """Write a line. If it is wider than ``width`` pixels, take smaller letters, and then cut it with an ellipsis.
+
+    Args:
+        place: the left end of the line, and its upper edge.
+    """
     face = font(size, text)
     if width is not None:
         while draw.textlength(text, face) > width and face.size > 0.7 * size:
             face = font(int(face.size) - 1, text)
         while draw.textlength(text, face) > width and text != "…":
             text = f"{text.rstrip('…')[:-1]}…"
-    draw.text(place, text, fill=fill, font=face)
+    left, top = place
+    draw.text((left, top + font(size).getmetrics()[0]), text, fill=fill, font=face, anchor="ls")  # on one base line
 
 
 def _faces() -> Iterator[str]:

@@ -76,7 +76,7 @@ def test_names_in_every_script(monkeypatch: pytest.MonkeyPatch) -> None:
     board_picture(Board(tuple(lines), len(lines), len(lines)), CHALLENGE)
     texts = [text for text, _ in drawn]
     for line, (script, name) in enumerate(NAMES.items(), 1):
-        told = f"[{script} name, line {line} of the board]"
+        told = f"[{script} name, line {line}]"
         assert name in texts if script in WRITTEN else told in texts and name not in texts
     assert [text for text, face in drawn if any(ord(sign) not in characters(face) for sign in text)] == []
 
