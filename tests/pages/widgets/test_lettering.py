@@ -18,6 +18,7 @@ from pages.widgets import lettering
 from pages.widgets.charts import side_by_side
 from pages.widgets.lettering import OURS, can_write, font, script_of, write
 from pages.widgets.stage import percent
+from tests.paths import ROOT
 
 
 @cache
@@ -116,6 +117,16 @@ def test_headlines_do_not_touch() -> None:
     sheet = side_by_side([(np.zeros((4, 4, 3), np.uint8), longest, longest)] * 2, "", side=480)
     between = np.asarray(Image.open(io.BytesIO(sheet)))[504:, 505:527]
     assert (between > 200).all()
+
+
+def test_no_other_module_draws_text_into_a_picture() -> None:
+    users = [
+        file.name
+        for part in ("adv_core", "pages")
+        for file in (ROOT / part).rglob("*.py")
+        if "ImageFont" in file.read_text("utf-8")
+    ]
+    assert users == ["lettering.py"]
 
 
 def test_our_font_comes_first() -> None:
