@@ -249,3 +249,43 @@ class ExpectedTargeted(Targeted):
 
     def __call__(self, logits: Tensor) -> Tensor:
         return _pick(logits, as_labels(self.target, logits))
+
+
+@dataclass(frozen=True, eq=False)
+class Dodging(Objective):
+    """The distance of a face to the person y who wears it: be recognised as nobody, or as anybody else.
+
+    Logits are minus the distances to some people, see `adv_core.faces.distances` (Sharif et al., CCS 2016).
+
+    Attributes:
+        same: the distance below which a recogniser says "the same person".
+    """
+
+    y: Labels
+    same: float = 0.6
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        return -_pick(logits, as_labels(self.y, logits))
+
+    def reached(self, logits: Tensor) -> Tensor:
+        return self(logits) > self.same
+
+
+@dataclass(frozen=True, eq=False)
+class Impersonation(Objective):
+    """Minus the distance to the person ``target``, plus the distance to oneself, y, up to a little above the threshold.
+
+    Logits and ``same`` as for `Dodging`.
+    """
+
+    y: Labels
+    target: Labels
+    same: float = 0.6
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        own = -_pick(logits, as_labels(self.y, logits))
+        return _pick(logits, as_labels(self.target, logits)) + own.clamp_max(self.same + 0.1)
+
+    def reached(self, logits: Tensor) -> Tensor:
+        near = -_pick(logits, as_labels(self.target, logits)) < self.same
+        return near & (-_pick(logits, as_labels(self.y, logits)) > self.same)

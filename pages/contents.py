@@ -90,8 +90,9 @@ BEYOND = (
     LessonEntry(
         "lessons/patches/page.py", "Patches and glasses", "patches",
         "Adversarial patches and glasses", 20,
-        "adversarial patch, adversarial glasses, mask, universal patch, smoothness, printable colours",
-        "restrict an attack to a few pixels, and make one patch for many photographs",
+        "adversarial patch, adversarial glasses, face recogniser, mask, universal patch, printable colours",
+        "restrict an attack to a few pixels, impersonate somebody before a face recogniser, and make one patch for "
+        "many photographs",
     ),
     LessonEntry(
         "lessons/physical/page.py", "Physical attacks", "physical",

@@ -94,7 +94,7 @@ def test_a_lesson_stands_alone() -> None:
 
 @pytest.mark.parametrize("part", ["tasks", "charts"])
 def test_what_is_computed_and_what_is_drawn_know_no_streamlit(part: str) -> None:
-    parts = [name for name in imports() if inside(name, "pages") and name.endswith(f".{part}")]
+    parts = [name for name in imports() if inside(name, "pages") and name.endswith(part)]
     assert len(parts) > 8
     assert [arrow for name in parts for arrow in arrows((name,), ("streamlit",))] == []
 

@@ -65,7 +65,7 @@ class Transformed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         draws = self._draw_fresh(len(x)) if self.fresh else self._draw_common(len(x), self.samples, self.seed)
-        return self._through(x, draws, self.samples, self._log_probabilities).mean(0)
+        return self._through(x, draws, self.samples, self.score).mean(0)
 
     # The reports below draw separately, so that a report during an attack does not change the attack.
 
@@ -85,7 +85,7 @@ class Transformed(nn.Module):
     @torch.no_grad()
     def probabilities(self, x: Tensor, samples: int | None = None, seed: int | None = None) -> Tensor:
         """softmax f(t(x)) of every view, (samples, N, K); arguments as for `expected_probabilities`."""
-        return self._report(x, samples, seed, lambda view: self._log_probabilities(view).exp())
+        return self._report(x, samples, seed, lambda view: self.score(view).exp())
 
     @torch.no_grad()
     def views(self, x: Tensor, samples: int | None = None, seed: int | None = None) -> Tensor:
@@ -100,7 +100,8 @@ class Transformed(nn.Module):
         draws = self._draw_common(len(x), samples, ~self.seed if seed is None else seed)
         return self._through(x, draws, samples, what)
 
-    def _log_probabilities(self, view: Tensor) -> Tensor:
+    def score(self, view: Tensor) -> Tensor:
+        """Return the values that are averaged over the views, (N, K): log softmax f(view)."""
         return self._logits(view).log_softmax(1)
 
     def _draw_fresh(self, n: int) -> list[Draws]:

@@ -65,6 +65,7 @@ MASKING = Place("Evaluation: one defence, many attacks", "evaluation", "attacks"
 FOOLING = Place("Fooling images: gradient ascent", "fooling-images", "gradient")
 PATTERNS = Place("Fooling images: bred patterns", "fooling-images", "patterns")
 EVOLUTION = Place("Fooling images: evolution", "fooling-images", "evolution")
+FACE = Place("Patches and glasses: glasses before a face recogniser", "patches", "face")
 GLASSES = Place("Patches and glasses: adversarial glasses", "patches", "glasses")
 PATCH = Place("Patches and glasses: a universal patch", "patches", "universal-patch")
 VIEWS = Place("Physical attacks: success by angle, scale and light", "physical", "views")
@@ -88,7 +89,7 @@ HEADINGS: Sequence[tuple[str, Sequence[Place]]] = (
 )
 CREDITS: Sequence[tuple[str, Sequence[Place]]] = (
     ("Prevost: a dog that becomes an airliner", (DOG,)),
-    ("Sharif et al. 2016: adversarial glasses", (GLASSES,)),
+    ("Sharif et al. 2016: adversarial glasses", (FACE, GLASSES)),
     ("Nguyen et al. 2015: fooling images", (PATTERNS, FOOLING, EVOLUTION)),
     ("Carlini & Wagner 2018: speech", (SPEECH,)),
     ("Goodfellow et al. 2015: panda and gibbon, FGSM", (PANDA, LIMIT)),
@@ -121,7 +122,7 @@ PLANS: Mapping[str, Sequence[tuple[str, str, Place]]] = {
         ("4", "Adversarial training, its gain and its price.", TRAINING),
         ("5", "Evaluation and adaptive attacks on defences.", MASKING),
         ("6", "Black-box attacks, transfer, substitutes.", QUERIES),
-        ("7", "Patches, glasses and the camera.", GLASSES),
+        ("7", "Patches, glasses and the camera.", FACE),
         ("8", "Unrestricted attacks, fooling images, speech; projects begin.", UNRESTRICTED),
     ),
 }

@@ -20,6 +20,7 @@ from streamlit.testing.v1 import AppTest
 
 from adv_core.assets import ASSETS
 from adv_core.classifiers import categories
+from adv_core.faces import PEOPLE, SAME
 from adv_core.images import difference
 from adv_core.linear import worst_case
 from adv_core.serving.engine.attack import Attack
@@ -36,6 +37,7 @@ from pages.lessons.fooling_images.beforehand import shipped
 from pages.lessons.fooling_images.tasks import Climb
 from pages.lessons.linear_models import measured
 from pages.lessons.linear_models import settings as linear
+from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, WearOnFace, distances, head, nearest
 from pages.lessons.patches.tasks import Wear
 from pages.lessons.physical.settings import NAMES
 from pages.lessons.speech.tasks import Hide, Listen
@@ -158,6 +160,23 @@ def wear(slide: Slide) -> tuple[Numbers, np.ndarray]:
     return numbers, strip(request.picture.pixels[0], alone, last.pixels)
 
 
+def face(slide: Slide) -> tuple[Numbers, np.ndarray]:
+    """Glasses before the face recogniser, judged anew on the 8-bit photograph and in views."""
+    jobs = jobs_of(slide, FindFaces, WearOnFace, FaceInViews)
+    request, painted = jobs["face glasses"].request, jobs["face glasses"].frames[-1].pixels
+    assert isinstance(request, WearOnFace)
+    assert request.target is not None
+    names, found = [person.name for person in PEOPLE.values()], jobs["face judged"].frames[-1]
+    away = distances(found.descriptor, request.people)
+    numbers = {"before": names[request.y], "after": nearest(away, names), "same": SAME}
+    numbers |= {"own_distance": float(away[request.y]), "target_distance": float(away[request.target])}
+    seen = jobs["face views"].frames
+    numbers |= {"taken": sum(bool(each) and each[request.target] < SAME for each in seen), "views": len(seen)}
+    numbers["part"] = float(request.mask.sum() / request.face.area)
+    alone = np.dstack([painted, 255 * request.mask.astype(np.uint8)])
+    return numbers, strip(*(head(each, request.face) for each in (request.picture.pixels[0], alone, painted)))
+
+
 def views(slide: Slide) -> tuple[Numbers, np.ndarray]:
     """Success in new random views."""
     jobs = jobs_of(slide, Look, Attack, Views)
@@ -257,7 +276,7 @@ def one_sign(slide: Slide) -> tuple[Numbers, None]:
 MEASURES: Mapping[str, Callable[[Slide], tuple[Numbers, np.ndarray | None]]] = {
     "test-error": digit_networks,
     "retriever": attack,
-    "glasses": wear,
+    "glasses": face,
     "stop-sign": wear,
     "turtle": views,
     "bred-images": patterns,

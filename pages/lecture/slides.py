@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pages.course.teaching import FOOLING, GLASSES, LAB, ONE_STEP, PATTERNS, STEPS, VIEWS, Place
+from pages.course.teaching import FACE, FOOLING, GLASSES, LAB, ONE_STEP, PATTERNS, STEPS, VIEWS, Place
 from pages.course.teaching import LIMIT as SIGN
 from pages.lab.settings import PRESETS
 from pages.widgets.stage import percent
@@ -113,13 +113,14 @@ SLIDES: Sequence[Slide] = (
         "glasses",
         EXAMPLES,
         "Adversarial glasses: a face recogniser takes one person for another",
-        opened(GLASSES, image="tabby_cat", thing="glasses", target="macaw"),
-        "{before} {before_share:share} → {after} {after_share:share}; the glasses cover {part:share} of the picture",
+        opened(FACE, wearer="collins", become="hopper"),
+        "{before} → {after}, distance {target_distance:.2f} (below {same:g}: the same person), {own_distance:.2f} to "
+        "herself; in {taken} of {views} random views; the glasses cover {part:share} of the face",
         "no number on the slide",
-        "Theirs attack a face recogniser, and are printed and worn. ImageNet's classes are no persons, so our glasses "
-        "are on a cat. They are drawn, not printed; switch on *smooth* and *printable* for what the paper adds.",
+        "Theirs are printed and worn. Ours are painted into one photograph, and judged in random views of it. Both "
+        "attack a face recogniser whose weights they know; turn on *wearable* for smooth and printable colours.",
         "Sharif et al. 2016",
-        "The cat, its glasses alone, and the cat with glasses",
+        "The astronaut, her glasses alone, and the astronaut with glasses",
     ),
     Slide(
         "stop-sign",

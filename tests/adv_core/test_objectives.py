@@ -1,7 +1,17 @@
 import pytest
 import torch
 
-from adv_core.objectives import Custom, LogitsRatio, Margin, Objective, Targeted, TargetedDifference, Untargeted
+from adv_core.objectives import (
+    Custom,
+    Dodging,
+    Impersonation,
+    LogitsRatio,
+    Margin,
+    Objective,
+    Targeted,
+    TargetedDifference,
+    Untargeted,
+)
 
 LOGITS = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0]])
 
@@ -83,3 +93,12 @@ def test_the_aim_and_its_rows(objective: Objective) -> None:
 def test_a_custom_objective_without_an_aim() -> None:
     with pytest.raises(ValueError, match="give Custom an aim"):
         Custom(lambda z: z[:, 0]).reached(LOGITS)
+
+
+def test_distances_of_faces() -> None:
+    """Logits are minus the distances: the first face is near person 0, the second one near person 1."""
+    near = -torch.tensor([[0.2, 0.8], [0.75, 0.4], [0.65, 0.7]])
+    torch.testing.assert_close(Dodging(0)(near), torch.tensor([0.2, 0.75, 0.65]))
+    assert Dodging(0).reached(near).tolist() == [False, True, True]
+    torch.testing.assert_close(Impersonation(0, 1)(near), torch.tensor([0.2 - 0.8, 0.7 - 0.4, 0.65 - 0.7]))
+    assert Impersonation(0, 1).reached(near).tolist() == [False, True, False]

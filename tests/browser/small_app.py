@@ -54,7 +54,7 @@ def main() -> None:
             smaller("lessons/evaluation/page.py", IMAGES=20, L2_CURVE=(0.0, 2.0), ANGLES=ANGLES, PROOF=(0.0, 0.1)),
             smaller("lessons/fooling_images/page.py", EIGHT=2, WALL_STEPS=30),
             smaller("lessons/linear_models/page.py", SEEDS=(0,), SAMPLE=20, FITTED=500, QUERIES=50),
-            smaller("lessons/patches/page.py", STEPS=40, PLACES=1),
+            smaller("lessons/patches/page.py", STEPS=40, PLACES=1, FACE_STEPS=3, FACE_VIEWS=2),
             smaller("lessons/physical/page.py", STEPS=20, NEW_VIEWS=8),
             smaller("lessons/threat_models/page.py", SIDE=5, DRAWS=20, STEPS=5),
             smaller("lessons/unrestricted/page.py", QUERIES=32, TRIALS=16, ANGLES=ANGLES),

@@ -13,6 +13,7 @@ import pytest
 
 from adv_core.classifiers import DEFAULT
 from adv_core.defences.filters import Defence
+from adv_core.faces.detector import Face
 from adv_core.patches import Place
 from adv_core.serving.engine.attack import Attack
 from adv_core.serving.engine.digits import Digit, ErrorCurve
@@ -26,6 +27,7 @@ from pages.lessons.black_box.tasks import Steal, Transfer
 from pages.lessons.defences.tasks import Aware, Contest, Plain
 from pages.lessons.evaluation.tasks import CertifiedDigits, Certify, ProofAndAttack, Rotations, Series
 from pages.lessons.fooling_images.tasks import Climb, Evolution
+from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, WearOnFace
 from pages.lessons.patches.tasks import Paste, TrainPatch, TryPatch, Wear
 from pages.lessons.physical.tasks import AlongKnob, View
 from pages.lessons.speech.tasks import Clip, Disturb, Hide, Listen
@@ -34,6 +36,7 @@ from pages.lessons.unrestricted.tasks import Landscape, Smallest, Together, Tria
 from tests.paths import ROOT
 
 ONE = Pictures.of(np.zeros((16, 16, 3), np.uint8))
+FACE = Face(4, 4, 12, 12)
 DIGIT, CLIP, PATCH = Digit(bytes(784), 3), Clip(bytes(2 * 16_000)), bytes(8 * 8 * 3)
 STANDARD, RECIPE = "standard", Recipe(epochs=1)
 EXAMPLES: list[Task[Any]] = [
@@ -60,6 +63,9 @@ EXAMPLES: list[Task[Any]] = [
     Series(STANDARD, "none", 0.1),
     Climb((1,)),
     Evolution(1),
+    FindFaces(ONE),
+    WearOnFace(ONE, FACE, (0.3, 0.4), (0.6, 0.4), 1.0, (bytes(512), bytes(512)), 0, 1),
+    FaceInViews(ONE, FACE, (bytes(512),)),
     Paste(ONE, DEFAULT, PATCH, 8, Place()),
     TrainPatch(ONE, DEFAULT, 1),
     TryPatch(ONE, DEFAULT, PATCH, 8, 1),
@@ -107,7 +113,7 @@ def refusal(value: Any, name: str, given: Any) -> str:
 
 
 def test_there_is_an_example_of_every_task() -> None:
-    for file in [*(ROOT / "pages").rglob("tasks.py"), *(ROOT / "adv_core" / "serving" / "engine").glob("*.py")]:
+    for file in [*(ROOT / "pages").rglob("*tasks.py"), *(ROOT / "adv_core" / "serving" / "engine").glob("*.py")]:
         name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
         if not name.endswith((".cluster", ".__init__")):  # the cluster needs Ray
             importlib.import_module(name)

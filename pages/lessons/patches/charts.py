@@ -1,6 +1,8 @@
 """Charts of the lesson on adversarial glasses and patches: numbers and pictures in, Vega-Lite specifications out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from pages.widgets import vega
 from pages.widgets.charts import GREY, PALETTE
@@ -38,6 +40,31 @@ def click_chart(uri: str, points: Sequence[tuple[float, float]], side: int) -> v
             vega.layer(grid, unseen, x=x, y=y) | {"params": [{"name": "spot", "select": nearest}]},
         ],
     }
+
+
+def distance_chart(rows: Mapping[str, np.ndarray], names: Sequence[str], same: float) -> vega.Spec:
+    """The distance of a face to each person on one axis, a row for each picture; a line at the threshold ``same``."""
+    values = [
+        {"picture": picture, "person": name, "distance": float(each)}
+        for picture, away in rows.items()
+        for name, each in zip(names, away, strict=True)
+    ]
+    dots = vega.layer(
+        values,
+        {"type": "point", "filled": True, "size": 160, "opacity": 1},
+        x=vega.numbers("distance", f"distance (below {same:g}: the same person)", (0, 1.1), {"tickCount": 6}),
+        y={
+            "field": "picture",
+            "type": "nominal",
+            "title": None,
+            "scale": {"domain": list(rows)},
+            "axis": {"labelLimit": 110, "labelOverlap": False, "grid": True},
+        },
+        color=vega.colours("person", zip(names, PALETTE, strict=False)),
+        shape={"field": "person", "type": "nominal", "scale": {"domain": list(names)}, "legend": None},
+        tooltip=vega.tips(person="", picture="", distance=".2f"),
+    )
+    return {"layer": [dots, vega.rule("x", same, GREY)]}
 
 
 def training_chart(points: Sequence[tuple[int, float]], steps: int, wanted: str) -> vega.Spec:

@@ -12,6 +12,7 @@ from adv_core.images import difference, to_png
 from adv_core.patches import Place as Spot
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.patches.charts import click_chart, rates_chart, training_chart
+from pages.lessons.patches.face import on_a_face
 from pages.lessons.patches.program import in_python
 from pages.lessons.patches.settings import (
     MIDDLE,
@@ -64,7 +65,10 @@ STYLE = """
 <style>
 .st-key-patches_patch img {width: 100%; max-width: 18rem; border-radius: .4rem}
 .st-key-stage_patches .lab-cap {min-height: 4.6em}
-.st-key-patches_verdict {min-height: 6rem}
+.st-key-patches_verdict, .st-key-patches_face_verdict {min-height: 6rem}
+.st-key-stage_face img {aspect-ratio: 1}
+.st-key-patches_face_chart {min-height: 12rem}
+.st-key-patches_face_views {min-height: 3rem}
 .st-key-patches_figure {min-height: 15rem}
 .st-key-patches_training {min-height: 19rem}
 .st-key-patches_rates {min-height: 21rem}
@@ -86,7 +90,7 @@ def prepare() -> Run:
 
 
 def to_wear(run: Run) -> Iterator[None]:
-    st.subheader("1 · Adversarial glasses and stickers", anchor="glasses")
+    st.subheader("2 · Glasses and stickers before an ImageNet network", anchor="glasses")
     about = (hash(run.original.tobytes()), page.value.thing)
     with playground("patches"):
         pictures, told = st.columns([2, 1], gap="medium", vertical_alignment="center")
@@ -273,7 +277,7 @@ def shipped() -> np.ndarray:
 
 
 def one_patch(run: Run) -> Iterator[None]:
-    st.subheader("2 · A universal patch: one for many photographs", anchor="universal-patch")
+    st.subheader("3 · A universal patch: one for many photographs", anchor="universal-patch")
     prose(
         "The glasses were made for one photograph. This patch is trained on **eight** photographs at once, at random "
         f"places, sizes and angles: each step raises the mean log-probability of its class over {VIEWS} of them. The "
@@ -338,9 +342,9 @@ def train_patch(picture: DeltaGenerator, note: DeltaGenerator, chart: DeltaGener
 
 
 def paste(run: Run) -> Iterator[None]:
-    st.subheader("3 · Paste the patch", anchor="paste")
+    st.subheader("4 · Paste the patch", anchor="paste")
     prose(
-        "Paste the patch on the photograph of section 1, at any place, size and angle. The patch stays the same: "
+        "Paste the patch on the photograph of section 2, at any place, size and angle. The patch stays the same: "
         "nothing is trained again."
     )
     with playground("paste"):
@@ -416,7 +420,7 @@ def follow_rates(patch: np.ndarray, slot: DeltaGenerator, note: DeltaGenerator) 
 
 
 def formulas(_: Run) -> None:
-    st.subheader("4 · The formulas that just ran", anchor="formulas")
+    st.subheader("5 · The formulas that just ran", anchor="formulas")
     settings = page.value
     true, wanted = r"L(y, \hat f(x+\delta\mid\theta))", r"-L(y_\text{target}, \hat f(x+\delta\mid\theta))"
     cost = "".join(
@@ -445,7 +449,7 @@ def formulas(_: Run) -> None:
     )
 
 
-SECTIONS = (to_wear, one_patch, paste, formulas, in_python)
+SECTIONS = (on_a_face, to_wear, one_patch, paste, formulas, in_python)
 Lesson(
     page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the patch", choose_image), STYLE
 ).show()

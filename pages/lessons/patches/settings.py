@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from adv_core.classifiers import DEFAULT, info_of
+from adv_core.faces.gallery import PEOPLE
 from pages.lessons.patches.tasks import BEFOREHAND, Thing
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS, class_named
@@ -17,7 +18,7 @@ THINGS: dict[Thing, str] = {"glasses": "glasses", "stickers": "two stickers"}
 POINTS: dict[str, tuple[int, int, int, int]] = {
     "tabby_cat": (39, 52, 66, 53),
     "red_panda": (33, 54, 52, 50),
-    "portrait_astronaut": (48, 16, 58, 16),
+    "portrait_astronaut": (40, 20, 48, 20),
     "giant_panda": (11, 47, 21, 47),
     "koala": (49, 28, 59, 28),
     "pig": (24, 41, 37, 42),
@@ -28,12 +29,19 @@ POINTS: dict[str, tuple[int, int, int, int]] = {
     "stop_sign_composite": (40, 42, 60, 42),
 }
 MIDDLE = (40, 45, 60, 45)
+NOBODY = "nobody"  # in place of a person: the glasses are for dodging
+FACE_STEPS = 60
+FACE_VIEWS = 32
 
 
 @dataclass(frozen=True)
 class Settings(PageSettings):
     """All controls of the page. The two points and the patch's place are in per cent of the picture."""
 
+    wearer: str = word("collins", {*PEOPLE, OWN})
+    become: str = word("hopper", {*PEOPLE, NOBODY})
+    frame: int = number(120, 80, 160)
+    wearable: bool = False
     image: str = word("tabby_cat", {*PHOTOS, OWN})
     thing: Thing = word("glasses", THINGS)
     target: int = number(88, 0, 999, named=class_named)

@@ -20,7 +20,7 @@ def pictures(steps: int, views: int, told: str) -> Number:
 
 def questions() -> list[Question]:
     return [
-        Question("c", pictures(page.value.steps, VIEWS, ", as set in section 2"), pictures(150, 4, "")),
+        Question("c", pictures(page.value.steps, VIEWS, ", as set in section 3"), pictures(150, 4, "")),
         Question(
             "a",
             Choice(
@@ -130,18 +130,21 @@ def questions() -> list[Question]:
 
 TEXTS = Texts(
     lead=(
-        "The attack may change only a few pixels, but each of them by any amount. You put adversarial glasses on a cat "
-        "and stickers on a stop sign, and you paste a patch that works on many photographs, wherever it lies."
+        "The attack may change only a few pixels, but each of them by any amount. You put painted glasses on a face: "
+        "a face recogniser takes it for somebody else, and stickers on a stop sign. Then you paste a patch that "
+        "works on many photographs, wherever it lies."
     ),
     questions=questions,
     script=(
-        "1. Open the link: the network predicts macaw for a cat with glasses. “What did the first lessons say about "
-        "ε?”\n"
-        "2. Choose the stop sign in the sidebar, and “any other class”.\n"
-        "3. Turn on smooth and printable: the attack gets harder, and closer to something that you could hold.\n"
-        "4. The patch: paste it next to the pig, then over its face. Then show the grey bar."
+        "1. Open the link: the recogniser takes Eileen Collins, with painted glasses, for Grace Hopper. Plain dark "
+        "glasses fool nobody. “What did the first lessons say about ε?”\n"
+        "2. Choose “nobody known”: dodging is easier than impersonation.\n"
+        "3. Section 2: choose the stop sign in the sidebar, and “any other class”.\n"
+        "4. Turn on smooth and printable: the attack gets harder, and closer to something that you could hold.\n"
+        "5. The patch: paste it next to the pig, then over its face. Then show the grey bar."
     ),
     pitfalls=(
+        "- Glasses that fool one recogniser need not fool another one. The attack knows all weights of this one.\n"
         "- These patches are made for one small network. This page does not test whether a printed one survives your "
         "camera; see *Physical attacks*.\n"
         "- Some classes make better patches than others: a monarch is a pattern, a toaster is an object.\n"

@@ -1,0 +1,20 @@
+"""A face detector and a face recogniser, differentiable in every pixel of a photograph."""
+
+from adv_core.faces.detector import Face, find_faces
+from adv_core.faces.distances import VIEWS, FaceDistances, describe, in_views
+from adv_core.faces.gallery import PEOPLE, Person, portrait
+from adv_core.faces.recogniser import SAME, recogniser
+
+__all__ = [
+    "PEOPLE",
+    "SAME",
+    "VIEWS",
+    "Face",
+    "FaceDistances",
+    "Person",
+    "describe",
+    "find_faces",
+    "in_views",
+    "portrait",
+    "recogniser",
+]
