@@ -407,7 +407,12 @@ REGISTRY: dict[str, ClassifierInfo] = {
         torchvision_info("googlenet", "GoogLeNet", 2014, "Szegedy et al., CVPR 2015, arXiv:1409.4842"),
         torchvision_info("resnet18", "ResNet18", 2015, "He et al., CVPR 2016, arXiv:1512.03385"),
         torchvision_info("resnet50", "ResNet50", 2015, "He et al., CVPR 2016, arXiv:1512.03385", "IMAGENET1K_V1"),
+        torchvision_info("squeezenet1_0", "SqueezeNet 1.0", 2016, "Iandola et al., 2016, arXiv:1602.07360"),
         torchvision_info("densenet121", "DenseNet121", 2016, "Huang et al., CVPR 2017, arXiv:1608.06993"),
+        torchvision_info(
+            "mobilenet_v2", "MobileNetV2", 2018, "Sandler et al., CVPR 2018, arXiv:1801.04381", "IMAGENET1K_V1"
+        ),
+        torchvision_info("shufflenet_v2_x1_0", "ShuffleNetV2", 2018, "Ma et al., ECCV 2018, arXiv:1807.11164"),
         torchvision_info(
             "mobilenet_v3_large",
             "MobileNetV3-Large",
@@ -416,6 +421,8 @@ REGISTRY: dict[str, ClassifierInfo] = {
             "IMAGENET1K_V1",
         ),
         torchvision_info("efficientnet_b0", "EfficientNet-B0", 2019, "Tan & Le, ICML 2019, arXiv:1905.11946"),
+        torchvision_info("vit_b_16", "ViT-B/16", 2021, "Dosovitskiy et al., ICLR 2021, arXiv:2010.11929"),
+        torchvision_info("swin_t", "Swin-T", 2021, "Liu et al., ICCV 2021, arXiv:2103.14030"),
         torchvision_info("convnext_tiny", "ConvNeXt-Tiny", 2022, "Liu et al., CVPR 2022, arXiv:2201.03545"),
     )
 }

@@ -73,7 +73,7 @@ def test_everyday_names_stand_in_brackets() -> None:
 def test_registry() -> None:
     names = [info.name for info in list_classifiers()]
     assert names[0] == "efficientnet_lite0" and {"alexnet", "googlenet", "resnet50", "convnext_tiny"} <= set(names)
-    assert len(names) == 12
+    assert len(names) == 17
 
 
 def test_devices() -> None:

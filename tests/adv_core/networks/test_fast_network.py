@@ -106,6 +106,32 @@ def test_torchvision_with_random_weights(name: str) -> None:
     assert_equivalent(plain.double(), fast.double(), x.double())
 
 
+def vision_transformer() -> nn.Module:
+    from torchvision import models
+
+    network = models.VisionTransformer(64, 16, num_layers=2, num_heads=2, hidden_dim=32, mlp_dim=64, num_classes=10)
+    nn.init.normal_(network.heads.head.weight)  # zero at first
+    return network
+
+
+def swin_transformer() -> nn.Module:
+    from torchvision import models
+
+    return models.SwinTransformer([4, 4], 24, [2, 2], [2, 4], [7, 7], num_classes=10)
+
+
+@pytest.mark.parametrize("make", [vision_transformer, swin_transformer])
+def test_attention_is_left_as_it_is(make: Callable[[], nn.Module]) -> None:
+    ensure_torchvision_imports()
+    torch.manual_seed(0)
+    plain = make().eval().requires_grad_(False)
+    fast, x = fast_network(copy.deepcopy(plain)), torch.rand(2, 3, 64, 64)
+    (a, ga), (b, gb) = look(plain, x), look(fast, x)
+    assert float(a.abs().max()) > 0.1 and float(ga.abs().max()) > 0
+    torch.testing.assert_close(b, a, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(gb, ga, rtol=1e-3, atol=1e-4 * float(ga.abs().max()))
+
+
 @pytest.mark.usefixtures("collected")
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
 def test_packaged_networks(name: str, photo: Callable[[str], Tensor]) -> None:
