@@ -1,12 +1,14 @@
 """Measurements behind the figures in the texts of the gallery's lessons.
 
 python -m bench.gallery                                              # all of them: half an hour on two cores
-python -m bench.gallery fooling patches camera defences blackbox unrestricted
+python -m bench.gallery fooling patches camera defences blackbox unrestricted strangers
 """
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ from adv_core.serving.engine.look import Look, Pictures
 from adv_core.serving.engine.networks import DeviceNetworks
 from adv_core.transforms.expectation import CAMERA, Transformed
 from adv_core.transforms.transform import seen_through
+from bench.strangers import strangers_here
 from pages.lessons.black_box.tasks import Steal, Transfer, passed
 from pages.lessons.defences.tasks import Contest, Plain
 from pages.lessons.fooling_images.tasks import Climb, Evolution, Wall, some_classes
@@ -235,6 +238,16 @@ def blackbox() -> None:
                 print(f"| {victim} | {each.queries} | {told} |", flush=True)
 
 
+def strangers() -> None:
+    """Measure transfer between networks of different families, MI-FGSM, 8/255, ten steps."""
+    with tempfile.TemporaryDirectory() as folder, strangers_here(Path(folder) / "hub") as others:
+        names, pictures = (LITE0, *others), everything(224)
+        print(f"\n| made on | {' | '.join(names)} |\n|---|{'---|' * len(names)}", flush=True)
+        for name in names:
+            counts = passed(list(Transfer(pictures, (name,), names, 8 / 255).records(DeviceNetworks("cpu"))))
+            print(f"| {name} | {' | '.join(f'{count} of {counts[-1]}' for count in counts[:-1])} |", flush=True)
+
+
 # ------------------------------------------------------------------------------------------------------------- no noise
 
 
@@ -295,6 +308,7 @@ TOPICS: dict[str, Callable[[], None]] = {
     "camera": camera,
     "defences": defences,
     "blackbox": blackbox,
+    "strangers": strangers,
     "unrestricted": unrestricted,
 }
 

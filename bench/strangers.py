@@ -4,17 +4,23 @@ The folder with their weights lies beside the checkout, or where ``$TEST_WEIGHTS
 them are skipped.
 """
 
+import contextlib
+import hashlib
+import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tests.paths import ROOT
+from adv_core.classifiers import REGISTRY, torchvision_info
+from adv_core.networks.torchvision_compat import ensure_torchvision_imports
 
-FOLDER = Path(os.environ.get("TEST_WEIGHTS") or ROOT.parent / "shared" / "weights" / "tests_only")
+FOLDER = Path(os.environ.get("TEST_WEIGHTS") or Path(__file__).parents[2] / "shared" / "weights" / "tests_only")
 MEAN, STD = torch.tensor((0.485, 0.456, 0.406)), torch.tensor((0.229, 0.224, 0.225))
 
 
@@ -78,19 +84,35 @@ STRANGERS: Mapping[str, Callable[[nn.Module], Mapping[str, Tensor]]] = {
 }
 
 
-def put_into_cache(name: str, folder: Path) -> str:
-    """Write a network's checkpoint into a folder, and return the file's name, which ends in its checksum."""
-    import hashlib
+@contextlib.contextmanager
+def strangers_here(folder: Path) -> Iterator[list[str]]:
+    """Let the networks be in torch's cache, as if they had been downloaded; return their names in the registry.
 
-    from adv_core.networks.torchvision_compat import ensure_torchvision_imports
-
+    Args:
+        folder: an empty folder, which takes the place of torch's own for that time.
+    """
     ensure_torchvision_imports()
     from torchvision import models
 
-    network = models.get_model(name, weights=None)
-    network.load_state_dict(STRANGERS[name](network))
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.save(network.state_dict(), folder / "new")
-    digest = hashlib.sha256((folder / "new").read_bytes()).hexdigest()
-    (folder / "new").rename(folder / f"{name}-{digest[:8]}.pth")
-    return f"{name}-{digest[:8]}.pth"
+    before, registry = torch.hub.get_dir(), dict(REGISTRY)
+    torch.hub.set_dir(str(folder))
+    (folder / "checkpoints").mkdir(parents=True)
+    values: list[tuple[Any, Any]] = []
+    try:
+        for name, state in STRANGERS.items():
+            network = models.get_model(name, weights=None)
+            network.load_state_dict(state(network))
+            data = io.BytesIO()
+            torch.save(network.state_dict(), data)
+            file = f"{name}-{hashlib.sha256(data.getvalue()).hexdigest()[:8]}.pth"
+            (folder / "checkpoints" / file).write_bytes(data.getvalue())
+            weights, info = models.get_model_weights(name)["IMAGENET1K_V1"], REGISTRY[name]
+            values.append((weights, weights.value))
+            weights._value_ = replace(weights.value, url=f"https://download.pytorch.org/models/{file}")
+            REGISTRY[name] = torchvision_info(name, info.title, info.year, info.paper, "IMAGENET1K_V1")
+        yield list(STRANGERS)
+    finally:
+        torch.hub.set_dir(before)
+        REGISTRY.update(registry)
+        for weights, value in values:
+            weights._value_ = value
