@@ -22,7 +22,7 @@ from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.transform import seen_through
 
 SAMPLES = 2  # views in each step of the attack
-PRICE = 2.0  # the weight of roughness and of unprintable colours, in units of a distance
+PRICE = 1.0  # the weight of roughness and of unprintable colours, in units of a distance
 DARK = 20  # the level of plain dark glasses
 Descriptor = bytes  # 128 numbers of 4 bytes, so that equal descriptors are equal values
 
