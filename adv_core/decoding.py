@@ -4,12 +4,16 @@ An uploaded file may be an attack on the server. `open_image` turns it into an R
 raises `ImageError`, whose message can be shown to a visitor as it stands. It stays below two
 seconds and 500 MB for any file of up to `MAX_BYTES`. Pillow alone does not: a crafted file can
 keep its parsers busy for minutes. The budgets below prevent that; no ordinary picture comes near
-them. They are all enforced before the pixels are decoded. `adv_core.exact_png` is stricter: it
-takes only a PNG of 8-bit RGB of one size, and gives exactly its values.
+them. They are all enforced before the pixels are decoded. HEIC and AVIF are decoded in a process
+of their own, which ends after three seconds of computing (`adv_core.heif`).
+
+`adv_core.exact_png` is stricter: it takes only a PNG of 8-bit RGB of one size, and gives exactly
+its values.
 """
 
 import io
 import math
+import re
 import struct
 from collections.abc import Callable, Iterator
 from typing import IO
@@ -28,16 +32,26 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from adv_core import heif
+from adv_core.colour_profiles import Converter, to_srgb
+
 Box = tuple[int, int, int, int]
+Painter = Callable[[Image.Image], Image.Image]  # a strip of a picture as RGB, or RGBA
 
-FORMATS = ("JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF")
-"""The formats that `open_image` accepts, by the names that visitors know."""
+FORMATS = ("JPEG", "PNG", "HEIC", "AVIF", "WebP", "BMP", "GIF", "TIFF")
+"""The formats that `open_image` accepts, by the names that visitors know. (HEIC and AVIF if the host allows them.)"""
 
-MAX_BYTES = 10 * 2**20
+MAX_BYTES = 25 * 2**20
 """The largest file that `open_image` accepts, in bytes."""
 
 MAX_PIXELS = 40_000_000
-"""The largest picture that `open_image` accepts, in pixels."""
+"""The largest picture that `open_image` accepts, in pixels. JPEG, HEIC and AVIF have limits of their own."""
+
+MAX_JPEG_PIXELS = 210_000_000
+"""The largest JPEG that `open_image` accepts, in pixels: the largest sensors of phones have 200 million."""
+
+LARGE_PIXELS = 16_000_000
+"""A JPEG, HEIC or AVIF of more pixels is opened at a half, a quarter or an eighth of its sides."""
 
 # Pillow keeps a pointer for each row: a picture one pixel wide and 40 million high needs twice
 # the memory of a square one. No JPEG is longer than this.
@@ -48,8 +62,12 @@ _MAX_SIDE = 65_535
 # at 25 megapixels if they need eight.
 _MAX_RAW_BYTES = 200_000_000
 
+# The coefficients of a JPEG with several scans are all kept in memory, however small the picture is
+# opened. This limit allows 50 megapixels without subsampling of the colours and 100 with it.
+_MAX_COEFFICIENT_BYTES = 300_000_000
+
 # A progressive JPEG has several scans. Each scan goes over the whole picture and may take only
-# twenty bytes of the file. This limit allows 20 scans at 40 megapixels and 100 at 8.
+# twenty bytes of the file. This limit allows 16 scans at 50 megapixels and 100 at 8.
 _MAX_SCANNED_PIXELS = 800_000_000
 
 # Pillow's decoder for run-length encoded BMP is a Python loop over the pixels.
@@ -66,12 +84,12 @@ _STRIP_PIXELS = 2**18  # small enough for the processor's cache, which halves th
 
 _NOT_A_FILE = "No picture file was received. Please choose a file and try again."
 _EMPTY = "This file is empty. Please choose another picture."
-_TOO_HEAVY = "This file is larger than 10 MB. Please make the picture smaller and try again."
+_TOO_HEAVY = f"This file is larger than {MAX_BYTES >> 20} MB. Please make the picture smaller and try again."
 _TOO_LARGE = (
     "This picture has too many pixels to open here. Please make it smaller, for example 4000 × 3000, and try again."
 )
-_UNKNOWN = f"This file is not a picture that can be opened here. Please use {', '.join(FORMATS[:-1])} or {FORMATS[-1]}."
-_HEIC = "HEIC and AVIF pictures cannot be opened here. Please save the picture as JPEG or PNG and upload that."
+_UNKNOWN = "This file is not a picture that can be opened here. Please use {} or {}."
+_NO_HEIC = "HEIC and AVIF pictures cannot be opened here. Please save the picture as JPEG or PNG and upload that."
 _SVG = "An SVG drawing cannot be opened here. Please export it as PNG or take a screenshot of it."
 _PDF = "A PDF document is not a picture. Please save the page you want as JPEG or PNG."
 _DAMAGED = (
@@ -94,13 +112,16 @@ class ImageError(ValueError):
 def open_image(data: bytes) -> Image.Image:
     """Open an uploaded picture as a person would see it on a white page.
 
-    JPEG, PNG, WebP, BMP, GIF and TIFF are accepted. The picture is turned upright, transparent
-    parts become white, an animation gives its first frame, and deep greyscale is scaled to 8
-    bits. Colour profiles are ignored.
+    The `FORMATS` are accepted. The picture is turned upright, transparent parts become white, an
+    animation or a motion photo gives its first frame, and deep greyscale is scaled to 8 bits.
+    Colours are converted from the picture's colour profile to sRGB; a damaged profile is ignored,
+    and one that means sRGB changes nothing. A JPEG, HEIC or AVIF of more than `LARGE_PIXELS` is
+    opened at a half, a quarter or an eighth of its sides.
 
     Args:
         data: the whole file, at most `MAX_BYTES` bytes and `MAX_PIXELS` pixels (25 million for
-            the few kinds that take more to decode, such as WebP and 16-bit colour).
+            the few kinds that take more to decode, such as AVIF, WebP and 16-bit colour; 50
+            million for HEIC and for progressive JPEG, `MAX_JPEG_PIXELS` for JPEG).
 
     Returns:
         An image in mode RGB: fully loaded, without metadata, independent of `data`.
@@ -120,7 +141,7 @@ def open_image(data: bytes) -> Image.Image:
         return _decode(data, kind)
     except ImageError:
         raise
-    except MemoryError:
+    except (MemoryError, heif.TooLargeError):
         problem = _TOO_LARGE
     except Exception:
         # Damaged files make Pillow raise nearly every kind of exception.
@@ -162,15 +183,21 @@ def _kind_of(data: bytes) -> str:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
-        raise ImageError(_HEIC)
+        return "HEIF"
     if b"%PDF-" in data[:1024]:
         raise ImageError(_PDF)
     if b"<svg" in data[:4096].lower():
         raise ImageError(_SVG)
-    raise ImageError(_UNKNOWN)
+    *others, last = [name for name in FORMATS if heif.is_enabled() or name not in ("HEIC", "AVIF")]
+    raise ImageError(_UNKNOWN.format(", ".join(others), last))
 
 
 def _decode(data: bytes, kind: str) -> Image.Image:
+    if kind == "HEIF":
+        if not heif.is_enabled():
+            raise ImageError(_NO_HEIC)
+        image = heif.decode(data, LARGE_PIXELS)
+        return _on_white(image, (0, 0, *image.size))
     picture, turn = _draw(data, kind)
     return picture if turn is None else picture.transpose(turn)
 
@@ -180,12 +207,18 @@ def _draw(data: bytes, kind: str) -> tuple[Image.Image, Image.Transpose | None]:
 
     The decoder and its memory are gone when this returns, before any turning begins.
     """
+    scans = 1
     if kind == "TIFF":
         data = _first_page(data)
+    elif kind == "JPEG":
+        data, scans = _first_picture(data)
     _check_notes(data, kind)
     image = _READERS[kind](_Source(data))
     _check_size(image)
-    _check_effort(image, data)
+    _check_effort(image, data, scans)
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        factor = heif.reduction(image.size, LARGE_PIXELS)
+        image.draft(None, (max(1, image.width // factor), max(1, image.height // factor)))
     drawn = _drawn_box(image)
     image.load()
     if kind == "PNG":
@@ -219,6 +252,26 @@ class _Source(io.BytesIO):
 # --------------------------------------------------------------------------------------
 
 
+# What follows 0xFF in a JPEG, unless it belongs to the pixels (0x00), fills a gap, or stands alone.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+_SCAN, _END = 0xDA, 0xD9
+
+
+def _first_picture(data: bytes) -> tuple[bytes, int]:
+    """Return a JPEG without the film or the further pictures behind it, and the number of its scans."""
+    at, scans = 2, 0
+    for _ in range(_MAX_READS):
+        found = _MARKER.search(data, at)
+        if found is None:
+            return data, scans
+        at, marker = found.end(), data[found.end() - 1]
+        if marker == _END:
+            return data[:at], scans
+        scans += marker == _SCAN
+        at += max(2, int.from_bytes(data[at : at + 2]))  # over its header, as libjpeg goes
+    raise ImageError(_UNUSUAL)
+
+
 def _check_notes(data: bytes, kind: str) -> None:
     """Refuse a file with very much metadata, which Pillow unpacks as soon as it opens the file."""
     if kind == "PNG":
@@ -232,35 +285,49 @@ def _check_notes(data: bytes, kind: str) -> None:
 
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
-    if max(width, height) > _MAX_SIDE or width * height > MAX_PIXELS:
+    most = MAX_JPEG_PIXELS if image.format == "JPEG" else MAX_PIXELS
+    if max(width, height) > _MAX_SIDE or width * height > most:
         raise ImageError(_TOO_LARGE)
 
 
-def _check_effort(image: ImageFile.ImageFile, data: bytes) -> None:
-    """Refuse a picture that takes too much time or memory to decode for its size."""
+def _check_effort(image: ImageFile.ImageFile, data: bytes, scans: int) -> None:
+    """Refuse a picture that takes too much time or memory to decode for its size.
+
+    Args:
+        scans: of a JPEG.
+    """
     stored = segment = image.width * image.height
-    compression = "jpeg" if image.format == "JPEG" else image.info.get("compression")
-    scans = data.count(b"\xff\xda") if compression == "jpeg" else 1
     if isinstance(image, TiffImagePlugin.TiffImageFile):
+        compression = image.info.get("compression")
         if compression not in _TIFF_COMPRESSIONS:
             raise ImageError(_UNUSUAL)
+        scans = data.count(b"\xff\xda") if compression == "jpeg" else 1
         stored, segment = _tiff_areas(image)
-    if stored * _raw_bytes_per_pixel(image, scans) > _MAX_RAW_BYTES:
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        if scans > 1 and stored * _coefficient_bytes_per_pixel(image) > _MAX_COEFFICIENT_BYTES:
+            raise ImageError(_TOO_LARGE)
+        if _is_arithmetic(image, data):
+            raise ImageError(_UNUSUAL)
+    elif stored * _raw_bytes_per_pixel(image) > _MAX_RAW_BYTES:
         raise ImageError(_TOO_LARGE)
-    if scans * segment > _MAX_SCANNED_PIXELS:
-        raise ImageError(_UNUSUAL)
-    if image.format == "JPEG" and _is_arithmetic(image, data):
+    if scans > 1 and scans * segment > _MAX_SCANNED_PIXELS:
         raise ImageError(_UNUSUAL)
     run_length_bmp = image.format == "BMP" and image.tile[0].codec_name == "bmp_rle"
     if run_length_bmp and stored > _MAX_BMP_RLE_PIXELS:
         raise ImageError(_TOO_LARGE)
 
 
-def _raw_bytes_per_pixel(image: ImageFile.ImageFile, scans: int) -> int:
+def _coefficient_bytes_per_pixel(image: JpegImagePlugin.JpegImageFile) -> float:
+    """The bytes that a JPEG of several scans takes for each pixel: two for each coefficient of each colour."""
+    areas = [horizontal * vertical for _, horizontal, vertical, _ in image.layer]
+    most = max(layer[1] for layer in image.layer) * max(layer[2] for layer in image.layer)
+    return 2 * sum(areas) / most
+
+
+def _raw_bytes_per_pixel(image: ImageFile.ImageFile) -> int:
     """The approximate number of bytes that the decoder unpacks for each pixel; slow formats count as large ones."""
     slow = image.mode in ("LAB", "I", "F")
-    keeps_coefficients = image.mode == "CMYK" and scans > 1
-    if image.format == "WEBP" or slow or keeps_coefficients:
+    if image.format == "WEBP" or slow:
         return 8
     arguments = image.tile[0].args
     # Pillow's names for raw layouts: a letter for each channel, then the depth, as in "RGBA;16B".
@@ -288,12 +355,14 @@ _SHORT = 3  # the type of a 16-bit number
 _WIDTH, _HEIGHT, _PHOTOMETRIC, _ROWS_PER_STRIP = 256, 257, 262, 278
 _TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT = 322, 323, 339
 
-# Only the tags that are needed to draw the picture. The names, the resolution, the colour profile
-# and the camera's notes are left out: each of them may hold millions of numbers.
+# Only the tags that are needed to draw the picture. The names, the resolution and the camera's
+# notes are left out: each of them may hold millions of numbers.
 _TIFF_TAGS = {_WIDTH, _HEIGHT, _PHOTOMETRIC, _ORIENTATION, _SAMPLE_FORMAT}
 _TIFF_TAGS |= {258, 259, 266, 277, 284, 317, 320, 338}  # depth, coding, channels, palette, alpha
 _TIFF_TAGS |= {273, _ROWS_PER_STRIP, 279, _TILE_WIDTH, _TILE_HEIGHT, 324, 325}  # strips, tiles
 _TIFF_TAGS |= {292, 293, 347, 529, 530, 531, 532}  # fax and JPEG options, YCbCr
+
+_PROFILE, _BYTES = 34675, (1, 7)  # the tag of the colour profile, and the types of bytes, which are read at once
 
 # LZMA is left out (too slow), and so are a few codings that hardly any program writes.
 _TIFF_COMPRESSIONS = {"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "zstd"}
@@ -333,6 +402,9 @@ def _first_page(data: bytes) -> bytes:
         (count,) = struct.unpack_from(order + "L", entry, 4)
         if count > _MAX_TIFF_SEGMENTS:
             raise ImageError(_UNUSUAL)
+    profile = entries.get(_PROFILE)
+    if profile is not None and struct.unpack_from(order + "H", profile, 2)[0] in _BYTES:
+        kept = sorted([*kept, profile], key=lambda entry: struct.unpack_from(order + "H", entry))
     no_next_page = bytes(4)
     directory = struct.pack(order + "H", len(kept)) + b"".join(kept) + no_next_page
     return data[:start] + directory + data[start + len(directory) :]
@@ -406,7 +478,7 @@ def _scale_key_colour(image: Image.Image, depth: int) -> None:
         image.info["transparency"] = tuple(value >> 8 for value in key)
 
 
-def _on_white(image: ImageFile.ImageFile, drawn: Box) -> Image.Image:
+def _on_white(image: Image.Image, drawn: Box) -> Image.Image:
     """Draw a loaded image in RGB on a white page, strip by strip to save memory."""
     page = Image.new("RGB", image.size, "white")
     paint = _painter(image)
@@ -423,14 +495,31 @@ def _strips(box: Box) -> Iterator[Box]:
         yield left, upper, right, min(upper + rows, bottom)
 
 
-def _painter(image: ImageFile.ImageFile) -> Callable[[Image.Image], Image.Image]:
+def _painter(image: Image.Image) -> Painter:
     """The function that turns a strip of this image into RGB, or RGBA if it is transparent."""
-    if image.mode in _DEEP_GREY_MODES:
-        return _deep_grey_painter(image)
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         return ImageCms.buildTransform(lab, srgb, "LAB", "RGB").apply
-    return _paint
+    grey = image.mode in _DEEP_GREY_MODES or image.mode in ("1", "L", "LA", "La")
+    kind = image.mode if image.mode == "CMYK" else "L" if grey else "RGB"
+    convert = to_srgb(image.info.get("icc_profile"), kind)
+    if kind == "CMYK":
+        return convert or _paint
+    paint = _deep_grey_painter(image) if image.mode in _DEEP_GREY_MODES else _paint
+    return _converted(paint, convert) if convert else paint
+
+
+def _converted(paint: Painter, convert: Converter) -> Painter:
+    """Return the painter whose colours are then converted; its transparency stays."""
+
+    def painted(strip: Image.Image) -> Image.Image:
+        strip = paint(strip)
+        colours = convert(strip.convert("RGB"))
+        if strip.mode == "RGBA":
+            colours.putalpha(strip.getchannel("A"))
+        return colours
+
+    return painted
 
 
 def _paint(strip: Image.Image) -> Image.Image:
@@ -440,7 +529,7 @@ def _paint(strip: Image.Image) -> Image.Image:
     return strip if strip.mode == mode and mode == "RGBA" else strip.convert(mode)
 
 
-def _deep_grey_painter(image: ImageFile.ImageFile) -> Callable[[Image.Image], Image.Image]:
+def _deep_grey_painter(image: Image.Image) -> Painter:
     """Return a function that scales greyscale of more than 8 bits; Pillow's own conversion clips it."""
     tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else None
     unsigned = image.mode == "I" and tags is not None and 1 in _as_tuple(tags, _SAMPLE_FORMAT, 1)
