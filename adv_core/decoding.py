@@ -41,7 +41,8 @@ Painter = Callable[[Image.Image], Image.Image]  # a strip of a picture as RGB, o
 FORMATS = ("JPEG", "PNG", "HEIC", "AVIF", "WebP", "BMP", "GIF", "TIFF")
 """The formats that `open_image` accepts, by the names that visitors know. (HEIC and AVIF if the host allows them.)"""
 
-MAX_BYTES = 25 * 2**20
+MAX_MEGABYTES = 25
+MAX_BYTES = MAX_MEGABYTES * 2**20
 """The largest file that `open_image` accepts, in bytes."""
 
 MAX_PIXELS = 40_000_000
@@ -84,7 +85,7 @@ _STRIP_PIXELS = 2**18  # small enough for the processor's cache, which halves th
 
 _NOT_A_FILE = "No picture file was received. Please choose a file and try again."
 _EMPTY = "This file is empty. Please choose another picture."
-_TOO_HEAVY = f"This file is larger than {MAX_BYTES >> 20} MB. Please make the picture smaller and try again."
+_TOO_HEAVY = f"This file is larger than {MAX_MEGABYTES} MB. Please make the picture smaller and try again."
 _TOO_LARGE = (
     "This picture has too many pixels to open here. Please make it smaller, for example 4000 × 3000, and try again."
 )

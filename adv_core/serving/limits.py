@@ -19,7 +19,7 @@
 | `ADV_MAX_SESSIONS_PER_ADDRESS` | 400 | sessions from one address; a class behind one address counts as one |
 | `ADV_MAX_REQUESTS_PER_MINUTE` | 30000 | HTTP requests from one address; a first visit makes 60 of them |
 | `ADV_MAX_MESSAGES_PER_MINUTE` | 600 | messages of one session (moved controls and the like); further ones wait |
-| `ADV_MAX_SESSION_UPLOADS_MIB` | 50 | uploaded files of one session that are kept, in memory |
+| `ADV_MAX_SESSION_UPLOADS_MIB` | 100 | uploaded files of one session that are kept, in memory |
 | `ADV_MAX_UPLOADS_MIB` | 1024 | uploaded files of all sessions that are kept, in memory |
 | `ADV_DRAIN_SECONDS` | 20 | seconds for running work to finish when an instance is told to stop |
 | `ADV_REMEMBERED_MIB` | 96 | results that are kept for later requests |
@@ -45,7 +45,7 @@ class Limits:
     max_restarts: int = 10
     max_queries: int = 2000
     max_rows: int = 16
-    # A PNG of 3 million pixels is below the 10 MB limit of uploads, even if it is incompressible.
+    # A PNG of 3 million pixels is below the 25 MB limit of uploads, even if it is incompressible.
     max_pixels: int = 3_000_000
     max_training: int = 4_000_000
     max_queue: int = 256
@@ -58,7 +58,7 @@ class Limits:
     max_sessions_per_address: int = 400
     max_requests_per_minute: int = 30_000
     max_messages_per_minute: int = 600
-    max_session_uploads_mib: int = 50
+    max_session_uploads_mib: int = 100
     max_uploads_mib: int = 1024
     drain_seconds: int = 20
     remembered_mib: int = 96

@@ -114,7 +114,7 @@ def show_tools(code: str, challenge: Challenge) -> None:
 
 def hand_in(store: Store, room: Room) -> None:
     with st.form("student_hand_in", clear_on_submit=True):
-        file = st.file_uploader("Your picture (PNG)", type=["png"])
+        file = st.file_uploader("Your picture (PNG)")
         if st.form_submit_button("Hand it in", type="primary", icon=":material/upload:"):
             if file is None:
                 state.student_told = ("note", "Choose a PNG file first.")

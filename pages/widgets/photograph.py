@@ -126,8 +126,8 @@ def upload(page: Controls[Any], default: str, label: str, key: str) -> None:
     if state.get("upload_error"):
         # Below the upload, it would be off the screen of a laptop.
         st.error(state.upload_error, icon=":material/broken_image:")
-    types = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"]
-    st.file_uploader(label, type=types, key=key, on_change=_take, args=(page, key, default))
+    # No `type`: for another file, Streamlit would say "text/plain files are not allowed", and nothing of what is.
+    st.file_uploader(label, key=key, on_change=_take, args=(page, key, default))
 
 
 def upload_button(page: Controls[Any], default: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from adv_core.decoding import MAX_MEGABYTES
 from adv_core.serving.limits import Limits
 from tests.paths import ROOT
 
@@ -85,7 +86,7 @@ def test_kubernetes_agrees_with_itself() -> None:
 
 def test_the_same_size_of_uploads_everywhere() -> None:
     limit = re.search(r"maxUploadSize = (\d+)", (ROOT / ".streamlit" / "config.toml").read_text())
-    assert limit is not None
+    assert limit is not None and int(limit[1]) == MAX_MEGABYTES
     body = f"{int(limit[1]) + 1}m"
     assert f"client_max_body_size {body};" in SITE
     assert pods()["Ingress"]["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"] == body

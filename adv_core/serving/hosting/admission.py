@@ -27,7 +27,7 @@ HASTE = "Too many requests have come from your internet address. Please try agai
 AGAIN = "60"  # seconds after which a refused visitor may try again
 TOO_MUCH = "The memory for uploaded files is full. Please remove a file of yours, or try again later."
 SLOW = "The upload took too long. Please try again, with a smaller file or a faster connection.\n"
-MOST = 20_000_000  # bytes that an upload counts as if it does not declare its length
+MOST = 30_000_000  # bytes that an upload counts as if it does not declare its length
 PATIENCE = 300.0  # seconds that an upload may take
 # Streamlit's own counters are public and expensive to collect. The host's metrics are on another port.
 _CLOSED = "/_stcore/metrics"

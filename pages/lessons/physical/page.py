@@ -374,7 +374,6 @@ def show_downloads(slot: DeltaGenerator, pictures: tuple[np.ndarray, ...]) -> No
 def upload() -> None:
     st.file_uploader(
         "Your photograph of the print",
-        type=["jpg", "jpeg", "png", "webp"],
         key="print_upload",
         on_change=_take,
         args=("print_upload",),

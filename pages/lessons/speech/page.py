@@ -98,7 +98,6 @@ def sidebar() -> None:
     told = st.empty()
     st.file_uploader(
         "Or upload one",
-        type=["wav", "flac", "ogg", "mp3"],
         key="speech_upload",
         on_change=take,
         args=("speech_upload",),
