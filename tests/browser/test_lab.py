@@ -96,6 +96,9 @@ def test_save_and_upload_again_and_the_page_on_a_phone(page: Page, address: str,
     broken = {"name": "broken.png", "mimeType": "image/png", "buffer": saved.read_bytes()[:999]}
     mine.locator("input[type=file]").set_input_files([broken])
     expect(mine.get_by_text("damaged or incomplete", exact=False)).to_be_visible()
+    text = {"name": "letter.txt", "mimeType": "text/plain", "buffer": b"Dear Sir"}
+    mine.locator("input[type=file]").set_input_files([text])  # not stopped by Streamlit, whose words would help nobody
+    expect(mine.get_by_text("This file is not a picture", exact=False)).to_be_visible()
     mine.locator("input[type=file]").set_input_files(ROOT / "assets" / "photos" / "koala.jpg")
     expect(page.get_by_alt_text("Original picture, classified as koala")).to_be_visible()
     expect(mine).to_be_hidden()

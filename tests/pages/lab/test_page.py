@@ -126,6 +126,10 @@ def test_replay_and_uploads(classifier: Classifier) -> None:
     assert "wombat" in alt and np.array_equal(uploaded, fooled)
     assert any("it fools the network as it is" in i.value for i in at.info)
     assert at.segmented_control(key="lab_attack").value == "pgd" and "instead of **wombat**" in fooled_box(at)
+    at.file_uploader(key="upload").set_value(None).run()  # as a browser does before it sends the next file
+    assert not np.array_equal(picture(at, "Original"), fooled)
+    at.file_uploader(key="upload").upload("letter.txt", b"Dear Sir").run()
+    assert "not a picture" in at.error[0].value and np.array_equal(picture(at, "Original"), fooled)
 
 
 def test_missing_weights_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
