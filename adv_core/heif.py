@@ -56,7 +56,7 @@ def decode(data: bytes, most: int) -> Image.Image:
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-P", __file__, str(most)],
+            [sys.executable, "-PB", __file__, str(most)],
             input=data,
             capture_output=True,
             timeout=_PATIENCE,
