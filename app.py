@@ -25,6 +25,7 @@ from adv_core.serving.engine.process import close, computing, drain, forget_unus
 from adv_core.serving.hosting import logs, uploads
 from adv_core.serving.hosting.admission import AdmissionControl, trusted_proxies
 from adv_core.serving.hosting.headers import SecurityHeaders
+from adv_core.serving.hosting.html_page import HtmlPage, with_script
 from adv_core.serving.hosting.shutdown import GracefulShutdown
 from adv_core.serving.limits import LIMITS
 from adv_core.serving.memory import Tidying
@@ -145,13 +146,18 @@ async def prepared(_: Any) -> AsyncIterator[None]:
 
 log_ours_only()
 uploads.keep_in_memory(config.get_option("server.maxUploadSize"))
+HTML = with_script(
+    (Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8"),
+    (Path(__file__).parent / "pages" / "browser.js").read_text(encoding="utf-8"),
+)
 app = st.App(
     "pages/switchboard.py",
     lifespan=prepared,
     middleware=[
-        Middleware(SecurityHeaders, html=(Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8")),
+        Middleware(SecurityHeaders, html=HTML),
         Middleware(ProxyHeadersMiddleware, trusted_hosts=trusted_proxies()),
         Middleware(AdmissionControl, leaving=lambda: leaving.begun, kept=kept),
+        Middleware(HtmlPage, html=HTML),
     ],
     on_script_error=count,
 )

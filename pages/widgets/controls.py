@@ -70,6 +70,8 @@ class Controls(Generic[S]):
         # A widget's new value counts from the beginning of the run, also above the place where the widget is drawn.
         moved = {f.name: state.get(self.key(f.name)) for f in fields(self.kind)}  # type: ignore[arg-type]
         state[self.name] = replace(self.value, **{name: value for name, value in moved.items() if value is not None})  # type: ignore[type-var]
+        if came:  # settings of an earlier visit: in the same entry of the browser's history as the visit
+            self.into_address()
         return came
 
     def key(self, setting: str) -> str:

@@ -1,13 +1,27 @@
 """The journeys through the Attack Lab in a real browser, against the real server."""
 
+import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Locator, Page, expect
 
 from tests.browser.conftest import box, fits_a_phone, move, no_exception, until
 from tests.paths import ROOT
 
 FAST = "?image=pig&target=106&eps=2&steps=10"
+# What a browser's translator does, again and again: a <font> with other words in the place of every text.
+TRANSLATE = """() => setInterval(() => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    const all = []
+    while (texts.nextNode()) all.push(texts.currentNode)
+    for (const text of all) {
+        if (!text.data.trim() || text.parentNode.closest("font, script, style")) continue
+        const font = document.createElement("font")
+        font.append(document.createElement("font"))
+        font.firstChild.textContent = text.data.toUpperCase()
+        text.replaceWith(font)
+    }
+}, 50)"""
 
 
 def fooled(page: Page, name: str) -> None:
@@ -54,15 +68,95 @@ def test_another_picture_another_target_and_the_link_to_it(page: Page, address: 
     fooled(page, "gibbon")
 
 
-def test_epsilon_moved_in_mid_run(page: Page, address: str) -> None:
+def test_epsilon_moved_in_mid_run_on_a_page_that_is_being_translated(page: Page, address: str) -> None:
+    errors: list[Error] = []
+    page.on("pageerror", errors.append)
     page.goto(address + "?image=koala&target=404&eps=8&steps=40")
     expect(page.get_by_text("of 40", exact=False).first).to_be_visible()
+    page.evaluate(TRANSLATE)
+    expect(page.get_by_text("Ε = 8/255", exact=True)).to_be_visible()
     slider = page.get_by_role("slider", name="ε: largest change")
     slider.focus()
     move(slider, "ArrowLeft")
     page.wait_for_url("**eps=7**")
-    expect(page.get_by_text("ε = 7/255", exact=True)).to_be_visible()
-    fooled(page, "airliner")
+    expect(page.get_by_text("Ε = 7/255", exact=True)).to_be_visible()
+    expect(page.get_by_text("Ε = 8/255", exact=True)).to_have_count(0)
+    expect(page.get_by_alt_text("Perturbed picture, classified as airliner")).to_be_visible()
+    expect(page.get_by_text("FOOLED.")).to_be_visible()
+    assert errors == []
+    no_exception(page)
+
+
+def test_back_and_forward(page: Page, address: str) -> None:
+    """Every state is one entry of the history, on every page, and Back leads through all of them and out."""
+
+    def entries() -> int:
+        return int(page.evaluate("history.length")) - first
+
+    def go_to(group: str, label: str) -> None:
+        page.get_by_test_id("stTopNavSection").filter(has_text=group).click()
+        page.get_by_test_id("stTopNavDropdownLink").filter(has_text=label).click()
+
+    def back(settings: str, sight: Locator) -> None:
+        page.go_back()
+        expect(sight).to_be_visible()
+        assert page.url == address + settings
+
+    page.goto(f"{address}/?image=pig&attack=fgsm&eps=4")  # a default, which the page removes from its address
+    expect(page).to_have_url(f"{address}/?image=pig&attack=fgsm")
+    first = int(page.evaluate("history.length"))
+    slider = page.get_by_role("slider", name="ε: largest change")
+
+    def eps(value: int) -> Locator:
+        return page.locator(f"input[type=range][aria-valuetext='{value}']").and_(slider)
+
+    slider.focus()
+    for value in (5, 6, 7):
+        page.keyboard.down("ArrowRight")  # one key, which is held down
+        expect(page).to_have_url(re.compile(f"eps={value}"))
+    page.keyboard.up("ArrowRight")
+    assert entries() == 1
+    thumb = box(slider)
+    x, y = thumb["x"] + thumb["width"] / 2, thumb["y"] + thumb["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 100, y, steps=20)
+    page.mouse.up()
+    expect(page).not_to_have_url(re.compile("eps=7"))
+    dragged = page.url.removeprefix(address)
+    there = int(dragged.split("eps=")[1])
+    assert entries() == 2
+
+    go_to("Foundations", "FGSM and PGD")
+    ball = page.get_by_role("radio", name="L2", exact=True)
+    ball.click()
+    expect(page).to_have_url(f"{address}/fgsm-and-pgd?ball=l2")
+    go_to("Beyond the ball", "Unrestricted attacks")
+    kind = page.get_by_role("radio", name="turn", exact=True)
+    kind.click()
+    expect(page).to_have_url(f"{address}/unrestricted?kind=turn")
+    # Pages that remember their settings.
+    page.get_by_role("link", name="Attack Lab").first.click()
+    expect(page).to_have_url(address + dragged)
+    go_to("Foundations", "FGSM and PGD")
+    expect(page).to_have_url(f"{address}/fgsm-and-pgd?ball=l2")
+    assert entries() == 8
+
+    back(dragged, eps(there))
+    back("/unrestricted?kind=turn", page.get_by_role("radio", name="turn", exact=True, checked=True))
+    back("/unrestricted", page.get_by_role("radio", name="turn", exact=True, checked=False))
+    back("/fgsm-and-pgd?ball=l2", page.get_by_role("radio", name="L2", exact=True, checked=True))
+    back("/fgsm-and-pgd", page.get_by_role("radio", name="L2", exact=True, checked=False))
+    back(dragged, eps(there))
+    back("/?image=pig&attack=fgsm&eps=7", eps(7))
+    back("/?image=pig&attack=fgsm", eps(4))
+    page.go_forward()
+    expect(eps(7)).to_be_visible()
+    page.go_back()
+    expect(eps(4)).to_be_visible()
+    no_exception(page)
+    page.go_back()
+    assert page.url == "about:blank"
 
 
 def test_save_and_upload_again_and_the_page_on_a_phone(page: Page, address: str, tmp_path: Path) -> None:
