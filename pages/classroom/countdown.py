@@ -6,7 +6,7 @@ import streamlit as st
 
 _clock = st.components.v2.component(
     "countdown",
-    html="<div class='left' role='timer' aria-label='Time left'></div>",
+    html="<div class='left' role='timer' aria-label='Time left' translate='no'></div>",
     css="""
 .left {font-family: var(--st-font); color: var(--st-text-color); font-size: 2.4rem; font-weight: 700; line-height: 1.2;
   font-variant-numeric: tabular-nums; min-height: 1.2em; white-space: nowrap}

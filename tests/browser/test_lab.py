@@ -3,25 +3,12 @@
 import re
 from pathlib import Path
 
-from playwright.sync_api import Error, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import box, fits_a_phone, move, no_exception, until
 from tests.paths import ROOT
 
 FAST = "?image=pig&target=106&eps=2&steps=10"
-# What a browser's translator does, again and again: a <font> with other words in the place of every text.
-TRANSLATE = """() => setInterval(() => {
-    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
-    const all = []
-    while (texts.nextNode()) all.push(texts.currentNode)
-    for (const text of all) {
-        if (!text.data.trim() || text.parentNode.closest("font, script, style")) continue
-        const font = document.createElement("font")
-        font.append(document.createElement("font"))
-        font.firstChild.textContent = text.data.toUpperCase()
-        text.replaceWith(font)
-    }
-}, 50)"""
 
 
 def fooled(page: Page, name: str) -> None:
@@ -68,23 +55,15 @@ def test_another_picture_another_target_and_the_link_to_it(page: Page, address: 
     fooled(page, "gibbon")
 
 
-def test_epsilon_moved_in_mid_run_on_a_page_that_is_being_translated(page: Page, address: str) -> None:
-    errors: list[Error] = []
-    page.on("pageerror", errors.append)
+def test_epsilon_moved_in_mid_run(page: Page, address: str) -> None:
     page.goto(address + "?image=koala&target=404&eps=8&steps=40")
     expect(page.get_by_text("of 40", exact=False).first).to_be_visible()
-    page.evaluate(TRANSLATE)
-    expect(page.get_by_text("Ε = 8/255", exact=True)).to_be_visible()
     slider = page.get_by_role("slider", name="ε: largest change")
     slider.focus()
     move(slider, "ArrowLeft")
     page.wait_for_url("**eps=7**")
-    expect(page.get_by_text("Ε = 7/255", exact=True)).to_be_visible()
-    expect(page.get_by_text("Ε = 8/255", exact=True)).to_have_count(0)
-    expect(page.get_by_alt_text("Perturbed picture, classified as airliner")).to_be_visible()
-    expect(page.get_by_text("FOOLED.")).to_be_visible()
-    assert errors == []
-    no_exception(page)
+    expect(page.get_by_text("ε = 7/255", exact=True)).to_be_visible()
+    fooled(page, "airliner")
 
 
 def test_back_and_forward(page: Page, address: str) -> None:

@@ -32,6 +32,19 @@ TAKEN = """() => {
     button.click()
     return false
 }"""
+# What a browser's translator does, again and again: a <font> with other words in the place of every text.
+TRANSLATE = """() => setInterval(() => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    const all = []
+    while (texts.nextNode()) all.push(texts.currentNode)
+    for (const text of all) {
+        if (!text.data.trim() || text.parentNode.closest("font, script, style")) continue
+        const font = document.createElement("font")
+        font.append(document.createElement("font"))
+        font.firstChild.textContent = text.data.toUpperCase()
+        text.replaceWith(font)
+    }
+}, 50)"""
 HILL = ".st-key-hill .plane > svg"
 
 
@@ -141,19 +154,25 @@ def tap(page: Page, x: float, y: float) -> None:
 
 
 def test_threat_models(page: Page, address: str) -> None:
-    """A mask is painted, a guess and an answer are given."""
+    """A mask is painted, a guess and an answer are given, while the browser translates the page."""
     page.goto(f"{address}/threat-models?image=koala&place=own")
     expect(page.get_by_alt_text("The photograph with the worst δ of the L1 ball", exact=False)).to_be_visible()
+    page.evaluate(TRANSLATE)
+    slider = page.get_by_role("slider").first
+    slider.focus()
+    move(slider, "ArrowRight")
+    expect(page.get_by_text("CLASSIFIES THE UNTOUCHED PHOTOGRAPH AS KOALA", exact=False)).to_be_visible()
     expect(page.get_by_text("Paint something first", exact=False)).to_be_visible()
     draw(page, (0.1, 0.1), (0.5, 0.4))
     expect(page.get_by_text("0 of them outside of the mask", exact=False)).to_be_visible()
     page.get_by_role("button", name="Clear").click()
     expect(page.get_by_text("Paint something first", exact=False)).to_be_visible()
     page.get_by_role("button", name="Submit my guess").click()
-    expect(page.get_by_text(re.compile(r"You said \d+\. It was"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"YOU SAID \d+\. IT WAS"))).to_be_visible()
     page.wait_for_url(re.compile(r"guess=\d+"))
     page.get_by_role("button", name="The left one").click()
     page.wait_for_url("**answers=**")
+    expect(page.get_by_text("NotFoundError")).to_have_count(0)  # React's, about a text that is gone
     no_exception(page)
     fits_a_phone(page)
 
