@@ -1,4 +1,4 @@
-// Comes before Streamlit's own scripts, on every page: two things that Streamlit's frontend leaves to the browser.
+// Comes before Streamlit's own scripts, on every page: what Streamlit's frontend leaves to the browser.
 
 // Back and Forward. Streamlit makes an entry of the history for every change of the address. Here, an entry is what
 // the visitor has set by one act: an address that the page corrects by itself, and every step of a key that is held
@@ -68,4 +68,20 @@
       value.set.call(this, text)
     },
   })
+}
+
+// The buttons that copy. Over plain http, browsers have the old way only.
+if (!navigator.clipboard) {
+  const writeText = async text => {
+    const field = document.createElement("textarea")
+    field.value = text
+    const focused = document.activeElement
+    ;(focused?.parentElement ?? document.body).append(field) // a dialog takes the focus away from fields outside of it
+    field.select()
+    const copied = document.execCommand("copy")
+    field.remove()
+    focused?.focus({ preventScroll: true })
+    if (!copied) throw new DOMException("the browser does not copy", "NotAllowedError")
+  }
+  Object.defineProperty(navigator, "clipboard", { value: { writeText } })
 }

@@ -20,8 +20,8 @@ def program() -> str | None:
 
 
 @contextlib.contextmanager
-def serving(port: int, a: str, b: str) -> Iterator[None]:
-    """The site on that port of loopback, in front of two replicas, ``host:port``.
+def serving(port: int, a: str, b: str, path: str = "") -> Iterator[None]:
+    """The site on that port of loopback, in front of two replicas, ``host:port``, which live at that path (``/lab``).
 
     nginx does not run as root, and may not write where it would put bodies that are too long for its memory: a request
     that needs the disk fails.
@@ -31,7 +31,7 @@ def serving(port: int, a: str, b: str) -> Iterator[None]:
     folder = Path(tempfile.mkdtemp(prefix="nginx"))
     shutil.copy(CONFIGURATION / "nginx.conf", folder)
     site = Template((CONFIGURATION / "lab.conf.template").read_text())
-    places = {"LAB_LISTEN": f"127.0.0.1:{port}", "LAB_REPLICA_A": a, "LAB_REPLICA_B": b}
+    places = {"LAB_LISTEN": f"127.0.0.1:{port}", "LAB_PATH": path, "LAB_REPLICA_A": a, "LAB_REPLICA_B": b}
     (folder / "lab.conf").write_text(site.safe_substitute(places))
     for kind in ("body", "proxy", "fastcgi", "uwsgi", "scgi"):
         (folder / kind).mkdir(mode=0o500)

@@ -31,7 +31,7 @@ DOCUMENTS = sorted(
 LAB = "/"
 # The names of pages, and those that the server has itself.
 PATHS = {f"/{entry.address}" for entries in PAGES.values() for entry in entries} | {LAB}
-OF_THE_SERVER = {"/metrics", "/ready"}
+OF_THE_SERVER = {"/metrics", "/ready", "/lab"}  # the last one: where an app may live
 VARIABLE = re.compile(r"\bADV_[A-Z]+(?:_[A-Z]+)*\b")
 
 

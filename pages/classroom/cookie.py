@@ -15,8 +15,8 @@ _jar = st.components.v2.component(
 _SAFE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def remember(name: str, value: str, hours: int) -> None:
-    """Let the browser remember a value for later visits.
+def remember(name: str, value: str, hours: int) -> bool:
+    """Let the browser remember a value for later visits. Return False if it is known to have refused.
 
     Raises:
         ValueError: a name or a value with characters other than letters, digits, - and _.
@@ -24,7 +24,13 @@ def remember(name: str, value: str, hours: int) -> None:
     if not _SAFE.fullmatch(name) or not _SAFE.fullmatch(value):
         raise ValueError("a cookie's name and value may have only letters, digits, - and _")
     with st.container(key=f"cookie_{name}"):
-        _jar(key=f"jar_{name}", data={"name": name, "value": value, "seconds": 3600 * hours})
+        jar = _jar(
+            key=f"jar_{name}",
+            data={"name": name, "value": value, "seconds": 3600 * hours},
+            default={"refused": False},
+            on_refused_change=lambda: None,
+        )
+    return not jar.refused
 
 
 def remembered(name: str) -> str:

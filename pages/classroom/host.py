@@ -30,6 +30,7 @@ from pages.classroom.rooms import (
     draw_votes,
     left,
     reach,
+    tell_of_no_cookie,
     the_store,
 )
 from pages.widgets.ask import look
@@ -468,7 +469,8 @@ def main() -> None:
         set_up(store)
         return
     page.into_address()
-    remember(f"host_{room.code}", secret_of(room.code), LIMITS.room_hours)
+    if not remember(f"host_{room.code}", secret_of(room.code), LIMITS.room_hours):
+        tell_of_no_cookie("Keep your secret link: *Presenter*, *For the host only*.")
     show_room(store, room)
 
 

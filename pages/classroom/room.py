@@ -24,6 +24,7 @@ from pages.classroom.rooms import (
     draw_reveal,
     draw_votes,
     left,
+    tell_of_no_cookie,
     the_store,
 )
 from pages.contents import HOST
@@ -220,8 +221,10 @@ def main() -> None:
         join(store, room)
         show_challenge(challenge)
         return
-    remember(f"room_{code}", token_of(code), LIMITS.room_hours)
+    kept = remember(f"room_{code}", token_of(code), LIMITS.room_hours)
     opening(page, f"Room {code}", lead_of(room))
+    if not kept:
+        tell_of_no_cookie("You would have to join again, with another nickname.")
     st.html(f"<div>Your nickname: <span class='class-name'>{html.escape(member.nickname)}</span></div>")
     state.student_drawn = (room.closes_at, room.revealed, left(room) > 0)
     if not room.revealed:

@@ -134,6 +134,16 @@ def reach() -> Reach:
     return Reach(f"{parts.scheme}://{found}{port}{parts.path.rsplit('/', 1)[0]}/", remark)
 
 
+def tell_of_no_cookie(loss: str) -> None:
+    """Tell that the browser keeps no cookie of the room, what is lost then, and what to do."""
+    st.warning(
+        f"Your browser keeps no cookie of this page, so you lose your place in the room when you reload it. {loss} "
+        "Allow cookies for this site. If the page is in a frame of another site, "
+        f"[open it in a tab of its own]({st.context.url or ''}).",
+        icon=":material/cookie_off:",
+    )
+
+
 def lan_address() -> str | None:
     """Return this machine's address in its network, or None. Nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

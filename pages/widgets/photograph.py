@@ -13,6 +13,7 @@ from adv_core.classifiers import EVERYDAY, SHORTENED, categories
 from adv_core.decoding import MAX_MEGABYTES, ImageError, open_image
 from adv_core.images import fit
 from pages.widgets.controls import Controls
+from pages.widgets.secure import secure_toggle
 from pages.widgets.stage import picture_uri
 
 state = st.session_state
@@ -112,7 +113,7 @@ def own_picture(
     """
     upload(page, default, "Or upload a photograph", "upload")
     st.caption(note)
-    if st.toggle("Use the camera", key="camera_on"):
+    if secure_toggle("Use the camera", "camera_on", TAKE_PHOTO):
         # Not "camera", which is the key of a page's own state.
         st.camera_input("Take a picture", key="taken", on_change=_take, args=(page, "taken", default))
     if "own_image" in state and page.value.image != OWN:
@@ -197,6 +198,7 @@ TRUE_CLASSES: dict[str, int] = {
     "stop_sign_composite": 919,
 }
 OWN = "own"
+TAKE_PHOTO = "On a phone, tap *Upload* and choose *Take photo*."
 CANNOT_TRAVEL = {"image": "picture", "clip": "recording"}  # settings that can be `OWN`
 
 

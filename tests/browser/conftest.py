@@ -29,7 +29,7 @@ document.addEventListener("securitypolicyviolation", event =>
   window.violated(`${event.effectiveDirective}: ${event.blockedURI} at ${event.sourceFile}`))
 """
 # A library in Streamlit's frontend would multiply 64-bit numbers in WebAssembly, and does without where it may not.
-HARMLESS = re.compile(r"script-src: wasm-eval at http://[^/]+/static/js/protobuf\.\w+\.js")
+HARMLESS = re.compile(r"script-src: wasm-eval at http://[^/]+(/lab)?/static/js/protobuf\.\w+\.js")
 
 
 @contextlib.contextmanager
@@ -61,6 +61,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+ELSEWHERE = f"http://course.localhost:{free_port()}"  # a site that may show the app in a frame
+
+
 def start(
     port: int, *before: str, output: int | IO[bytes] = subprocess.DEVNULL, **environment: str
 ) -> subprocess.Popen[bytes]:
@@ -73,7 +76,8 @@ def start(
     """
     command = [sys.executable, "-m", "tests.browser.small_app", "--server.port", str(port), "--server.headless=true"]
     # One thread each, as in `tests.conftest`.
-    variables = os.environ | {"ADV_DRAIN_SECONDS": "1", "OMP_NUM_THREADS": "1"} | environment
+    usual = {"ADV_DRAIN_SECONDS": "1", "OMP_NUM_THREADS": "1", "ADV_FRAME_ANCESTORS": ELSEWHERE}
+    variables = os.environ | usual | environment
     return subprocess.Popen([*before, *command], cwd=ROOT, stdout=output, stderr=output, env=variables)
 
 
@@ -103,6 +107,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium on this machine")
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+        flags += ["--host-resolver-rules=MAP *.test 127.0.0.1"]  # for plain http that a browser does not trust
         flags += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a microphone and a camera
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield running

@@ -1,16 +1,21 @@
 """A whole class in real browsers: the host opens a room, two students join and hand in, the board, the reveal."""
 
+import contextlib
 import csv
 import io
 import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from adv_core import Classifier, Linf, Untargeted, open_image, pgd, run
 from adv_core.images import to_pixels, to_png
-from tests.browser.conftest import PHONE, no_exception, until, visiting
+from tests.browser.conftest import ELSEWHERE, PHONE, no_exception, until, visiting
 from tests.paths import ROOT
 
 
@@ -29,6 +34,43 @@ def join(context: BrowserContext, link: str, nickname: str) -> Page:
     page.get_by_role("button", name="Join").click()
     expect(page.locator(".class-name")).to_have_text(nickname)
     return page
+
+
+class Framing(BaseHTTPRequestHandler):
+    """A page of another site, which has the page of its query in a frame."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        link = unquote(self.path.partition("?")[2])
+        self.wfile.write(f"<!doctype html><iframe src='{link}' width=1000 height=700></iframe>".encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def elsewhere() -> Iterator[None]:
+    with ThreadingHTTPServer(("127.0.0.1", int(ELSEWHERE.rpartition(":")[2])), Framing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
+def keeps_its_place_in_a_frame(context: BrowserContext, link: str) -> None:
+    """Join the room in a frame of another site, and reload."""
+    page = context.new_page()
+    page.goto(f"{ELSEWHERE}/?{quote(link)}")
+    room = page.frame_locator("iframe")
+    room.get_by_role("textbox", name="Your nickname").fill("Bob")
+    room.get_by_role("button", name="Join").click()
+    expect(room.locator(".class-name")).to_have_text("Bob")
+    until(page, lambda: any(cookie.get("partitionKey") for cookie in context.cookies()))
+    page.reload()
+    expect(room.locator(".class-name")).to_have_text("Bob")
+    expect(room.get_by_text("keeps no cookie")).to_have_count(0)
+    page.close()
 
 
 def hand_in(page: Page, png: bytes, told: str) -> None:
@@ -73,6 +115,9 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
         assert board(host) == ["Eve", "Ada"]
         ada.reload()  # a phone that fell asleep is still Ada's
         expect(ada.locator(".class-name")).to_have_text("Ada")
+
+        with elsewhere(), visiting(browser) as bobs:
+            keeps_its_place_in_a_frame(bobs, link)
 
         # A question, and the answers.
         host.get_by_role("button", name="Ask", exact=True).click()

@@ -1,8 +1,8 @@
 """Security headers: a content-security policy, and the other headers that restrict what a browser may do.
 
-Scripts come from this server. The one inline script of Streamlit's own page is allowed by its hash, computed from the
-installed file. The pages neither load from nor send to any other server: they work without a network, and a page that
-loads foreign content has been tampered with.
+Scripts come from this server. The inline scripts of the page that carries the app are allowed by their hashes, computed
+when the app starts. The pages neither load from nor send to any other server: they work without a network, and a page
+that loads foreign content has been tampered with.
 """
 
 import base64

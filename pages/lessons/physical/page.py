@@ -23,7 +23,8 @@ from pages.widgets.charts import ORDINARY, ROBUST
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, skeleton, slots, vega_chart
 from pages.widgets.live import follow, job_for
-from pages.widgets.photograph import chosen, class_control, photograph_sidebar
+from pages.widgets.photograph import TAKE_PHOTO, chosen, class_control, photograph_sidebar
+from pages.widgets.secure import secure_toggle
 from pages.widgets.stage import (
     PictureRow,
     bars,
@@ -378,7 +379,7 @@ def upload() -> None:
         on_change=_take,
         args=("print_upload",),
     )
-    if st.toggle("Use the camera", key="print_camera_on"):
+    if secure_toggle("Use the camera", "print_camera_on", TAKE_PHOTO):
         st.camera_input("Photograph the print", key="print_camera", on_change=_take, args=("print_camera",))
     if state.get("print_error"):
         st.error(state.print_error, icon=":material/broken_image:")

@@ -43,6 +43,7 @@ from pages.lessons.speech.texts import TEXTS
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, skeleton, slots, table, vega_chart
 from pages.widgets.live import follow, job_for
+from pages.widgets.secure import secure_toggle
 from pages.widgets.stage import percent, show_picture
 from pages.widgets.verdict import fooled
 from pages.widgets.verdict import note as note_box
@@ -103,7 +104,8 @@ def sidebar() -> None:
         args=("speech_upload",),
     )
     st.caption(f"The first {MAX_SECONDS} seconds are used. Your recording stays in memory and is never stored.")
-    if st.toggle("Use the microphone", key="speech_microphone_on"):
+    instead = "Record with an app of your phone or computer, and upload the file."
+    if secure_toggle("Use the microphone", "speech_microphone_on", instead):
         st.audio_input("Say something", key="speech_recording", on_change=take, args=("speech_recording",))
     if state.get("audio error"):
         told.error(state["audio error"], icon=":material/volume_off:")
