@@ -43,6 +43,7 @@ def test_a_link_to_any_page_opens_on_a_cold_server(page: Page, instance: Instanc
     expect(page.locator("h1")).to_be_visible()
     expect(page.get_by_text("Link to exactly this state").first).to_be_visible()
     assert page.get_by_text("Page not found").count() == 0
+    assert page.evaluate("document.documentElement.lang") == "en"
     no_exception(page)
 
 

@@ -104,7 +104,7 @@ def sidebar() -> None:
         args=("speech_upload",),
     )
     st.caption(f"The first {MAX_SECONDS} seconds are used. Your recording stays in memory and is never stored.")
-    instead = "Record with an app of your phone or computer, and upload the file."
+    instead = "Record with another app that saves WAV, FLAC, OGG or MP3, and upload the file."
     if secure_toggle("Use the microphone", "speech_microphone_on", instead):
         st.audio_input("Say something", key="speech_recording", on_change=take, args=("speech_recording",))
     if state.get("audio error"):
