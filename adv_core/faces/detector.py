@@ -5,6 +5,7 @@ depthwise separable convolutions, with 0.1 M weights.
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -24,6 +25,7 @@ CHANNELS = (16, 32, 64, 128, 256, 512)
 ANCHORS = ((1.603231, 2.094468), (6.041143, 7.080126), (2.882459, 3.518061), (4.266906, 5.178857), (9.041765, 10.66308))
 MEAN = (117.001, 114.697, 97.404)
 SURE = 0.5  # the least score of a face
+TRACKED = 0.25  # the same where a face is known to be: there, a box that says so little is no chance
 EYES_ACROSS, EYES_DOWN = (0.34, 0.7), 0.24  # parts of a box
 OVERLAP = 0.3  # of two boxes of the same face, intersection over union
 
@@ -110,11 +112,12 @@ def detector(device: str = "cpu") -> FaceDetector:
     return network.to(device).eval().requires_grad_(False)
 
 
-def find_faces(pixels: Pixels, device: str = "cpu") -> list[Face]:
+def find_faces(pixels: Pixels, device: str = "cpu", sure: float = SURE) -> list[Face]:
     """Find the faces in a photograph, the largest first.
 
     Args:
         pixels: (H, W, 3) of uint8.
+        sure: the least score of a face.
     """
     x, scale = _square(from_pixels(pixels).to(device))
     with torch.no_grad():
@@ -126,13 +129,19 @@ def find_faces(pixels: Pixels, device: str = "cpu") -> list[Face]:
     size = found[:, 2:4].exp() * anchors / cells * SIDE / scale
     score = found[:, 4].sigmoid()
     corners = torch.cat([middle - size / 2, middle + size / 2], 1)
-    places = (score > SURE).nonzero().tolist()
+    places = (score > sure).nonzero().tolist()
     faces = [Face(*[*corners[a, :, i, j].tolist(), float(score[a, i, j])]) for a, i, j in places]
     kept: list[Face] = []
     for face in sorted(faces, key=lambda each: -each.score):
         if all(face.overlap(other) < OVERLAP for other in kept):
             kept.append(face)
     return sorted(kept, key=lambda each: -each.area)
+
+
+def same_place(faces: Sequence[Face], face: Face) -> Face | None:
+    """Return the one of the faces that overlaps most with a box; None if none of them does."""
+    best = max(faces, key=face.overlap, default=None)
+    return best if best and face.overlap(best) > OVERLAP else None
 
 
 def _square(x: Tensor) -> tuple[Tensor, float]:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adv_core.faces.detector import Face, find_faces
+from adv_core.faces.detector import TRACKED, Face, find_faces, same_place
 from adv_core.faces.recogniser import SIDE, recogniser
 from adv_core.images import Pixels, from_pixels, to_pixels
 from adv_core.transforms.expectation import Transformed
@@ -98,6 +98,7 @@ def in_views(pixels: Pixels, face: Face, people: Tensor, count: int, seed: int =
     around, (height, width) = face.grown(3), pixels.shape[:2]
     rows = slice(max(round(around.top), 0), min(round(around.bottom), height))
     columns = slice(max(round(around.left), 0), min(round(around.right), width))
+    here = Face(face.left - columns.start, face.top - rows.start, face.right - columns.start, face.bottom - rows.start)
     x, device = from_pixels(np.ascontiguousarray(pixels[rows, columns])), str(people.device)
     generator = torch.Generator().manual_seed(seed)
     for _ in range(count):
@@ -105,5 +106,5 @@ def in_views(pixels: Pixels, face: Face, people: Tensor, count: int, seed: int =
         for transform in VIEWS:
             view = transform(view, generator)
         seen = to_pixels(view)
-        faces = find_faces(seen, device)
-        yield (describe(seen, faces[0], device) - people).norm(dim=1).cpu().numpy() if faces else None
+        found = same_place(find_faces(seen, device, TRACKED), here)
+        yield (describe(seen, found, device) - people).norm(dim=1).cpu().numpy() if found else None

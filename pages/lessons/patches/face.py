@@ -180,14 +180,16 @@ def follow_glasses(
     painted = steps[-1].pixels
     dark = with_dark_glasses(wearer.pixels, mask)
     judged = {
-        "dark glasses": follow(job_for("face dark", FindFaces(Pictures.of(dark[None]))), end=False),
-        "painted glasses": follow(job_for("face judged", FindFaces(Pictures.of(painted[None]))), end=False),
+        "dark glasses": follow(job_for("face dark", FindFaces(Pictures.of(dark[None]), wearer.face)), end=False),
+        "painted glasses": follow(
+            job_for("face judged", FindFaces(Pictures.of(painted[None]), wearer.face)), end=False
+        ),
     }
     if any(each is None for each in judged.values()):
         return
     rows = {"no glasses": clean}
     for name, found in judged.items():
-        if found and found[0].faces:
+        if found and found[0].descriptor:
             rows[name] = distances(found[0].descriptor, wearer.people)
     show_distances(rows, wearer.names, chart)
     after = rows.get("painted glasses")
@@ -230,6 +232,11 @@ def show_verdict(
     with slot.container():
         if said == aim or (target is None and said != own):
             fooled(None, f"**Fooled.** The recogniser sees **{said}**. {away}")
+        elif said != own:
+            note(
+                None,
+                f"**Half way:** {own} is no longer recognised, and is not taken for {aim}. {away} Try larger glasses.",
+            )
         else:
             held(None, f"**It holds.** The recogniser sees **{said}**. {away} Try larger glasses.")
         save_button("Save the photograph", to_png(painted), "glasses.png", key="patches_face_save")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks.pgd import pgd
-from adv_core.faces.detector import Face, find_faces
+from adv_core.faces.detector import SURE, TRACKED, Face, find_faces, same_place
 from adv_core.faces.distances import VIEWS, FaceDistances, describe, in_views
 from adv_core.faces.recogniser import SAME, SIZE
 from adv_core.images import Pixels, from_pixels
@@ -61,7 +61,7 @@ def check_people(descriptors: tuple[Descriptor, ...]) -> None:
 
 @dataclass(frozen=True)
 class Faces:
-    """The faces in a picture, the largest first, and the descriptor of the largest; empty without one."""
+    """The faces in a picture, the largest first, and the descriptor of one of them; empty without it."""
 
     faces: tuple[Face, ...]
     descriptor: Descriptor
@@ -69,14 +69,20 @@ class Faces:
 
 @dataclass(frozen=True)
 class FindFaces(Task[Faces]):
-    """Find the faces in a picture, and describe the largest. The task has one record."""
+    """Find the faces in a picture, and describe one of them. The task has one record.
+
+    Attributes:
+        near: the box of the face to describe; the largest face if None.
+    """
 
     picture: Pictures = checked(..., Pictures.check_single)
+    near: Face | None = None
 
     def records(self, networks: Networks) -> Iterator[Faces]:
         pixels, device = self.picture.pixels[0], str(networks.device)
-        faces = find_faces(pixels, device)
-        yield Faces(tuple(faces), describe(pixels, faces[0], device).cpu().numpy().tobytes() if faces else b"")
+        faces = find_faces(pixels, device, TRACKED if self.near else SURE)
+        chosen = same_place(faces, self.near) if self.near else next(iter(faces), None)
+        yield Faces(tuple(faces), describe(pixels, chosen, device).cpu().numpy().tobytes() if chosen else b"")
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from adv_core.datasets import photograph
-from adv_core.faces import PEOPLE, find_faces, portrait
+from adv_core.faces import PEOPLE, Face, find_faces, portrait
+from adv_core.faces.detector import same_place
 
 # The middle between the eyes, by hand, in pixels of the portrait.
 BETWEEN_THE_EYES = {"collins": (225, 102), "hopper": (262, 186)}
@@ -29,3 +30,5 @@ def test_two_faces_are_found_the_larger_first() -> None:
     both = np.concatenate([collins, hopper[: len(collins)]], 1)
     first, second = find_faces(both)
     assert first.area > second.area and first.left > collins.shape[1] > second.right
+    assert same_place([first, second], second.grown(1.2)) == second
+    assert same_place([first, second], Face(0, 0, 20, 20)) is None and same_place([], first) is None
