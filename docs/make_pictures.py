@@ -92,7 +92,7 @@ CARD_OF = {
         (".st-key-evaluation_metrics", ".st-key-evaluation_series [data-testid=stVegaLiteChart]"),
     ),
     "fooling-images": Card(".st-key-fooling_images_figure table", (".st-key-fooling_images_patterns",)),
-    "patches": Card(f".st-key-patches_verdict {VERDICT}", (".st-key-stage_patches", ".st-key-patches_verdict")),
+    "patches": Card(f".st-key-patches_face_verdict {VERDICT}", (".st-key-stage_face", ".st-key-patches_face_verdict")),
     "physical": Card(".st-key-physical_status [data-testid=stCaptionContainer]", (".st-key-stage_views",)),
     "black-box": Card(f".st-key-black_box_verdict {VERDICT}", (".st-key-stage_black_box", ".st-key-black_box_verdict")),
     "unrestricted": Card(
