@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -28,11 +29,13 @@ from pages.widgets.glossary import prose
 from pages.widgets.lesson import skeleton, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import OWN
+from pages.widgets.printing import for_printing
 from pages.widgets.stage import NOTHING, PictureRow, percent, playground, save_button
 from pages.widgets.verdict import fooled, held, note
 
 MOST_PIXELS = 512 * 600  # of the wearer's photograph
 YOU = "you"
+EYES_APART = 63  # millimetres between the pupils of an adult, on average
 TITLES = {"x": "x, the photograph", "worn": "the glasses", "now": "= x + δ"}
 GLASSES = "The painted glasses alone"
 state = st.session_state
@@ -195,7 +198,7 @@ def follow_glasses(
     after = rows.get("painted glasses")
     if after is not None:
         show_now(row, wearer, painted, after)
-    show_verdict(verdict, wearer, after, target, painted)
+    show_verdict(verdict, wearer, after, target, painted, mask)
     follow_views(wearer, painted, target, views)
 
 
@@ -216,7 +219,12 @@ def show_distances(rows: dict[str, np.ndarray], names: Sequence[str], chart: Del
 
 
 def show_verdict(
-    slot: DeltaGenerator, wearer: Wearer, after: np.ndarray | None, target: int | None, painted: np.ndarray
+    slot: DeltaGenerator,
+    wearer: Wearer,
+    after: np.ndarray | None,
+    target: int | None,
+    painted: np.ndarray,
+    mask: np.ndarray,
 ) -> None:
     """Tell whom the recogniser sees in the saved photograph, detected and cropped anew."""
     own = wearer.names[wearer.y]
@@ -239,7 +247,21 @@ def show_verdict(
             )
         else:
             held(None, f"**It holds.** The recogniser sees **{said}**. {away} Try larger glasses.")
-        save_button("Save the photograph", to_png(painted), "glasses.png", key="patches_face_save")
+        with st.container(horizontal=True):
+            save_button("Save the photograph", to_png(painted), "glasses.png", key="patches_face_save")
+            sheet = partial(printed, wearer, painted, mask)
+            save_button("Glasses to print (HTML)", sheet, "glasses.html", key="patches_face_print")
+
+
+def printed(wearer: Wearer, painted: np.ndarray, mask: np.ndarray) -> bytes:
+    """Return the glasses alone on a sheet of paper, as large as for eyes that are `EYES_APART` apart."""
+    (left, _), (right, _) = wearer.face.eyes()
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    alone = np.dstack([painted, 255 * mask.astype(np.uint8)])[part]
+    width = EYES_APART * alone.shape[1] / (right - left)
+    text = f"For {wearer.names[wearer.y]}. Cut out the frame; print at 100 %, without fitting to the page."
+    return for_printing([(alone, text)], "Adversarial Lab: glasses made for one photograph and one recogniser", width)
 
 
 def follow_views(wearer: Wearer, painted: np.ndarray, target: int | None, slot: DeltaGenerator) -> None:

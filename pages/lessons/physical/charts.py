@@ -1,7 +1,5 @@
 """Charts of views, and a page to print: numbers and pictures in, Vega-Lite specifications or HTML out."""
 
-import base64
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,30 +44,6 @@ def view_chart(
     )
     curves["transform"] = [vega.probability_text("p")]
     return {"layer": [band, curves, *([] if mark is None else [vega.rule("x", mark, GREY)])]}
-
-
-def for_printing(sheets: Sequence[tuple[np.ndarray, str]], footer: str) -> bytes:
-    """A self-contained HTML page: one picture on each sheet of A4, 16 cm wide, its pixels as sharp squares.
-
-    Args:
-        sheets: (pixels (H, W, 3) uint8, caption) each.
-        footer: the text at the foot of every sheet.
-    """
-    parts = []
-    for pixels, text in sheets:
-        address = "data:image/png;base64," + base64.b64encode(to_png(pixels)).decode()
-        parts.append(
-            f"<section><img src='{address}' alt='{html.escape(text, quote=True)}'>"
-            f"<p>{html.escape(text)}</p><footer>{html.escape(footer)}</footer></section>"
-        )
-    style = (
-        "@page{size:A4;margin:15mm} body{margin:0;font:12pt sans-serif;color:#333} "
-        "section{break-after:page;text-align:center;padding-top:10mm} section:last-child{break-after:auto} "
-        "img{width:16cm;image-rendering:pixelated} p{margin-top:25mm} footer{font-size:9pt;color:#666}"
-    )
-    title = "<title>Adversarial Lab: sheets to print</title>"
-    head = f"<!doctype html><html lang='en'><meta charset='utf-8'>{title}<style>{style}</style>"
-    return (head + "".join(parts) + "</html>").encode()
 
 
 def enlarged(pixels: np.ndarray, times: int = 4) -> bytes:

@@ -13,7 +13,7 @@ from adv_core.decoding import MAX_MEGABYTES, ImageError, open_image
 from adv_core.images import difference, fit
 from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.look import Pictures, Views
-from pages.lessons.physical.charts import enlarged, for_printing, view_chart
+from pages.lessons.physical.charts import enlarged, view_chart
 from pages.lessons.physical.program import in_python
 from pages.lessons.physical.settings import AXES, NAMES, NEW_VIEWS, PRESETS, SIZE, STEPS, UNTOUCHED, page
 from pages.lessons.physical.tasks import NOT_JPEG, AlongKnob, Turn
@@ -24,6 +24,7 @@ from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, skeleton, slots, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.photograph import TAKE_PHOTO, chosen, class_control, photograph_sidebar
+from pages.widgets.printing import for_printing
 from pages.widgets.secure import secure_toggle
 from pages.widgets.stage import (
     PictureRow,

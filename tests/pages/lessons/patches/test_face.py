@@ -11,7 +11,7 @@ from adv_core.datasets import photograph
 from adv_core.faces import PEOPLE, portrait
 from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.networks import DeviceNetworks
-from pages.lessons.patches.face import Wearer
+from pages.lessons.patches.face import Wearer, printed
 from pages.lessons.patches.face_tasks import (
     FaceInViews,
     FindFaces,
@@ -76,6 +76,18 @@ def test_people_that_are_none_are_refused(wearer: Wearer, change: dict, told: st
     given = {"people": wearer.people, "y": 0} | change
     with pytest.raises(ValueError, match=told):
         WearOnFace(Pictures.of(wearer.pixels[None]), wearer.face, *wearer.eyes, 1.2, **given).check()
+
+
+def test_the_printed_glasses_have_their_true_size(wearer: Wearer) -> None:
+    """Two squares of ten pixels, whose outer edges are two distances of the eyes apart: 126 mm."""
+    mask = np.zeros(wearer.pixels.shape[:2], bool)
+    (left, down), (right, _) = wearer.face.eyes()
+    half, top = (right - left) / 2, round(down)
+    mask[top : top + 10, round(left - half) : round(left - half) + 10] = True
+    mask[top : top + 10, round(right + half) - 10 : round(right + half)] = True
+    page = printed(wearer, wearer.pixels, mask).decode()
+    width = float(page.split("img{width:")[1].split("mm")[0])
+    assert width == pytest.approx(126, abs=3) and "For Eileen Collins" in page
 
 
 def test_nobody_is_nearer_than_the_threshold() -> None:

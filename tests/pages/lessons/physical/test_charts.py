@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 
 from pages.lessons.defences.charts import contest_chart
-from pages.lessons.physical.charts import enlarged, for_printing, view_chart
+from pages.lessons.physical.charts import enlarged, view_chart
+from pages.widgets.printing import for_printing
 
 
 def test_the_curve_is_drawn_from_left_to_right_whatever_came_first() -> None:
