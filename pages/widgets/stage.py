@@ -23,7 +23,7 @@ CSS = """
 [class*=st-key-stage] [data-testid=stHorizontalBlock] {flex-wrap: nowrap; gap: .75rem}
 [class*=st-key-stage] [data-testid=stColumn] {min-width: 0; flex: 1 1 0; width: auto}
 [class*=st-key-stage] img {width: 100%; border-radius: .4rem}
-.lab-op {font-weight: 600; font-size: .95rem; opacity: .8; min-height: 1.5em; text-wrap: balance; line-height: 1.25}
+.lab-op {font-weight: 600; font-size: .95rem; min-height: 1.5em; text-wrap: balance; line-height: 1.25}
 /* The first element of a playground stays in sight while the controls below it are used. */
 [class*=st-key-play_] > :first-child {position: sticky; top: 3.6rem; z-index: 30; padding: .3rem 0;
   background: light-dark(#fdfdfb, #10161d)}
@@ -38,8 +38,22 @@ CSS = """
 .katex-display {overflow-x: auto; overflow-y: hidden; padding: .15rem 0}
 [class*=st-key-stage] img, .st-key-noise img {image-rendering: pixelated}
 .lab-cap b {font-size: 1.15rem; line-height: 1.25; display: block; overflow-wrap: anywhere}
-.lab-cap span {white-space: pre-line; opacity: .85; font-variant-numeric: tabular-nums; display: block}
+.lab-cap span {white-space: pre-line; font-variant-numeric: tabular-nums; display: block}
 .lab-cap {min-height: 4.8em}
+/* Streamlit fades secondary text, also that of charts, to less contrast than 4.5:1. */
+:is([data-testid=stCaptionContainer], [data-testid=stButton] kbd, blockquote) {opacity: 1 !important}
+:is([data-testid=stCaptionContainer], [data-testid=stButton] kbd, [data-testid=stWidgetLabel][disabled] p),
+.lab-op, .lab-cap span {color: light-dark(#56606b, #b2bac3)}
+[data-testid=stVegaLiteChart] :is([class*=role-axis-], [class*=role-legend-]) text,
+[data-testid=stPlotlyChart] :is(.xtick, .ytick, .g-xtitle, .g-ytitle) text {
+  fill: light-dark(#56606b, #e6eaf1) !important}
+/* The grey of the charts (`charts.GREY`) is too light for numbers on white. */
+[data-testid=stVegaLiteChart] text[fill="#8a8f98"] {fill: light-dark(#56606b, #b2bac3)}
+[data-testid=stCode] code .token:is(.comment, .punctuation) {color: light-dark(#5b6470, #9aa3ad)}
+[data-testid=stCode] code .token:is(.keyword, .function) {color: light-dark(#0b62a0, #58b4e8)}
+[data-testid=stCode] code .token.string {color: light-dark(#1b7136, #4fc777)}
+[data-testid=stCode] code .token:is(.number, .boolean) {color: light-dark(#00696f, #45c4b0)}
+[data-testid=stCode] code .token.operator {color: light-dark(#a3460b, #f08b4a)}
 /* Streamlit writes white on the primary colour, which is a light blue in the dark theme. */
 :is([data-testid^=stBaseButton-primary], [data-testid^=stBaseLinkButton-primary]):not(:disabled) {
   color: light-dark(white, #10161d)}

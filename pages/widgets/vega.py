@@ -55,6 +55,6 @@ def grouped(group: str, groups: Sequence[str], kind: str, kinds: Sequence[str]) 
 
 
 def rule(channel: str, at: float, colour: str, width: float = 2) -> Spec:
-    """A dashed line across the chart, at one value of "x" or "y"."""
-    mark = {"type": "rule", "strokeDash": [5, 4], "color": colour, "strokeWidth": width}
+    """A dashed line across the chart, at one value of "x" or "y". The chart's text alternative tells what it marks."""
+    mark = {"type": "rule", "aria": False, "strokeDash": [5, 4], "color": colour, "strokeWidth": width}
     return layer([{}], mark, **{channel: {"datum": at, "type": "quantitative"}})

@@ -22,7 +22,7 @@ def click_chart(uri: str, points: Sequence[tuple[float, float]], side: int) -> v
     y = {"field": "v", "type": "quantitative", "scale": {"domain": [0, 1], "reverse": True}, "axis": None}
     marked = [{"u": u, "v": v, "name": name} for name, (u, v) in zip("12", points, strict=True)]
     nearest = {"type": "point", "nearest": True, "encodings": ["x", "y"]}
-    unseen = {"type": "point", "opacity": 0, "size": 40, "filled": True, "cursor": "crosshair"}
+    unseen = {"type": "point", "aria": False, "opacity": 0, "size": 40, "filled": True, "cursor": "crosshair"}
     ring = {"type": "point", "shape": "circle", "size": 260, "strokeWidth": 3, "color": PALETTE[1], "filled": False}
     return {
         "width": side,
@@ -31,7 +31,7 @@ def click_chart(uri: str, points: Sequence[tuple[float, float]], side: int) -> v
         "layer": [
             vega.layer(
                 [{}],
-                {"type": "image", "width": side, "height": side, "aspect": False},
+                {"type": "image", "aria": False, "width": side, "height": side, "aspect": False},
                 x={"value": side / 2},
                 y={"value": side / 2},
                 url={"value": uri},

@@ -56,7 +56,7 @@ def alignment_chart(lines: Sequence[tuple[str, Sequence[Moment]]], seconds: floa
     names = [name for name, _ in lines]
     return vega.layer(
         values,
-        {"type": "text", "fontSize": 15, "fontWeight": "bold"},
+        {"type": "text", "fontSize": 19, "fontWeight": "bold"},  # large text, whose colours need less contrast
         x=vega.numbers("at", "seconds", (-0.1, seconds + 0.1), nice=False),
         y={"field": "clip", "type": "nominal", "title": None, "scale": {"domain": names}},
         text={"field": "letter"},

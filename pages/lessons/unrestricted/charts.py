@@ -66,7 +66,7 @@ def landscape_chart(
     colour = vega.numbers("p", None, (0, 1), scheme="viridis")
     colour["legend"] = {"format": "%", "orient": "top", "gradientLength": 180}
     told = vega.tips(angle="", cut="", probability="", says="")
-    dot = {"type": "circle", "size": 50, "color": "#ffffff", "opacity": 1, "stroke": "#000000"}
+    dot = {"type": "circle", "aria": False, "size": 50, "color": "#ffffff", "opacity": 1, "stroke": "#000000"}
     return {
         "layer": [
             vega.layer(values, "rect", x=x, y=y, color=colour, tooltip=told),
