@@ -29,21 +29,27 @@ CSS = """
   background: light-dark(#fdfdfb, #10161d)}
 [class*=st-key-play_] > :first-child img {max-height: 34vh; object-fit: contain}
 [class*=st-key-play_] > :first-child [data-testid=stVerticalBlock] {gap: .4rem}
+/* What gets the focus, or is named by a link, comes to stand below the bar at the top and below those pictures. */
+[data-testid=stMain] {scroll-padding-top: 4rem}
+[class*=st-key-play_] > :not(:first-child) :is(button, input, a, [tabindex]) {scroll-margin-top: calc(34vh + 11rem)}
+[data-testid=stMain]:focus-visible {outline: 3px solid light-dark(#0b62a0, #58b4e8); outline-offset: -3px}
+:is([data-testid=stCheckbox], [data-testid=stRadio]) label:has(:focus-visible) {
+  outline: 3px solid light-dark(#0b62a0, #58b4e8); outline-offset: 2px; border-radius: .2rem}
 /* The place of a chart that is not there yet: its two axes, and a word. */
 .skeleton {border-left: 2px solid; border-bottom: 2px solid; border-color: light-dark(#c9d0d6, #3a4754);
   border-radius: 0 .4rem 0 0; background: light-dark(#f0f2f4, #1b242e); display: flex; align-items: center;
   justify-content: center; padding: 0 1rem; text-align: center; box-sizing: border-box}
 /* A formula or a table that is wider than its place can be scrolled. */
 [data-testid=stMarkdownContainer]:has(> table) {overflow-x: auto}
-.katex-display {overflow-x: auto; overflow-y: hidden; padding: .15rem 0}
+.katex-display {overflow-x: auto; overflow-y: hidden; padding: .15rem .25rem}
 [class*=st-key-stage] img, .st-key-noise img {image-rendering: pixelated}
 .lab-cap b {font-size: 1.15rem; line-height: 1.25; display: block; overflow-wrap: anywhere}
 .lab-cap span {white-space: pre-line; font-variant-numeric: tabular-nums; display: block}
 .lab-cap {min-height: 4.8em}
 /* Streamlit fades secondary text, also that of charts, to less contrast than 4.5:1. */
 :is([data-testid=stCaptionContainer], [data-testid=stButton] kbd, blockquote) {opacity: 1 !important}
-:is([data-testid=stCaptionContainer], [data-testid=stButton] kbd, [data-testid=stWidgetLabel][disabled] p),
-.lab-op, .lab-cap span {color: light-dark(#56606b, #b2bac3)}
+:is([data-testid=stCaptionContainer], [data-testid=stButton] kbd, .lab-op, .lab-cap span) {
+  color: color-mix(in srgb, currentColor 75%, transparent)}
 [data-testid=stVegaLiteChart] :is([class*=role-axis-], [class*=role-legend-]) text,
 [data-testid=stPlotlyChart] :is(.xtick, .ytick, .g-xtitle, .g-ytitle) text {
   fill: light-dark(#56606b, #e6eaf1) !important}
@@ -105,8 +111,6 @@ CSS = """
 }
 /* A section's link can be copied without a pointer that hovers. */
 h3 [data-testid=stHeaderActionElements] a {opacity: .5}
-/* An opened link leaves the heading visible below the bar at the top. */
-h3 {scroll-margin-top: 4rem}
 h1 {font-size: clamp(1.7rem, 1.2rem + 2vw, 2.3rem) !important}
 @media print {[data-testid=stSidebar], [data-testid=stHeader] {display: none}}
 </style>

@@ -162,6 +162,12 @@ def fits_a_phone(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+def is_dark(page: Page) -> bool:
+    """Tell whether the page has its dark theme."""
+    background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+    return int(background.split("(")[1].split(",")[0]) < 60
+
+
 @contextlib.contextmanager
 def visiting(browser: Browser, **settings: Any) -> Iterator[BrowserContext]:
     """Somebody with a browser of his own, 1280 × 800. Whatever the test does in it keeps to the policy, on any page.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import box, fits_a_phone, move, no_exception, until
+from tests.browser.conftest import box, fits_a_phone, is_dark, move, no_exception, until
 from tests.paths import ROOT
 
 FAST = "?image=pig&target=106&eps=2&steps=10"
@@ -14,11 +14,6 @@ FAST = "?image=pig&target=106&eps=2&steps=10"
 def fooled(page: Page, name: str) -> None:
     expect(page.get_by_alt_text(f"Perturbed picture, classified as {name}")).to_be_visible()
     expect(page.get_by_text("Fooled.")).to_be_visible()
-
-
-def is_dark(page: Page) -> bool:
-    background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
-    return int(background.split("(")[1].split(",")[0]) < 60
 
 
 def test_first_load_fools_the_dog(page: Page, address: str) -> None:
