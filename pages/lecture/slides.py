@@ -290,7 +290,7 @@ SLIDES: Sequence[Slide] = (
         Place("Linear models: proof, line 4", "linear-models", "argument", {"line": 4}),
         "y · θᵀδ* = {formula:.3f} and −ε‖θ‖₁ = {bound:.3f}; PGD finds {pgd:.3f}",
         "a proof",
-        "None: the page computes both sides. The slide's last line has δ left over and θ₀ missing, see section 3.",
+        "They agree: the page computes both. The slide's last line has δ left over and θ₀ missing, see section 3.",
         "Kolter & Madry 2018",
     ),
     Slide(
@@ -301,9 +301,9 @@ SLIDES: Sequence[Slide] = (
         "‖θ‖₁ = {norm:.1f}; {wrong} of the first {shown} test digits are wrong under δ*, ε = {eps:g}",
         "a picture",
         "The same recipe. The random first θ differs, and with it the border, whose pixels are black in every digit. "
-        "The picture here has the lecture's colours: δ* of a 1 lowers the 1 (black) and raises the ring (white).",
+        "The picture here is drawn as in the lecture: δ* for a 0 with the greys reversed, so the 1 is black.",
         "Kolter & Madry 2018",
-        "δ* of a one: a dark upright stroke inside a bright ring, on a speckled border",
+        "δ* for a zero, with the greys reversed: a black upright stroke inside a white ring, on a speckled border",
     ),
     Slide(
         "mnist-errors",

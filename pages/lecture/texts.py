@@ -13,9 +13,9 @@ the section that come nearest, our number beside theirs, and the reason of the d
 definitions, its symbols, and all its references.
 """
 BEFORE_TABLE = """
-A link opens the section with its settings, in a new tab. Below *our number* stands the row's name: the command
-`python -m pages.lecture.figures NAME` opens the same link, computes, and writes down what comes out. On another
-processor the last digits may differ.
+A link opens the section with its settings, in a new tab. The word below *our number* is the row's name: the
+command `python -m pages.lecture.figures NAME` opens the same link and computes the number anew. On another processor
+the last digits may differ.
 """
 
 ERROR_CURVES = Place("Adversarial training: error against ε", "adversarial-training", "error-curves")

@@ -58,7 +58,7 @@ def error_curves(
 
     Args:
         curves: (name, colour, (ε, error) so far).
-        mark: the ε of a dotted line; longest: the end of the axis; title: of that axis.
+        mark: the ε of a dashed line; longest: the end of the axis; title: of that axis.
     """
     line = vega.layer(
         [{"eps": eps, "error": error, "network": name} for name, _, points in curves for eps, error in points],

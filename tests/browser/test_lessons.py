@@ -268,7 +268,7 @@ def test_physical(page: Page, address: str) -> None:
 def test_speech(page: Page, address: str) -> None:
     """Both clips are played, and what the browser hears differs by very little; then a visitor records a clip."""
     page.goto(f"{address}/speech?steps=60")
-    expect(page.get_by_text(re.compile("Heard as “open the secret door”"))).to_be_visible()
+    expect(page.get_by_text(re.compile("The network hears “open the secret door”"))).to_be_visible()
     players = page.locator("audio")
     expect(players).to_have_count(3)
     clips = []

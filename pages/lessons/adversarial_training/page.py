@@ -75,7 +75,7 @@ def show_judged() -> None:
         )
     st.caption(
         "The two networks have the same layers with 166 406 weights, and were trained on the same data. The script of "
-        "this project that trained them printed these figures. Everything below is computed now."
+        "this project that trained them printed these figures. The sections below compute on this machine."
     )
 
 
@@ -240,7 +240,7 @@ def follow_curves(slot: DeltaGenerator, note: DeltaGenerator) -> None:
     note.caption(
         f"The first {ErrorCurve.images} test digits under PGD with {ErrorCurve.steps} steps that starts at x, computed "
         "now. An attack gives a lower bound of the true worst-case error. *Evaluation* shows how far you can trust it. "
-        "The dotted line is the ε of section 1."
+        "The dashed line is the ε of section 1."
     )
 
 

@@ -81,8 +81,8 @@ def train_both(_: object) -> Iterator[None]:
     prose(
         "Both networks start from the same random weights, and learn from the same 10\u202f000 digits. One of them "
         "learns from x as usual, the other one from x + δ\\* in every minibatch. The robust network takes "
-        f"{1 + recipes()[1].gradients} times as many gradients. How long that is depends on the machine: the bar says "
-        "it after the first steps."
+        f"{1 + recipes()[1].gradients} times as many gradients. The time depends on the machine: the bar shows it "
+        "after the first steps."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page.choice("inner", "Inner maximum", INNER)

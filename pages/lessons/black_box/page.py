@@ -343,7 +343,7 @@ def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, progress: DeltaGen
 
 
 def formulas(_: Attack) -> None:
-    st.subheader("5 · The formulas that just ran", anchor="formulas")
+    st.subheader("5 · The formulas of the three attacks", anchor="formulas")
     settings = page.value
     prose(
         f"**Queries.** s changes one random square, and δ + s stays in the L∞ ball of radius "

@@ -239,7 +239,7 @@ def follow_balls(slot: DeltaGenerator, told: DeltaGenerator) -> None:
     works = {key: ErrorCurve(key, L2_CURVE, "l2") for key in NETWORKS}
     if follow_each("l2", works, draw, told.info) is not None:
         told.markdown(
-            "200 test digits, 20 steps. The dotted line is ‖δ‖₂ = 2. A δ with ‖δ‖∞ = 0.1 has at most ‖δ‖₂ = 0.1·√784 = "
+            "200 test digits, 20 steps. The dashed line is ‖δ‖₂ = 2. A δ with ‖δ‖∞ = 0.1 has at most ‖δ‖₂ = 0.1·√784 = "
             "2.8."
         )
 

@@ -7,7 +7,7 @@ from pages.widgets.charts import GREY, PALETTE
 
 WANTED, PHOTOGRAPH = PALETTE[1], PALETTE[0]
 LEAST = 1e-6  # the lowest probability that the evolution's axis shows
-_TITLE = "probability of the target class"
+_TITLE = "probability of the target"
 
 
 def climb_chart(points: Sequence[tuple[int, float]], steps: int, mark: float) -> vega.Spec:

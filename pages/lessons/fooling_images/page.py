@@ -76,7 +76,8 @@ def patterns(_: Run) -> Iterator[None]:
     st.subheader("1 · Bred patterns: the figure of Nguyen, Yosinski and Clune", anchor="patterns")
     prose(
         "These pictures show nothing, and nobody drew them. An evolutionary search bred them: it kept whatever made a "
-        "network surer of a class. They are *fooling images*. The network of this page classifies them now:"
+        f"network surer of a class. They are *fooling images*. Here two networks classify them: {SHORT[FIRST]}, for "
+        f"which they were bred, and {SHORT[SECOND]}, which the search never asked (✓: it predicts the same class)."
     )
     ours = shipped()
     places = dict.fromkeys((f"{number + 1}" for number in range(len(ours.labels))), "")
@@ -293,8 +294,8 @@ def eight_at_once(run: Run) -> Iterator[None]:
     levels = WALL_STEPS  # of one step each
     page.choice("show", "Show", {name: title.format(drawn_times(levels)) for name, title in SHOWN.items()})
     prose(
-        "All eight pictures look like their start: that is what there is to see. Each δ moves a value by at most "
-        f"{levels} of 255 levels. Amplified, they differ."
+        f"All eight pictures look like their start. Each δ moves a value by at most {levels} of 255 levels. Amplified, "
+        "they differ."
     )
     places = dict.fromkeys("12345678", "")
     about = (wall(), page.value.show)

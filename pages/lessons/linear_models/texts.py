@@ -148,7 +148,7 @@ def questions() -> list[Question]:
                 "Square Attack finds nothing against some model within 200 queries. What do you know?",
                 (
                     (
-                        "Its worst case is at least as bad as what was found; how bad, only a proof can tell.",
+                        "Its worst case is at least as bad as what was found. Only a proof tells how bad it is.",
                         "An attack gives a lower bound on the error. The closed form of this page is a proof, which "
                         "is rare.",
                     ),

@@ -249,7 +249,7 @@ def show_figure(last: Worn, part: float) -> None:
         ("", "Sharif et al. 2016", "this page"),
         (
             ("network", "face recognition (persons)", "EfficientNet-Lite0 (1000 classes, none of them a person)"),
-            ("who wears it", "a person: the frames are printed, worn and photographed", "a photograph in the file"),
+            ("who wears it", "a person: the frames are printed, worn and photographed", "nobody: the file is changed"),
             ("painted part", "about 6.5 % of the picture", f"**{percent(part)}**"),
             ("penalties", "smooth, printable", ", ".join(costs) or "none"),
             ("result", "taken for Milla Jovovich in 87.87 % of the pictures of one man", f"**{said}**"),
@@ -280,8 +280,8 @@ def one_patch(run: Run) -> Iterator[None]:
     st.subheader("3 · A universal patch: one for many photographs", anchor="universal-patch")
     prose(
         "The glasses were made for one photograph. This patch is trained on **eight** photographs at once, at random "
-        f"places, sizes and angles: each step raises the mean log-probability of its class over {VIEWS} of them. The "
-        "patch does not depend on the picture below it."
+        f"places, sizes and angles: each step raises the mean log-probability of its class over {VIEWS} such views. "
+        "The patch does not depend on the picture below it."
     )
     page.control("live", st.toggle, "Train a new patch now")
     if page.value.live:
@@ -443,8 +443,8 @@ def formulas(_: Run) -> None:
     prose(
         "There is no ε: inside the mask, every change is allowed. Only the **area** is small. Everybody sees the "
         "change, but nobody takes it for an attack. The patch is a δ that does not even depend on x. **Roughness** "
-        "(TV, total variation, in the formula) is the mean jump between neighbouring pixels. **Ink** is the mean "
-        "distance to the nearest of 27 mixtures of four inks. (These are the usual tones of coated paper, not your "
+        "(total variation, TV) is the mean jump between neighbouring pixels. **Ink** is the mean distance to the "
+        "nearest of 27 mixtures of four inks. (These are the usual tones of coated paper, not your "
         "printer's.)"
     )
 

@@ -341,8 +341,8 @@ def on_paper(run: Run) -> Iterator[None]:
     st.subheader("4 · Print it and photograph it", anchor="print")
     prose(
         "Print both pictures, photograph the sheets, and upload a photograph. What does the network predict? Paper, "
-        "ink and your camera's colours change a picture more than the views above, and no number on this page says "
-        "how much more. Start with ε = 16, and let the print fill the frame."
+        "ink and your camera's colours change a picture more than the views above. This page has not measured how much "
+        "more. Start with ε = 16, and let the print fill the frame."
     )
     left, right = st.columns(2, gap="medium")
     downloads = left.empty()

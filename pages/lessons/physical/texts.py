@@ -23,7 +23,7 @@ def questions() -> list[Question]:
         Question(
             "a",
             Choice(
-                "Why does the ordinary adversarial picture stop fooling the network when it is turned by 10°?",
+                "Why does the ordinary adversarial picture miss its target when it is turned by 10°?",
                 (
                     (
                         "Each value of δ was made for its own pixel; turned, it lies on another.",
@@ -40,7 +40,7 @@ def questions() -> list[Question]:
                 ),
             ),
             Choice(
-                "You shift an ordinary adversarial picture by three pixels. Why may it stop fooling the network?",
+                "You shift an ordinary adversarial picture by three pixels. Why may it miss its target?",
                 (
                     (
                         "The values of δ then meet other weights than those they were made for.",
@@ -167,14 +167,14 @@ def questions() -> list[Question]:
 TEXTS = Texts(
     lead=(
         "You turn, scale and light two adversarial pictures with the same ε and the same target. The ordinary one "
-        "stops fooling the network; the other one was made for many views and survives. Then you print both and test "
-        "them with your camera."
+        "misses its target as soon as the view changes; the other one was made for many views, and still reaches it. "
+        "Then you print both and test them with your camera."
     ),
     questions=questions,
     script=(
         "1. Open the link and press *Front view*: the network predicts wombat for both pictures. Now move *Turn* "
         "slowly.\n"
-        "2. Ask: which setting stops the left picture first? Then show the four curves.\n"
+        "2. Ask: which setting stops the ordinary attack first? Then show the four curves.\n"
         "3. Write E in front of L on the blackboard. “This is the only change.”\n"
         "4. Before the lecture: print both sheets, and pass them round with a phone."
     ),

@@ -44,7 +44,7 @@ from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, skeleton, slots, table, vega_chart
 from pages.widgets.live import follow, job_for
 from pages.widgets.secure import secure_toggle
-from pages.widgets.stage import percent, show_picture
+from pages.widgets.stage import percent, share, show_picture
 from pages.widgets.verdict import fooled
 from pages.widgets.verdict import note as note_box
 
@@ -281,8 +281,8 @@ def follow_attack(
     line.markdown(said_line("Transcript after the attack", best.text, f"first reached at step {first.index}"))
     fooled(
         verdict,
-        f"**Fooled.** Heard as “{best.text}”; the original is heard as “{heard.text or NOTHING}”. The perturbation: "
-        f"{measured(clip, best.found)}. The player and the network get the same 16-bit file.",
+        f"**Fooled.** The network hears “{best.text}”; in the original, it hears “{heard.text or NOTHING}”. The "
+        f"perturbation: {measured(clip, best.found)}. The player and the network get the same 16-bit file.",
     )
     return best.found
 
@@ -412,10 +412,10 @@ def the_network(_: Run) -> None:
         if {"telephone", "phrases"} <= set(people):
             st.markdown(
                 "It was never trained on human voices, and that shows. Word error rate on real recordings: "
-                f"**{people['phrases']:.0%}** for phrases by three speakers, **{people['telephone']:.0%}** for single "
-                "words by one more speaker, over a telephone. (An added word counts as an error, so the rate can "
-                "exceed 100 %.) Expect it to misunderstand you. The attack works all the same: it needs the network, "
-                "not the right transcript."
+                f"**{share(people['phrases'])}** for phrases by three speakers, **{share(people['telephone'])}** for "
+                "single words by one more speaker, over a telephone. (An added word counts as an error, so the rate "
+                "can exceed 100 %.) Expect it to misunderstand you. The attack works all the same: it needs the "
+                "network, not the right transcript."
             )
 
 

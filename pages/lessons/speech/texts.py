@@ -12,9 +12,10 @@ def predictions(text: str) -> Number:
     """A question for the predictions that CTC needs for a sentence; it does not quote the visitor's sentence."""
     needed = needed_frames(text)
     doubled = needed - len(text)
+    places = "1 place" if doubled == 1 else f"{doubled} places"
     return Number(
-        f"The sentence that you have chosen has {len(text)} letters and spaces. At {doubled} places, two equal ones "
-        "stand side by side, and CTC needs a blank between them. How many predictions does the sentence need at least?",
+        f"The sentence that you have chosen has {len(text)} letters and spaces. At {places}, two equal ones stand side "
+        "by side, and CTC needs a blank between them. How many predictions does the sentence need at least?",
         needed,
         0.5,
         f"One for each letter or space, and {doubled} for blanks: {len(text)} + {doubled} = {needed}.",
@@ -90,7 +91,7 @@ def questions() -> list[Question]:
                         "*Physical attacks* shows the same for pictures.",
                     ),
                     (
-                        "Noise is a defence against hidden words, whoever has made them and however.",
+                        "Noise is a defence against hidden words, whatever the attack.",
                         "Only against an attacker who does not know of it. Switch the noisy views on.",
                     ),
                     (

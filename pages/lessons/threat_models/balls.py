@@ -231,6 +231,6 @@ def show_sizes(found: Sequence[Filled]) -> None:
     ]
     table(head, rows)
     st.caption(
-        "Each δ is small in its own norm, and may be large in another one. The L∞ attack changes every value a little, "
+        "Each δ is small in its own norm, and may be large in another one. The L∞ attack changes most values a little, "
         "the L1 attack changes few values a lot."
     )

@@ -33,7 +33,7 @@ from pages.widgets.lesson import Done, Lesson, page_stands, skeleton, slots, veg
 from pages.widgets.live import begin, follow, follow_each, job_for
 from pages.widgets.photograph import chosen, photograph_sidebar, samples
 from pages.widgets.run_this import is_wanted
-from pages.widgets.stage import PictureRow, percent, playground
+from pages.widgets.stage import PictureRow, percent, playground, share
 from pages.widgets.verdict import fooled, held, note
 
 STYLE = """<style>
@@ -112,13 +112,13 @@ def in_words(pose: Pose) -> str:
     if pose.angle:
         told.append(f"turned by {abs(pose.angle):.3g}° to the {'left' if pose.angle > 0 else 'right'}")
     if pose.down or pose.right:
-        across = f"{abs(pose.right):.1%} to the {'right' if pose.right > 0 else 'left'}"
-        along = f"{abs(pose.down):.1%} {'down' if pose.down > 0 else 'up'}"
+        across = f"{share(abs(pose.right))} to the {'right' if pose.right > 0 else 'left'}"
+        along = f"{share(abs(pose.down))} {'down' if pose.down > 0 else 'up'}"
         told.append(
             "moved " + " and ".join(t for t, by in ((across, pose.right), (along, pose.down)) if abs(by) > 5e-4)
         )
     if pose.cut:
-        told.append(f"{pose.cut:.1%} of its sides cut off")
+        told.append(f"{share(pose.cut)} of its sides cut off")
     if pose.hue:
         told.append(f"hue moved by {abs(pose.hue):.3g}°")
     return ", ".join(each for each in told if each != "moved ") or "nothing changed"
@@ -130,7 +130,7 @@ def said(answer: int, certainty: float) -> str:
 
 def measure(kind: Room, size: float) -> str:
     """A size with its unit."""
-    return f"{size:.3g}°" if kind in ("turn", "colour") else f"{size:.1%}"
+    return f"{size:.3g}°" if kind in ("turn", "colour") else share(size)
 
 
 def follow_hand(original: np.ndarray, row: PictureRow) -> bool:
@@ -244,14 +244,14 @@ def follow_together(
             verdict,
             f"**Fooled.** The network predicts **{categories()[last.answer]}**, {percent(last.certainty)}: "
             f"{in_words(last.pose)}. Query {last.first} was the first that fooled the network. Until query "
-            f"{last.queries}, the search made the change smaller: it takes at most {last.size:.0%} of each "
-            f"budget.{run.doubt}",
+            f"{last.queries}, the search made the change smaller: it takes at most {100 * last.size:.0f}\u00a0% of "
+            f"each budget.{run.doubt}",
         )
     else:
         held(
             verdict,
-            f"**Not fooled.** After {last.queries} queries, no pose within this budget fools the network. Enlarge the "
-            "budget, or change the seed.",
+            f"**Not fooled.** After {last.queries} queries, the search has found no pose within this budget that fools "
+            "the network. Enlarge the budget, or change the seed.",
         )
     told.caption(
         "A pose is one combination of turn, shift, hue and crop. Half of the queries are random poses, the others are "

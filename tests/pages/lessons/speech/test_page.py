@@ -26,7 +26,7 @@ def opened() -> AppTest:
 
 
 def test_opens_with_a_hidden_phrase(opened: AppTest) -> None:
-    assert "Heard as “open the secret door”" in opened.warning[0].value
+    assert "The network hears “open the secret door”" in opened.warning[0].value
     loud = re.search(r"−\d+\.\d dB(?= relative to)", opened.warning[0].value)
     assert loud is not None and loud[0] in row(opened, "loudness of δ")[2]
     assert re.search(r"Transcript of the original: \*\*[a-z ]+\*\*", words(opened))
@@ -36,7 +36,7 @@ def test_opens_with_a_hidden_phrase(opened: AppTest) -> None:
 def test_an_idea_becomes_the_target(opened: AppTest) -> None:
     at = button(lesson(steps="40", text="route 66"), "yes")
     assert link(at) == {"steps": "40", "text": "yes"}
-    assert "Heard as “yes”" in at.warning[0].value
+    assert "The network hears “yes”" in at.warning[0].value
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_an_upload_is_used_and_rubbish_is_refused() -> None:
     at = lesson(steps="40", text="yes")
     at.file_uploader(key="speech_upload").upload("noise.wav", struct.pack("<64I", *range(64))).run()
     assert not at.exception and "not a sound that can be opened" in at.error[0].value
-    assert at.radio(key="speech_clip").value == "weather" and "Heard as “yes”" in at.warning[0].value
+    assert at.radio(key="speech_clip").value == "weather" and "The network hears “yes”" in at.warning[0].value
     at.file_uploader(key="speech_upload").upload("tune.wav", to_wav(melody(1.0))).run()
     assert not at.exception and not at.error and link(at)["clip"] == "own"
-    assert at.radio(key="speech_clip").value == "own" and "Heard as “yes”" in at.warning[0].value
+    assert at.radio(key="speech_clip").value == "own" and "The network hears “yes”" in at.warning[0].value
     assert "Your own recording is not in this link" in words(at)
 
 
