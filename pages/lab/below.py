@@ -25,9 +25,13 @@ from pages.widgets.stage import bars, class_colours, percent, save_button, show_
 def show_sweep(subject: Subject) -> None:
     """Draw the curve of probabilities over ε: the same attack with several radii at once."""
     settings, request, clean, label = subject.settings, subject.request, subject.clean, subject.label
-    if settings.radius <= 0 or settings.info.minimal:
-        return
     st.subheader("Curve over ε: how large must it be?", anchor="epsilon-curve")
+    if settings.info.minimal:
+        st.caption("This attack searches for the smallest ε, so it has no curve over ε. Choose PGD to see one.")
+        return
+    if settings.radius <= 0:
+        st.caption("ε = 0 allows no change. Increase ε to see the curve.")
+        return
     if "queries" in request.info.options:
         st.caption("A black-box attack needs too many queries for a whole curve. Change ε by hand instead.")
         return

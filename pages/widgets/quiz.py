@@ -96,7 +96,7 @@ class Number:
     @property
     def shown(self) -> str:
         """The right answer with its unit."""
-        return f"{self.answer:.4g} {self.unit}".strip()
+        return self._with_unit(f"{self.answer:.4g}")
 
     def draw(self, label: str, key: str, seed: str) -> None:
         """Draw the field for the number."""
@@ -111,7 +111,12 @@ class Number:
 
     def review(self, given: float | None, seed: str) -> str:
         """Return the given number in markdown; the right one where the session does not know the given one."""
-        return f"The right answer: **{self.shown}**" if given is None else f"Your answer: **{given:g} {self.unit}**"
+        if given is None:
+            return f"The right answer: **{self.shown}**"
+        return f"Your answer: **{self._with_unit(f'{given:g}')}**"
+
+    def _with_unit(self, number: str) -> str:
+        return f"{number} {self.unit}".strip()
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,15 @@ def test_the_curve_has_the_visitors_epsilon_and_those_of_the_norm(monkeypatch: p
     assert hog["y"][0] > 0.5 > hog["y"][2] and wombat["y"][0] < wombat["y"][1] < wombat["y"][2]
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [({"attack": "smallest"}, "searches for the smallest ε"), ({"eps": "0"}, "Increase ε to see the curve")],
+)
+def test_the_tab_of_the_curve_says_why_there_is_none(query: dict[str, str], said: str) -> None:
+    at = lab(**FAST | query, tab="curve")
+    assert not at.get("plotly_chart") and any(said in each.value for each in at.caption)
+
+
 def test_another_loss_and_rule() -> None:
     at = lab(**FAST | {"loss": "difference", "rule": "gradient", "tab": "curve"})
     assert len(pictures(at)) == 3 and at.get("plotly_chart")

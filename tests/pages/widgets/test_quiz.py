@@ -1,7 +1,7 @@
 """The questions of "Check yourself": how a page asks them, and the questions of all lessons."""
 
 from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 
@@ -74,6 +74,12 @@ def test_a_question_stays_open_after_two_wrong_tries() -> None:
     assert len(at.error) == 2 and "stays open" in words(at) and not at.number_input and "done" not in link(at)
     at = opened()  # a reload begins afresh
     assert at.number_input and not at.error
+
+
+def test_a_given_number_stands_with_its_unit_if_it_has_one() -> None:
+    plain = Number("Twice 4?", 8, 0.1, "Added up.", lambda given: "")
+    assert plain.review(9, "") == "Your answer: **9**"
+    assert replace(plain, unit="steps").review(9, "") == "Your answer: **9 steps**"
 
 
 def test_an_answer_has_to_be_given() -> None:
