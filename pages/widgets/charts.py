@@ -81,3 +81,18 @@ def side_by_side(panels: Sequence[tuple[np.ndarray, str, str]], footer: str, *, 
         write(draw, (left, gap + side + 50), line, 19, "#44505c", side)
     write(draw, (gap, gap + side + text_height), footer, 19, "#6a7580", width - 2 * gap)
     return to_png(np.asarray(sheet))
+
+
+def short(value: float) -> str:
+    """A number for people, short and with a minus sign instead of a hyphen."""
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if 1e-3 <= size < 1e4:
+        rounded = float(f"{value:.3g}")
+        return (f"{rounded:.0f}" if size >= 1000 else f"{rounded:g}").replace("-", "−")
+    digits, power = f"{value:.1e}".split("e")
+    return f"{digits}·10{str(int(power)).translate(_RAISED)}".replace("1.0·", "").replace("-", "−")
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -9,6 +9,7 @@ from adv_core.training import Recipe
 from pages.lessons.adversarial_training.charts import ascent_chart
 from pages.lessons.adversarial_training.settings import INNER, STAGES, page
 from pages.lessons.adversarial_training.tasks import Update, Walk
+from pages.widgets.charts import short
 from pages.widgets.digits import sheet, signed
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import table, vega_chart
@@ -77,7 +78,7 @@ def _row(images: np.ndarray, wrong: Sequence[bool], alt: str) -> None:
 
 def _images(walked: Update, recipe: Recipe) -> None:
     _row(walked.images, [False] * len(walked.images), f"Eight training digits: {walked.labels.tolist()}")
-    st.markdown(f"Their mean loss without δ is **{walked.untouched:.2g}**. Ordinary training would use this loss.")
+    st.markdown(f"Their mean loss without δ is **{short(walked.untouched)}**. Ordinary training would use this loss.")
 
 
 def _search(walked: Update, recipe: Recipe) -> None:

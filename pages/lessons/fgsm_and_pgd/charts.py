@@ -10,7 +10,7 @@ from PIL import Image
 
 from pages.lessons.fgsm_and_pgd.world import Landscape, Path, Window, turn
 from pages.widgets import vega
-from pages.widgets.charts import PALETTE
+from pages.widgets.charts import PALETTE, short
 
 # Visible on light and on dark pages, and on the orange of a high loss.
 INK, STEP, BACK, ONE_STEP = "#6b7680", PALETTE[0], PALETTE[2], PALETTE[3]
@@ -245,21 +245,6 @@ def _phases(way: Path, step: int, symbol: str) -> tuple[str, str, str]:
         f"{symbol} = ({short(went[0])}, {short(went[1])}){turned}.",
         f"{after}. {now}",
     )
-
-
-def short(value: float) -> str:
-    """A number for people, short and with a minus sign instead of a hyphen."""
-    if value == 0:
-        return "0"
-    size = abs(value)
-    if 1e-3 <= size < 1e4:
-        rounded = float(f"{value:.3g}")
-        return (f"{rounded:.0f}" if size >= 1000 else f"{rounded:g}").replace("-", "−")
-    digits, power = f"{value:.1e}".split("e")
-    return f"{digits}·10{str(int(power)).translate(_RAISED)}".replace("1.0·", "").replace("-", "−")
-
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _share(p: float) -> str:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import streamlit as st
 
-from pages.lessons.fgsm_and_pgd.charts import BACK, INK, ONE_STEP, STEP, arrow, line, mark, scene, short
+from pages.lessons.fgsm_and_pgd.charts import BACK, INK, ONE_STEP, STEP, arrow, line, mark, scene
 from pages.lessons.fgsm_and_pgd.plane import plane
 from pages.lessons.fgsm_and_pgd.scene import Run, Scene, data, factor, factor_text, hill, pair, tallied
 from pages.lessons.fgsm_and_pgd.settings import BALLS, FACTORS, UNENDING, page
 from pages.lessons.fgsm_and_pgd.world import UNLIMITED, ball, enough, first_steps, window_around
+from pages.widgets.charts import short
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import table
 from pages.widgets.quiz import guess

@@ -18,7 +18,6 @@ from pages.lessons.fgsm_and_pgd.charts import (
     mark,
     panel,
     scene,
-    short,
     surface_chart,
 )
 from pages.lessons.fgsm_and_pgd.limit import to_infinity
@@ -40,7 +39,7 @@ from pages.lessons.fgsm_and_pgd.targeted import two_objectives
 from pages.lessons.fgsm_and_pgd.texts import TEXTS
 from pages.lessons.fgsm_and_pgd.world import SQUARE, Path, enough, landscape, turn, window_around
 from pages.widgets import verdict
-from pages.widgets.charts import PALETTE
+from pages.widgets.charts import PALETTE, short
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, chart, pictures, table, vega_chart
 from pages.widgets.stage import percent, playground

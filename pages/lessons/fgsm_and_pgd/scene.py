@@ -12,7 +12,7 @@ from torch import Tensor
 
 from adv_core.attacks.step import evaluate, input_gradient
 from adv_core.objectives import Untargeted
-from pages.lessons.fgsm_and_pgd.charts import short, terrain_png
+from pages.lessons.fgsm_and_pgd.charts import terrain_png
 from pages.lessons.fgsm_and_pgd.settings import PRESETS, UNENDING, Settings, page
 from pages.lessons.fgsm_and_pgd.world import (
     SQUARE,
@@ -32,6 +32,7 @@ from pages.lessons.fgsm_and_pgd.world import (
     two_moons,
     worst_on_grid,
 )
+from pages.widgets.charts import short
 
 
 @st.cache_resource(show_spinner=False)

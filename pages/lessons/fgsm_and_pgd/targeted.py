@@ -11,10 +11,10 @@ from adv_core.classifiers import DEFAULT, categories, info_of
 from adv_core.images import difference
 from adv_core.serving.engine.attack import Attack, Frame, LossKey
 from adv_core.serving.engine.look import Pictures
-from pages.lessons.fgsm_and_pgd.charts import short
 from pages.lessons.fgsm_and_pgd.settings import ONE_STEPS, STEPS, page
 from pages.widgets import verdict
 from pages.widgets.ask import look
+from pages.widgets.charts import short
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import table
 from pages.widgets.live import follow, job_for

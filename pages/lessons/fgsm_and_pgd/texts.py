@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pages.lessons.fgsm_and_pgd.charts import short
 from pages.lessons.fgsm_and_pgd.scene import fixed_cases, pair
+from pages.widgets.charts import short
 from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number, Question
 

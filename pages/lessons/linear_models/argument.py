@@ -9,6 +9,7 @@ from adv_core.linear import Evidence, signs
 from pages.lessons.linear_models.charts import loss_chart
 from pages.lessons.linear_models.measured import both_means, digits, measured, measured_now, minus, trained
 from pages.lessons.linear_models.settings import TESTED, Settings, page
+from pages.widgets.charts import short
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import skeleton, vega_chart
 
@@ -105,7 +106,9 @@ def _line_2(settings: Settings, seen: Evidence) -> None:
     st.markdown("**2.** The score is linear, so δ appears in one term only. Minimise this term; it does not contain x.")
     st.latex(r"y(\theta^\top(x+\delta)+\theta_0) = y(\theta^\top x+\theta_0) + y\,\theta^\top\delta")
     st.latex(r"\Rightarrow\quad \min_\delta\ y\,\theta^\top\delta")
-    measured_now(f"The two sides differ by {seen.remainder:.1e} at most, over {seen.draws} random δ: a rounding error.")
+    measured_now(
+        f"The two sides differ by {short(seen.remainder)} at most, over {seen.draws} random δ: a rounding error."
+    )
 
 
 def _line_3(settings: Settings, seen: Evidence) -> None:

@@ -110,7 +110,9 @@ def test_digit() -> tuple[Tensor, Tensor]:
     data = digits("test")
     digit_control(page, TESTED)
     place = page.value.digit
-    st.caption(f"The digit {int(data.labels[place])}, number {int(data.places[place])} of MNIST's 10000 test pictures.")
+    st.caption(
+        f"The digit {int(data.labels[place])}, number {int(data.places[place])} of MNIST's 10\u202f000 test pictures."
+    )
     return data[place].images[None], data.labels[place, None]
 
 

@@ -75,7 +75,7 @@ def train_it(_: None) -> None:
     prose(
         "The pictures are handwritten zeros and ones of 784 pixels each. A linear classifier multiplies each pixel by "
         "a weight and adds up. It predicts “1” if the score θᵀx + θ₀ is above zero. The logistic function τ turns the "
-        "score into the probability of a 1. This is **logistic regression**. Here it learns from 12665 digits."
+        "score into the probability of a 1. This is **logistic regression**. Here it learns from 12\u202f665 digits."
     )
     st.latex(r"h(x) = \tau(\theta^\top x + \theta_0),\qquad \tau(z) = \frac{1}{1 + e^{-z}}")
     left, right = st.columns([3, 2], gap="medium")

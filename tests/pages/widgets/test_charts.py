@@ -1,9 +1,10 @@
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from pages.widgets.charts import curve, loss_chart, side_by_side
+from pages.widgets.charts import curve, loss_chart, short, side_by_side
 
 
 def test_curve_holds_what_it_was_given() -> None:
@@ -23,3 +24,12 @@ def test_side_by_side_shows_the_very_pixels() -> None:
     sheet = np.asarray(Image.open(io.BytesIO(side_by_side([(pixels, "a", "b")] * 3, "footer", side=8))))
     assert np.array_equal(sheet[24:32:2, 24:32:2], pixels)
     assert (sheet[34:80] < 128).any()  # there is text below
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (1.23456, "1.23"), (-0.0444, "−0.0444"), (1570.4, "1570"), (-4.44e-5, "−4.4·10⁻⁵"), (1e12, "10¹²"),
+     (-1e-4, "−10⁻⁴"), (23456, "2.3·10⁴")],
+)  # fmt: skip
+def test_short_numbers(value: float, text: str) -> None:
+    assert short(value) == text

@@ -14,7 +14,6 @@ from pages.lessons.fgsm_and_pgd.charts import (
     mark,
     panel,
     scene,
-    short,
     surface_chart,
     terrain,
     terrain_png,
@@ -109,12 +108,3 @@ def test_surface_chart() -> None:
     surface, edge, walk = figure.data
     assert surface.z.max() == 20 and len(edge.x) == 6 and walk.name == "PGD"
     assert (np.array(walk.z) > way.losses).all()  # lies on the surface, not in it
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0, "0"), (1.23456, "1.23"), (-0.0444, "−0.0444"), (1570.4, "1570"), (-4.44e-5, "−4.4·10⁻⁵"), (1e12, "10¹²"),
-     (-1e-4, "−10⁻⁴"), (23456, "2.3·10⁴")],
-)  # fmt: skip
-def test_short_numbers(value: float, text: str) -> None:
-    assert short(value) == text

@@ -15,9 +15,9 @@ from adv_core.images import fit
 from adv_core.serving.engine.attack import Attack
 from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.engine.look import Pictures
-from pages.lessons.fgsm_and_pgd.charts import short
 from pages.lessons.fgsm_and_pgd.targeted import End
 from pages.lessons.fgsm_and_pgd.world import PlaneClassifier, ball, tally, train, two_moons
+from pages.widgets.charts import short
 from pages.widgets.photograph import sample
 from tests.pages.visit import (
     button,
