@@ -265,7 +265,7 @@ def slots(key: str, count: int) -> list[DeltaGenerator]:
 
 def vega_chart(spec: vega.Spec, height: int, alt: str, slot: DeltaGenerator | None = None) -> None:
     """Draw a Vega-Lite chart as wide as its place, with its text alternative."""
-    (slot or st).vega_lite_chart(spec, width="stretch", height=height, alt=alt)
+    (slot or st).vega_lite_chart(spec | vega.NUMBERS, width="stretch", height=height, alt=alt)
 
 
 def skeleton(slot: DeltaGenerator, height: int, text: str) -> None:

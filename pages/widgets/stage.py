@@ -27,7 +27,7 @@ CSS = """
 /* The first element of a playground stays in sight while the controls below it are used. */
 [class*=st-key-play_] > :first-child {position: sticky; top: 3.6rem; z-index: 30; padding: .3rem 0;
   background: light-dark(#fdfdfb, #10161d)}
-[class*=st-key-play_] > :first-child img {max-height: 34vh; object-fit: contain}
+[class*=st-key-play_] > :first-child img {max-height: 34vh; object-fit: contain; object-position: left}
 [class*=st-key-play_] > :first-child [data-testid=stVerticalBlock] {gap: .4rem}
 /* What gets the focus, or is named by a link, comes to stand below the bar at the top and below those pictures. */
 [data-testid=stMain] {scroll-padding-top: 4rem}

@@ -4,6 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 Spec = dict[str, Any]
+# Thousands stand apart as in the texts: by a narrow space.
+NUMBERS: Spec = {
+    "config": {"locale": {"number": {"decimal": ".", "thousands": "\u202f", "grouping": [3], "currency": ["", ""]}}}
+}
 
 
 def layer(values: Iterable[Any], mark: str | Spec, **channels: Any) -> Spec:
