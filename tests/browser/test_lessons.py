@@ -235,16 +235,20 @@ def test_physical(page: Page, address: str) -> None:
     eps.scroll_into_view_if_needed()
     turn = page.get_by_role("slider", name="Turn, in degrees")
     turn.focus()
-    scrolled = page.locator("[data-testid=stMain]").evaluate("main => main.scrollTop")
+    main = page.locator("[data-testid=stMain]")
+    scrolled = main.evaluate("main => main.scrollTop")
     for angle in (11, 12, 13):
         move(turn, "ArrowRight")
         page.wait_for_url(f"**angle={angle}**")
+    assert main.evaluate("main => main.scrollTop") == scrolled
+    eps.focus()  # this may scroll: the pictures above do not cover what has the focus
+    scrolled = main.evaluate("main => main.scrollTop")
     move(eps, "ArrowRight")
     page.wait_for_url("**eps=8**")
     living = page.get_by_role("img", name=re.compile("The attack over views in this view: the network predicts wombat"))
     expect(living).to_be_visible()
     expect(page.get_by_text("All changes at once")).to_be_visible()
-    assert page.locator("[data-testid=stMain]").evaluate("main => main.scrollTop") == scrolled
+    assert main.evaluate("main => main.scrollTop") == scrolled
 
     page.get_by_role("button", name="Front view", exact=True).click()
     ordinary = page.get_by_role("img", name=re.compile("The ordinary attack in this view: the network predicts wombat"))

@@ -64,12 +64,13 @@ def test_a_visit(browser: Browser, base: str) -> None:
         student.get_by_role("textbox", name="Your nickname").fill("Ada")
         student.get_by_role("button", name="Join").click()
         expect(student.locator(".class-name")).to_have_text("Ada")
-        for one, each in ((page, context), (student, students)):
+        for one, each, name in ((page, context, "host_"), (student, students, "room_")):
 
-            def paths(each: BrowserContext = each) -> set[str]:
-                return {each["path"] for each in each.cookies() if each["name"].startswith(("room_", "host_", "lab_"))}
+            def paths(name: str, each: BrowserContext = each) -> set[str]:
+                return {cookie["path"] for cookie in each.cookies() if cookie["name"].startswith(name)}
 
-            until(one, lambda paths=paths: paths() == {"/lab/"})  # type: ignore[misc]
+            until(one, lambda paths=paths, name=name: paths(name))  # type: ignore[misc]
+            assert paths(name) == paths("lab_") == {"/lab/"}
             one.reload()
         expect(student.locator(".class-name")).to_have_text("Ada")
         expect(page.get_by_role("button", name="Presenter")).to_be_visible()

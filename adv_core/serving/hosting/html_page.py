@@ -22,6 +22,8 @@ def with_script(html: str, script: str) -> str:
 class HtmlPage:
     """ASGI middleware that answers with this page wherever the app would answer with its own HTML page.
 
+    A file to save stays as it is: it comes as an attachment.
+
     Args:
         html: the page.
     """
@@ -42,7 +44,8 @@ class HtmlPage:
             nonlocal replaced
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                replaced = message["status"] == 200 and headers.get("content-type", "").startswith("text/html")
+                is_page = headers.get("content-type", "").startswith("text/html")
+                replaced = message["status"] == 200 and is_page and "content-disposition" not in headers
                 if replaced:
                     for name in ("etag", "last-modified", "content-encoding"):
                         del headers[name]

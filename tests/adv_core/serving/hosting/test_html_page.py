@@ -40,6 +40,9 @@ def test_it_stands_in_for_every_page_and_for_nothing_else(serve: Serve) -> None:
         Route("/any-page", page),
         Route("/refused", lambda _: HTMLResponse("refused", 503)),
         Route("/text", lambda _: PlainTextResponse("text")),
+        Route(
+            "/file", lambda _: HTMLResponse("file", headers={"Content-Disposition": 'attachment; filename="a.html"'})
+        ),
     ]
     # Streamlit compresses its pages inside of our middleware.
     app = Starlette(routes=routes, middleware=[Middleware(HtmlPage, html=OURS), Middleware(GZipMiddleware)])
@@ -59,4 +62,4 @@ def test_it_stands_in_for_every_page_and_for_nothing_else(serve: Serve) -> None:
         assert not {"ETag", "Last-Modified", "Content-Encoding"} & set(answer.headers)
         answer, body = ask("/any-page", "HEAD")
         assert body == "" and answer.headers["Content-Length"] == str(len(OURS))
-        assert ask("/refused")[1] == "refused" and ask("/text")[1] == "text"
+        assert [ask(path)[1] for path in ("/refused", "/text", "/file")] == ["refused", "text", "file"]
