@@ -7,7 +7,6 @@ import segno
 import streamlit as st
 
 from adv_core.classifiers import DEFAULT, REGISTRY, categories, info_of, list_classifiers
-from adv_core.decoding import MAX_MEGABYTES
 from adv_core.images import Pixels, fit
 from adv_core.serving.classroom import Refused
 from adv_core.serving.classroom.challenges import RULES, Challenge, Prediction, RuleName
@@ -118,8 +117,7 @@ def set_up(store: Store) -> None:
         own_picture(
             page,
             Settings.image,
-            f"Up to {MAX_MEGABYTES} MB. If you open a room with it, the server keeps it with the room for "
-            f"{LIMITS.room_hours} hours.",
+            f"If you open a room with it, the server keeps it with the room for {LIMITS.room_hours} hours.",
         )
     found = opinion("look", settings.model, pixels)
     if found is None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from adv_core import datasets
 from adv_core.classifiers import EVERYDAY, SHORTENED, categories
-from adv_core.decoding import MAX_MEGABYTES, ImageError, open_image
+from adv_core.decoding import ImageError, open_image
 from adv_core.images import fit
 from pages.widgets.controls import Controls
 from pages.widgets.secure import secure_toggle
@@ -104,12 +104,12 @@ def gallery(page: Controls[Any], choose: Callable[..., None] | None = None) -> N
 def own_picture(
     page: Controls[Any],
     default: str,
-    note: str = f"Up to {MAX_MEGABYTES} MB. The photograph stays in memory and is never stored.",
+    note: str = "The photograph stays in memory and is never stored.",
 ) -> None:
     """Draw upload and camera. If a picture cannot be opened, the page says why, and the previous one stays.
 
     Args:
-        note: on the storage of the picture, and its size: Streamlit marks a larger one in red, and says nothing.
+        note: on the storage of the picture. Streamlit tells the largest size by itself.
     """
     upload(page, default, "Or upload a photograph", "upload")
     st.caption(note)
@@ -138,8 +138,7 @@ def upload_button(page: Controls[Any], default: str) -> None:
     popover = st.popover("your own photo", on_change="rerun", key="own_open")
     if popover.open:
         with popover:
-            label = f"A photograph of your own, up to {MAX_MEGABYTES} MB; it stays in memory"
-            upload(page, default, label, "upload_first")
+            upload(page, default, "A photograph of your own; it stays in memory", "upload_first")
 
 
 def _take(page: Controls[Any], key: str, default: str) -> None:

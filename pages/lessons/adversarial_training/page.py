@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from adv_core.datasets import as_digit, centred
-from adv_core.decoding import MAX_MEGABYTES, ImageError, open_image
+from adv_core.decoding import ImageError, open_image
 from adv_core.networks.digit_network import checkpoint
 from adv_core.serving.engine.digits import CurvePoint, Digit, ErrorCurve, Model, digits
 from adv_core.training import Recipe
@@ -192,7 +192,7 @@ def labelled(image: Tensor) -> Digit:
 def photographed() -> Tensor | None:
     file = st.file_uploader("A photograph of a digit", key="adversarial_training_photo")
     if file is None:
-        st.caption(f"Photograph one large, dark digit on light paper. The file may have up to {MAX_MEGABYTES} MB.")
+        st.caption("Photograph one large, dark digit on light paper.")
         return None
     try:
         return as_digit(open_image(file.getvalue()))

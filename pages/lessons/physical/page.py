@@ -9,7 +9,7 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.classifiers import DEFAULT, categories, info_of
-from adv_core.decoding import MAX_MEGABYTES, ImageError, open_image
+from adv_core.decoding import ImageError, open_image
 from adv_core.images import difference, fit
 from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.look import Pictures, Views
@@ -388,7 +388,7 @@ def upload() -> None:
         page.control(
             "part", st.slider, "Centre of the photograph that the network sees, in % of its shorter side", 20, 100
         )
-    st.caption(f"Up to {MAX_MEGABYTES} MB. Your photograph stays in memory and is never stored.")
+    st.caption("Your photograph stays in memory and is never stored.")
 
 
 def _take(key: str) -> None:
