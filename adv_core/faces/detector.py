@@ -25,7 +25,7 @@ CHANNELS = (16, 32, 64, 128, 256, 512)
 ANCHORS = ((1.603231, 2.094468), (6.041143, 7.080126), (2.882459, 3.518061), (4.266906, 5.178857), (9.041765, 10.66308))
 MEAN = (117.001, 114.697, 97.404)
 SURE = 0.5  # the least score of a face
-TRACKED = 0.25  # the same where a face is known to be: there, a box that says so little is no chance
+TRACKED = 0.25  # the same where a face is known to be; elsewhere, so low a score is often wrong
 EYES_ACROSS, EYES_DOWN = (0.34, 0.7), 0.24  # parts of a box
 OVERLAP = 0.3  # of two boxes of the same face, intersection over union
 

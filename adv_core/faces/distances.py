@@ -55,16 +55,14 @@ class FaceDistances(Transformed):
         people: descriptors (K, 128).
         face: the box of the face; it stays where it is while the photograph changes.
         views: the transforms of the views; none for the photograph as it is.
-        samples, seed, fresh, chunk: see `Transformed`.
+        samples, seed: see `Transformed`.
     """
 
     def __init__(
-        self, people: Tensor, face: Face, views: Sequence[Transform] = (), samples: int = 1, seed: int = 0,
-        *, fresh: bool = True, chunk: int = 32,
-    ) -> None:  # fmt: skip
-        super().__init__(recogniser(str(people.device)), views, samples, seed, fresh=fresh, chunk=chunk)
+        self, people: Tensor, face: Face, views: Sequence[Transform] = (), samples: int = 1, seed: int = 0
+    ) -> None:
+        super().__init__(recogniser(str(people.device)), views, samples, seed)
         self.people, self.face = people, face
-        self.training = False
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.transforms:

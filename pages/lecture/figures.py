@@ -166,7 +166,7 @@ def face(slide: Slide) -> tuple[Numbers, np.ndarray]:
     request, painted = jobs["face glasses"].request, jobs["face glasses"].frames[-1].pixels
     assert isinstance(request, WearOnFace)
     assert request.target is not None
-    names, found = [person.name for person in PEOPLE.values()], jobs["face judged"].frames[-1]
+    names, found = [person.name for person in PEOPLE.values()], jobs["face painted"].frames[-1]
     away = distances(found.descriptor, request.people)
     numbers = {"before": names[request.y], "after": nearest(away, names), "same": SAME}
     numbers |= {"own_distance": float(away[request.y]), "target_distance": float(away[request.target])}

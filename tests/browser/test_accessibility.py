@@ -62,7 +62,7 @@ OPEN = "document.querySelectorAll('[data-testid=stExpander] details:not([open]) 
 
 
 class Findings:
-    """What axe has found on the pages that it was shown."""
+    """The violations that axe has found, and the exceptions that were needed."""
 
     def __init__(self) -> None:
         self.violations: list[str] = []

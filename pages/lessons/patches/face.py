@@ -70,10 +70,11 @@ def on_a_face(_: object) -> Iterator[None]:
         f"nearer than {SAME:g}. Painted glasses move them: the wearer is taken for somebody else. Only pixels of the "
         "glasses change."
     )
+    pixels = worn_by()
     with playground("face"):
         pictures, told = st.columns([2, 1], gap="medium", vertical_alignment="center")
         with pictures:
-            row = PictureRow("stage_face", TITLES, NOTHING, asked(), grey=TITLES)
+            row = PictureRow("stage_face", TITLES, NOTHING, asked(pixels), grey=TITLES)
         verdict = told.container(key="patches_face_verdict").empty()
         show_controls()
     chart = st.container(key="patches_face_chart").empty()
@@ -86,15 +87,27 @@ def on_a_face(_: object) -> Iterator[None]:
     )
     skeleton(chart, 190, "The distances come with the glasses")
     yield
-    wearer = find_wearer(verdict)
+    wearer = find_wearer(pixels, verdict)
     if wearer is not None:
         follow_glasses(wearer, row, verdict, chart, views)
 
 
-def asked() -> tuple[object, ...]:
+def worn_by() -> Pixels | None:
+    """The photograph of the wearer; None for a visitor's own one that is not in this session."""
+    if page.value.wearer != OWN:
+        return portrait(page.value.wearer)
+    if "own_image" not in state:
+        return None
+    image, pixels = state.get("face own", (None, None))
+    if image is not state.own_image:  # shrunk once, not in every run of the page
+        pixels = np.asarray(shrink(state.own_image, MOST_PIXELS))
+        state["face own"] = state.own_image, pixels
+    return pixels
+
+
+def asked(pixels: Pixels | None) -> tuple[object, ...]:
     """The settings that the pictures belong to."""
-    settings = page.value
-    own = hash(state.own_image.tobytes()) if settings.wearer == OWN and "own_image" in state else 0
+    settings, own = page.value, None if pixels is None else hash(pixels.tobytes())
     return settings.wearer, settings.become, settings.frame, settings.wearable, own
 
 
@@ -118,14 +131,11 @@ def show_controls() -> None:
         page.control("wearable", st.toggle, "wearable: smooth, in colours that inks can print")
 
 
-def find_wearer(verdict: DeltaGenerator) -> Wearer | None:
+def find_wearer(pixels: Pixels | None, verdict: DeltaGenerator) -> Wearer | None:
     """Find the faces of the wearer and of the known people. Where there is none, tell why, and return None."""
-    settings = page.value
-    own = settings.wearer == OWN
-    if own and "own_image" not in state:
+    if pixels is None:
         note(verdict, "Your photograph is not in this session. Upload it again, or choose another wearer.")
         return None
-    pixels = np.asarray(shrink(state.own_image, MOST_PIXELS)) if own else portrait(settings.wearer)
     found = follow(job_for("face wearer", FindFaces(Pictures.of(pixels[None]))), end=False)
     known = [follow(job_for(f"face {key}", FindFaces(Pictures.of(portrait(key)[None]))), end=False) for key in PEOPLE]
     if found is None or any(each is None for each in known):
@@ -142,9 +152,9 @@ def find_wearer(verdict: DeltaGenerator) -> Wearer | None:
         st.caption(f"{len(seen.faces)} faces were found. The glasses are for the largest.")
     people = tuple(each[0].descriptor for each in known if each)
     names = [person.name for person in PEOPLE.values()]
-    if own:
+    if page.value.wearer == OWN:
         return Wearer(pixels, seen.faces[0], [*names, YOU], (*people, seen.descriptor), len(people))
-    return Wearer(pixels, seen.faces[0], names, people, list(PEOPLE).index(settings.wearer))
+    return Wearer(pixels, seen.faces[0], names, people, list(PEOPLE).index(page.value.wearer))
 
 
 def follow_glasses(
@@ -181,19 +191,13 @@ def follow_glasses(
     if steps is None:
         return
     painted = steps[-1].pixels
-    dark = with_dark_glasses(wearer.pixels, mask)
-    judged = {
-        "dark glasses": follow(job_for("face dark", FindFaces(Pictures.of(dark[None]), wearer.face)), end=False),
-        "painted glasses": follow(
-            job_for("face judged", FindFaces(Pictures.of(painted[None]), wearer.face)), end=False
-        ),
-    }
-    if any(each is None for each in judged.values()):
-        return
-    rows = {"no glasses": clean}
-    for name, found in judged.items():
-        if found and found[0].descriptor:
-            rows[name] = distances(found[0].descriptor, wearer.people)
+    rows, judged = {"no glasses": clean}, {"dark": with_dark_glasses(wearer.pixels, mask), "painted": painted}
+    for glasses, pixels in judged.items():
+        found = follow(job_for(f"face {glasses}", FindFaces(Pictures.of(pixels[None]), wearer.face)), end=False)
+        if found is None:
+            return
+        if found[0].descriptor:
+            rows[f"{glasses} glasses"] = distances(found[0].descriptor, wearer.people)
     show_distances(rows, wearer.names, chart)
     after = rows.get("painted glasses")
     if after is not None:

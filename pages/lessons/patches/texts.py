@@ -130,8 +130,8 @@ def questions() -> list[Question]:
 
 TEXTS = Texts(
     lead=(
-        "The attack may change only a few pixels, but each of them by any amount. You put painted glasses on a face: "
-        "a face recogniser takes it for somebody else, and stickers on a stop sign. Then you paste a patch that "
+        "The attack may change only a few pixels, but each of them by any amount. You put painted glasses on a face, "
+        "and a face recogniser takes it for somebody else. You put stickers on a stop sign, and you paste a patch that "
         "works on many photographs, wherever it lies."
     ),
     questions=questions,
