@@ -148,6 +148,27 @@ def move(slider: Locator, key: str) -> None:
     until(slider.page, moved)
 
 
+def open_room(page: Page, base: str) -> str:
+    """Open the room that the page of a host offers; its link for students.
+
+    Args:
+        base: the app's address.
+    """
+    page.get_by_role("button", name="Open the room").click()
+    expect(page.get_by_role("img", name=re.compile("QR code"))).to_be_visible()
+    return page.get_by_text(re.compile(rf"^{re.escape(base)}/room\?code=[A-Z]{{5}}$")).inner_text()
+
+
+def join(context: BrowserContext, link: str, nickname: str) -> Page:
+    """Join a room by its link, on a new page."""
+    page = context.new_page()
+    page.goto(link)
+    page.get_by_role("textbox", name="Your nickname").fill(nickname)
+    page.get_by_role("button", name="Join").click()
+    expect(page.locator(".class-name")).to_have_text(nickname)
+    return page
+
+
 def no_exception(page: Page) -> None:
     """Assert that the page shows no exception."""
     assert page.locator("[data-testid=stException]").count() == 0

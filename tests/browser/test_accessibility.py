@@ -4,14 +4,13 @@ axe finds what a program can find. It judges the contrast of what is inside the 
 tall as the page.
 """
 
-import re
 from dataclasses import dataclass
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from pages.contents import CLASSROOM, FOUNDATIONS, LAB, PAGES
-from tests.browser.conftest import DESK, is_dark, no_exception, until, visiting
+from tests.browser.conftest import DESK, is_dark, join, no_exception, open_room, until, visiting
 
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
@@ -149,13 +148,7 @@ def test_every_page_in_light_and_in_dark(browser: Browser, address: str) -> None
         page.goto(f"{address}/host")
         complete(page)
         findings.look(page, "a room to open")
-        page.get_by_role("button", name="Open the room").click()
-        link = page.get_by_text(re.compile(rf"^{address}/room\?code=[A-Z]{{5}}$")).inner_text()
-        student = context.new_page()
-        student.goto(link)
-        student.get_by_role("textbox", name="Your nickname").fill("Ada")
-        student.get_by_role("button", name="Join").click()
-        expect(student.locator(".class-name")).to_have_text("Ada")
+        student = join(context, open_room(page, address), "Ada")
         complete(student)
         findings.look(student, "Ada's room")
         page.get_by_role("button", name="Ask", exact=True).click()

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from adv_core import Classifier, Linf, Untargeted, open_image, pgd, run
 from adv_core.images import to_pixels, to_png
-from tests.browser.conftest import ELSEWHERE, PHONE, no_exception, until, visiting
+from tests.browser.conftest import ELSEWHERE, PHONE, join, no_exception, open_room, until, visiting
 from tests.paths import ROOT
 
 
@@ -25,15 +25,6 @@ def fooling(classifier: Classifier) -> bytes:
     x = classifier.prepare(open_image((ROOT / "assets/photos/koala.jpg").read_bytes()))
     label = classifier.predict(x)[0][0]
     return to_png(to_pixels(run(pgd(classifier, x, Linf(1 / 255), Untargeted(label), steps=10)).adversarial))
-
-
-def join(context: BrowserContext, link: str, nickname: str) -> Page:
-    page = context.new_page()
-    page.goto(link)
-    page.get_by_role("textbox", name="Your nickname").fill(nickname)
-    page.get_by_role("button", name="Join").click()
-    expect(page.locator(".class-name")).to_have_text(nickname)
-    return page
 
 
 class Framing(BaseHTTPRequestHandler):
@@ -88,9 +79,7 @@ def test_a_whole_class(browser: Browser, address: str, fooling: bytes, tmp_path:
     with visiting(browser) as hosts, visiting(browser, viewport=PHONE) as adas, visiting(browser) as eves:
         host = hosts.new_page()
         host.goto(f"{address}/host?image=koala&eps=8")
-        host.get_by_role("button", name="Open the room").click()
-        expect(host.get_by_role("img", name=re.compile("QR code"))).to_be_visible()
-        link = host.get_by_text(re.compile(rf"^{address}/room\?code=[A-Z]{{5}}$")).inner_text()
+        link = open_room(host, address)
         assert "key=" not in host.url
 
         # Ada, on a phone, opens the Attack Lab, hands in what it made with one tap, and goes back.

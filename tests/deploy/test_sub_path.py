@@ -1,14 +1,13 @@
 """The app below another site's top, behind Debian's nginx, over plain http: the way of a visitor through it."""
 
 import os
-import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests import nginx
-from tests.browser.conftest import answers, free_port, no_exception, start, until, visiting
+from tests.browser.conftest import answers, free_port, join, no_exception, open_room, start, until, visiting
 from tests.deploy.test_nginx import FAST, shown, upload
 
 
@@ -56,14 +55,7 @@ def test_a_visit(browser: Browser, base: str) -> None:
         no_exception(page)
 
         page.goto(f"{base}/host")
-        page.get_by_role("button", name="Open the room").click()
-        expect(page.get_by_role("img", name=re.compile("QR code"))).to_be_visible()
-        link = page.get_by_text(re.compile(rf"^{base}/room\?code=[A-Z]{{5}}$")).inner_text()
-        student = students.new_page()
-        student.goto(link)
-        student.get_by_role("textbox", name="Your nickname").fill("Ada")
-        student.get_by_role("button", name="Join").click()
-        expect(student.locator(".class-name")).to_have_text("Ada")
+        student = join(students, open_room(page, base), "Ada")
         for one, each, name in ((page, context, "host_"), (student, students, "room_")):
 
             def paths(name: str, each: BrowserContext = each) -> set[str]:

@@ -107,7 +107,8 @@ def worn_by() -> Pixels | None:
 
 def asked(pixels: Pixels | None) -> tuple[object, ...]:
     """The settings that the pictures belong to."""
-    settings, own = page.value, None if pixels is None else hash(pixels.tobytes())
+    settings = page.value
+    own = hash(pixels.tobytes()) if pixels is not None and settings.wearer == OWN else None
     return settings.wearer, settings.become, settings.frame, settings.wearable, own
 
 
