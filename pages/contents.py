@@ -115,7 +115,7 @@ BEYOND = (
     LessonEntry(
         "lessons/speech/page.py", "Speech", "speech",
         "Speech: fool a recogniser", 20,
-        "audio adversarial example, CTC loss, signal-to-noise ratio, targeted transcription",
+        "audio adversarial example, teacher forcing, CTC loss, signal-to-noise ratio, targeted transcription",
         "make a recogniser write words that nobody hears",
     ),
 )  # fmt: skip

@@ -35,7 +35,11 @@ class QuietestAdam(Rule):
     """
 
     def __init__(
-        self, delta_set: PerturbationSet, reached: Callable[[Tensor], Tensor], pace: float, grain: float
+        self,
+        delta_set: PerturbationSet,
+        reached: Callable[[Tensor], Tensor],
+        pace: float,
+        grain: float,
     ) -> None:
         self.delta_set, self.reached, self.pace, self.grain = delta_set, reached, pace, grain
         self.index = 0

@@ -19,12 +19,12 @@ from adv_core.speech.attack import GRAIN, Listener, as_input, first_radius, quie
 from adv_core.speech.moonshine import Moonshine, most_pieces
 from adv_core.speech.pieces import END
 from adv_core.speech.sound import RATE, Samples
-from adv_core.speech.wording import readings
 
 START = 0.03  # the first ε, as a part of the clip's loudest sample: -30 dB
-STEPS = 300
-PACE = 0.2
+STEPS = 200
+PACE = 0.4  # of `quietest`
 ROOMS = (30.0, 40.0)  # decibels of the noise below the clip, of each noisy view
+MAX_VIEWS = len(ROOMS)
 SHIFT = RATE // 200  # samples: a noisy view begins up to 5 ms earlier or later, and hears other windows
 
 
@@ -78,16 +78,6 @@ def spelling(text: str) -> str:
     return plain[:1].upper() + plain[1:] + ("" if plain[-1:] in ".?!" else ".")
 
 
-def fits(network: Moonshine, samples: Samples, text: str) -> bool:
-    """Tell whether the network can write that many pieces about a clip of this length."""
-    return len(network.pieces.spell(spelling(text))) <= most_pieces(len(samples))
-
-
-def speakable(text: str) -> bool:
-    """Tell whether the text has any word or number."""
-    return any(readings(text)) and any(next(readings(text)))
-
-
 def dictate(
     network: Moonshine,
     samples: Samples,
@@ -102,7 +92,7 @@ def dictate(
     """Change the clip so that the network writes the text; make the change as quiet as the steps allow.
 
     Args:
-        views: noisy, shifted views in each step, beside the file itself; at most two.
+        views: noisy, shifted views in each step, beside the file itself; at most `MAX_VIEWS`.
 
     Yields:
         The steps, each with what the encoder heard in x + δ, (1, frames, 288). `written` makes a text of it.
@@ -121,7 +111,7 @@ def written(network: Moonshine, frames: Tensor, samples: int) -> str:
     return network.pieces.text(network.write_heard(frames, 1, most_pieces(samples)))
 
 
-def heard_as(network: Moonshine, clips: Sequence[Samples]) -> list[str]:
+def dictated(network: Moonshine, clips: Sequence[Samples]) -> list[str]:
     """The text that the network writes of each clip, which it hears by itself."""
     with torch.no_grad():
         return [network.write((as_input(clip).to(network.device) - 0.5) * 2) for clip in clips]

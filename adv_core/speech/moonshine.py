@@ -13,6 +13,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -260,6 +261,12 @@ def most_pieces(samples: int) -> int:
 
 
 # --------------------------------------------------------------------------------------------------------- the weights
+
+
+@cache
+def tokenizer() -> Pieces:
+    """Return the shipped network's pieces, read once; they take a few megabytes."""
+    return Pieces.read(FOLDER / TOKENIZER)
 
 
 def is_here(folder: Path = FOLDER) -> bool:

@@ -182,7 +182,12 @@ SLIDES: Sequence[Slide] = (
         "speech",
         EXAMPLES,
         "Speech that a recogniser writes down as something else",
-        Place("Speech: three sounds", "speech", "three-sounds", {"text": "open the secret door"}),
+        Place(
+            "Speech: three sounds",
+            "speech",
+            "three-sounds",
+            {"network": "own", "clip": "weather", "text": "open the secret door", "steps": 600},
+        ),
         "“{heard}” → “{after}”, distortion {distortion:.1f} dB",
         "any text in 100 % of the clips, mean distortion −31 dB",
         "Theirs is DeepSpeech. Ours is a small recogniser of our own that knows simple sentences, and a spoken clip "

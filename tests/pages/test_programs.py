@@ -22,6 +22,7 @@ from adv_core.serving.engine.digits import digits
 from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.engine.look import Pictures, Views
 from adv_core.serving.engine.work import Task
+from adv_core.speech.dictation import spelling
 from pages.contents import LESSONS
 from pages.lessons.defences.tasks import Aware
 from pages.lessons.fgsm_and_pgd.scene import attacked
@@ -160,11 +161,13 @@ def defences(found: Found, settings: Any) -> None:
 
 
 def speech(found: Found, settings: Any) -> None:
-    work = Hide(Clip.of(found["samples"]), settings.target, settings.steps, settings.views, settings.seed)
+    clip = Clip.of(found["samples"])
+    work = Hide(clip, settings.target, settings.steps, settings.views, settings.seed, settings.network)
     clips = [record.found for record in work.records(Here()) if record.found]
     # The last step rounds δ, a record rounds x + δ: where δ is half a level, they round to different sides.
     assert np.abs(found["found"].astype(int) - clips[-1].samples).max() <= 1
-    assert f"the changed clip: {settings.target}" in found["said"] and Path("changed.wav").stat().st_size
+    said = f"the changed clip: {settings.target if settings.network == 'own' else spelling(settings.target)}"
+    assert said in found["said"] and Path("changed.wav").stat().st_size
 
 
 def threat_models(found: Found, settings: Any) -> None:
@@ -195,7 +198,8 @@ RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (unrestricted, {"kind": "turn", "frameless": True}, {"RUNGS": {"turn": 6}}),
     (defences, {"steps": 1}, {}),
     (defences, {"defence": "crop", "steps": 1}, {}),
-    (speech, {"text": "yes", "steps": 40}, {}),
+    (speech, {"network": "own", "clip": "weather", "text": "yes", "steps": 40}, {}),
+    (speech, {"text": "Open the front door", "steps": 25}, {}),
 ]
 
 
