@@ -5,6 +5,7 @@ They need espeak-ng, flite and festival for synthesised speech, and for `recordi
 
 python -m bench.speech                       # all of it: hours
 python -m bench.speech judge                 # both networks on people, see bench/speech_people.py
+python -m bench.speech commands              # a network of twelve commands, see bench/speech_commands.py
 python -m bench.speech words recordings attack noise                        # the small network
 """
 
@@ -23,6 +24,7 @@ from adv_core.speech.recordings import Recorded, phrases, telephone
 from adv_core.speech.sound import Samples, distortion, signal_to_noise
 from adv_core.speech.synthesis import phrase
 from adv_core.speech.training import judge, synthesised
+from bench.speech_commands import commands
 from bench.speech_people import judge as judge_both
 from pages.lessons.speech.tasks import Clip
 
@@ -126,6 +128,7 @@ def noise() -> None:
 
 TOPICS: dict[str, Callable[[], None]] = {
     "judge": judge_both,
+    "commands": commands,
     "words": words,
     "recordings": recordings,
     "attack": attack,

@@ -15,8 +15,11 @@ from typing import IO, Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FloatRect, Locator, Page, expect, sync_playwright
 
+from adv_core.speech.recogniser import CHECKPOINT
+from adv_core.speech.sound import open_sound, to_wav
 from tests.paths import ROOT
 
+SAID = "country"  # the clip that the browser's microphone hears
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 # Milliseconds. What never comes ends there; how long the rest takes beside other programs is no test's business.
 LIMIT = 300_000
@@ -102,13 +105,16 @@ def address() -> Iterator[str]:
 
 # Not for the whole session: Playwright runs an event loop, and other files of this process want to run theirs.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if not CHROMIUM and not os.environ.get("REQUIRE_BROWSER"):
         pytest.skip("no Chromium on this machine")
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
         flags += ["--host-resolver-rules=MAP *.test 127.0.0.1"]  # for plain http that a browser does not trust
         flags += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a microphone and a camera
+        said = tmp_path_factory.mktemp("microphone") / "said.wav"
+        said.write_bytes(to_wav(open_sound((CHECKPOINT / "clips" / f"{SAID}.flac").read_bytes()).samples))
+        flags += [f"--use-file-for-fake-audio-capture={said}"]  # again and again
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield running
         running.close()
