@@ -3,8 +3,8 @@
     python -m bench.speech commands
 
 The network is DS-CNN M (Zhang et al. 2017, arXiv:1711.07128), from ../shared/weights/tests_only/kws_dscnn. There are
-no free recordings of its commands here: six seconds are cut from the page's clips of people. The network hears a command or
-an unknown word in each, and each is made into another command.
+no free recordings of its commands here: six seconds are cut from the page's clips of people. The network hears a
+command or an unknown word in each, and each is made into another command.
 """
 
 import importlib.util
