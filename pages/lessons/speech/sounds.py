@@ -148,6 +148,11 @@ def said_line(title: str, text: str, note: str = "") -> str:
     return f"{title}: **{text or NOTHING}**" + (f"  \n:gray[{note}]" if note else "")
 
 
+def quoted(text: str) -> str:
+    """The text in quotation marks, at the end of a sentence."""
+    return f"“{text}”" + ("" if text[-1:] in (".", "?", "!") else ".")
+
+
 def measured(original: Clip, changed: Clip) -> str:
     """The loudness of the perturbation, in the paper's measure and in the usual one."""
     snr = signal_to_noise(original.samples, changed.samples)
@@ -211,7 +216,7 @@ def follow_attack(
     line.markdown(said_line("Transcript after the attack", best.text, f"first reached at step {first.index}"))
     fooled(
         verdict,
-        f"**Fooled.** The network hears “{best.text}”; in the original, it hears “{heard.text or NOTHING}”. The "
-        f"perturbation: {measured(clip, best.found)}. The player and the network get the same 16-bit file.",
+        f"**Fooled.** The network hears {quoted(best.text)} In the original, it hears {quoted(heard.text or NOTHING)} "
+        f"The perturbation: {measured(clip, best.found)}. The player and the network get the same 16-bit file.",
     )
     return best.found
