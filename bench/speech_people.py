@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,9 +29,9 @@ from adv_core.speech.moonshine import moonshine
 from adv_core.speech.recogniser import needed_frames, recogniser
 from adv_core.speech.recordings import Recorded
 from adv_core.speech.sound import RATE, Samples, open_sound, signal_to_noise
-from adv_core.speech.wording import fewest_errors, same_words
+from adv_core.speech.wording import fewest_errors, same_words, words_of
 from pages.lessons.speech.settings import FOLDER, JUDGED
-from pages.lessons.speech.tasks import MOONSHINE, OWN_NETWORK, melody, rushing, transcribed
+from pages.lessons.speech.tasks import MOONSHINE, OWN_NETWORK, Clip, melody, rushing, transcribed
 
 WORK = Path("speech_work")
 AN4 = Path(__file__).parents[2] / "shared" / "weights" / "tests_only" / "an4_people" / "clips"
@@ -100,12 +100,12 @@ class Attacked(NamedTuple):
     whole: float
 
 
-def on_moonshine(clip: Samples, target: str, views: int = 0) -> Attacked:
-    """Return the attack on Moonshine, computed or from the folder."""
+def kept(name: str, clip: Samples, target: str, views: int, compute: Callable[[], Attacked]) -> Attacked:
+    """Return an attack from the folder, where it is; else compute it and put it there."""
     key = hashlib.sha256(repr((clip.tobytes(), target, views, STEPS)).encode()).hexdigest()[:16]
-    file = WORK / f"moonshine_{key}.npz"
+    file = WORK / f"{name}_{key}.npz"
     if not file.exists():
-        each = _on_moonshine(clip, target, views)
+        each = compute()
         WORK.mkdir(exist_ok=True)
         part = WORK / f"part_{os.getpid()}.npz"
         np.savez(part, found=[] if each.found is None else each.found, numbers=each[1:])
@@ -114,6 +114,16 @@ def on_moonshine(clip: Samples, target: str, views: int = 0) -> Attacked:
         found = stored["found"].astype(np.int16)
         step, first, whole = stored["numbers"].tolist()
     return Attacked(found if len(found) else None, int(step), first, whole)
+
+
+def on_moonshine(clip: Samples, target: str, views: int = 0) -> Attacked:
+    """Return the attack on Moonshine."""
+    return kept(MOONSHINE, clip, target, views, lambda: _on_moonshine(clip, target, views))
+
+
+def on_the_small_network(clip: Samples, target: str) -> Attacked:
+    """Return the attack on the small network."""
+    return kept(OWN_NETWORK, clip, target, 0, lambda: _on_the_small_network(clip, target))
 
 
 def _on_moonshine(clip: Samples, target: str, views: int) -> Attacked:
@@ -133,7 +143,7 @@ def _on_moonshine(clip: Samples, target: str, views: int) -> Attacked:
     return Attacked(found, first_step, first, time.process_time() - began)
 
 
-def on_the_small_network(clip: Samples, target: str) -> Attacked:
+def _on_the_small_network(clip: Samples, target: str) -> Attacked:
     """Attack the small network in the same way."""
     network = recogniser().network
     began = time.process_time()
@@ -150,6 +160,12 @@ def pairs() -> Iterator[tuple[Samples, str]]:
     for clip in clips:
         for _ in range(2):
             yield clip, next(targets)
+
+
+def spelt_pairs() -> list[tuple[Samples, str]]:
+    """Of the pairs, one target a clip, in the letters of the small network, where they fit."""
+    plain = [(clip, " ".join(words_of(target.replace(".", " dot ")))) for clip, target in list(pairs())[::2]]
+    return [(clip, text) for clip, text in plain if needed_frames(text) <= Clip.of(clip).frames]
 
 
 def noisy_pairs() -> list[tuple[Samples, str]]:
@@ -191,12 +207,8 @@ def transfer(good: list[tuple[Samples, str, Attacked]]) -> dict[str, dict[str, i
     """Count the clips that fool one network, and those among them that fool the other into the target, too."""
     heard = transcribed(OWN_NETWORK, "cpu", [each.found for *_, each in good if each.found is not None])
     to_own = sum(same_words(text, target) for text, (_, target, _) in zip(heard, good, strict=True))
-    made = []
-    for clip, target, _ in good:
-        plain = " ".join(target.lower().replace(",", "").replace(".", " dot ").split())
-        if needed_frames(plain) <= len(clip) // 320:
-            each = on_the_small_network(clip, plain)
-            made += [(each.found, plain)] if each.found is not None else []
+    attacks = [(on_the_small_network(clip, text), text) for clip, text in spelt_pairs()]
+    made = [(each.found, text) for each, text in attacks if each.found is not None]
     heard = transcribed(MOONSHINE, "cpu", [clip for clip, _ in made])
     to_moonshine = sum(same_words(text, target) for text, (_, target) in zip(heard, made, strict=True))
     return {
@@ -210,13 +222,13 @@ def noise(chosen: list[tuple[Samples, str]]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for views in range(dictation.MAX_VIEWS + 1):
         made = [(clip, target, on_moonshine(clip, target, views=views).found) for clip, target in chosen]
-        kept = [(clip, target, each) for clip, target, each in made if each is not None]
-        row: dict[str, object] = {"views": views, "clips": len(chosen), "reached": len(kept), "draws": DRAWS}
-        row["snr_median"] = round(float(np.median([signal_to_noise(clip, each) for clip, _, each in kept] or [0])), 1)
+        good = [(clip, target, each) for clip, target, each in made if each is not None]
+        row: dict[str, object] = {"views": views, "clips": len(chosen), "reached": len(good), "draws": DRAWS}
+        row["snr_median"] = round(float(np.median([signal_to_noise(clip, each) for clip, _, each in good] or [0])), 1)
         for snr in SNRS:
             row[f"kept_{snr:.0f}"] = sum(
                 same_words(transcribed(MOONSHINE, "cpu", [with_noise(each, snr, 900_000 + draw)])[0], target)
-                for _, target, each in kept
+                for _, target, each in good
                 for draw in range(DRAWS)
             )
         rows.append(row)
@@ -238,6 +250,8 @@ def ahead() -> None:
     for views in range(dictation.MAX_VIEWS, 0, -1):
         for clip, target in noisy_pairs()[::-1]:
             on_moonshine(clip, target, views)
+    for clip, text in spelt_pairs():
+        on_the_small_network(clip, text)
     for clip, target in [*pairs()][::-1]:
         on_moonshine(clip, target)
 

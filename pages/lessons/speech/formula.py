@@ -1,5 +1,7 @@
 """The formula that just ran, and the two networks."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from adv_core.speech.recogniser import ALPHABET, recogniser
@@ -70,13 +72,25 @@ def the_networks(_: Run) -> None:
             f"**{percent(rates['flite'])}** for another synthesiser (flite, *rms*). (`python -m "
             "adv_core.speech.training --judge`)"
         )
-        if not people:
-            return
-        table(
-            ("word error rate on people", "words", "Moonshine", "the small network"),
-            [(each["title"], str(each["words"]), share(each["moonshine"]), share(each["own"])) for each in people],
-        )
-        st.caption(
-            "Both networks heard the same recordings in one run (`python -m bench.speech judge`). An added word counts "
-            "as an error, so the rate can exceed 100 %. Numbers may stand in digits or in words."
-        )
+        if people:
+            table(
+                ("word error rate on people", "words", "Moonshine", "the small network"),
+                [(each["title"], str(each["words"]), share(each["moonshine"]), share(each["own"])) for each in people],
+            )
+            st.caption(
+                "Both networks heard the same recordings in one run (`python -m bench.speech judge`). An added word "
+                "counts as an error, so the rate can exceed 100 %. Numbers may stand in digits or in words."
+            )
+        if attack := judged().get("attack"):
+            st.markdown(attacked(attack))
+
+
+def attacked(figures: Mapping[str, float]) -> str:
+    """The figures of the attack on Moonshine as a sentence."""
+    return (
+        f"**The attack on Moonshine**, on {figures['pairs']} pairs of a recording of a person and a target: "
+        f"**{figures['reached']}** reach the target within {figures['steps']} steps, with a median signal-to-noise "
+        f"ratio of **{figures['snr_median']:.0f} dB** (at least {figures['snr_least']:.0f} dB). The first success "
+        f"takes {figures['first_seconds_median']:.0f} s of one core in the median, and at most "
+        f"{figures['first_seconds_latest']:.0f} s. (`python -m bench.speech judge`)"
+    )
