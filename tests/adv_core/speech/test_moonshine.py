@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from adv_core.serving.engine.networks import DeviceNetworks
 from adv_core.speech.__main__ import fetch
 from adv_core.speech.moonshine import (
     FOLDER,
@@ -146,6 +147,7 @@ def test_there_is_one_copy_until_nobody_has_used_it() -> None:
     assert not forget_unused(began) and moonshine() is one
     assert forget_unused(time.monotonic()) and not forget_unused(time.monotonic())
     assert moonshine() is not one
+    assert DeviceNetworks("cpu").forget_unused(time.monotonic())  # as the engine does when nothing is computed
 
 
 def test_missing_and_damaged_files_are_told(tmp_path: Path) -> None:

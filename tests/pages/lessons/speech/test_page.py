@@ -52,6 +52,12 @@ def test_the_other_network_is_asked(people: AppTest) -> None:
     assert row(people, "the small network")[2] != "open the front door"
 
 
+def test_the_measured_figures_are_quoted(people: AppTest) -> None:
+    assert row(people, "phrases, three speakers")[1:3] == ["11", "0\u00a0%"]
+    assert re.search(r"of \d+ clips that fool Moonshine, the small network wrote", words(people))
+    assert re.search(r"\*\*\d+\*\* reach the target within 200 steps", words(people))
+
+
 def test_the_switch_leads_to_the_network_that_one_can_look_into() -> None:
     at = button(lesson(steps="30"), "Look into the small network, which hears a letter every 20 ms")
     assert link(at) == {"network": "own", "steps": "30"}
