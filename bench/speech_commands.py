@@ -35,7 +35,7 @@ STEPS = 100
 
 
 class Flip(NamedTuple):
-    """What the network hears in the cut and in the changed file, the target, and the signal-to-noise ratio."""
+    """The commands heard in the cut and in the changed file, the target, and the signal-to-noise ratio."""
 
     before: str
     after: str
