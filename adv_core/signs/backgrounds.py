@@ -21,20 +21,24 @@ def _opened(name: str) -> Image.Image:
 
 
 def crop(names: Sequence[str], draws: np.random.Generator) -> np.ndarray:
-    """A random square of one of the photographs, mirrored at random, shrunk or enlarged: (48, 48, 3) uint8."""
+    """A random square of one of the photographs, shrunk or enlarged: (48, 48, 3) uint8.
+
+    It is mirrored at random, turned upside down in 1 of 10 cases, and has its colours exchanged in 3 of 10.
+    """
     whole = _opened(names[int(draws.integers(len(names)))])
     side = min(whole.size) * np.exp(draws.uniform(np.log(0.12), 0))
     left, top = draws.uniform(0, whole.width - side), draws.uniform(0, whole.height - side)
     piece = whole.resize((SIDE, SIDE), Image.Resampling.BOX, (left, top, left + side, top + side))
-    pixels = np.asarray(piece)
-    return pixels[:, ::-1] if draws.random() < 0.5 else pixels
+    pixels = np.asarray(piece)[:: -1 if draws.random() < 0.1 else 1, :: -1 if draws.random() < 0.5 else 1]
+    return pixels[..., draws.permutation(3)] if draws.random() < 0.3 else pixels
 
 
 def scenery(draws: np.random.Generator) -> np.ndarray:
-    """A drawn scene, (48, 48, 3) uint8: cloudy colours, with a horizon, walls or poles before them."""
-    pixels = np.zeros((SIDE, SIDE, 3), np.float32)
+    """A drawn scene, (48, 48, 3) uint8: cloudy colours and stripes, with a horizon, walls or poles before them."""
+    pixels = stripes(draws) if draws.random() < 0.4 else np.zeros((SIDE, SIDE, 3), np.float32)
     for cells in (2, 4, 8, 24, 48):
-        grey, colours = (draws.normal(0, size / cells**0.5, (cells, cells, k)) for size, k in ((28, 1), (14, 3)))
+        size = np.exp(draws.uniform(-0.7, 0.9))  # some scenes are calm, others are full of detail
+        grey, colours = (draws.normal(0, size * k / cells**0.5, (cells, cells, n)) for k, n in ((28, 1), (14, 3)))
         waves = grey + colours
         for channel in range(3):
             layer = Image.fromarray(waves[..., channel].astype(np.float32))
@@ -51,9 +55,19 @@ def scenery(draws: np.random.Generator) -> np.ndarray:
     return np.asarray(image.filter(ImageFilter.GaussianBlur(draws.uniform(0, 1.2))))
 
 
+def stripes(draws: np.random.Generator) -> np.ndarray:
+    """Wavy stripes, (48, 48, 3) float32 around 0, like fur, leaves or boards."""
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE
+    angle, length, swing = draws.uniform(0, np.pi), draws.uniform(0.05, 0.4), draws.uniform(0, 0.25)
+    along, beside = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+    wave = np.sin(2 * np.pi * (along + swing * np.sin(2 * np.pi * beside * draws.uniform(0.5, 3))) / length)
+    hard = np.tanh(wave * np.exp(draws.uniform(-1, 2)))
+    return (hard[..., None] * draws.uniform(10, 80) * draws.uniform(0.6, 1, 3)).astype(np.float32)
+
+
 def background(draws: np.random.Generator, names: Sequence[str] = SEEN) -> np.ndarray:
-    """A piece of those photographs, or, in 3 of 10 cases, a drawn scene: (48, 48, 3) uint8."""
-    return scenery(draws) if draws.random() < 0.3 else crop(names, draws)
+    """A piece of those photographs, or, in 4 of 10 cases, a drawn scene: (48, 48, 3) uint8."""
+    return scenery(draws) if draws.random() < 0.4 else crop(names, draws)
 
 
 def blank(side: int, draws: np.random.Generator) -> Image.Image:

@@ -84,12 +84,15 @@ def _plate(canvas: Canvas, style: Style, text: str) -> None:
     canvas.rectangle(0.5 - half, 0, 0.5 + half, 1, white, 0.05)
     canvas.rectangle(0.5 - half + 0.02, 0.02, 0.5 + half - 0.02, 0.98, black, 0.04)
     canvas.rectangle(0.52 - half + edge, 0.02 + edge, 0.48 + half - edge, 0.98 - edge, white, 0.03)
-    weight = style.number(0.03, 0.0, 0.05)
-    wide = half - style.number(0.1, 0.08, 0.12)
-    canvas.text("SPEED", (0.5 - wide, 0.1, 0.5 + wide, 0.23), weight, black)
-    canvas.text("LIMIT", (0.5 - wide, 0.29, 0.5 + wide, 0.42), weight, black)
-    wide, top = half - style.number(0.08, 0.06, 0.12), style.number(0.5, 0.48, 0.54)
-    canvas.text(text, (0.5 - wide, top, 0.5 + wide, style.number(0.91, 0.88, 0.93)), weight, black)
+    weight, wide = style.number(0.03, 0.0, 0.05), half - style.number(0.1, 0.08, 0.12)
+    top = style.number(0.5, 0.48, 0.54)
+    if style.number(1, 0, 1) > 0.2:
+        canvas.text("SPEED", (0.5 - wide, 0.1, 0.5 + wide, 0.23), weight, black)
+        canvas.text("LIMIT", (0.5 - wide, 0.29, 0.5 + wide, 0.42), weight, black)
+    else:  # some plates show the number alone
+        top = style.number(0.2, 0.14, 0.3)
+    wide = half - style.number(0.08, 0.06, 0.12)
+    canvas.text(text, (0.5 - wide, top, 0.5 + wide, style.number(0.91, 0.85, 0.93)), weight, black)
 
 
 def _priority_road(canvas: Canvas, style: Style, _: str) -> None:

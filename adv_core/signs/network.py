@@ -11,22 +11,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adv_core.assets import ASSETS
 from adv_core.signs.classes import CLASSES
 
 SIDE = 48  # pixels
+WINDOW, FLOOR = 3, 0.03  # of `edges`: pixels, and the least deviation, which leaves flat places flat
 CHECKPOINT = ASSETS / "signs" / "network"  # .npz and .json
 
 # channels out, side of the kernel, stride
-STAGES = ((32, 5, 2), (64, 3, 1), (64, 3, 2), (96, 3, 1), (96, 3, 2), (128, 3, 1), (64, 3, 1))
+STAGES = ((32, 5, 2), (64, 3, 1), (64, 3, 2), (96, 3, 1), (96, 3, 2), (128, 3, 1), (128, 3, 1))
 
 
 class SignNetwork(nn.Module):
     """Pixels (N, 3, 48, 48) in [0, 1] -> logits (N, len(CLASSES)).
 
-    Each convolution carries its batch normalisation inside its own weights; see `adv_core.signs.training`.
+    Each convolution carries its batch normalisation inside its own weights; see `adv_core.signs.training`. The head
+    reads the largest activation of each channel, so that a sign may hang anywhere in the picture. The first layer sees
+    `edges` alone, and no colour.
 
     Raises:
         ValueError: x has another shape.
@@ -35,17 +39,39 @@ class SignNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        before = 3
+        before = 1
         for channels, kernel, stride in STAGES:
             layers += [nn.Conv2d(before, channels, kernel, stride, kernel // 2), nn.ReLU()]
             before = channels
         self.features = nn.Sequential(*layers)
-        self.head = nn.Linear(before * (SIDE // 8) ** 2, len(CLASSES))
+        self.head = nn.Linear(before, len(CLASSES))
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or tuple(x.shape[1:]) != (3, SIDE, SIDE):
             raise ValueError(f"x has the shape {tuple(x.shape)}: give pixels (N, 3, {SIDE}, {SIDE}) in [0, 1]")
-        return self.head(self.features(4 * x - 2).flatten(1))
+        return self.head(self.features(edges(x)).amax((2, 3)))
+
+
+def edges(x: Tensor) -> Tensor:
+    """Local contrast normalisation: pixels (N, 3, H, W) -> (N, 1, H, W), of mean 0 and deviation 1 around each place.
+
+    The luminance, less its mean in a Gaussian window, is divided by its deviation there. So a sign in the shadow looks
+    as in the sun. Sermanet & LeCun ("Traffic sign recognition with multi-scale convolutional networks", IJCNN 2011)
+    read signs best from the luminance alone.
+    """
+    weights = x.new_tensor([0.299, 0.587, 0.114])
+    luminance = torch.einsum("nchw,c->nhw", x, weights)[:, None]
+    centred = luminance - _smooth(luminance)
+    return centred / (_smooth(centred**2) + FLOOR**2).sqrt()
+
+
+def _smooth(x: Tensor) -> Tensor:
+    """The mean in a Gaussian window, (N, 1, H, W)."""
+    reach = 2 * WINDOW
+    window = torch.exp(-((torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype) / WINDOW) ** 2) / 2)
+    window = window / window.sum()
+    padded = F.pad(x, (reach,) * 4, mode="reflect")
+    return F.conv2d(F.conv2d(padded, window.view(1, 1, 1, -1)), window.view(1, 1, -1, 1))
 
 
 class Checkpoint(NamedTuple):

@@ -20,7 +20,7 @@ Draws = np.random.Generator
 
 @dataclass(frozen=True)
 class Ranges:
-    """How far views vary.
+    """The ranges in which views vary.
 
     Attributes:
         scale: the sign's side as a fraction of the view's.
@@ -28,13 +28,13 @@ class Ranges:
         occluded, shadowed, glaring, compressed: shares of the views.
     """
 
-    scale: tuple[float, float] = (0.5, 1.06)
+    scale: tuple[float, float] = (0.52, 1.1)
     turn: float = 10.0
     tilt: float = 0.1
-    occluded: float = 0.4
+    occluded: float = 0.2
     shadowed: float = 0.4
     glaring: float = 0.25
-    compressed: float = 0.6
+    compressed: float = 0.5
 
 
 RANGES = Ranges()
@@ -60,7 +60,7 @@ def views(signs: Tensor, backgrounds: Tensor, draws: Draws, ranges: Ranges = RAN
     haze = tensor(np.where(draws.random(n) < 0.3, draws.uniform(0, 0.3, n), 0))
     x = x * (1 - haze) + haze * tensor(draws.uniform(0.4, 0.8, n))
     x = blurred(x, draws)
-    deviation = tensor(draws.uniform(0, 0.05, n)) * x.mean((1, 2, 3), keepdim=True)
+    deviation = tensor(draws.uniform(0, 0.03, n)) * x.mean((1, 2, 3), keepdim=True)
     x = x + deviation * torch.from_numpy(draws.standard_normal(tuple(x.shape), np.float32))
     return compressed((x.clamp(0, 1) * 255).round().to(torch.uint8), draws, ranges.compressed).float() / 255
 
@@ -159,17 +159,17 @@ def glare(n: int, draws: Draws, share: float) -> Tensor:
 def occluded(x: Tensor, others: Tensor, draws: Draws, share: float) -> Tensor:
     """Hide parts of the views: tape and dirt of a dull colour, or a piece of another scene.
 
-    Up to three rectangles or ellipses a view, each up to a third of the view long, on that share of the rows.
+    Up to two rectangles or ellipses a view, each up to a quarter of the view long, on that share of the rows.
     """
     n = len(x)
     place = torch.linspace(0, 1, SIDE)
-    for _ in range(3):
+    for _ in range(2):
         there = tensor((draws.random(n) < share).astype(float))
         right = place - tensor(draws.uniform(0.05, 0.95, n))
         down = place[:, None] - tensor(draws.uniform(0.05, 0.95, n))
         angle = draws.uniform(0, np.pi, n) * (draws.random(n) < 0.6)
         cos, sin = tensor(np.cos(angle)), tensor(np.sin(angle))
-        u = (cos * right + sin * down).abs() / tensor(draws.uniform(0.02, 0.17, n))
+        u = (cos * right + sin * down).abs() / tensor(draws.uniform(0.02, 0.12, n))
         v = (cos * down - sin * right).abs() / tensor(draws.uniform(0.02, 0.08, n))
         round_ = tensor((draws.random(n) < 0.4).astype(float))
         far = round_ * (u**2 + v**2).sqrt() + (1 - round_) * torch.maximum(u, v)
@@ -187,8 +187,8 @@ def blurred(x: Tensor, draws: Draws) -> Tensor:
     place = torch.arange(-reach, reach + 1).float()
     angle = draws.uniform(0, np.pi, n)
     cos, sin = tensor(np.cos(angle)), tensor(np.sin(angle))
-    short = draws.uniform(0.15, 0.75, n)
-    long = short + np.where(draws.random(n) < 0.25, draws.uniform(0, 0.9, n), 0)
+    short = draws.uniform(0.15, 0.55, n)
+    long = short + np.where(draws.random(n) < 0.25, draws.uniform(0, 0.6, n), 0)
     along, beside = cos * place + sin * place[:, None], cos * place[:, None] - sin * place
     kernels = torch.exp(-((along / tensor(long)) ** 2 + (beside / tensor(short)) ** 2) / 2)
     kernels = (kernels / kernels.sum((2, 3), keepdim=True)).expand(-1, 3, -1, -1).reshape(3 * n, 1, 7, 7)
@@ -199,7 +199,7 @@ def blurred(x: Tensor, draws: Draws) -> Tensor:
 def compressed(pixels: Tensor, draws: Draws, share: float) -> Tensor:
     """The pixels (N, 3, 48, 48) uint8, saved as JPEG and opened again, on that share of the rows."""
     arrays = pixels.permute(0, 2, 3, 1).numpy().copy()
-    qualities = draws.integers(35, 96, len(arrays))
+    qualities = draws.integers(50, 96, len(arrays))
     for row in np.flatnonzero(draws.random(len(arrays)) < share):
         file = io.BytesIO()
         Image.fromarray(arrays[row]).save(file, "JPEG", quality=int(qualities[row]))

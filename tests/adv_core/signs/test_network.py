@@ -11,7 +11,7 @@ from torch import Tensor
 from adv_core.datasets import photograph
 from adv_core.signs import CLASSES, INDEX, SIDE, SignNetwork, sign_network
 from adv_core.signs.backgrounds import UNSEEN
-from adv_core.signs.network import CHECKPOINT, checkpoint, load, save
+from adv_core.signs.network import CHECKPOINT, checkpoint, edges, load, save
 from adv_core.signs.training import nothing_seen
 from tests.paths import ROOT
 
@@ -39,6 +39,14 @@ def test_pixels_become_logits() -> None:
     assert logits.shape == (2, len(CLASSES)) and x.grad is not None and x.grad.abs().sum() > 0
     with pytest.raises(ValueError, match=r"shape \(2, 3, 32, 32\): give pixels \(N, 3, 48, 48\)"):
         sign_network()(x[..., :32, :32])
+
+
+def test_edges_are_the_same_in_the_shadow_and_in_the_sun() -> None:
+    x = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(edges(0.4 * x + 0.3), edges(x), atol=0.2)
+    assert edges(torch.full_like(x, 0.7)).abs().max() < 1e-4
+    swapped = x[:, [1, 0, 2]] * torch.tensor([0.587 / 0.299, 0.299 / 0.587, 1])[None, :, None, None]
+    assert torch.allclose(edges(swapped), edges(x), atol=1e-3)  # colours of equal luminance
 
 
 def test_a_saved_network_is_read_again(tmp_path: Path) -> None:
