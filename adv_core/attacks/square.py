@@ -149,10 +149,11 @@ class _LinfSquares:
         candidate = delta[active]
         _, channels, height, width = candidate.shape
         side = min(max(round((share * height * width) ** 0.5), 1), height, width)
-        for i, row in enumerate(active.tolist()):
-            top, left = self._below(height - side + 1), self._below(width - side + 1)
-            window = candidate[i, :, top : top + side, left : left + side]
-            window[:] = self.eps[row] * self._signs(channels, 1, 1)
+        rows = len(active)
+        top, left = self._places(height - side + 1, rows), self._places(width - side + 1, rows)
+        colour = self.eps[active] * self._signs(rows, channels, 1, 1)
+        window = _between(top, side, height)[:, None, :, None] & _between(left, side, width)[:, None, None, :]
+        candidate = torch.where(window.to(candidate.device), colour, candidate)
         return self.ball.rows(active).project(candidate, self.x[active])
 
     def _signs(self, *shape: int) -> Tensor:
@@ -160,6 +161,9 @@ class _LinfSquares:
 
     def _below(self, end: int) -> int:
         return int(torch.randint(0, end, (), generator=self.generator))
+
+    def _places(self, end: int, rows: int) -> Tensor:
+        return torch.randint(0, end, (rows,), generator=self.generator)
 
 
 class _L2Squares(_LinfSquares):
@@ -171,7 +175,8 @@ class _L2Squares(_LinfSquares):
         for top in range(0, height - side + 1, side):
             for left in range(0, width - side + 1, side):
                 tile = delta[:, :, top : top + side, left : left + side]
-                tile[:] = self._bumps(side) * self._signs(n, channels, 1, 1)
+                bumps = self._bumps(side)
+                tile[:] = (bumps.T if self._below(2) else bumps) * self._signs(n, channels, 1, 1)
         return self.ball.project(self.ball.steepest(delta, self.ball.radius), self.x)
 
     def paint(self, delta: Tensor, active: Tensor, share: float) -> Tensor:
@@ -179,34 +184,52 @@ class _L2Squares(_LinfSquares):
         _, channels, height, width = candidate.shape
         side = max(round((share * height * width) ** 0.5), 3)
         side = min(side + 1 - side % 2, height - 1, width - 1)
-        for i, row in enumerate(active.tolist()):
-            picture = candidate[i]
-            top, left = self._below(height - side), self._below(width - side)
-            other_top, other_left = self._below(height - side), self._below(width - side)
-            window = picture[:, top : top + side, left : left + side]
-            other = picture[:, other_top : other_top + side, other_left : other_left + side]
-            covered = torch.zeros_like(picture, dtype=torch.bool)
-            covered[:, top : top + side, left : left + side] = True
-            covered[:, other_top : other_top + side, other_left : other_left + side] = True
-            # The length that the ball leaves unused, and the length of both windows now, go into the first window.
-            unused = (self.eps[row] ** 2 - picture.square().sum()).clamp_min(0)
-            held = torch.where(covered, picture, 0).square().sum((1, 2), keepdim=True)
-            bumps = self._bumps(side) * self._signs(channels, 1, 1)
-            fresh = bumps + window / window.square().sum((1, 2), keepdim=True).sqrt().clamp_min(1e-10)
-            size = fresh.square().sum((1, 2), keepdim=True).sqrt().clamp_min(1e-10)
-            fresh = fresh / size * (unused / channels + held).sqrt()
-            other[:] = 0
-            window[:] = fresh
+        rows = len(active)
+        ends = (height - side, width - side) * 2
+        top, left, other_top, other_left = (self._places(end, rows) for end in ends)
+        window, other = self._window(top, left, side, candidate), self._window(other_top, other_left, side, candidate)
+        held, old = candidate.square(), candidate[window]
+        # The length that the ball leaves unused, and the length of both windows now, go into the first window.
+        unused = (self.eps[active].square() - held.flatten(1).sum(1).reshape(-1, 1, 1, 1)).clamp_min(0)
+        length = held[window].sum((2, 3), keepdim=True)
+        held[window] = 0  # the windows may overlap
+        length += held[other].sum((2, 3), keepdim=True)
+        bumps = self._bumps(side)
+        turned = self._places(2, rows).bool().to(bumps.device)[:, None, None, None]
+        fresh = torch.where(turned, bumps.T, bumps) * self._signs(rows, channels, 1, 1)
+        fresh = fresh + old / old.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-10)
+        size = fresh.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-10)
+        candidate[other] = 0
+        candidate[window] = fresh / size * (unused / channels + length).sqrt()
         return self.ball.rows(active).project(candidate, self.x[active])
 
+    @staticmethod
+    def _window(top: Tensor, left: Tensor, side: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The index of a square in each row of the batch: ``like[index]`` is (N, C, side, side)."""
+        n, channels = like.shape[:2]
+        along = torch.arange(side)
+        places = (
+            torch.arange(n)[:, None, None, None],
+            torch.arange(channels)[None, :, None, None],
+            (top[:, None] + along)[:, None, :, None],
+            (left[:, None] + along)[:, None, None, :],
+        )
+        row, channel, line, column = (each.to(like.device) for each in places)
+        return row, channel, line, column
+
     def _bumps(self, side: int) -> Tensor:
-        """Two bumps side by side, or one above the other, of opposite sign; of length 1. (side, side)."""
+        """Two bumps, one above the other, of opposite sign; of length 1. (side, side)."""
         bumps = torch.zeros(side, side)
         half = side // 2
         bumps[:half] = _pyramid(half, side)
         bumps[half:] = -_pyramid(side - half, side)
-        bumps = bumps / bumps.norm()
-        return (bumps.T if self._below(2) else bumps).to(self.x)
+        return (bumps / bumps.norm()).to(self.x)
+
+
+def _between(first: Tensor, length: int, end: int) -> Tensor:
+    """Tell which of the numbers below ``end`` lie in the stretch of each row, (N, end)."""
+    place = torch.arange(end) - first[:, None]
+    return (place >= 0) & (place < length)
 
 
 def _pyramid(height: int, width: int) -> Tensor:
