@@ -70,16 +70,20 @@ def square_attack(
     logits, loss = evaluate(classifier, x + delta, objective)
     query, kept = 1, 0.5  # the share of queries that are kept, the last ones more than the first
     waiting: list[_Answer] = []
+    active = torch.arange(len(x), device=x.device)
     for query in range(1, queries):
         yield Step(query - 1, x, delta, known(logits, loss))
-        active = (~objective.reached(logits)).nonzero().flatten()
-        if not len(active):
+        left = (~objective.reached(logits)).nonzero().flatten()
+        if not len(left):
             break
+        if query == 1 or len(left) < len(active):  # rows that have reached the aim never come back
+            active = left
+            search.attend(active)
         if not waiting:
             few = max(min(ahead // len(active), round(0.5 / kept)), 1)  # half of the batch is wasted on an average
             asked = range(query, min(query + few, queries))
             shares = [first_share * _shrink(each / queries) for each in asked]
-            waiting = _ask(classifier, x, delta, active, shares, search, objective, quantize)
+            waiting = _ask(classifier, delta, active, shares, search, objective, quantize)
         answer = waiting.pop(0)
         better = (answer.loss > loss[active]) | answer.reached
         kept += 0.1 * (float(better.any()) - kept)
@@ -106,7 +110,6 @@ class _Answer(NamedTuple):
 
 def _ask(
     classifier: Logits,
-    x: Tensor,
     delta: Tensor,
     active: Tensor,
     shares: list[float],
@@ -119,12 +122,12 @@ def _ask(
     for share in shares:
         candidate = search.paint(delta, active, share)
         if quantize:
-            candidate = search.ball.rows(active).quantize(candidate, x[active])
+            candidate = search.ball.rows(active).quantize(candidate, search.pictures)
         candidates.append(candidate)
         drawn.append(search.generator.get_state())
-    every = active.repeat(len(shares))
-    part = objective.rows(every)
-    logits, loss = evaluate(classifier, x[every] + torch.cat(candidates), part)
+    part = objective.rows(active.repeat(len(shares)))
+    together = torch.cat([search.pictures + candidate for candidate in candidates])
+    logits, loss = evaluate(classifier, together, part)
     parts = [each.split(len(active)) for each in (logits, loss, part.reached(logits))]
     return [_Answer(*answer) for answer in zip(candidates, *parts, drawn, strict=True)]
 
@@ -145,6 +148,11 @@ class _LinfSquares:
         n, channels, _, width = self.x.shape
         return self.ball.project(self.eps * self._signs(n, channels, 1, width).expand_as(self.x), self.x)
 
+    def attend(self, active: Tensor) -> None:
+        """Search for those rows alone from now on."""
+        self.pictures = self.x[active]
+        self.project = self.ball.rows(active).projection(self.pictures)
+
     def paint(self, delta: Tensor, active: Tensor, share: float) -> Tensor:
         candidate = delta[active]
         _, channels, height, width = candidate.shape
@@ -153,8 +161,7 @@ class _LinfSquares:
         top, left = self._places(height - side + 1, rows), self._places(width - side + 1, rows)
         colour = self.eps[active] * self._signs(rows, channels, 1, 1)
         window = _between(top, side, height)[:, None, :, None] & _between(left, side, width)[:, None, None, :]
-        candidate = torch.where(window.to(candidate.device), colour, candidate)
-        return self.ball.rows(active).project(candidate, self.x[active])
+        return self.project(torch.where(window.to(candidate.device), colour, candidate))
 
     def _signs(self, *shape: int) -> Tensor:
         return (torch.randint(0, 2, shape, generator=self.generator) * 2 - 1).to(self.x)
@@ -201,7 +208,7 @@ class _L2Squares(_LinfSquares):
         size = fresh.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-10)
         candidate[other] = 0
         candidate[window] = fresh / size * (unused / channels + length).sqrt()
-        return self.ball.rows(active).project(candidate, self.x[active])
+        return self.project(candidate)
 
     @staticmethod
     def _window(top: Tensor, left: Tensor, side: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -105,8 +105,9 @@ def evaluate(
         "seed": seed,
         "examples": _digest(x, labels),
     }
-    right = (logits.argmax(1) == labels).cpu()
-    now = _first(norm, float(ball.radius), settings, right, labels.cpu(), x, members)
+    answers = logits.argmax(1)
+    right = (answers == labels).cpu()
+    now = _first(norm, float(ball.radius), settings, answers.cpu(), labels.cpu(), x, members)
     if resume is not None:
         _check_resumed(resume, now)
         now = replace(resume, deltas=resume.deltas.clone())
@@ -116,7 +117,8 @@ def evaluate(
         now = replace(now, findings=tuple(findings), seconds=time.perf_counter() - started)
         yield now
         sample = right.nonzero().flatten()[:diagnose].to(x.device)
-        if diagnose and len(sample):
+        # Of a classifier that draws at random, the gradient belongs to another draw than the answer.
+        if diagnose and len(sample) and not any(finding.key == "random" for finding in findings):
             case = run.case(sample, 0, 0)
             for found in diagnosis.of_gradients(counted, case, surrogate):
                 now = replace(now.with_findings(found), seconds=time.perf_counter() - started)
@@ -180,11 +182,8 @@ class _Run:
                 break
             before, start = now.attacks[number], time.perf_counter()
             spent = (self.counted.forward, self.counted.backward)
-            broke, sizes, deltas = (
-                torch.zeros(len(rows), dtype=torch.bool),
-                torch.full((len(rows),), math.inf).double(),
-                {},
-            )
+            broke, sizes = torch.zeros(len(rows), dtype=torch.bool), torch.full((len(rows),), math.inf).double()
+            found: dict[int, tuple[Tensor, int]] = {}
             last = start
             for round_, launch in enumerate(rounds):
                 left = (~broke).nonzero().flatten()
@@ -199,13 +198,14 @@ class _Run:
                         yield self.told(now, number, before, spent, start, len(rows))
                 if end is None:
                     raise ValueError(f"{member.title} made no step")
-                wrong, size, delta = self.checked(case, end)
+                answers, size, delta = self.checked(case, end)
+                wrong = answers != STANDS
                 shorter = wrong & (size < sizes[left])
                 sizes[left[shorter]] = size[shorter]
                 for place in shorter.nonzero().flatten().tolist():
-                    deltas[int(left[place])] = delta[place]
+                    found[int(left[place])] = delta[place], int(answers[place])
                 broke[left] = wrong & (size <= self.limit)
-            now = self.taken(now, number, rows, broke, sizes, deltas)
+            now = self.taken(now, number, rows, broke, sizes, found)
             now = self.told(now, number, before, spent, start, 0)
             yield now
         record = replace(now.attacks[number], done=True, accuracy=now.accuracy)
@@ -218,27 +218,35 @@ class _Run:
         return float(self.ball.radius) * (1 + 1e-6) + 3e-8
 
     def checked(self, case: Case, step: Step) -> tuple[Tensor, Tensor, Tensor]:
-        """Ask the classifier again at x + δ. Return which rows are wrong there, ‖δ‖ and δ; on the CPU."""
+        """Ask the classifier again at x + δ. Return its answers (`STANDS` where right), ‖δ‖ and δ, on the CPU."""
         picture = case.x + step.delta
         inside = ((picture >= -1e-6) & (picture <= 1 + 1e-6)).flatten(1).all(1)
         with torch.no_grad():
-            wrong = (self.counted(picture).argmax(1) != case.y) & inside
-        return wrong.cpu(), self.ball.norm(step.delta).double().cpu(), step.delta.cpu()
+            answers = self.counted(picture).argmax(1)
+        answers = torch.where((answers != case.y) & inside, answers, STANDS)
+        return answers.cpu(), self.ball.norm(step.delta).double().cpu(), step.delta.cpu()
 
     def taken(
-        self, now: Evaluation, number: int, rows: Tensor, broke: Tensor, sizes: Tensor, deltas: dict[int, Tensor]
+        self,
+        now: Evaluation,
+        number: int,
+        rows: Tensor,
+        broke: Tensor,
+        sizes: Tensor,
+        found: dict[int, tuple[Tensor, int]],
     ) -> Evaluation:
         """Enter the results of one batch."""
-        tried, broken, by, least = now.tried.clone(), now.broke.clone(), now.broken_by.clone(), now.sizes.clone()
+        tried, broken, by = now.tried.clone(), now.broke.clone(), now.broken_by.clone()
+        least, becomes = now.sizes.clone(), now.becomes.clone()
         tried[number, rows] = True
         broken[number, rows] = broke
         first = broke & (by[rows] == STANDS)
         by[rows[first]] = number
-        for place, delta in deltas.items():
-            if float(sizes[place]) < float(least[rows[place]]):
-                least[rows[place]] = float(sizes[place])
-                now.deltas[rows[place]] = delta
-        return replace(now, tried=tried, broke=broken, broken_by=by, sizes=least)
+        for place, (delta, answer) in found.items():
+            row, size = int(rows[place]), float(sizes[place])
+            if size < float(least[row]):
+                least[row], becomes[row], now.deltas[row] = size, answer, delta
+        return replace(now, tried=tried, broke=broken, broken_by=by, sizes=least, becomes=becomes)
 
     def attacks_with(
         self, now: Evaluation, number: int, before: AttackRecord, spent: tuple[int, int], start: float
@@ -302,11 +310,12 @@ def _first(
     norm: NormKey,
     eps: float,
     settings: dict[str, object],
-    right: Tensor,
+    answers: Tensor,
     labels: Tensor,
     x: Tensor,
     members: Sequence[Member],
 ) -> Evaluation:
+    right = answers == labels
     count, nothing = len(labels), torch.zeros(len(members), len(labels), dtype=torch.bool)
     return Evaluation(
         norm=norm,
@@ -319,6 +328,7 @@ def _first(
         broke=nothing.clone(),
         sizes=torch.where(right, math.inf, 0.0).double(),
         deltas=torch.zeros(x.shape, dtype=x.dtype),
+        becomes=torch.where(right, STANDS, answers),
         measured=torch.zeros(count, dtype=torch.bool),
         attacks=tuple(AttackRecord(member.name, member.title) for member in members),
     )

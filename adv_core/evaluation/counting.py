@@ -17,12 +17,10 @@ class Counted(AnyModel):
     """
 
     def __init__(self, model: Logits, eot: int = 1) -> None:
-        inner = model if isinstance(model, AnyModel) else AnyModel(model)
-        super().__init__(inner.model)
+        # `diagnosis` tells of probabilities, with its measurement.
+        super().__init__(model.model if isinstance(model, AnyModel) else model, warns=False)
         self.eot = eot
         self.forward = self.backward = 0
-        # `diagnosis` tells of probabilities, with its measurement.
-        self._asked = inner._asked
 
     def __call__(self, x: Tensor) -> Tensor:
         logits = super().__call__(x)

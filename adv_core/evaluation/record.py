@@ -75,6 +75,8 @@ class Evaluation:
         sizes: (N,) float64, ‖δ‖ of the smallest δ found that fools, whatever ε is; 0 for an example that is wrong
             without an attack, infinity where none was found.
         deltas: (N, ...), that δ, on the CPU; zero where there is none. All records of an evaluation share it.
+        becomes: (N,) long, the class that the classifier gives at that δ, or without one where the example is wrong;
+            `STANDS` where there is none.
         measured: (N,) bool, the examples whose smallest δ was searched for, by an attack that takes no ε.
         attacks: what each attack has done.
         findings: the warnings.
@@ -91,6 +93,7 @@ class Evaluation:
     broke: Tensor
     sizes: Tensor
     deltas: Tensor = field(repr=False)
+    becomes: Tensor
     measured: Tensor
     attacks: tuple[AttackRecord, ...]
     findings: tuple[Finding, ...] = ()
@@ -166,7 +169,7 @@ class Evaluation:
                 rows.append((each.title, "", "", "", "", "", "left out"))
                 continue
             work = f"{each.forward}", f"{each.backward}", f"{each.seconds:.1f}"
-            rows.append((each.title, str(each.tried), str(each.broke), _percent(each.accuracy), *work))
+            rows.append((each.title, str(each.tried), str(each.broke), percent(each.accuracy), *work))
         work = f"{self.forward}", f"{self.backward}", f"{self.seconds:.1f}"
         rows.append(("pointwise worst case", *self._numbers(self.stands), *work))
         widths = [max(len(row[column]) for row in rows) for column in range(7)]
@@ -176,11 +179,11 @@ class Evaluation:
             lines.append("  ".join([first.ljust(widths[0]), *cells]).rstrip())
         ball, (low, high) = NORMS[self.norm], self.interval
         head = f"{self.count} examples, {ball.title} ball, ε = {ball.text(self.eps)}"
-        tail = f"At most {_percent(self.accuracy)} of the examples stand ({_percent(low)} to {_percent(high)} at 95 %)."
+        tail = f"At most {percent(self.accuracy)} of the examples stand ({percent(low)} to {percent(high)} at 95 %)."
         return "\n".join([head, "", *lines, "", tail])
 
     def _numbers(self, stand: Tensor) -> tuple[str, str, str]:
-        return str(self.count), str(self.count - int(stand.sum())), _percent(_share(stand))
+        return str(self.count), str(self.count - int(stand.sum())), percent(_share(stand))
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as plain values, without the perturbations."""
@@ -202,6 +205,7 @@ class Evaluation:
             "labels": self.labels.tolist(),
             "broken_by": [self.attacks[k].name if k >= 0 else None for k in self.broken_by.tolist()],
             "smallest": [round(size, 6) if math.isfinite(size) else None for size in self.sizes.tolist()],
+            "becomes": [k if k >= 0 else None for k in self.becomes.tolist()],
             "measured": self.measured.int().tolist(),
         }
 
@@ -257,12 +261,13 @@ class Evaluation:
         return replace(self, findings=tuple(kept.values()))
 
 
-_TENSORS = ("right", "labels", "broken_by", "tried", "broke", "sizes", "measured")
+_TENSORS = ("right", "labels", "broken_by", "tried", "broke", "sizes", "becomes", "measured")
 
 
 def _share(rows: Tensor) -> float:
     return float(rows.double().mean()) if len(rows) else 0.0
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """Return a share for people: 0.452 is "45.2 %"; None is ""."""
     return "" if share is None else f"{100 * share:.1f} %"
