@@ -1,6 +1,7 @@
 """Square Attack, a score-based black-box attack: it makes one query after the other, and uses no gradient."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,7 @@ def square_attack(
     seed: int = 0,
     quantize: bool = True,
     ahead: int = 1,
+    together: int = 1,
 ) -> Iterator[Step]:
     """Square Attack (Andriushchenko, Croce, Flammarion & Hein, ECCV 2020, arXiv:1912.00049).
 
@@ -42,6 +44,9 @@ def square_attack(
             costs less than its queries one by one. The answers after the first one that is kept are dropped, and these
             queries are made again. The search is the same for every number. Leave it at 1 where a query costs more
             than time: the dropped ones are not counted.
+        together: the most squares to try on the same δ as one batch, of which a row keeps the best one; all of them are
+            counted. Fewer are tried while many squares are kept. For many rows, whose queries cost less in larger
+            batches; another search than that of 1, about as strong.
 
     Yields:
         A step for every query: the best δ so far. The attack ends when every row has reached its aim.
@@ -52,8 +57,8 @@ def square_attack(
     """
     if queries < 1:
         raise ValueError(f"queries has to be 1 or more, not {queries}")
-    if ahead < 1:
-        raise ValueError(f"ahead has to be 1 or more, not {ahead}")
+    if ahead < 1 or together < 1:
+        raise ValueError(f"ahead and together have to be 1 or more, not {ahead} and {together}")
     if type(perturbation_set) not in (Linf, L2):
         raise ValueError("Square Attack supports the L∞ and the L2 ball: give Linf or L2")
     classifier, x = prepared(classifier, x, snap=quantize)
@@ -71,7 +76,7 @@ def square_attack(
     query, kept = 1, 0.5  # the share of queries that are kept, the last ones more than the first
     waiting: list[_Answer] = []
     active = torch.arange(len(x), device=x.device)
-    for query in range(1, queries):
+    while query < queries:
         yield Step(query - 1, x, delta, known(logits, loss))
         left = (~objective.reached(logits)).nonzero().flatten()
         if not len(left):
@@ -79,9 +84,19 @@ def square_attack(
         if query == 1 or len(left) < len(active):  # rows that have reached the aim never come back
             active = left
             search.attend(active)
+        if together > 1:
+            few = max(min(together, round(0.25 / kept), queries - query), 1)
+            shares = [first_share * _shrink(each / queries) for each in range(query, query + few)]
+            answer = _best(_ask(classifier, delta, active, shares, search, objective, quantize))
+            better = (answer.loss > loss[active]) | answer.reached
+            kept += 0.1 * (float(better.float().mean()) / few - kept)
+            query += few
+            delta, logits, loss = _updated(delta, logits, loss, active, better, answer)
+            continue
+        query += 1
         if not waiting:
             few = max(min(ahead // len(active), round(0.5 / kept)), 1)  # half of the batch is wasted on an average
-            asked = range(query, min(query + few, queries))
+            asked = range(query - 1, min(query - 1 + few, queries))
             shares = [first_share * _shrink(each / queries) for each in asked]
             waiting = _ask(classifier, delta, active, shares, search, objective, quantize)
         answer = waiting.pop(0)
@@ -89,13 +104,11 @@ def square_attack(
         kept += 0.1 * (float(better.any()) - kept)
         if not bool(better.any()):
             continue
-        delta = delta.index_copy(0, active, where_rows(better, answer.delta, delta[active]))
-        logits = logits.index_copy(0, active, where_rows(better, answer.logits, logits[active]))
-        loss = loss.index_copy(0, active, where_rows(better, answer.loss, loss[active]))
+        delta, logits, loss = _updated(delta, logits, loss, active, better, answer)
         # The other answers belong to squares on a δ that is no longer the best one.
         waiting = []
         generator.set_state(answer.drawn)
-    yield Step(query, x, delta, known(logits, loss), final=True)
+    yield Step(min(query, max(queries - 1, 1)), x, delta, known(logits, loss), final=True)
 
 
 class _Answer(NamedTuple):
@@ -132,6 +145,28 @@ def _ask(
     return [_Answer(*answer) for answer in zip(candidates, *parts, drawn, strict=True)]
 
 
+def _updated(
+    delta: Tensor, logits: Tensor, loss: Tensor, active: Tensor, better: Tensor, answer: _Answer
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Take the answer in the active rows that it makes better."""
+    return (
+        delta.index_copy(0, active, where_rows(better, answer.delta, delta[active])),
+        logits.index_copy(0, active, where_rows(better, answer.logits, logits[active])),
+        loss.index_copy(0, active, where_rows(better, answer.loss, loss[active])),
+    )
+
+
+def _best(answers: list[_Answer]) -> _Answer:
+    """The best answer of each row: one that reaches the aim, or else the highest loss."""
+    best = answers[0]
+    for other in answers[1:]:
+        better = (other.reached & ~best.reached) | ((other.reached == best.reached) & (other.loss > best.loss))
+        if bool(better.any()):
+            delta, logits, loss, reached = (where_rows(better, other[k], best[k]) for k in range(4))
+            best = _Answer(delta, logits, loss, reached, other.drawn)
+    return best
+
+
 def _shrink(done: float) -> float:
     """The part of the first share that a square covers when that part of the queries is used up: the paper's table."""
     table = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
@@ -157,20 +192,17 @@ class _LinfSquares:
         candidate = delta[active]
         _, channels, height, width = candidate.shape
         side = min(max(round((share * height * width) ** 0.5), 1), height, width)
-        rows = len(active)
-        top, left = self._places(height - side + 1, rows), self._places(width - side + 1, rows)
-        colour = self.eps[active] * self._signs(rows, channels, 1, 1)
-        window = _between(top, side, height)[:, None, :, None] & _between(left, side, width)[:, None, None, :]
-        return self.project(torch.where(window.to(candidate.device), colour, candidate))
+        # One place for all rows, as in the authors' code: a slice of the batch is quick to paint.
+        top, left = self._below(height - side + 1), self._below(width - side + 1)
+        colour = self.eps[active] * self._signs(len(active), channels, 1, 1)
+        candidate[:, :, top : top + side, left : left + side] = colour
+        return self.project(candidate)
 
     def _signs(self, *shape: int) -> Tensor:
         return (torch.randint(0, 2, shape, generator=self.generator) * 2 - 1).to(self.x)
 
     def _below(self, end: int) -> int:
         return int(torch.randint(0, end, (), generator=self.generator))
-
-    def _places(self, end: int, rows: int) -> Tensor:
-        return torch.randint(0, end, (rows,), generator=self.generator)
 
 
 class _L2Squares(_LinfSquares):
@@ -191,52 +223,37 @@ class _L2Squares(_LinfSquares):
         _, channels, height, width = candidate.shape
         side = max(round((share * height * width) ** 0.5), 3)
         side = min(side + 1 - side % 2, height - 1, width - 1)
-        rows = len(active)
         ends = (height - side, width - side) * 2
-        top, left, other_top, other_left = (self._places(end, rows) for end in ends)
-        window, other = self._window(top, left, side, candidate), self._window(other_top, other_left, side, candidate)
-        held, old = candidate.square(), candidate[window]
+        top, left, other_top, other_left = (self._below(end) for end in ends)
+        window = candidate[:, :, top : top + side, left : left + side]
+        other = candidate[:, :, other_top : other_top + side, other_left : other_left + side]
+        held, old = candidate.square(), window.clone()
         # The length that the ball leaves unused, and the length of both windows now, go into the first window.
-        unused = (self.eps[active].square() - held.flatten(1).sum(1).reshape(-1, 1, 1, 1)).clamp_min(0)
-        length = held[window].sum((2, 3), keepdim=True)
-        held[window] = 0  # the windows may overlap
-        length += held[other].sum((2, 3), keepdim=True)
+        # A little less than ε, so that the projection has only the box to look at.
+        unused = ((self.eps[active] * (1 - 2e-5)).square() - held.sum((1, 2, 3), keepdim=True)).clamp_min(0)
+        length = held[:, :, top : top + side, left : left + side].sum((2, 3), keepdim=True)
+        held[:, :, top : top + side, left : left + side] = 0  # the windows may overlap
+        length += held[:, :, other_top : other_top + side, other_left : other_left + side].sum((2, 3), keepdim=True)
         bumps = self._bumps(side)
-        turned = self._places(2, rows).bool().to(bumps.device)[:, None, None, None]
-        fresh = torch.where(turned, bumps.T, bumps) * self._signs(rows, channels, 1, 1)
+        fresh = (bumps.T if self._below(2) else bumps) * self._signs(len(active), channels, 1, 1)
         fresh = fresh + old / old.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-10)
         size = fresh.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-10)
-        candidate[other] = 0
-        candidate[window] = fresh / size * (unused / channels + length).sqrt()
+        other[:] = 0
+        window[:] = fresh / size * (unused / channels + length).sqrt()
         return self.project(candidate)
 
-    @staticmethod
-    def _window(top: Tensor, left: Tensor, side: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The index of a square in each row of the batch: ``like[index]`` is (N, C, side, side)."""
-        n, channels = like.shape[:2]
-        along = torch.arange(side)
-        places = (
-            torch.arange(n)[:, None, None, None],
-            torch.arange(channels)[None, :, None, None],
-            (top[:, None] + along)[:, None, :, None],
-            (left[:, None] + along)[:, None, None, :],
-        )
-        row, channel, line, column = (each.to(like.device) for each in places)
-        return row, channel, line, column
-
     def _bumps(self, side: int) -> Tensor:
-        """Two bumps, one above the other, of opposite sign; of length 1. (side, side)."""
-        bumps = torch.zeros(side, side)
-        half = side // 2
-        bumps[:half] = _pyramid(half, side)
-        bumps[half:] = -_pyramid(side - half, side)
-        return (bumps / bumps.norm()).to(self.x)
+        return _bumps(side).to(self.x)
 
 
-def _between(first: Tensor, length: int, end: int) -> Tensor:
-    """Tell which of the numbers below ``end`` lie in the stretch of each row, (N, end)."""
-    place = torch.arange(end) - first[:, None]
-    return (place >= 0) & (place < length)
+@cache
+def _bumps(side: int) -> Tensor:
+    """Two bumps, one above the other, of opposite sign; of length 1. (side, side)."""
+    bumps = torch.zeros(side, side)
+    half = side // 2
+    bumps[:half] = _pyramid(half, side)
+    bumps[half:] = -_pyramid(side - half, side)
+    return bumps / bumps.norm()
 
 
 def _pyramid(height: int, width: int) -> Tensor:

@@ -299,8 +299,8 @@ def _ball_of(perturbation_set: PerturbationSet) -> tuple[Ball, NormKey]:
     for key in get_args(NormKey):
         if type(perturbation_set) is NORMS[key].ball:
             assert isinstance(perturbation_set, Ball)
-            eps = torch.as_tensor(perturbation_set.radius)
-            if eps.numel() != 1 or not math.isfinite(float(eps)):
+            eps = perturbation_set.radius
+            if (isinstance(eps, Tensor) and eps.numel() != 1) or not math.isfinite(float(eps)):
                 raise ValueError("an evaluation has one finite ε for all examples")
             return perturbation_set.with_radius(float(eps)), key
     raise ValueError("an evaluation needs a ball with one ε: Linf(8 / 255), L2(0.5), L1(12) or L0(20)")

@@ -158,7 +158,7 @@ def _square(case: Case) -> Iterator[Step]:
         queries=case.budget.queries,
         seed=case.seeds[0],
         quantize=False,
-        ahead=8,
+        together=8,
     )
 
 

@@ -101,4 +101,6 @@ def test_without_a_gradient_only_answers_are_used(digits: Digits) -> None:
 def test_a_mean_over_draws_is_less_random(digits: Digits) -> None:
     model = WithDropout(always=True)
     single, mean = (verdict(digits, model, 0.1, eot=eot, attacks=["noise"]) for eot in (1, 16))
-    assert mean.forward == 16 * single.forward
+    assert mean.forward == 16 * 2 * mean.attacks[0].tried and single.forward == 2 * single.attacks[0].tried
+    moved = [next(text for text in now.warnings if "draws at random" in text) for now in (single, mean)]
+    assert float(moved[1].split("by up to ")[1].split()[0]) < float(moved[0].split("by up to ")[1].split()[0])
