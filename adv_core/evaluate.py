@@ -154,7 +154,8 @@ class Bar:
 
 def _save(folder: Path, now: Evaluation, network: Network, examples: Examples, command: str) -> None:
     told = {"network": network.name, "command": command, **now.to_json()}
-    _write(folder / "evaluation.json", (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode())
+    lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in told.items())
+    _write(folder / "evaluation.json", f"{{\n{lines}\n}}\n".encode())
     classes = network.classes or examples.classes
     page = html_report(now, examples.x, name=network.name, classes=classes, command=command)
     _write(folder / "report.html", page.encode())

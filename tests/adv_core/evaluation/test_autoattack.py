@@ -94,7 +94,8 @@ def test_as_strong_as_autoattack_on_random_features(ball: Ball) -> None:
 def test_the_whole_standard_budget() -> None:
     network, digits = checkpoint("robust_01").network, mnist("test", range(10))[:100]
     ours = judged(evaluate(network, digits.images, digits.labels, Linf(0.15), diagnose=0))
-    assert ours.accuracy <= theirs(network, digits.images, digits.labels, Linf(0.15), Budget(), 9) + 0.01
+    # One digit is one point.
+    assert ours.accuracy <= theirs(network, digits.images, digits.labels, Linf(0.15), Budget(), 9) + 0.0101
 
 
 @pytest.mark.parametrize("ball", [Linf, L2, L1], ids=["linf", "l2", "l1"])
