@@ -21,6 +21,8 @@ from adv_core.serving.engine.look import Look, Pictures, Views
 from adv_core.serving.engine.noise import Noise
 from adv_core.serving.engine.work import Task, digest_of, size_of
 from adv_core.serving.fields import Checked, limits
+from adv_core.signs.driving import SignBox
+from adv_core.signs.stickers import Bar
 from adv_core.training import Recipe
 from pages.lessons.adversarial_training.tasks import Explore, SolvedCase, Sweep, Train, Walk
 from pages.lessons.black_box.tasks import Steal, Transfer
@@ -30,6 +32,7 @@ from pages.lessons.fooling_images.tasks import Climb, Evolution
 from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, WearOnFace
 from pages.lessons.patches.tasks import Paste, TrainPatch, TryPatch, Wear
 from pages.lessons.physical.tasks import AlongKnob, View
+from pages.lessons.signs.tasks import Drive, FindSign, PutPoster, PutStickers, ReadSign
 from pages.lessons.speech.tasks import Clip, Disturb, Hide, Listen
 from pages.lessons.threat_models.tasks import Slice
 from pages.lessons.unrestricted.tasks import Landscape, Smallest, Together, Trials
@@ -37,6 +40,7 @@ from tests.paths import ROOT
 
 ONE = Pictures.of(np.zeros((16, 16, 3), np.uint8))
 FACE = Face(4, 4, 12, 12)
+BOX, BAR = SignBox(2, 2, 14, 14), Bar(4, 4, 1, 2)
 DIGIT, CLIP, PATCH = Digit(bytes(784), 3), Clip(bytes(2 * 16_000)), bytes(8 * 8 * 3)
 STANDARD, RECIPE = "standard", Recipe(epochs=1)
 EXAMPLES: list[Task[Any]] = [
@@ -71,6 +75,11 @@ EXAMPLES: list[Task[Any]] = [
     TryPatch(ONE, DEFAULT, PATCH, 8, 1),
     Wear(ONE, DEFAULT, "glasses", (0.3, 0.4), (0.6, 0.4), 1.0, 0),
     AlongKnob(ONE, DEFAULT, "angle", (0.0,), 1),
+    FindSign(ONE),
+    ReadSign(ONE, BOX),
+    PutStickers(ONE, BOX, (BAR,), 1),
+    PutPoster(ONE, BOX, 8, 1),
+    Drive(ONE, BOX),
     Disturb((CLIP,), ("a",)),
     Hide(CLIP, "a"),
     Listen(CLIP),
@@ -179,6 +188,8 @@ BLACK = np.zeros((2, 16, 16, 3), np.uint8)
         (Paste(ONE, DEFAULT, PATCH, 8, Place(size=3.0)), "size has to lie in 0.02 ... 2, not 3.0"),
         (AlongKnob(Pictures(bytes(27), 1, 1), DEFAULT, "angle", (0.0,), 1), "1 ... 8 pictures, not 9"),
         (AlongKnob(ONE, DEFAULT, "scale", (11.0,), 1), "scale has to lie in 0.1 ... 10, not 11.0"),
+        (ReadSign(ONE, SignBox(2, 2, 6, 14)), "at least 8 pixels wide and high"),
+        (PutStickers(ONE, BOX, (Bar(31, 0, 2, 1),), 1), "has to end within the 32 squares"),
         (Disturb((CLIP,), ("a", "b")), "texts has to hold 1 values, one for each clip, not 2"),
         (Listen(Clip(bytes(2 * 11 * 16_000))), "at most 10 seconds, not 11"),
         (Transfer(ONE, ("nobody",), (DEFAULT,), 0.1), "made_on[0] has to be one of"),
