@@ -166,7 +166,7 @@ def follow_stickers(run: Run, row: PictureRow, verdict: DeltaGenerator) -> None:
     def draw(steps: list[Stuck]) -> None:
         last = steps[-1]
         now = with_stickers(run.original, bars, box, last.squares)
-        alone = np.dstack([now, np.where(mask, 255, 0).astype(np.uint8)])
+        alone = np.where(mask[..., None], now, 128).astype(np.uint8)
         row.show("alone", around(alone, box), f"{part} of the sign", f"step {last.index} of {STEPS}", ALONE)
         told = f"{short(run.target)}: {percent(last.wanted)}\nin the views of this step"
         row.show("now", around(now, box), "…" if last.index < STEPS else "driving by …", told)
