@@ -97,7 +97,7 @@ BEYOND = (
     LessonEntry(
         "lessons/signs/page.py", "Traffic signs", "signs",
         "Traffic signs: a stop sign that reads 45", 20,
-        "stickers, poster, control, expectation over transformations (EOT), drive-by, straight-through estimator",
+        "stickers, poster, control, expectation over transformations (EOT), drive-by, first-order gain",
         "make stickers that change what a network reads on a sign, and judge them in the frames of a drive",
     ),
     LessonEntry(

@@ -56,7 +56,6 @@ GLOSSARY: Mapping[str, str] = {
     "randomised smoothing": "The class that wins the vote over many noisy copies; it comes with a certified L2 radius.",
     "patch": "An adversarial pattern on a small part of the picture, with no limit on how much it changes there.",
     "sticker": "A part of a sign that is covered: there any change is allowed, elsewhere none.",
-    "straight-through": "A rounding whose gradient is taken as if nothing had been rounded.",
     "mask": "The pixels that an attack may change; all others stay as they are.",
     "universal": "One perturbation for many pictures.",
     "quantisation": "Rounding to few levels, such as the 256 of an 8-bit picture.",

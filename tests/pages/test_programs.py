@@ -123,7 +123,7 @@ def signs(found: Found, settings: Any) -> None:
     picture, box = Pictures.of(found["pixels"]), found["box"]
     if not settings.large:
         assert last(FindSign(picture)).box == box
-    stuck = last(PutStickers(picture, box, settings.bars, found["target"], 2, 2, seed=settings.seed))
+    stuck = last(PutStickers(picture, box, found["target"], steps=2, views=2, seed=settings.seed))
     assert np.array_equal(found["squares"], stuck.squares)
     for name, pixels in found["pictures"].items():
         read = [each.probabilities[0].argmax() for each in Drive(Pictures.of(pixels), box, 2, 10_000).records(Here())]

@@ -22,7 +22,6 @@ from adv_core.serving.engine.noise import Noise
 from adv_core.serving.engine.work import Task, digest_of, size_of
 from adv_core.serving.fields import Checked, limits
 from adv_core.signs.driving import SignBox
-from adv_core.signs.stickers import Bar
 from adv_core.training import Recipe
 from pages.lessons.adversarial_training.tasks import Explore, SolvedCase, Sweep, Train, Walk
 from pages.lessons.black_box.tasks import Steal, Transfer
@@ -40,7 +39,7 @@ from tests.paths import ROOT
 
 ONE = Pictures.of(np.zeros((16, 16, 3), np.uint8))
 FACE = Face(4, 4, 12, 12)
-BOX, BAR = SignBox(2, 2, 14, 14), Bar(4, 4, 1, 2)
+BOX = SignBox(2, 2, 14, 14)
 DIGIT, CLIP, PATCH = Digit(bytes(784), 3), Clip(bytes(2 * 16_000)), bytes(8 * 8 * 3)
 STANDARD, RECIPE = "standard", Recipe(epochs=1)
 EXAMPLES: list[Task[Any]] = [
@@ -77,7 +76,7 @@ EXAMPLES: list[Task[Any]] = [
     AlongKnob(ONE, DEFAULT, "angle", (0.0,), 1),
     FindSign(ONE),
     ReadSign(ONE, BOX),
-    PutStickers(ONE, BOX, (BAR,), 1),
+    PutStickers(ONE, BOX, 1),
     PutPoster(ONE, BOX, 8, 1),
     Drive(ONE, BOX),
     Disturb((CLIP,), ("a",)),
@@ -189,7 +188,6 @@ BLACK = np.zeros((2, 16, 16, 3), np.uint8)
         (AlongKnob(Pictures(bytes(27), 1, 1), DEFAULT, "angle", (0.0,), 1), "1 ... 8 pictures, not 9"),
         (AlongKnob(ONE, DEFAULT, "scale", (11.0,), 1), "scale has to lie in 0.1 ... 10, not 11.0"),
         (ReadSign(ONE, SignBox(2, 2, 6, 14)), "at least 8 pixels wide and high"),
-        (PutStickers(ONE, BOX, (Bar(31, 0, 2, 1),), 1), "has to end within the 32 squares"),
         (Disturb((CLIP,), ("a", "b")), "texts has to hold 1 values, one for each clip, not 2"),
         (Listen(Clip(bytes(2 * 11 * 16_000))), "at most 10 seconds, not 11"),
         (Transfer(ONE, ("nobody",), (DEFAULT,), 0.1), "made_on[0] has to be one of"),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from adv_core.signs.stickers import share
+from adv_core.signs.stickers import most_squares
 from pages.lessons.signs.drive import along_the_road, as_poster
 from pages.lessons.signs.paper import on_paper
 from pages.lessons.signs.program import in_python
@@ -13,7 +13,6 @@ from pages.lessons.signs.texts import TEXTS
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson
 from pages.widgets.photograph import photograph_sidebar
-from pages.widgets.stage import percent
 
 STYLE = """<style>
 .st-key-signs_verdict, .st-key-signs_poster_verdict {min-height: 11rem}
@@ -43,17 +42,24 @@ def formula(run: Run) -> None:
         r"\big[-L\big(y_\text{target},\ \hat f(v(x+\delta) \mid \theta)\big)\big]"
     )
     st.latex(
-        r"\Delta(x) = \big\{\delta : \delta_i = 0 \text{ outside of the stickers},\quad "
-        r"(x+\delta)_i \in \{0, 1\} \text{ on each square of them}\big\}"
+        r"\Delta(x) = \big\{\delta : x+\delta \text{ is black or white on at most } k \text{ squares, and } x "
+        r"\text{ elsewhere}\big\}"
     )
-    bars = page.value.bars
+    part = page.value.part
     prose(
-        f"Here $y_\\text{{target}}$ is {title(run.target)}; the stickers have {sum(bar.squares for bar in bars)} "
-        f"squares and cover {percent(share(bars))} of the sign. A view v is a frame of a drive: a random distance, "
-        "angle, cut, light and noise. The expectation over v is **expectation over transformation** (EOT): each of the "
-        f"{STEPS} steps draws {VIEWS} new views and averages their gradients. Δ is no ball: a square is black or "
-        "white, and such a set has no gradient. So the attack climbs with values between, rounds them before the "
-        "network sees them, and lets the gradient pass the rounding as if it were not there (straight-through)."
+        f"Here $y_\\text{{target}}$ is {title(run.target)}, and k = {most_squares(part / 100)} squares, {part} % of "
+        "the sign. A view v is a frame of a drive: a random distance, angle, cut, light and noise. The expectation "
+        f"over v is **expectation over transformation** (EOT): each of the {STEPS} steps draws {VIEWS} new views and "
+        "averages their gradients. Δ is no ball around x: it counts places, as L0 does. So a step asks of every square "
+        "what a black or a white sticker would gain there, to first order:"
+    )
+    st.latex(
+        r"\text{gain}(\text{square}, c) = -\sum_{i \in \text{square}} (c - x_i)\, \partial_i L,"
+        r"\qquad c \in \{0, 1\}"
+    )
+    prose(
+        "It keeps a running mean of these gains, puts stickers where they are largest, and exchanges the worst ones "
+        "for better ones. At the end, the k best squares are left."
     )
 
 

@@ -6,14 +6,15 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from adv_core.signs.stickers import GRID
+from adv_core.signs.stickers import BARE, GRID
 from pages.lessons.signs.run import Run, around, title
 from pages.lessons.signs.settings import page
 from pages.widgets.glossary import prose
 from pages.widgets.printing import for_printing
 from pages.widgets.stage import save_button
 
-WIDEST = 180  # of a picture on A4, in millimetres
+WIDEST, HIGHEST = 180.0, 200.0  # of a picture on A4, in millimetres
+PAPER = 215  # the level of what is cut away
 
 
 def on_paper(run: Run) -> Iterator[None]:
@@ -31,32 +32,31 @@ def on_paper(run: Run) -> Iterator[None]:
     with place.container():
         save_button("Stickers to print (HTML)", partial(sheets, run), "stickers.html", key="signs_sheets")
         st.caption(
-            f"One sticker on each sheet, {sticker_width():.0f} mm wide, as large as a sign of {page.value.wide} mm "
-            "needs it; the first sheet shows where they go. Print at 100 %, without fitting to the page."
+            f"The stickers at their true size for a sign {page.value.wide} mm wide: a square is "
+            f"{page.value.wide / GRID:.1f} mm wide. The first sheet shows where they go. Cut the light grey away, and "
+            "print at 100 %, without fitting to the page."
         )
-
-
-def sticker_width() -> float:
-    """The width of a sticker on paper, in millimetres."""
-    return min(page.value.bars[0].columns / GRID * page.value.wide, WIDEST)
 
 
 def sheets(run: Run) -> bytes:
-    """The sheets as one HTML file."""
+    """The sheets as one HTML file: the sign, then each part of it that has stickers and fits on a sheet."""
     assert run.stuck is not None
     assert run.box is not None
     assert run.squares is not None
-    wide, before, shown = page.value.wide, 0, [(around(run.stuck, run.box), "Where the stickers go.")]
-    for number, bar in enumerate(page.value.bars, 1):
-        squares = run.squares[before : before + bar.squares].reshape(bar.rows, bar.columns)
-        before += bar.squares
-        left, top = (each / GRID * wide for each in (bar.column, bar.row))
-        shown.append(
-            (
-                np.repeat(squares[..., None], 3, 2),
-                f"Sticker {number}: its upper left corner {left:.0f} mm from the left and {top:.0f} mm from the top of "
-                f"the square around a sign {wide} mm wide.",
+    side = page.value.wide / GRID
+    columns, rows = (max(min(int(most / side), GRID), 1) for most in (WIDEST, HIGHEST))
+    shown = [(around(run.stuck, run.box), "Where the stickers go.")]
+    for top in range(0, GRID, rows):
+        for left in range(0, GRID, columns):
+            part = run.squares[top : top + rows, left : left + columns]
+            if (part == BARE).all():
+                continue
+            whole = np.full((rows, columns), PAPER, np.uint8)
+            whole[: part.shape[0], : part.shape[1]] = np.where(part == BARE, PAPER, part)
+            text = (
+                f"The upper left corner of this part is {left * side:.0f} mm from the left and {top * side:.0f} mm "
+                f"from the top of the square around a sign {page.value.wide} mm wide."
             )
-        )
+            shown.append((np.repeat(whole[..., None], 3, 2), text))
     footer = f"Adversarial Lab: stickers towards “{title(run.target)}”, for a sign of your own, never for a road"
-    return for_printing(shown, footer, sticker_width())
+    return for_printing(shown, footer, columns * side)

@@ -2,14 +2,12 @@
 
 from pages.contents import title_of
 from pages.lessons.signs.settings import DRIVES, FRAMES, JUDGED, STEPS, VIEWS, Settings, page
-from pages.lessons.signs.tasks import PutStickers
 from pages.widgets.program import Part, Program, photograph, section, side_by_side
 
 
 def program(settings: Settings) -> Program:
     """The stickers of section 1, and the drives of section 2."""
     opened = photograph(settings.image)
-    bars = ", ".join(f"Bar({bar.row}, {bar.column}, {bar.rows}, {bar.columns})" for bar in settings.bars)
     if settings.large:
         half = f"half = {settings.large / 200:g} * x.shape[3]\n"
         middle = f"u, v = {settings.across / 100:g} * x.shape[3], {settings.down / 100:g} * x.shape[2]\n"
@@ -42,31 +40,28 @@ def program(settings: Settings) -> Program:
                 (*needs, "from adv_core.signs.classes import CLASSES", "from adv_core.signs.finding import read"),
             ),
             Part(
-                "Stickers of black and white squares, chosen for the mean over random views from the road: expectation "
-                "over transformation. The attack works on a smaller copy, which is quicker.",
-                f"bars = ({bars})\n"
+                "Stickers on some squares of the sign, black or white, chosen for the mean over random views from the "
+                "road: expectation over transformation. The attack works on a smaller copy, which is quicker.",
                 f'target = INDEX["{settings.target}"]\n'
                 "small, small_box = working_copy(x, box)\n"
                 f"views = Transformed(network, [DriveBy(small_box)], samples={VIEWS}, seed={settings.seed})\n"
-                "clf = Stickered(views, small, places(bars, small_box, *small.shape[2:]))\n"
-                "attack = mi_fgsm(\n"
-                f"    clf, grey(bars), Box(), ExpectedTargeted(target), steps={STEPS}, "
-                f"step_size={PutStickers.alpha} / 255\n"
-                ")\n"
-                "squares = np.where(run(attack, keep_steps=False).adversarial.flatten() > 0.5, 255, 0)\n"
+                f'where, most = allowed("{settings.where}"), most_squares({settings.part} / 100)\n'
+                "aim = ExpectedTargeted(target)\n"
+                f"attack = stick(Stickered(views, small, small_box), where, aim, most=most, steps={STEPS})\n"
+                "squares = squares_of(run(attack, keep_steps=False).delta)\n"
                 "pictures = {\n"
                 '    "untouched": pixels,\n'
-                '    "grey stickers": with_stickers(pixels, bars, box, 128),\n'
-                '    "stickers": with_stickers(pixels, bars, box, squares),\n'
+                '    "grey stickers": with_stickers(pixels, box, squares, 128),\n'
+                '    "stickers": with_stickers(pixels, box, squares),\n'
                 "}\n"
-                'print(f"{share(bars):.1%} of the sign")',
+                'print(f"{covered(squares):.1%} of the sign")',
                 (
-                    "from adv_core import Box, mi_fgsm, run",
+                    "from adv_core import run",
                     "from adv_core.objectives import ExpectedTargeted",
                     "from adv_core.signs.classes import INDEX",
                     "from adv_core.signs.driving import DriveBy",
-                    "from adv_core.signs.stickers import Bar, Stickered, grey, places",
-                    "from adv_core.signs.stickers import share, with_stickers, working_copy",
+                    "from adv_core.signs.stickers import Stickered, allowed, covered, most_squares",
+                    "from adv_core.signs.stickers import squares_of, stick, with_stickers, working_copy",
                     "from adv_core.transforms.expectation import Transformed",
                 ),
             ),

@@ -9,10 +9,10 @@ from streamlit.delta_generator import DeltaGenerator
 from adv_core.images import Pixels, to_png
 from adv_core.serving.engine.look import Pictures
 from adv_core.signs.driving import SignBox
-from adv_core.signs.stickers import places, share, with_stickers
+from adv_core.signs.stickers import BARE, covered, places, with_stickers
 from pages.lessons.signs.charts import box_chart
 from pages.lessons.signs.run import NO_SIGN, Run, around, boxed, counted, short, title
-from pages.lessons.signs.settings import DRIVES, FRAMES, JUDGED, SIGNS, SIZES, STEPS, VIEWS, page
+from pages.lessons.signs.settings import DRIVES, FRAMES, JUDGED, SIGNS, STEPS, VIEWS, WHERE, page
 from pages.lessons.signs.tasks import Drive, FindSign, PutStickers, ReadSign, Stuck
 from pages.widgets.glossary import prose
 from pages.widgets.live import follow, job_for
@@ -29,11 +29,18 @@ state = st.session_state
 def on_the_sign(run: Run) -> Iterator[None]:
     st.subheader("1 · Stickers on a sign", anchor="stickers")
     prose(
-        "A small network reads traffic signs. Four black and white stickers cover less than a twentieth of the sign, "
-        "and the network reads another one, in most frames of a drive. People see a stop sign with stickers on it."
+        "A small network reads traffic signs. Put small black and white stickers on a stop sign, less than a twentieth "
+        "of it, and the network reads another sign from a car that drives by. People see a stop sign with stickers."
     )
     settings = page.value
-    about = (hash(run.original.tobytes()), settings.target, settings.sticker, settings.large, settings.seed)
+    about = (
+        hash(run.original.tobytes()),
+        settings.target,
+        settings.where,
+        settings.part,
+        settings.large,
+        settings.seed,
+    )
     with playground("signs"):
         pictures, told = st.columns([2, 1], gap="medium", vertical_alignment="center")
         with pictures:
@@ -45,7 +52,8 @@ def on_the_sign(run: Run) -> Iterator[None]:
                 "target", st.selectbox, "The sign that the network has to read", list(SIGNS), format_func=SIGNS.get
             )
         with right:
-            page.choice("sticker", "Squares of a sticker", {key: key.replace("x", " × ") for key in SIZES})
+            page.control("part", st.slider, "Part of the sign that stickers may cover, in %", 1, 20)
+        page.choice("where", "Where stickers may be", WHERE)
     box_controls(run)
     yield
     if find_box(run, row, verdict):
@@ -158,16 +166,18 @@ def find_box(run: Run, row: PictureRow, verdict: DeltaGenerator) -> bool:
 def follow_stickers(run: Run, row: PictureRow, verdict: DeltaGenerator) -> None:
     """Show the attack, and then what a drive reads."""
     assert run.box is not None
-    settings, bars, box = page.value, page.value.bars, run.box
-    part = percent(share(bars))
-    work = PutStickers(Pictures.of(run.original[None]), box, bars, run.target, STEPS, VIEWS, seed=settings.seed)
-    mask = places(bars, box, *run.original.shape[:2]).numpy() >= 0
+    settings, box = page.value, run.box
+    asked = (settings.where, settings.part, STEPS, VIEWS, settings.seed)
+    work = PutStickers(Pictures.of(run.original[None]), box, run.target, *asked)
+    index = places(box, *run.original.shape[:2]).numpy()
 
     def draw(steps: list[Stuck]) -> None:
         last = steps[-1]
-        now = with_stickers(run.original, bars, box, last.squares)
-        alone = np.where(mask[..., None], now, 128).astype(np.uint8)
-        row.show("alone", around(alone, box), f"{part} of the sign", f"step {last.index} of {STEPS}", ALONE)
+        now = with_stickers(run.original, box, last.squares)
+        there = (index >= 0) & (last.squares.flatten()[index.clip(0)] != BARE)
+        alone = np.where(there[..., None], now, GREY).astype(np.uint8)
+        told = f"{int((last.squares != BARE).sum())} squares\nstep {last.index} of {STEPS}"
+        row.show("alone", around(alone, box), f"{percent(covered(last.squares))} of the sign", told, ALONE)
         told = f"{short(run.target)}: {percent(last.wanted)}\nin the views of this step"
         row.show("now", around(now, box), "…" if last.index < STEPS else "driving by …", told)
 
@@ -175,8 +185,8 @@ def follow_stickers(run: Run, row: PictureRow, verdict: DeltaGenerator) -> None:
     if steps is None:
         return
     run.squares = steps[-1].squares
-    run.stuck = with_stickers(run.original, bars, box, run.squares)
-    run.grey = with_stickers(run.original, bars, box, GREY)
+    run.stuck = with_stickers(run.original, box, run.squares)
+    run.grey = with_stickers(run.original, box, run.squares, GREY)
     photographs = Pictures.of(np.stack([run.original, run.grey, run.stuck]))
     for place in range(DRIVES):
         seen = Drive(photographs, box, FRAMES, JUDGED + settings.seed * DRIVES + place)
@@ -184,7 +194,7 @@ def follow_stickers(run: Run, row: PictureRow, verdict: DeltaGenerator) -> None:
         if frames is None:
             return
         run.drives.append(frames)
-    show_verdict(run, verdict, part)
+    show_verdict(run, verdict, percent(covered(run.squares)))
     last = run.drives[0][-1].probabilities[2]
     row.show("now", None, title(int(last.argmax())), f"{percent(float(last.max()))}\nin the last frame of the drive")
 
@@ -197,13 +207,13 @@ def show_verdict(run: Run, slot: DeltaGenerator, part: str) -> None:
     _, grey, stuck = (counted(run.drives, which, run.target) for which in range(3))
     told = (
         f"With the stickers, the network reads **{title(run.target)}** in **{stuck} of {whole} frames** of {DRIVES} "
-        f"drives; with plain grey ones, in {grey}. They cover {part} of the sign."
+        f"drives; with plain grey ones at the same places, in {grey}. They cover {part} of the sign."
     )
     with slot.container():
         if stuck > whole / 2:
             fooled(None, f"**Fooled.** {told}")
         elif stuck > grey:
-            note(None, f"**Fooled now and then.** {told} Larger stickers, or another sign to be read, do better.")
+            note(None, f"**Fooled now and then.** {told} A larger part, or another sign to be read, does better.")
         else:
-            held(None, f"**The network holds.** {told} Take larger stickers, or another sign to be read.")
+            held(None, f"**The network holds.** {told} Allow a larger part, or choose another sign to be read.")
         save_button("Save the photograph (PNG)", to_png(run.stuck), "sign-with-stickers.png", key="signs_save")

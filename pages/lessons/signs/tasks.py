@@ -10,19 +10,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adv_core.attacks.mi_fgsm import mi_fgsm
 from adv_core.attacks.pgd import pgd
 from adv_core.images import Pixels, from_pixels
 from adv_core.objectives import ExpectedTargeted
-from adv_core.perturbation_sets import Box, Linf, Masked
+from adv_core.perturbation_sets import Linf, Masked
 from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.work import Networks, Task
-from adv_core.serving.fields import SEEDS, checked, number, required, several
+from adv_core.serving.fields import SEEDS, checked, number, required, word
 from adv_core.signs.classes import CLASSES
 from adv_core.signs.driving import DriveBy, SignBox, drive
 from adv_core.signs.finding import Found, find_sign, read, sides
 from adv_core.signs.network import SignNetwork, sign_network
-from adv_core.signs.stickers import Bar, Stickered, grey, octagon, places, working_copy
+from adv_core.signs.stickers import (
+    ROWS,
+    Stickered,
+    Where,
+    allowed,
+    most_squares,
+    octagon,
+    squares_of,
+    stick,
+    working_copy,
+)
 from adv_core.transforms.expectation import Transformed
 from adv_core.transforms.transform import opinions, seen_through
 
@@ -68,7 +77,7 @@ class Stuck:
     """One step of the stickers.
 
     Attributes:
-        squares: black (0) or white (255), (K,) uint8, in the order of the bars.
+        squares: of the sign, (32, 32) uint8; black, white or bare, see `adv_core.signs.stickers`.
         wanted: exp of the mean log-probability of the target in the views of this step, 0 ... 1.
     """
 
@@ -79,21 +88,22 @@ class Stuck:
 
 @dataclass(frozen=True)
 class PutStickers(Task[Stuck]):
-    """Choose black or white for each square of the stickers, so that a drive reads another sign.
+    """Choose squares of the sign, and black or white for each, so that a drive reads another sign.
 
     Attributes:
-        box: of the sign; bars: where the stickers are.
+        box: of the sign.
         target: the class to be read.
-        views: in each step; alpha: of a step, in levels.
+        where: stickers may be; part: of an octagonal sign that they may cover, in per cent.
+        views: in each step.
     """
 
     picture: Pictures = checked(..., Pictures.check_single)
     box: SignBox = required()
-    bars: tuple[Bar, ...] = several(..., 1, 8)
     target: int = number(..., 0, LABELS)
+    where: Where = word("band", ROWS)
+    part: float = number(5, 0.5, 50)
     steps: int = number(60, 1, "max_steps")
     views: int = number(8, 1, 32)
-    alpha: int = number(16, 1, 255)
     seed: int = number(0, 0, SEEDS)
 
     @property
@@ -107,12 +117,10 @@ class PutStickers(Task[Stuck]):
     def records(self, networks: Networks) -> Iterator[Stuck]:
         x, box = working_copy(from_pixels(self.picture.pixels).to(networks.device), self.box)
         seen = Transformed(network_on(str(networks.device)), [DriveBy(box)], self.views, self.seed)
-        classifier = Stickered(seen, x, places(self.bars, box, *x.shape[-2:]))
-        start = grey(self.bars).to(x)
+        most = most_squares(self.part / 100)
         aim = ExpectedTargeted(self.target)
-        for step in mi_fgsm(classifier, start, Box(), aim, steps=self.steps, step_size=self.alpha / 255):
-            squares = np.where(step.adversarial.flatten().cpu().numpy() > 0.5, 255, 0).astype(np.uint8)
-            yield Stuck(step.index, squares, float(step.logits[0, self.target].exp()))
+        for step in stick(Stickered(seen, x, box), allowed(self.where), aim, most=most, steps=self.steps):
+            yield Stuck(step.index, squares_of(step.delta), float(step.logits[0, self.target].exp()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,21 +1,22 @@
 """The texts around the lesson's sections."""
 
 from adv_core.signs.driving import FOCAL, WIDTH
+from adv_core.signs.stickers import GRID, OCTAGON, most_squares
 from pages.lessons.signs.settings import DRIVES, FRAMES, page
 from pages.widgets.lesson import Texts
 from pages.widgets.quiz import Choice, Number, Question
 
 
-def squares(rows: int, columns: int, told: str) -> Number:
+def squares(part: int, told: str) -> Number:
     """A question for the size of Δ."""
-    count = 4 * rows * columns
+    most = most_squares(part / 100)
     return Number(
-        f"Four stickers of {rows} × {columns} squares{told}, each square black or white: Δ holds 2 to the power of how "
-        "many patterns?",
-        count,
+        f"An octagonal sign covers {100 * OCTAGON:.1f} % of the {GRID} × {GRID} squares around it. How many whole "
+        f"squares are at most {part} % of the sign{told}?",
+        most,
         0.5,
-        f"4 · {rows} · {columns} = {count} squares, each with two colours: 2^{count} patterns.",
-        lambda given: "Count the squares of all four stickers.",
+        f"{part / 100:g} · {OCTAGON:.3f} · {GRID}² = {part / 100 * OCTAGON * GRID**2:.1f}, so {most} whole squares.",
+        lambda given: "Take that part of the octagon's squares, and round down.",
     )
 
 
@@ -34,9 +35,8 @@ def pixels(metres: int) -> Number:
 
 
 def questions() -> list[Question]:
-    bar = page.value.bars[0]
     return [
-        Question("c", squares(bar.rows, bar.columns, " (as set in section 1)"), squares(3, 4, "")),
+        Question("c", squares(page.value.part, " (as set in section 1)"), squares(3, "")),
         Question(
             "a",
             Choice(
@@ -77,7 +77,7 @@ def questions() -> list[Question]:
                     ),
                     (
                         "So that the stickers cover less of the sign.",
-                        "Their size is fixed before the attack starts.",
+                        "How much they may cover is fixed before the attack starts.",
                     ),
                     (
                         "So that the network learns to read stickers.",
@@ -108,7 +108,7 @@ def questions() -> list[Question]:
 
 TEXTS = Texts(
     lead=(
-        "A small network reads traffic signs. You put four black and white stickers on a stop sign, and a car that "
+        "A small network reads traffic signs. You put small black and white stickers on a stop sign, and a car that "
         "drives up to it reads a speed limit. The sample is a drawn sign; your own photograph of a sign works as well."
     ),
     questions=questions,
