@@ -16,7 +16,7 @@ from adv_core.signs.network import SignNetwork
 
 SMALLEST, RATIO, STRIDE = 0.2, 1.25, 12  # the sides of windows, in short sides; the stride in pixels of 48
 FITTED = 64  # the width in pixels to which a proposed box is shrunk while its edges are sought
-SURE = 0.6  # the least probability of a sign that is proposed
+SURE, SURE_AT_LAST = 0.6, 0.9  # the least probability of a sign in a window, and in the box that is proposed
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,11 @@ def find_sign(network: SignNetwork, x: Tensor) -> Iterator[Found | None]:
     if box is None:
         yield None
         return
-    box = fitted(x, box)
-    probabilities = read(network, x, box)
-    label = int(probabilities.argmax())
-    yield None if label == INDEX["no_sign"] else Found(box, label, float(probabilities[label]))
+    tried = [(each, read(network, x, each)) for each in (box, fitted(x, box))]
+    label = int(tried[0][1].argmax())
+    box, probabilities = tried[1] if int(tried[1][1].argmax()) == label else tried[0]
+    found = Found(box, label, float(probabilities[label]))
+    yield None if label == INDEX["no_sign"] or found.probability < SURE_AT_LAST else found
 
 
 def proposed(boxes: Tensor, said: Tensor) -> SignBox | None:
@@ -104,11 +105,11 @@ def proposed(boxes: Tensor, said: Tensor) -> SignBox | None:
         return None
     boxes, best, label = boxes[sure], best[sure].double(), label[sure]
     shared = overlap(boxes) * (label[:, None] == label)
-    votes = shared @ best.pow(4)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    votes = area * (shared @ best.pow(4))  # parts of a large sign may look like small ones
     near = shared[votes.argmax()] > 0.15
     # The network knows a sign that fills half of its window, and one whose edge is cut off. The smallest windows that
     # show it are about as large as the sign.
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     near &= area <= 2.5 * area[near].min()
     weights = best[near] / best[near].sum()
     return SignBox(*(weights @ boxes[near]).tolist())
@@ -139,7 +140,7 @@ def fitted(x: Tensor, box: SignBox) -> SignBox:
         return whole / ((right - left) * (bottom - top)).clamp_min(1)
 
     (across, down), moves = (each * scale for each in box.middle), torch.linspace(-0.3, 0.3, 25) * FITTED
-    half, u, v = torch.meshgrid(torch.linspace(0.3, 0.72, 22) * FITTED, across + moves, down + moves, indexing="ij")
+    half, u, v = torch.meshgrid(torch.linspace(0.38, 0.72, 18) * FITTED, across + moves, down + moves, indexing="ij")
     half, u, v = half.flatten(), u.flatten(), v.flatten()
     thick, reach = 0.16 * half, 0.3 * half
     jumps = []
