@@ -28,7 +28,7 @@ from tests.pages.visit import smaller
 from tests.paths import ROOT
 
 # Those that the journeys name. What a lesson does with all samples, it does with these.
-PHOTOGRAPHS = ("pig", "german_shepherd", "koala", "giant_panda", "tabby_cat", "polar_bear")
+PHOTOGRAPHS = ("pig", "german_shepherd", "koala", "giant_panda", "tabby_cat", "polar_bear", "stop_sign_composite")
 ANGLES = (0.0, 30.0, -30.0)
 
 

@@ -63,7 +63,7 @@ def box_chart(uri: str, box: tuple[float, float, float, float] | None, width: in
     return {
         "width": width,
         "height": height,
-        "padding": 0,
+        "padding": {"left": 0, "top": 0, "right": 0, "bottom": 0},  # for a mere 0, Streamlit adds room at the bottom
         "layer": [
             vega.layer([{}], picture, x={"value": width / 2}, y={"value": height / 2}, url={"value": uri}),
             vega.layer(corners, {**frame, "stroke": "#ffffff", "strokeWidth": 5}, **place),

@@ -30,7 +30,12 @@ def on_paper(run: Run) -> Iterator[None]:
     if run.stuck is None or run.squares is None:
         return
     with place.container():
-        save_button("Stickers to print (HTML)", partial(sheets, run), "stickers.html", key="signs_sheets")
+        save_button(
+            "Stickers to print (HTML)",
+            partial(sheets, run, page.value.wide, title(run.target)),
+            "stickers.html",
+            key="signs_sheets",
+        )
         st.caption(
             f"The stickers at their true size for a sign {page.value.wide} mm wide: a square is "
             f"{page.value.wide / GRID:.1f} mm wide. The first sheet shows where they go. Cut the light grey away, and "
@@ -38,12 +43,18 @@ def on_paper(run: Run) -> Iterator[None]:
         )
 
 
-def sheets(run: Run) -> bytes:
-    """The sheets as one HTML file: the sign, then each part of it that has stickers and fits on a sheet."""
+def sheets(run: Run, wide: int, target: str) -> bytes:
+    """The sheets as one HTML file: the sign, then each part of it that has stickers and fits on a sheet.
+
+    It is called when somebody saves them, outside of a run of the page: it reads no settings.
+
+    Args:
+        wide: of the sign, in millimetres; target: the title of the sign to be read.
+    """
     assert run.stuck is not None
     assert run.box is not None
     assert run.squares is not None
-    side = page.value.wide / GRID
+    side = wide / GRID
     columns, rows = (max(min(int(most / side), GRID), 1) for most in (WIDEST, HIGHEST))
     shown = [(around(run.stuck, run.box), "Where the stickers go.")]
     for top in range(0, GRID, rows):
@@ -55,8 +66,8 @@ def sheets(run: Run) -> bytes:
             whole[: part.shape[0], : part.shape[1]] = np.where(part == BARE, PAPER, part)
             text = (
                 f"The upper left corner of this part is {left * side:.0f} mm from the left and {top * side:.0f} mm "
-                f"from the top of the square around a sign {page.value.wide} mm wide."
+                f"from the top of the square around a sign {wide} mm wide."
             )
             shown.append((np.repeat(whole[..., None], 3, 2), text))
-    footer = f"Adversarial Lab: stickers towards “{title(run.target)}”, for a sign of your own, never for a road"
+    footer = f"Adversarial Lab: stickers towards “{target}”, for a sign of your own, never for a road"
     return for_printing(shown, footer, columns * side)

@@ -114,7 +114,7 @@ TEXTS = Texts(
     questions=questions,
     script=(
         "1. Open the link. “What is this sign?” Everybody says *stop*. Then show the strip of frames.\n"
-        "2. Point at the grey row: the same places, covered, and nobody is fooled.\n"
+        "2. Point at the grey row: the same places are covered, and the network still reads *stop*.\n"
         "3. Choose another sign to be read. Some are near for the network, some are far.\n"
         "4. The poster: nobody sees stickers any more. Which of the two would you notice on the way to work?\n"
         "5. Put the formula on the blackboard: Δ has changed, the expectation is that of the lesson on the camera."
@@ -124,7 +124,10 @@ TEXTS = Texts(
         "find the sign. Lu et al. (2017) found that the pictures known then fooled a detector from few distances only; "
         "Eykholt et al. made stickers that fool a classifier in most frames of a drive. This page cuts the sign out "
         "for the network, and attacks the reading only.\n"
-        "- The network is a small one of this project, trained on drawings. It is no part of any car.\n"
+        "- The network is a small one of this project, trained on drawings; it reads edges and no colour. It is no part "
+        "of any car.\n"
+        "- The places matter. On four bars whose places are given, this network is hardly fooled; the attack chooses "
+        "its squares. And stickers for one network need not fool another one (see `bench/RESULTS.md`).\n"
         "- The photograph is a flat board, background and all. A real background moves against the sign.\n"
         f"- {DRIVES * FRAMES} frames are few, and frames of one drive look alike.\n"
         "- Put nothing on a real sign: it is a crime, and people rely on it."

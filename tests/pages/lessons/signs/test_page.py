@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from adv_core.signs.driving import SignBox
-from pages.lessons.signs import paper
 from pages.lessons.signs.charts import Reading, strip
+from pages.lessons.signs.paper import sheets
 from pages.lessons.signs.run import Run
-from pages.lessons.signs.settings import Settings
 from tests.pages.visit import (
     every_question_is_made_good,
     link,
@@ -90,13 +88,11 @@ def test_a_mad_link_is_repaired_and_told() -> None:
 
 
 @pytest.mark.parametrize(("wide", "count"), [(640, 3), (160, 2)])
-def test_the_sheets_are_as_large_as_the_sign_needs_them(wide: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paper, "page", SimpleNamespace(value=Settings(wide=wide)))
-    monkeypatch.setattr("pages.lessons.signs.run.page", paper.page)
+def test_the_sheets_are_as_large_as_the_sign_needs_them(wide: int, count: int) -> None:
     run = Run(np.zeros((64, 64, 3), np.uint8))
     run.stuck, run.box, run.squares = run.original, SignBox(8, 8, 56, 56), np.full((32, 32), 128, np.uint8)
     run.squares[3, 4], run.squares[25, 28] = 0, 255
-    text = paper.sheets(run).decode()
+    text = sheets(run, wide, "Yield").decode()
     columns = min(int(180 / (wide / 32)), 32)
     assert text.count("<section>") == count
     assert f"width:{columns * wide / 32:.1f}mm" in text and "never for a road" in text
