@@ -160,7 +160,7 @@ def sign(slide: Slide) -> tuple[Numbers, np.ndarray]:
     drives = [job.frames for slot, job in jobs.items() if slot.startswith("sign drive")]
     x, box = request.picture.pixels[0], request.box
     stuck, read = with_stickers(x, box, squares), jobs["sign read"].frames[-1][0]
-    numbers = {"before": CLASSES[int(read.argmax())].title, "after": CLASSES[request.target].title}
+    numbers: Numbers = {"before": CLASSES[int(read.argmax())].title, "after": CLASSES[request.target].title}
     numbers |= {"read": counted(drives, 2, request.target), "control": counted(drives, 1, request.target)}
     numbers |= {"frames": sum(map(len, drives)), "part": covered(squares)}
     bare = with_stickers(np.full_like(x, BARE), box, squares)

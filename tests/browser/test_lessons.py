@@ -316,7 +316,7 @@ def test_patches(page: Page, address: str) -> None:
 
 
 def test_signs(page: Page, address: str) -> None:
-    """A box is dragged on the sample, and moved by a slider; a photograph of the camera shows no sign."""
+    """A box is dragged on the sample; a photograph of the camera shows no sign."""
     page.goto(f"{address}/signs")
     expect(page.get_by_text(re.compile("With the stickers, the network reads"))).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("^the stickers, from 40 metres: "))).to_be_visible()
@@ -328,10 +328,6 @@ def test_signs(page: Page, address: str) -> None:
     page.get_by_text("The box of the sign: drag another one").click()
     drag_a_box(page, (0.24, 0.16), (0.76, 0.68))
     page.wait_for_url(re.compile(r"large=5[123]\.\d"))
-    slider = page.get_by_role("slider", name="Its middle, from the left in %")
-    slider.focus()
-    move(slider, "ArrowRight")
-    page.wait_for_url(re.compile(r"across=50\.5|across=51\.0"))
     expect(page.get_by_text(re.compile("With the stickers, the network reads"))).to_be_visible()
     no_exception(page)
     fits_a_phone(page)

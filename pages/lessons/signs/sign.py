@@ -21,7 +21,7 @@ from pages.widgets.verdict import fooled, held, note
 
 TITLES = {"x": "x, the sign", "alone": "+ δ, the stickers", "now": "= x + δ"}
 ALONE = "The stickers alone, at their places on the sign"
-WIDEST = 420  # of the photograph to drag on, in pixels
+WIDEST = 320  # of the photograph to drag on, in pixels: it fits on a phone
 GREY = 128  # the level of the control's stickers
 state = st.session_state
 
