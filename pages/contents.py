@@ -95,6 +95,12 @@ BEYOND = (
         "many photographs",
     ),
     LessonEntry(
+        "lessons/signs/page.py", "Traffic signs", "signs",
+        "Traffic signs: a stop sign that reads 45", 20,
+        "stickers, poster, control, expectation over transformations (EOT), drive-by, first-order gain",
+        "make stickers that change what a network reads on a sign, and judge them in the frames of a drive",
+    ),
+    LessonEntry(
         "lessons/physical/page.py", "Physical attacks", "physical",
         "Physical attacks: it survives the camera", 15,
         "expectation over transformations (EOT), rotation, scale, light, JPEG, printing",

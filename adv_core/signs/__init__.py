@@ -7,6 +7,9 @@ backgrounds    scenes without a sign
 views          perspective, light, dirt, blur and JPEG, a batch at a time
 network        the network, from pixels to logits
 training       trains and judges it
+driving        views from a car that drives up to a sign
+stickers       black and white stickers, and the octagon of a poster
+finding        the place of a sign in a photograph
 """
 
 from adv_core.signs.classes import CLASSES, INDEX, SignClass

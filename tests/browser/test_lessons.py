@@ -318,6 +318,47 @@ def test_patches(page: Page, address: str) -> None:
     fits_a_phone(page)
 
 
+def test_signs(page: Page, address: str) -> None:
+    """A box is dragged on the sample; a photograph of the camera shows no sign."""
+    page.goto(f"{address}/signs")
+    expect(page.get_by_text(re.compile("With the stickers, the network reads"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("^the stickers, from 40 metres: "))).to_be_visible()
+    expect(page.get_by_text(re.compile("No value of the photograph differs by more than 16"))).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Stickers to print").click()
+    assert b"data:image/png" in download.value.path().read_bytes()
+
+    page.get_by_text("The box of the sign: drag another one").click()
+    drag_a_box(page, (0.24, 0.16), (0.76, 0.68))
+    page.wait_for_url(re.compile(r"large=5[123]\.\d"))
+    expect(page.get_by_text(re.compile("With the stickers, the network reads"))).to_be_visible()
+    no_exception(page)
+    fits_a_phone(page)
+
+    page.set_viewport_size(DESK)
+    page.get_by_test_id("stSidebar").get_by_text("Use the camera").click()
+    expect(page.locator("video")).not_to_have_js_property("videoWidth", 0)
+    until(page, lambda: page.evaluate(TAKEN))
+    page.wait_for_url("**image=own**")
+    expect(page.get_by_text("The network finds no sign in this photograph")).to_be_visible()
+    drag_a_box(page, (0.1, 0.1), (0.3, 0.3))
+    expect(page.get_by_text("In this box, the network reads no sign")).to_be_visible()
+    no_exception(page)
+
+
+def drag_a_box(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag from one point of the lesson's photograph to another, in parts of its width and its height."""
+    chart = page.get_by_label(re.compile("^The photograph: drag a box")).locator("canvas.marks, svg.marks")
+    expect(chart).to_be_visible()
+    chart.evaluate("marks => marks.scrollIntoView({block: 'end'})")  # the pictures above it stay in sight
+    frame = box(chart)
+    places = [(frame["x"] + u * frame["width"], frame["y"] + v * frame["height"]) for u, v in (start, end)]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(*places[1], steps=8)
+    page.mouse.up()
+
+
 def test_unrestricted(page: Page, address: str) -> None:
     """A search, and a hand."""
     page.goto(f"{address}/unrestricted")

@@ -30,6 +30,7 @@ from pages.lessons.fooling_images.tasks import STARTS, Climb, start_picture
 from pages.lessons.linear_models.measured import test_error as error_of
 from pages.lessons.linear_models.measured import trained
 from pages.lessons.patches.tasks import Wear
+from pages.lessons.signs.tasks import Drive, FindSign, PutStickers
 from pages.lessons.speech.settings import CLIPS
 from pages.lessons.speech.tasks import Clip, Hide, melody
 from pages.lessons.threat_models.eye import visibility
@@ -119,6 +120,17 @@ def patches(found: Found, settings: Any) -> None:
     assert np.array_equal(found["mask"].numpy(), work.mask)
 
 
+def signs(found: Found, settings: Any) -> None:
+    picture, box = Pictures.of(found["pixels"]), found["box"]
+    if not settings.large:
+        assert last(FindSign(picture)).box == box
+    stuck = last(PutStickers(picture, box, found["target"], steps=2, views=2, seed=settings.seed))
+    assert np.array_equal(found["squares"], stuck.squares)
+    for name, pixels in found["pictures"].items():
+        read = [each.probabilities[0].argmax() for each in Drive(Pictures.of(pixels), box, 2, 10_000).records(Here())]
+        assert f"{name}: Yield in {sum(label == found['target'] for label in read)} of 2 frames" in found["said"]
+
+
 def physical(found: Found, settings: Any) -> None:
     given = {"attack": "targeted", "eps": (settings.eps / 255,), "target": settings.target, "steps": 2}
     for name, more in (("ordinary", {}), ("attack over", {"views": settings.views, "seed": settings.seed})):
@@ -192,6 +204,8 @@ RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (fooling_images, {"start": "stripes", "steps": 2}, {}),
     (patches, {}, {"STEPS": 2}),
     (patches, {"smooth": True, "anything": True, "thing": "stickers"}, {"STEPS": 2}),
+    (signs, {"target": "yield"}, {"STEPS": 2, "VIEWS": 2, "FRAMES": 2, "DRIVES": 1}),
+    (signs, {"target": "yield", "large": 52.0, "down": 42.0}, {"STEPS": 2, "VIEWS": 2, "FRAMES": 2, "DRIVES": 1}),
     (physical, {"views": 1}, {"STEPS": 2, "NEW_VIEWS": 2}),
     (black_box, {"queries": 50, "steps": 1}, {}),
     (unrestricted, {}, {"QUERIES": 16}),
