@@ -37,8 +37,9 @@ from pages.lessons.fooling_images.beforehand import shipped
 from pages.lessons.fooling_images.tasks import Climb
 from pages.lessons.linear_models import measured
 from pages.lessons.linear_models import settings as linear
-from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, WearOnFace, distances, head, nearest
+from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, WearOnFace, distances, nearest
 from pages.lessons.patches.tasks import Wear
+from pages.lessons.patches.wearer import head
 from pages.lessons.physical.settings import NAMES
 from pages.lessons.speech.tasks import Hide, Listen
 from pages.widgets import live
