@@ -66,8 +66,8 @@ def wearing() -> None:
     here, keys = DeviceNetworks("cpu"), list(PEOPLE)
     people = tuple(next(FindFaces(Pictures.of(portrait(key)[None])).records(here)).descriptor for key in keys)
     print(
-        f"\n{torch.get_num_threads()} threads, {FACE_STEPS} steps\n\n| wearer | taken for | seconds | of the processor | "
-        f"face | distance to the wearer | to the other | of {FACE_VIEWS} views | no face | dark glasses, to the wearer |\n"
+        f"\n{torch.get_num_threads()} threads, {FACE_STEPS} steps\n\n| wearer | taken for | seconds | of processor | "
+        f"face | distance to the wearer | to the other | of {FACE_VIEWS} views | no face | dark glasses |\n"
         "|---|---|---|---|---|---|---|---|---|---|",
         flush=True,
     )

@@ -61,7 +61,7 @@ def on_a_face(_: object) -> Iterator[None]:
     pixels, second = worn_by(), second_photograph()
     with row_place:
         row = PictureRow("stage_face", TITLES, NOTHING, asked(pixels), grey=TITLES)
-    eyes = st.container()
+    eyes = st.container(key="patches_face_eyes")
     chart = st.container(key="patches_face_chart").empty()
     views = st.container(key="patches_face_views").empty()
     again, judged = None, st.container()
@@ -246,7 +246,8 @@ def show_verdict(
         elif said != own:
             note(
                 None,
-                f"**Half way:** {own} is no longer recognised, and is not taken for {aim}. {away} Try larger glasses.",
+                f"**Half way:** the recogniser no longer sees {own}. It sees **{said}**, and not {aim}. {away} Try "
+                "larger glasses.",
             )
         else:
             held(None, f"**It holds.** The recogniser sees **{said}**. {away} Try larger glasses.")

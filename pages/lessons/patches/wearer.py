@@ -80,8 +80,8 @@ def why_no_face(found: Faces, height: int, width: int) -> str:
             guess += ". It is cut off by the edge of the photograph: leave some room around the face"
     return (
         f"**No face was found** in this photograph: {guess}. A drawing or an animal is no face to it. Take a "
-        "photograph of a person from the front, upright and well lit, at least a tenth of the photograph wide; or choose "
-        "another wearer."
+        "photograph of a person from the front, upright and well lit, at least a tenth of the photograph wide; or "
+        "choose another wearer."
     )
 
 
