@@ -19,7 +19,6 @@ from adv_core.attacks.step import run
 from adv_core.faces import (
     PEOPLE,
     SAME,
-    VIEWS,
     Face,
     FaceDistances,
     FaceScore,
@@ -38,13 +37,19 @@ from adv_core.patches import Eyes, glasses
 from adv_core.perturbation_sets import Box, Masked
 from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.networks import DeviceNetworks
+from adv_core.transforms.geometry import Scale, Translation
+from adv_core.transforms.transform import Transform
 from bench.second_recogniser import SAME as SECOND_SAME
 from bench.second_recogniser import SIDE, second_recogniser
 from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, WearOnFace, distances, with_dark_glasses
 from pages.lessons.patches.settings import FACE_STEPS, FACE_VIEWS, Settings
 
 SIZE = Settings().frame / 100  # of the glasses, as the page opens
+LARGE = 1.3  # the same where two recognisers are to be fooled: 14.8 % of the astronaut's face
 NAMES = ("shipped", "second")
+# A detector places the box of a face with glasses a little differently.
+BOXES: tuple[Transform, ...] = (Scale(0.96, 1.04), Translation(0.02))
+NEAR, AWAY = 0.45, 0.75  # distances, near enough to the target and far enough from oneself, with a threshold of 0.6
 
 
 def face_of(key: str) -> Face:
@@ -115,7 +120,7 @@ def described(network: Callable[[Tensor], Tensor], pixels: Pixels, face: Face) -
         return network(crop(from_pixels(pixels), face, SIDE if network is rescaled else 150))[0]
 
 
-def made_on(names: Sequence[str], wearer: str, target: str, steps: int = 100) -> dict[str, tuple[float, float]]:
+def made_on(names: Sequence[str], wearer: str, target: str, steps: int = 120) -> dict[str, tuple[float, float]]:
     """Paint glasses for some recognisers, and return what both say: the distances to the wearer and to the target.
 
     The 8-bit picture is judged, detected and cropped anew. The distances are in units of the threshold: below 1, it is
@@ -126,13 +131,17 @@ def made_on(names: Sequence[str], wearer: str, target: str, steps: int = 100) ->
         name: torch.stack([described(network, portrait(key), face_of(key)) for key in (wearer, target)])
         for name, network in everyone.items()
     }
-    mask = glasses(*eyes_of(wearer), *pixels.shape[:2], SIZE)
-    seen: list[nn.Module] = [FaceDistances(people[name], face, VIEWS, 2, network=everyone[name]) for name in names]
+    mask = glasses(*eyes_of(wearer), *pixels.shape[:2], LARGE)
+    # Beyond these distances a recogniser wins nothing more, or the one that is easier to fool takes all steps.
+    seen = [
+        nn.Sequential(FaceDistances(people[name], face, BOXES, network=everyone[name]), nn.Hardtanh(-AWAY, -NEAR))
+        for name in names
+    ]
     attack = pgd(
-        StillFound(MeanLogits(seen), FaceScore(face, VIEWS)),
+        StillFound(MeanLogits(seen), FaceScore(face, BOXES)),
         from_pixels(pixels),
         Masked(Box(), torch.from_numpy(mask)),
-        Found(Impersonation(0, 1, SAME)),
+        Found(Impersonation(0, 1)),
         steps=steps,
         step_size=8 / 255,
     )
@@ -147,15 +156,14 @@ def made_on(names: Sequence[str], wearer: str, target: str, steps: int = 100) ->
 
 
 def second() -> None:
-    """Measure glasses that are made on one recogniser or on both, before each of them."""
+    """Measure the astronaut's glasses, made on one recogniser or on both, before each of them."""
     columns = " | ".join(f"{name}: to the {whom}" for name in NAMES for whom in ("wearer", "target"))
-    print(f"\n| wearer | target | made on | {columns} |\n|---|---|---|---|---|---|---|", flush=True)
-    for wearer, target in (tuple(PEOPLE), tuple(PEOPLE)[::-1]):
-        for names in (*((name,) for name in NAMES), NAMES):
-            told = made_on(names, wearer, target)
-            thresholds = dict(zip(NAMES, (SAME, SECOND_SAME), strict=True))
-            cells = " | ".join(f"{each * thresholds[name]:.2f}" for name in NAMES for each in told[name])
-            print(f"| {PEOPLE[wearer].name} | {PEOPLE[target].name} | {' and '.join(names)} | {cells} |", flush=True)
+    print(f"\n| made on | {columns} |\n|---|---|---|---|---|", flush=True)
+    thresholds, (wearer, target) = dict(zip(NAMES, (SAME, SECOND_SAME), strict=True)), tuple(PEOPLE)
+    for names in (*((name,) for name in NAMES), NAMES):
+        told = made_on(names, wearer, target)
+        cells = " | ".join(f"{each * thresholds[name]:.2f}" for name in NAMES for each in told[name])
+        print(f"| {' and '.join(names)} | {cells} |", flush=True)
 
 
 TOPICS: dict[str, Callable[[], None]] = {"wearing": wearing, "second": second}
