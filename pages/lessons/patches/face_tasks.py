@@ -47,6 +47,18 @@ def nearest(away: np.ndarray, names: Sequence[str]) -> str:
     return names[best] if away[best] < SAME else "nobody known"
 
 
+def works(away: Sequence[float], y: int, target: int | None) -> bool:
+    """Tell whether glasses work in a view: the target is the nearest person and near enough, or y is not recognised.
+
+    Args:
+        away: the distances to all people; empty where no face was found.
+        target: None for dodging.
+    """
+    if target is None:
+        return not away or away[y] > SAME
+    return bool(away) and away[target] == min(away) and away[target] < SAME
+
+
 def check_people(descriptors: tuple[Descriptor, ...]) -> None:
     """Refuse bytes that are no descriptors."""
     for each in descriptors:

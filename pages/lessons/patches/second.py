@@ -13,6 +13,7 @@ from pages.lessons.patches.face_tasks import (
     distances,
     nearest,
     with_glasses_of,
+    works,
 )
 from pages.lessons.patches.settings import FACE_VIEWS, page
 from pages.lessons.patches.wearer import Wearer, eyes_of, head, why_no_face
@@ -74,17 +75,12 @@ def follow_second(
 def follow_views(wearer: Wearer, name: str, work: FaceInViews, target: int | None, slot: DeltaGenerator) -> None:
     """Count the views in which the glasses work, in the job's slot of that name."""
 
-    def succeeds(away: tuple[float, ...]) -> bool:
-        if target is None:
-            return not away or away[wearer.y] > SAME
-        return bool(away) and away[target] < SAME
-
     def draw(seen: list[tuple[float, ...]]) -> None:
         what = "is not recognised" if target is None else f"is taken for {wearer.names[target]}"
         lost = sum(not each for each in seen)
         slot.markdown(
             f"**In random views** (turned, nearer, moved, darker; the face is found anew in each), the wearer {what} "
-            f"in **{sum(map(succeeds, seen))} of {len(seen)}**"
+            f"in **{sum(works(each, wearer.y, target) for each in seen)} of {len(seen)}**"
             + (f". In {lost} of them no face was found." if lost else ".")
             + ("" if len(seen) == FACE_VIEWS else f" {len(seen)} of {FACE_VIEWS} views are judged.")
         )

@@ -23,6 +23,7 @@ from pages.lessons.patches.face_tasks import (
     nearest,
     with_dark_glasses,
     with_glasses_of,
+    works,
 )
 from pages.lessons.patches.wearer import Wearer, eyes_of, remarks
 from tests.pages.visit import link, picture, smaller, visit, words
@@ -125,6 +126,22 @@ def test_the_printed_glasses_have_their_true_size(wearer: Wearer) -> None:
 def test_nobody_is_nearer_than_the_threshold() -> None:
     assert nearest(np.array([0.61, 0.7]), ("a", "b")) == "nobody known"
     assert nearest(np.array([0.59, 0.3]), ("a", "b")) == "b"
+
+
+@pytest.mark.parametrize(
+    ("away", "target", "expected"),
+    [
+        ((0.7, 0.5), 1, True),
+        ((0.4, 0.5), 1, False),  # nearer to the wearer
+        ((0.7, 0.65), 1, False),
+        ((), 1, False),
+        ((0.7, 0.5), None, True),
+        ((0.5, 0.7), None, False),
+        ((), None, True),
+    ],
+)
+def test_glasses_work_where_the_target_is_nearest(away: tuple[float, ...], target: int | None, expected: bool) -> None:
+    assert works(away, 0, target) is expected
 
 
 def test_the_page_shows_what_the_settings_say() -> None:
