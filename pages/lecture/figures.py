@@ -39,7 +39,8 @@ from pages.lessons.fooling_images.beforehand import shipped
 from pages.lessons.fooling_images.tasks import Climb
 from pages.lessons.linear_models import measured
 from pages.lessons.linear_models import settings as linear
-from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, WearOnFace, distances, head, nearest
+from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, WearOnFace, distances, nearest, works
+from pages.lessons.patches.wearer import head
 from pages.lessons.physical.settings import NAMES
 from pages.lessons.signs.run import around, counted
 from pages.lessons.signs.tasks import Drive, FindSign, PutStickers, ReadSign
@@ -178,7 +179,7 @@ def face(slide: Slide) -> tuple[Numbers, np.ndarray]:
     numbers = {"before": names[request.y], "after": nearest(away, names), "same": SAME}
     numbers |= {"own_distance": float(away[request.y]), "target_distance": float(away[request.target])}
     seen = jobs["face views"].frames
-    numbers |= {"taken": sum(bool(each) and each[request.target] < SAME for each in seen), "views": len(seen)}
+    numbers |= {"taken": sum(works(each, request.y, request.target) for each in seen), "views": len(seen)}
     numbers["part"] = float(request.mask.sum() / request.face.area)
     alone = np.dstack([painted, 255 * request.mask.astype(np.uint8)])
     return numbers, strip(*(head(each, request.face) for each in (request.picture.pixels[0], alone, painted)))

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from adv_core import Classifier
+from adv_core.faces import portrait
 from adv_core.speech.dictation import dictated
 from adv_core.speech.moonshine import moonshine
 from tests.browser.conftest import DESK, box, fits_a_phone, move, no_exception, until
@@ -357,6 +358,35 @@ def drag_a_box(page: Page, start: tuple[float, float], end: tuple[float, float])
     page.mouse.down()
     page.mouse.move(*places[1], steps=8)
     page.mouse.up()
+
+
+def test_faces(page: Page, address: str) -> None:
+    """A visitor enrols with the camera and with a second photograph, and mends the place of the glasses by a click."""
+    page.goto(f"{address}/patches?wearer=own&hide=sidebar")
+    expect(page.get_by_text("Take a photograph of yourself with the camera")).to_be_visible()
+    main = page.get_by_test_id("stMain")
+    main.get_by_text("Use the camera").click()
+    expect(page.locator("video")).not_to_have_js_property("videoWidth", 0)
+    until(page, lambda: page.evaluate(TAKEN))
+    expect(page.get_by_text(re.compile("Distance to you: "))).to_be_visible()
+    expect(page.get_by_text(re.compile("In random views"))).to_be_visible()
+    second = io.BytesIO()
+    Image.fromarray(portrait("collins")).save(second, "JPEG")
+    uploads = main.get_by_test_id("stFileUploaderDropzoneInput")
+    uploads.nth(1).set_input_files({"name": "me.jpg", "mimeType": "image/jpeg", "buffer": second.getvalue()})
+    expect(page.get_by_text("The attack has not seen this photograph.")).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("^with the same glasses: "))).to_be_visible()
+
+    page.get_by_text("Position of the glasses: click the two pupils").click()
+    spots = page.get_by_label(re.compile("^The face: click to set the two pupils")).locator("canvas.marks, svg.marks")
+    expect(spots).to_be_visible()
+    spots.scroll_into_view_if_needed()
+    frame = box(spots)
+    page.mouse.click(frame["x"] + 0.3 * frame["width"], frame["y"] + 0.45 * frame["height"])
+    expect(page).to_have_url(re.compile("left_x=-?[0-9]+&left_y=-?[0-9]+"))
+    expect(page.get_by_text("Your next click sets the eye on the right")).to_be_visible()
+    no_exception(page)
+    fits_a_phone(page)
 
 
 def test_unrestricted(page: Page, address: str) -> None:

@@ -28,7 +28,7 @@ from pages.lessons.black_box.tasks import Steal, Transfer
 from pages.lessons.defences.tasks import Aware, Contest, Plain
 from pages.lessons.evaluation.tasks import CertifiedDigits, Certify, ProofAndAttack, Rotations, Series
 from pages.lessons.fooling_images.tasks import Climb, Evolution
-from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, WearOnFace
+from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, Photograph, WearOnFace
 from pages.lessons.patches.tasks import Paste, TrainPatch, TryPatch, Wear
 from pages.lessons.physical.tasks import AlongKnob, View
 from pages.lessons.signs.tasks import Drive, FindSign, PutPoster, PutStickers, ReadSign
@@ -38,7 +38,7 @@ from pages.lessons.unrestricted.tasks import Landscape, Smallest, Together, Tria
 from tests.paths import ROOT
 
 ONE = Pictures.of(np.zeros((16, 16, 3), np.uint8))
-FACE = Face(4, 4, 12, 12)
+FACE, EYES = Face(4, 4, 12, 12), ((0.3, 0.4), (0.6, 0.4))
 BOX = SignBox(2, 2, 14, 14)
 DIGIT, CLIP, PATCH = Digit(bytes(784), 3), Clip(bytes(2 * 16_000)), bytes(8 * 8 * 3)
 STANDARD, RECIPE = "standard", Recipe(epochs=1)
@@ -67,7 +67,7 @@ EXAMPLES: list[Task[Any]] = [
     Climb((1,)),
     Evolution(1),
     FindFaces(ONE),
-    WearOnFace(ONE, FACE, (0.3, 0.4), (0.6, 0.4), 1.0, (bytes(512), bytes(512)), 0, 1),
+    WearOnFace(ONE, FACE, *EYES, 1.0, (bytes(512), bytes(512)), 0, 1, again=Photograph(ONE, FACE, *EYES)),
     FaceInViews(ONE, FACE, (bytes(512),)),
     Paste(ONE, DEFAULT, PATCH, 8, Place()),
     TrainPatch(ONE, DEFAULT, 1),
