@@ -3,7 +3,7 @@
 A recogniser sees only what a detector has found. Glasses that are made for the recogniser alone can hide the face from
 the detector: the wearer dodges, but is taken for nobody.
 
-    network = StillFound(FaceDistances(people, face, VIEWS, 2), FaceScore(face, VIEWS))
+    network = StillFound(FaceDistances(people, face, VIEWS, 2), FaceScore(face, SCORED))
     run(pgd(network, x, Masked(Box(), mask), Found(Impersonation(0, 1)), steps=60, step_size=8 / 255))
 """
 
@@ -17,8 +17,12 @@ from adv_core.faces.detector import Face, detector, fitted, padded
 from adv_core.faces.distances import surroundings
 from adv_core.objectives import Objective
 from adv_core.transforms.expectation import Transformed
+from adv_core.transforms.geometry import Rotation
+from adv_core.transforms.light import Brightness
 from adv_core.transforms.transform import Transform
 
+# The views in which the score is computed: a detector minds turns and light more than a small shift or another size.
+SCORED: tuple[Transform, ...] = (Rotation(8), Brightness(0.08))
 ENOUGH = 1.0  # a logit: a score of 0.73; a face is found from 0.5 on, and more wins nothing
 WORTH = 0.1  # of a logit, in units of a distance
 

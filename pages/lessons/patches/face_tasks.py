@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from adv_core.attacks.pgd import pgd
 from adv_core.faces.detector import SURE, TRACKED, Face, find_faces, same_place
 from adv_core.faces.distances import VIEWS, FaceDistances, describe, in_views
-from adv_core.faces.found import FaceScore, Found, StillFound
+from adv_core.faces.found import SCORED, FaceScore, Found, StillFound
 from adv_core.faces.recogniser import SAME, SIZE
 from adv_core.faces.worn_again import WornAgain
 from adv_core.images import Pixels, from_pixels, to_pixels
@@ -191,7 +191,7 @@ class WearOnFace(Task[Dressed]):
             network = FaceDistances(people, face, VIEWS, SAMPLES, seed)
             if self.target is None:
                 return network
-            return StillFound(network, FaceScore(face, VIEWS, 1, seed, device))
+            return StillFound(network, FaceScore(face, SCORED, 1, seed, device))
 
         network = seen(self.face, self.seed)
         if self.again is not None:

@@ -32,7 +32,7 @@ MIDDLE = (40, 45, 60, 45)
 NOBODY = "nobody"  # in place of a person: the glasses are for dodging
 AS_DETECTED = {"left_x": 0, "left_y": 0, "right_x": 0, "right_y": 0}
 FARTHEST = 50  # that an eye can be moved, in per cent of the face's width
-FACE_STEPS = 100
+FACE_STEPS = 80
 FACE_VIEWS = 32
 
 
