@@ -37,6 +37,7 @@ def pixels(metres: int) -> Number:
 def questions() -> list[Question]:
     return [
         Question("c", squares(page.value.part, " (as set in section 1)"), squares(3, "")),
+        Question("d", pixels(20), pixels(10)),
         Question(
             "a",
             Choice(
@@ -65,7 +66,6 @@ def questions() -> list[Question]:
                 ),
             ),
         ),
-        Question("d", pixels(20), pixels(10)),
         Question(
             "b",
             Choice(
