@@ -26,6 +26,7 @@ from adv_core.objectives import Objective
 from adv_core.transforms.interpolation import bilinear
 
 Point = tuple[float, float]  # (across, down), parts of the width and the height
+Eyes = tuple[Point, Point]  # the pupils, the left one of the picture first
 Shape = Literal["round", "square"]
 
 

@@ -3,8 +3,10 @@
 They need espeak-ng, flite and festival for synthesised speech, and for `recordings` the packages that
 `adv_core.speech.recordings` names.
 
-python -m bench.speech                       # all of it: about an hour
-python -m bench.speech words recordings attack noise
+python -m bench.speech                       # all of it: hours
+python -m bench.speech judge                 # both networks on people, see bench/speech_people.py
+python -m bench.speech commands              # a network of twelve commands, see bench/speech_commands.py
+python -m bench.speech words recordings attack noise                        # the small network
 """
 
 import sys
@@ -22,6 +24,8 @@ from adv_core.speech.recordings import Recorded, phrases, telephone
 from adv_core.speech.sound import Samples, distortion, signal_to_noise
 from adv_core.speech.synthesis import phrase
 from adv_core.speech.training import judge, synthesised
+from bench.speech_commands import commands
+from bench.speech_people import judge as judge_both
 from pages.lessons.speech.tasks import Clip
 
 WORK = Path("speech_work")
@@ -123,6 +127,8 @@ def noise() -> None:
 
 
 TOPICS: dict[str, Callable[[], None]] = {
+    "judge": judge_both,
+    "commands": commands,
     "words": words,
     "recordings": recordings,
     "attack": attack,

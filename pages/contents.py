@@ -95,6 +95,12 @@ BEYOND = (
         "many photographs",
     ),
     LessonEntry(
+        "lessons/signs/page.py", "Traffic signs", "signs",
+        "Traffic signs: a stop sign that reads 45", 20,
+        "stickers, poster, control, expectation over transformations (EOT), drive-by, first-order gain",
+        "make stickers that change what a network reads on a sign, and judge them in the frames of a drive",
+    ),
+    LessonEntry(
         "lessons/physical/page.py", "Physical attacks", "physical",
         "Physical attacks: it survives the camera", 15,
         "expectation over transformations (EOT), rotation, scale, light, JPEG, printing",
@@ -115,7 +121,7 @@ BEYOND = (
     LessonEntry(
         "lessons/speech/page.py", "Speech", "speech",
         "Speech: fool a recogniser", 20,
-        "audio adversarial example, CTC loss, signal-to-noise ratio, targeted transcription",
+        "audio adversarial example, teacher forcing, CTC loss, signal-to-noise ratio, targeted transcription",
         "make a recogniser write words that nobody hears",
     ),
     LessonEntry(

@@ -113,21 +113,25 @@ def test_the_data_come_along(run: Run, site: Path) -> None:
     inside, beside = site / "adv_core" / "_assets", ROOT / "assets"
     installed = {file.relative_to(inside): file for file in inside.rglob("*") if file.is_file()}
     ours = {file.relative_to(beside) for file in beside.rglob("*") if file.is_file()}
-    only_for_the_app = {file for file in ours if file.parts[0] in ("course", "fonts", "fooling", "lecture", "patches")}
-    assert only_for_the_app and ours - only_for_the_app == set(installed)
+    only_for_the_app = {file for file in ours if file.parts[0] in ("course", "fooling", "lecture", "patches")}
+    only_for_the_app.add(Path("speech", "judged.json"))
+    fetched = {file for file in ours if file.parts[:2] == ("speech", "moonshine")}  # `python -m adv_core.speech fetch`
+    assert only_for_the_app and fetched and ours - only_for_the_app - fetched == set(installed)
     assert all(file.read_bytes() == (beside / name).read_bytes() for name, file in installed.items())
     program = """
 from adv_core.datasets import mnist, photograph, photographs
 from adv_core.networks.digit_network import checkpoint, names
+from adv_core.signs import draw_sign, sign_network
 from adv_core.speech.recogniser import recogniser
 print(len(mnist("test", range(10))), len([photograph(name) for name in photographs()]))
 print(*[name for name in names() if checkpoint(name)], recogniser().network is not None)
+print(draw_sign("stop", 64).getbbox() is not None, sign_network() is not None)
 """
     assert run("-c", program).split() == [
         "10000",
         "16",
         *sorted(file.stem for file in (beside / "digits").glob("*.npz")),
-        "True",
+        *["True"] * 3,
     ]
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from adv_core.attacks.ascent import Rule, ascend, random_starts
 from adv_core.attacks.info import AttackInfo
 from adv_core.attacks.step import InputGradient, Logits, Seed, Step, where_rows
-from adv_core.objectives import Climbable
+from adv_core.objectives import Climbable, Objective
 from adv_core.perturbation_sets import PerturbationSet
 
 
@@ -83,6 +83,7 @@ def apgd(
     restarts: int = 1,
     seed: Seed = 0,
     quantize: bool = True,
+    until: Objective | None = None,
 ) -> Iterator[Step]:
     """Auto-PGD (Croce & Hein, ICML 2020, arXiv:2003.01690): PGD that finds its step size, and returns its best δ.
 
@@ -91,6 +92,8 @@ def apgd(
     Args:
         classifier, x, perturbation_set, objective, quantize: as for `fgsm`. The paper climbs `LogitsRatio` as well.
         steps, random_start, restarts, seed: as for `pgd`. There is no step size to choose.
+        until: an aim at which a row ends: it keeps the first δ that reaches it, and costs no more. For verdicts, which
+            ask only whether some δ fools. None: every row makes all steps.
 
     Yields:
         ``restarts · steps + 1`` steps; the last is the best point of all, rounded.
@@ -107,6 +110,7 @@ def apgd(
         steps=steps,
         starts=[drawn if random_start or restart else None for restart in range(restarts)],
         quantize=quantize,
+        until=until,
     )
 
 

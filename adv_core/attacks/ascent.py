@@ -4,8 +4,9 @@ A solver is a generator of `Step`. Iterate over it to watch each step, or call `
 iterating.
 
 An attack consists of a rule that finds the next δ (a `Rule`: `SteepestAscent` here, momentum in `mi_fgsm`, an adaptive
-step size in `apgd`) and of the point where it starts. Attacks that look for the smallest δ are in `deepfool`,
-`carlini_wagner` and `smallest_epsilon`; black-box attacks are in `square`, `hop_skip_jump`, `spatial` and `evolution`.
+step size in `apgd`) and of the point where it starts. Attacks that look for the smallest δ are in `deepfool`, `fab`,
+`carlini_wagner`, `ddn` and `smallest_epsilon`; black-box attacks are in `square`, `hop_skip_jump`, `boundary`,
+`spatial` and `evolution`.
 """
 
 from abc import ABC, abstractmethod
@@ -61,6 +62,14 @@ class Rule(ABC):
         """The δ to end with, given the next one, ``delta``; ``loss`` evaluates a δ, (N,)."""
         return delta
 
+    def narrow(self, rows: Tensor) -> None:
+        """Go on with those rows of the batch alone; ``rows`` are their numbers."""
+        for name, value in vars(self).items():
+            if isinstance(value, PerturbationSet):
+                setattr(self, name, value.rows(rows))
+            elif isinstance(value, Tensor) and value.ndim:
+                setattr(self, name, value[rows])
+
 
 @dataclass
 class SteepestAscent(Rule):
@@ -85,6 +94,10 @@ class SteepestAscent(Rule):
     def last(self, delta: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
         return delta if self.projected == "each" or self._project is None else self._project(delta)
 
+    def narrow(self, rows: Tensor) -> None:
+        super().narrow(rows)
+        self._project = None  # it holds the x of the rows before
+
 
 # ---------------------------------------------------------------------------------------------------------- the loop
 
@@ -100,6 +113,7 @@ def ascend(
     starts: Sequence[Callable[[Tensor], Tensor] | None] = (None,),
     first: InputGradient | None = None,
     quantize: bool,
+    until: Objective | None = None,
 ) -> Iterator[Step]:
     """Run the loop from every start in turn. No grad mode is held across a yield: it would leak into the caller.
 
@@ -107,7 +121,13 @@ def ascend(
         make_rule: a fresh rule for every start.
         starts: each gives the first δ for x; None is δ = 0.
         first: the input gradient at the very first point, if it is known already.
+        until: see `ascend_until`, which runs instead if it is given.
     """
+    if until is not None:
+        yield from ascend_until(
+            classifier, x, perturbation_set, objective, make_rule, until, steps=steps, starts=starts, quantize=quantize
+        )
+        return
     if steps < 0:
         raise ValueError(f"the number of steps cannot be negative, and is {steps}")
     classifier, x = prepared(classifier, x, snap=quantize)
@@ -141,6 +161,66 @@ def ascend(
     final = best
     look = known(*best_seen) if best_seen else lambda: evaluate(classifier, x + final, objective)
     yield Step(len(starts) * steps, x, final, look, final=True)
+
+
+def ascend_until(
+    classifier: Logits,
+    x: Tensor,
+    perturbation_set: PerturbationSet,
+    objective: Climbable,
+    make_rule: Callable[[], Rule],
+    until: Objective,
+    *,
+    steps: int,
+    starts: Sequence[Callable[[Tensor], Tensor] | None],
+    quantize: bool,
+) -> Iterator[Step]:
+    """Run the loop for the rows that have not reached the aim ``until``. A row that has reached it costs no more.
+
+    It keeps the δ that reached the aim first. The other rows keep the last δ of the last start. For verdicts: whether
+    some δ fools is asked, and not how high the loss becomes.
+
+    Raises:
+        ValueError: an objective without rows; a negative number of steps.
+    """
+    if not isinstance(objective, Objective):
+        raise ValueError(
+            "rows can leave the batch only if the objective knows its rows: give an Objective, not a function"
+        )
+    if steps < 0:
+        raise ValueError(f"the number of steps cannot be negative, and is {steps}")
+    classifier, x = prepared(classifier, x, snap=quantize)
+    found, active = torch.zeros_like(x), torch.arange(len(x), device=x.device)
+    logits, loss = evaluate(classifier, x, objective)
+    for restart, start in enumerate(starts):
+        rule, picture, aim, climbed = make_rule(), x[active], until.rows(active), objective.rows(active)
+        delta = torch.zeros_like(x) if start is None else start(x)
+        delta = delta[active]
+        rule.narrow(active)
+        for index in range(steps):
+            if not len(active):
+                break
+            here = input_gradient(classifier, picture, climbed, delta=delta)
+            found = found.index_copy(0, active, delta)
+            logits, loss = logits.index_copy(0, active, here.logits), loss.index_copy(0, active, here.loss)
+            yield Step(restart * steps + index, x, found, known(logits, loss))
+            waiting = ~aim.reached(here.logits)
+            if not bool(waiting.all()):
+                rows = waiting.nonzero().flatten()
+                active, picture, delta = active[rows], picture[rows], delta[rows]
+                aim, climbed = aim.rows(rows), climbed.rows(rows)
+                here = InputGradient(here.logits[rows], here.loss[rows], here.gradient[rows])
+                rule.narrow(rows)
+            if len(active):
+                delta = rule.next(delta, here, picture)
+        if len(active):
+            delta = rule.last(delta, lambda d, p=picture, c=climbed: evaluate(classifier, p + d, c)[1])  # type: ignore[misc]
+            found = found.index_copy(0, active, delta)
+            waiting = ~aim.reached(evaluate(classifier, picture + delta, climbed)[0])
+            active = active[waiting]
+    if quantize:
+        found = perturbation_set.quantize(found, x)
+    yield Step(len(starts) * steps, x, found, lambda: evaluate(classifier, x + found, objective), final=True)
 
 
 def _better(objective: Climbable, new: tuple[Tensor, Tensor], old: tuple[Tensor, Tensor]) -> Tensor:

@@ -57,7 +57,7 @@ def hop_skip_jump(
     logits, loss = evaluate(classifier, x, objective)
     delta = torch.zeros_like(x)
     yield Step(0, x, delta, known(logits, loss))
-    walk = _Walk(classifier, x, perturbation_set, objective, queries - 1, torch.Generator().manual_seed(seed))
+    walk = Walk(classifier, x, perturbation_set, objective, queries - 1, torch.Generator().manual_seed(seed))
     reserve = len(_LENGTHENING) if quantize else 0
     arrived = objective.reached(logits)  # these rows need no change
     found = arrived | walk.start(reserve)
@@ -73,7 +73,7 @@ def hop_skip_jump(
     yield Step(queries - 1 - walk.left, x, best, lambda: evaluate(classifier, x + best, objective), final=True)
 
 
-class _Walk:
+class Walk:
     """A point of each row on the adversarial side of the boundary, and the number of queries that are left."""
 
     def __init__(

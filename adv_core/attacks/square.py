@@ -1,6 +1,7 @@
 """Square Attack, a score-based black-box attack: it makes one query after the other, and uses no gradient."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,7 @@ def square_attack(
     seed: int = 0,
     quantize: bool = True,
     ahead: int = 1,
+    together: int = 1,
 ) -> Iterator[Step]:
     """Square Attack (Andriushchenko, Croce, Flammarion & Hein, ECCV 2020, arXiv:1912.00049).
 
@@ -42,6 +44,9 @@ def square_attack(
             costs less than its queries one by one. The answers after the first one that is kept are dropped, and these
             queries are made again. The search is the same for every number. Leave it at 1 where a query costs more
             than time: the dropped ones are not counted.
+        together: the most squares to try on the same δ as one batch, of which a row keeps the best one; all of them are
+            counted. Fewer are tried while many squares are kept. For many rows, whose queries cost less in larger
+            batches; another search than that of 1, about as strong.
 
     Yields:
         A step for every query: the best δ so far. The attack ends when every row has reached its aim.
@@ -52,8 +57,8 @@ def square_attack(
     """
     if queries < 1:
         raise ValueError(f"queries has to be 1 or more, not {queries}")
-    if ahead < 1:
-        raise ValueError(f"ahead has to be 1 or more, not {ahead}")
+    if ahead < 1 or together < 1:
+        raise ValueError(f"ahead and together have to be 1 or more, not {ahead} and {together}")
     if type(perturbation_set) not in (Linf, L2):
         raise ValueError("Square Attack supports the L∞ and the L2 ball: give Linf or L2")
     classifier, x = prepared(classifier, x, snap=quantize)
@@ -70,28 +75,40 @@ def square_attack(
     logits, loss = evaluate(classifier, x + delta, objective)
     query, kept = 1, 0.5  # the share of queries that are kept, the last ones more than the first
     waiting: list[_Answer] = []
-    for query in range(1, queries):
+    active = torch.arange(len(x), device=x.device)
+    while query < queries:
         yield Step(query - 1, x, delta, known(logits, loss))
-        active = (~objective.reached(logits)).nonzero().flatten()
-        if not len(active):
+        left = (~objective.reached(logits)).nonzero().flatten()
+        if not len(left):
             break
+        if query == 1 or len(left) < len(active):  # rows that have reached the aim never come back
+            active = left
+            search.attend(active)
+        if together > 1:
+            few = max(min(together, round(0.25 / kept), queries - query), 1)
+            shares = [first_share * _shrink(each / queries) for each in range(query, query + few)]
+            answer = _best(_ask(classifier, delta, active, shares, search, objective, quantize))
+            better = (answer.loss > loss[active]) | answer.reached
+            kept += 0.1 * (float(better.float().mean()) / few - kept)
+            query += few
+            delta, logits, loss = _updated(delta, logits, loss, active, better, answer)
+            continue
+        query += 1
         if not waiting:
             few = max(min(ahead // len(active), round(0.5 / kept)), 1)  # half of the batch is wasted on an average
-            asked = range(query, min(query + few, queries))
+            asked = range(query - 1, min(query - 1 + few, queries))
             shares = [first_share * _shrink(each / queries) for each in asked]
-            waiting = _ask(classifier, x, delta, active, shares, search, objective, quantize)
+            waiting = _ask(classifier, delta, active, shares, search, objective, quantize)
         answer = waiting.pop(0)
         better = (answer.loss > loss[active]) | answer.reached
         kept += 0.1 * (float(better.any()) - kept)
         if not bool(better.any()):
             continue
-        delta = delta.index_copy(0, active, where_rows(better, answer.delta, delta[active]))
-        logits = logits.index_copy(0, active, where_rows(better, answer.logits, logits[active]))
-        loss = loss.index_copy(0, active, where_rows(better, answer.loss, loss[active]))
+        delta, logits, loss = _updated(delta, logits, loss, active, better, answer)
         # The other answers belong to squares on a δ that is no longer the best one.
         waiting = []
         generator.set_state(answer.drawn)
-    yield Step(query, x, delta, known(logits, loss), final=True)
+    yield Step(min(query, max(queries - 1, 1)), x, delta, known(logits, loss), final=True)
 
 
 class _Answer(NamedTuple):
@@ -106,7 +123,6 @@ class _Answer(NamedTuple):
 
 def _ask(
     classifier: Logits,
-    x: Tensor,
     delta: Tensor,
     active: Tensor,
     shares: list[float],
@@ -119,14 +135,36 @@ def _ask(
     for share in shares:
         candidate = search.paint(delta, active, share)
         if quantize:
-            candidate = search.ball.rows(active).quantize(candidate, x[active])
+            candidate = search.ball.rows(active).quantize(candidate, search.pictures)
         candidates.append(candidate)
         drawn.append(search.generator.get_state())
-    every = active.repeat(len(shares))
-    part = objective.rows(every)
-    logits, loss = evaluate(classifier, x[every] + torch.cat(candidates), part)
+    part = objective.rows(active.repeat(len(shares)))
+    together = torch.cat([search.pictures + candidate for candidate in candidates])
+    logits, loss = evaluate(classifier, together, part)
     parts = [each.split(len(active)) for each in (logits, loss, part.reached(logits))]
     return [_Answer(*answer) for answer in zip(candidates, *parts, drawn, strict=True)]
+
+
+def _updated(
+    delta: Tensor, logits: Tensor, loss: Tensor, active: Tensor, better: Tensor, answer: _Answer
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Take the answer in the active rows that it makes better."""
+    return (
+        delta.index_copy(0, active, where_rows(better, answer.delta, delta[active])),
+        logits.index_copy(0, active, where_rows(better, answer.logits, logits[active])),
+        loss.index_copy(0, active, where_rows(better, answer.loss, loss[active])),
+    )
+
+
+def _best(answers: list[_Answer]) -> _Answer:
+    """The best answer of each row: one that reaches the aim, or else the highest loss."""
+    best = answers[0]
+    for other in answers[1:]:
+        better = (other.reached & ~best.reached) | ((other.reached == best.reached) & (other.loss > best.loss))
+        if bool(better.any()):
+            delta, logits, loss, reached = (where_rows(better, other[k], best[k]) for k in range(4))
+            best = _Answer(delta, logits, loss, reached, other.drawn)
+    return best
 
 
 def _shrink(done: float) -> float:
@@ -145,15 +183,20 @@ class _LinfSquares:
         n, channels, _, width = self.x.shape
         return self.ball.project(self.eps * self._signs(n, channels, 1, width).expand_as(self.x), self.x)
 
+    def attend(self, active: Tensor) -> None:
+        """Search for those rows alone from now on."""
+        self.pictures = self.x[active]
+        self.project = self.ball.rows(active).projection(self.pictures)
+
     def paint(self, delta: Tensor, active: Tensor, share: float) -> Tensor:
         candidate = delta[active]
         _, channels, height, width = candidate.shape
         side = min(max(round((share * height * width) ** 0.5), 1), height, width)
-        for i, row in enumerate(active.tolist()):
-            top, left = self._below(height - side + 1), self._below(width - side + 1)
-            window = candidate[i, :, top : top + side, left : left + side]
-            window[:] = self.eps[row] * self._signs(channels, 1, 1)
-        return self.ball.rows(active).project(candidate, self.x[active])
+        # One place for all rows, as in the authors' code: a slice of the batch is quick to paint.
+        top, left = self._below(height - side + 1), self._below(width - side + 1)
+        colour = self.eps[active] * self._signs(len(active), channels, 1, 1)
+        candidate[:, :, top : top + side, left : left + side] = colour
+        return self.project(candidate)
 
     def _signs(self, *shape: int) -> Tensor:
         return (torch.randint(0, 2, shape, generator=self.generator) * 2 - 1).to(self.x)
@@ -171,7 +214,8 @@ class _L2Squares(_LinfSquares):
         for top in range(0, height - side + 1, side):
             for left in range(0, width - side + 1, side):
                 tile = delta[:, :, top : top + side, left : left + side]
-                tile[:] = self._bumps(side) * self._signs(n, channels, 1, 1)
+                bumps = self._bumps(side)
+                tile[:] = (bumps.T if self._below(2) else bumps) * self._signs(n, channels, 1, 1)
         return self.ball.project(self.ball.steepest(delta, self.ball.radius), self.x)
 
     def paint(self, delta: Tensor, active: Tensor, share: float) -> Tensor:
@@ -179,34 +223,37 @@ class _L2Squares(_LinfSquares):
         _, channels, height, width = candidate.shape
         side = max(round((share * height * width) ** 0.5), 3)
         side = min(side + 1 - side % 2, height - 1, width - 1)
-        for i, row in enumerate(active.tolist()):
-            picture = candidate[i]
-            top, left = self._below(height - side), self._below(width - side)
-            other_top, other_left = self._below(height - side), self._below(width - side)
-            window = picture[:, top : top + side, left : left + side]
-            other = picture[:, other_top : other_top + side, other_left : other_left + side]
-            covered = torch.zeros_like(picture, dtype=torch.bool)
-            covered[:, top : top + side, left : left + side] = True
-            covered[:, other_top : other_top + side, other_left : other_left + side] = True
-            # The length that the ball leaves unused, and the length of both windows now, go into the first window.
-            unused = (self.eps[row] ** 2 - picture.square().sum()).clamp_min(0)
-            held = torch.where(covered, picture, 0).square().sum((1, 2), keepdim=True)
-            bumps = self._bumps(side) * self._signs(channels, 1, 1)
-            fresh = bumps + window / window.square().sum((1, 2), keepdim=True).sqrt().clamp_min(1e-10)
-            size = fresh.square().sum((1, 2), keepdim=True).sqrt().clamp_min(1e-10)
-            fresh = fresh / size * (unused / channels + held).sqrt()
-            other[:] = 0
-            window[:] = fresh
-        return self.ball.rows(active).project(candidate, self.x[active])
+        ends = (height - side, width - side) * 2
+        top, left, other_top, other_left = (self._below(end) for end in ends)
+        window = candidate[:, :, top : top + side, left : left + side]
+        other = candidate[:, :, other_top : other_top + side, other_left : other_left + side]
+        held, old = candidate.square(), window.clone()
+        # The length that the ball leaves unused, and the length of both windows now, go into the first window.
+        # A little less than ε, so that the projection has only the box to look at.
+        unused = ((self.eps[active] * (1 - 2e-5)).square() - held.sum((1, 2, 3), keepdim=True)).clamp_min(0)
+        length = held[:, :, top : top + side, left : left + side].sum((2, 3), keepdim=True)
+        held[:, :, top : top + side, left : left + side] = 0  # the windows may overlap
+        length += held[:, :, other_top : other_top + side, other_left : other_left + side].sum((2, 3), keepdim=True)
+        bumps = self._bumps(side)
+        fresh = (bumps.T if self._below(2) else bumps) * self._signs(len(active), channels, 1, 1)
+        fresh = fresh + old / old.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-10)
+        size = fresh.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-10)
+        other[:] = 0
+        window[:] = fresh / size * (unused / channels + length).sqrt()
+        return self.project(candidate)
 
     def _bumps(self, side: int) -> Tensor:
-        """Two bumps side by side, or one above the other, of opposite sign; of length 1. (side, side)."""
-        bumps = torch.zeros(side, side)
-        half = side // 2
-        bumps[:half] = _pyramid(half, side)
-        bumps[half:] = -_pyramid(side - half, side)
-        bumps = bumps / bumps.norm()
-        return (bumps.T if self._below(2) else bumps).to(self.x)
+        return _bumps(side).to(self.x)
+
+
+@cache
+def _bumps(side: int) -> Tensor:
+    """Two bumps, one above the other, of opposite sign; of length 1. (side, side)."""
+    bumps = torch.zeros(side, side)
+    half = side // 2
+    bumps[:half] = _pyramid(half, side)
+    bumps[half:] = -_pyramid(side - half, side)
+    return bumps / bumps.norm()
 
 
 def _pyramid(height: int, width: int) -> Tensor:

@@ -119,9 +119,10 @@ def find_faces(pixels: Pixels, device: str = "cpu", sure: float = SURE) -> list[
         pixels: (H, W, 3) of uint8.
         sure: the least score of a face.
     """
-    x, scale = _square(from_pixels(pixels).to(device))
+    x = fitted(from_pixels(pixels).to(device))
+    scale = max(x.shape[-2:]) / max(pixels.shape[:2])
     with torch.no_grad():
-        found = detector(device)(x)[0].cpu()
+        found = detector(device)(padded(x))[0].cpu()
     cells = found.shape[-1]
     anchors = torch.tensor(ANCHORS)[:, :, None, None]
     down, across = torch.meshgrid(torch.arange(cells), torch.arange(cells), indexing="ij")
@@ -144,13 +145,18 @@ def same_place(faces: Sequence[Face], face: Face) -> Face | None:
     return best if best and face.overlap(best) > OVERLAP else None
 
 
-def _square(x: Tensor) -> tuple[Tensor, float]:
-    """The picture, resized to fit into the network's square and padded right and below, and the factor of its size."""
+def fitted(x: Tensor) -> Tensor:
+    """Photographs (N, 3, H, W), resized so that the longer side is that of the network's square."""
     height, width = x.shape[-2:]
     scale = SIDE / max(height, width)
     size = max(round(height * scale), 1), max(round(width * scale), 1)
-    x = F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
-    return F.pad(x, (0, SIDE - size[1], 0, SIDE - size[0])), scale
+    resized: Tensor = F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
+    return resized
+
+
+def padded(x: Tensor) -> Tensor:
+    """Photographs as `fitted` makes them, padded right and below to the network's square."""
+    return F.pad(x, (0, SIDE - x.shape[-1], 0, SIDE - x.shape[-2]))
 
 
 def _turned(filters: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ one more classifier, `Dodging` and `Impersonation` are two more objectives, and 
     run(mi_fgsm(network, x, Masked(Box(), mask), Impersonation(0, 1), steps=60, step_size=8 / 255))
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from adv_core.transforms.transform import Transform
 
 # The views of a camera: small turns, distance, light, and a detector that places its box a little differently.
 VIEWS: tuple[Transform, ...] = (Rotation(8), Scale(0.92, 1.08), Translation(0.03), Brightness(0.08))
+AROUND = 3.0  # the part of the photograph in which a view's face is found, in sides of the face
 ROOM = 1.5  # the part of the photograph that is turned and moved, in sides of the face
 
 
@@ -52,16 +53,23 @@ class FaceDistances(Transformed):
     number belongs to the nearest person. It is the mean over random views of the face.
 
     Args:
-        people: descriptors (K, 128).
+        people: descriptors (K, D).
         face: the box of the face; it stays where it is while the photograph changes.
         views: the transforms of the views; none for the photograph as it is.
         samples, seed: see `Transformed`.
+        network: crops (N, 3, 150, 150) to descriptors (N, D); the shipped recogniser if None.
     """
 
     def __init__(
-        self, people: Tensor, face: Face, views: Sequence[Transform] = (), samples: int = 1, seed: int = 0
+        self,
+        people: Tensor,
+        face: Face,
+        views: Sequence[Transform] = (),
+        samples: int = 1,
+        seed: int = 0,
+        network: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        super().__init__(recogniser(str(people.device)), views, samples, seed)
+        super().__init__(network or recogniser(str(people.device)), views, samples, seed)
         self.people, self.face = people, face
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,6 +90,15 @@ def describe(pixels: Pixels, face: Face, device: str = "cpu") -> Tensor:
         return recogniser(device)(crop(from_pixels(pixels).to(device), face))[0]
 
 
+def surroundings(face: Face, height: int, width: int) -> tuple[tuple[slice, slice], Face]:
+    """Return the part of a photograph around a face, its rows and columns, and the box of the face in that part."""
+    around = face.grown(AROUND)
+    rows = slice(max(round(around.top), 0), min(round(around.bottom), height))
+    columns = slice(max(round(around.left), 0), min(round(around.right), width))
+    left, top = columns.start, rows.start
+    return (rows, columns), Face(face.left - left, face.top - top, face.right - left, face.bottom - top)
+
+
 def in_views(pixels: Pixels, face: Face, people: Tensor, count: int, seed: int = 0) -> Iterator[np.ndarray | None]:
     """Judge a photograph as a camera sees it: draw views of it, find the face in each anew, and compare it.
 
@@ -93,11 +110,8 @@ def in_views(pixels: Pixels, face: Face, people: Tensor, count: int, seed: int =
     Yields:
         For each of ``count`` views the distances to the people, (K,); None where no face was found.
     """
-    around, (height, width) = face.grown(3), pixels.shape[:2]
-    rows = slice(max(round(around.top), 0), min(round(around.bottom), height))
-    columns = slice(max(round(around.left), 0), min(round(around.right), width))
-    here = Face(face.left - columns.start, face.top - rows.start, face.right - columns.start, face.bottom - rows.start)
-    x, device = from_pixels(np.ascontiguousarray(pixels[rows, columns])), str(people.device)
+    part, here = surroundings(face, *pixels.shape[:2])
+    x, device = from_pixels(np.ascontiguousarray(pixels[part])), str(people.device)
     generator = torch.Generator().manual_seed(seed)
     for _ in range(count):
         view = x

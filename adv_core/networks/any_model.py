@@ -31,10 +31,11 @@ class AnyModel:
 
     Args:
         model: returns a tensor, or an object whose ``logits`` are one.
+        warns: whether to warn of answers that look like probabilities.
     """
 
-    def __init__(self, model: Logits) -> None:
-        self.model, self.modules, self._asked = model, modules_of(model), False
+    def __init__(self, model: Logits, *, warns: bool = True) -> None:
+        self.model, self.modules, self._asked, self._warns = model, modules_of(model), False, warns
 
     def __call__(self, x: Tensor) -> Tensor:
         """The logits of x, (N, K); half precision becomes float32.
@@ -56,7 +57,8 @@ class AnyModel:
             logits = logits.to(x.device)
         if not self._asked:
             self._asked = True
-            _warn_of_probabilities(logits)
+            if self._warns:
+                _warn_of_probabilities(logits)
         return logits
 
     @contextmanager

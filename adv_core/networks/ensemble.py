@@ -32,3 +32,23 @@ class Ensemble(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.stack([classifier(x).log_softmax(1) for classifier in self.classifiers]).mean(0)
+
+
+class MeanLogits(nn.Module):
+    """The mean of several networks' logits as they are: pixels (N, 3, H, W) -> (N, K).
+
+    It suits logits that are no log-probabilities, such as the distances to people.
+
+    Raises:
+        ValueError: no network at all.
+    """
+
+    def __init__(self, networks: Sequence[Callable[[Tensor], Tensor]]) -> None:
+        super().__init__()
+        if not networks:
+            raise ValueError("a mean needs at least one network")
+        self.networks = tuple(networks)
+        self.training = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([network(x) for network in self.networks]).mean(0)

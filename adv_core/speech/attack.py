@@ -35,7 +35,11 @@ class QuietestAdam(Rule):
     """
 
     def __init__(
-        self, delta_set: PerturbationSet, reached: Callable[[Tensor], Tensor], pace: float, grain: float
+        self,
+        delta_set: PerturbationSet,
+        reached: Callable[[Tensor], Tensor],
+        pace: float,
+        grain: float,
     ) -> None:
         self.delta_set, self.reached, self.pace, self.grain = delta_set, reached, pace, grain
         self.index = 0
@@ -127,23 +131,22 @@ def as_samples(x: Tensor) -> Samples:
 
 
 class Listener(nn.Module):
-    """The recogniser on the samples of a 16-bit file: x (N, T) -> logits (N, views, frames, letters).
+    """A recogniser on the samples of a 16-bit file: x (N, T) -> logits (N, views, frames, letters).
 
     The first view is the file itself. The others add white noise, drawn anew each time, so that a gradient is the mean
     over noisy rooms (expectation over transformation: Athalye et al., ICML 2018, arXiv:1707.07397). Rounding is
     straight-through: the gradient passes as if nothing had been rounded.
 
     Args:
-        network: in eval mode.
-        views: noisy views beside the file itself. The noise lies 20 dB below the clip; in the last of several views it
-            lies 30 dB below, since a δ made for loud noise alone can fail in soft noise.
-        seed: of the noise.
+        network: from a wave form (N, T) in [-1, 1] to logits; in eval mode.
+        snrs: of each noisy view beside the file itself, in decibels below the clip.
+        shift: the noisy views begin up to so many samples earlier or later.
+        seed: of the noise and the shifts.
     """
 
-    def __init__(self, network: SpeechNetwork, views: int = 0, seed: int = 0) -> None:
+    def __init__(self, network: nn.Module, snrs: Sequence[float] = (), shift: int = 0, seed: int = 0) -> None:
         super().__init__()
-        self.network = network
-        self.snrs = [20.0] * views if views < 2 else [*[20.0] * (views - 1), 30.0]
+        self.network, self.snrs, self.shift = network, snrs, shift
         self.generator = torch.Generator().manual_seed(seed)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -151,9 +154,15 @@ class Listener(nn.Module):
         heard = (levels + (levels.round() - levels).detach() - FULL) / FULL
         rows = [heard]
         for snr in self.snrs:
-            rows.append(heard + _noise(heard.detach(), snr, self.generator))
+            rows.append(self._moved(heard) + _noise(heard.detach(), snr, self.generator))
         logits: Tensor = self.network(torch.cat(rows))
         return logits.unflatten(0, (len(rows), len(x))).transpose(0, 1)
+
+    def _moved(self, heard: Tensor) -> Tensor:
+        if not self.shift:
+            return heard
+        later = int(torch.randint(-self.shift, self.shift + 1, (), generator=self.generator))
+        return F.pad(heard, (later, -later))
 
 
 def _noise(wave_form: Tensor, snr: float, generator: torch.Generator) -> Tensor:
@@ -193,6 +202,12 @@ class Spoken(Objective):
         return torch.tensor(right, device=logits.device)
 
 
+def rooms(views: int) -> list[float]:
+    """The noise of so many views, for `Listener`. The last of several views has less noise, since a δ made for loud
+    noise alone can fail in soft noise."""
+    return [20.0] * views if views < 2 else [*[20.0] * (views - 1), 30.0]
+
+
 def hide(
     network: SpeechNetwork, samples: Samples, text: str, *, steps: int = STEPS, views: int = 0, seed: int = 0
 ) -> Iterator[Step]:
@@ -205,9 +220,14 @@ def hide(
         ValueError: a letter that the network cannot write, or a text too long for the clip.
     """
     x = as_input(samples).to(network.device)
+    ball = Linf(first_radius(samples, START))
+    yield from quietest(Listener(network, rooms(views), seed=seed), x, ball, Spoken(text), grain=GRAIN, steps=steps)
+
+
+def first_radius(samples: Samples, part: float) -> float:
+    """ε to begin with: that part of the clip's loudest sample, in whole levels and at least 8."""
     peak = int(np.abs(samples.astype(int)).max(initial=1))
-    eps = max(round(START * peak), 8) * GRAIN
-    yield from quietest(Listener(network, views, seed=seed), x, Linf(eps), Spoken(text), grain=GRAIN, steps=steps)
+    return max(round(part * peak), 8) * GRAIN
 
 
 def heard_as(network: SpeechNetwork, clips: Sequence[Samples]) -> list[str]:

@@ -68,6 +68,8 @@ EVOLUTION = Place("Fooling images: evolution", "fooling-images", "evolution")
 FACE = Place("Patches and glasses: glasses before a face recogniser", "patches", "face")
 GLASSES = Place("Patches and glasses: adversarial glasses", "patches", "glasses")
 PATCH = Place("Patches and glasses: a universal patch", "patches", "universal-patch")
+STOP_SIGN = Place("Traffic signs: stickers on a sign", "signs", "stickers")
+DRIVE = Place("Traffic signs: the drive", "signs", "drive")
 VIEWS = Place("Physical attacks: success by angle, scale and light", "physical", "views")
 QUERIES = Place("Black-box attacks: queries", "black-box", "queries")
 STOLEN = Place("Black-box attacks: model extraction", "black-box", "stolen-copy")
@@ -97,6 +99,7 @@ CREDITS: Sequence[tuple[str, Sequence[Place]]] = (
     ("Papernot et al. 2017: black-box attacks with a substitute", (STOLEN,)),
     ("Athalye et al. 2018: expectation over transformations, gradient masking", (VIEWS, MASKING)),
     ("Brown et al. 2017: the adversarial patch", (PATCH,)),
+    ("Eykholt et al. 2018: stickers on a stop sign", (STOP_SIGN, DRIVE)),
 )
 # The plan's name -> (when, what you do, where).
 PLANS: Mapping[str, Sequence[tuple[str, str, Place]]] = {

@@ -27,6 +27,8 @@ from adv_core.serving.engine.attack import Attack
 from adv_core.serving.engine.look import Look, Views
 from adv_core.serving.engine.queue import Job
 from adv_core.serving.engine.work import Task
+from adv_core.signs.classes import CLASSES
+from adv_core.signs.stickers import BARE, covered, with_stickers
 from adv_core.speech.sound import distortion
 from pages.contents import PAGES
 from pages.lecture.slides import FIGURES, SLIDES, Slide
@@ -37,9 +39,11 @@ from pages.lessons.fooling_images.beforehand import shipped
 from pages.lessons.fooling_images.tasks import Climb
 from pages.lessons.linear_models import measured
 from pages.lessons.linear_models import settings as linear
-from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, WearOnFace, distances, head, nearest
-from pages.lessons.patches.tasks import Wear
+from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, WearOnFace, distances, nearest, works
+from pages.lessons.patches.wearer import head
 from pages.lessons.physical.settings import NAMES
+from pages.lessons.signs.run import around, counted
+from pages.lessons.signs.tasks import Drive, FindSign, PutStickers, ReadSign
 from pages.lessons.speech.tasks import Hide, Listen
 from pages.widgets import live
 from pages.widgets.query import from_query
@@ -149,15 +153,19 @@ def attack(slide: Slide) -> tuple[Numbers, np.ndarray]:
     return numbers, strip(x, difference(x, last.pixels[0], times), last.pixels[0])
 
 
-def wear(slide: Slide) -> tuple[Numbers, np.ndarray]:
-    """Glasses or stickers."""
-    jobs = jobs_of(slide, Look, Wear)
-    request, last = jobs["wear"].request, jobs["wear"].frames[-1]
-    assert isinstance(request, Wear)
-    numbers = predicted("before", jobs["look"].frames[0].probabilities[0]) | predicted("after", last.probabilities)
-    alone = np.dstack([last.pixels, 255 * request.mask.astype(np.uint8)])
-    numbers["part"] = float(request.mask.mean())
-    return numbers, strip(request.picture.pixels[0], alone, last.pixels)
+def sign(slide: Slide) -> tuple[Numbers, np.ndarray]:
+    """Stickers on a sign, and what is read from the road."""
+    jobs = jobs_of(slide, FindSign, ReadSign, PutStickers, Drive)
+    request, squares = jobs["sign stickers"].request, jobs["sign stickers"].frames[-1].squares
+    assert isinstance(request, PutStickers)
+    drives = [job.frames for slot, job in jobs.items() if slot.startswith("sign drive")]
+    x, box = request.picture.pixels[0], request.box
+    stuck, read = with_stickers(x, box, squares), jobs["sign read"].frames[-1][0]
+    numbers: Numbers = {"before": CLASSES[int(read.argmax())].title, "after": CLASSES[request.target].title}
+    numbers |= {"read": counted(drives, 2, request.target), "control": counted(drives, 1, request.target)}
+    numbers |= {"frames": sum(map(len, drives)), "part": covered(squares)}
+    bare = with_stickers(np.full_like(x, BARE), box, squares)
+    return numbers, strip(*(around(each, box) for each in (x, bare, stuck)))
 
 
 def face(slide: Slide) -> tuple[Numbers, np.ndarray]:
@@ -171,7 +179,7 @@ def face(slide: Slide) -> tuple[Numbers, np.ndarray]:
     numbers = {"before": names[request.y], "after": nearest(away, names), "same": SAME}
     numbers |= {"own_distance": float(away[request.y]), "target_distance": float(away[request.target])}
     seen = jobs["face views"].frames
-    numbers |= {"taken": sum(bool(each) and each[request.target] < SAME for each in seen), "views": len(seen)}
+    numbers |= {"taken": sum(works(each, request.y, request.target) for each in seen), "views": len(seen)}
     numbers["part"] = float(request.mask.sum() / request.face.area)
     alone = np.dstack([painted, 255 * request.mask.astype(np.uint8)])
     return numbers, strip(*(head(each, request.face) for each in (request.picture.pixels[0], alone, painted)))
@@ -277,7 +285,7 @@ MEASURES: Mapping[str, Callable[[Slide], tuple[Numbers, np.ndarray | None]]] = {
     "test-error": digit_networks,
     "retriever": attack,
     "glasses": face,
-    "stop-sign": wear,
+    "stop-sign": sign,
     "turtle": views,
     "bred-images": patterns,
     "fooling-image": climb,

@@ -55,6 +55,7 @@ GLOSSARY: Mapping[str, str] = {
     "certificate": "A proof that no perturbation in the set changes the answer.",
     "randomised smoothing": "The class that wins the vote over many noisy copies; it comes with a certified L2 radius.",
     "patch": "An adversarial pattern on a small part of the picture, with no limit on how much it changes there.",
+    "sticker": "A part of a sign that is covered: there any change is allowed, elsewhere none.",
     "mask": "The pixels that an attack may change; all others stay as they are.",
     "universal": "One perturbation for many pictures.",
     "quantisation": "Rounding to few levels, such as the 256 of an 8-bit picture.",

@@ -10,13 +10,19 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, FloatRect, Locator, Page, expect, sync_playwright
 
+from adv_core.faces import portrait
+from adv_core.speech.recogniser import CHECKPOINT
+from adv_core.speech.sound import open_sound, to_wav
 from tests.paths import ROOT
 
+SAID = "country"  # the clip that the browser's microphone hears
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 # Milliseconds. What never comes ends there; how long the rest takes beside other programs is no test's business.
 LIMIT = 300_000
@@ -101,14 +107,26 @@ def address() -> Iterator[str]:
 
 
 # Not for the whole session: Playwright runs an event loop, and other files of this process want to run theirs.
+@pytest.fixture(scope="session")
+def seen_by_camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The film of the fake camera: Eileen Collins, who sits still."""
+    film = tmp_path_factory.mktemp("camera") / "collins.mjpeg"
+    Image.fromarray(portrait("collins")[:384]).resize((640, 480)).save(film, "JPEG", quality=95)
+    return film
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(seen_by_camera: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if not CHROMIUM and not os.environ.get("REQUIRE_BROWSER"):
         pytest.skip("no Chromium on this machine")
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
         flags += ["--host-resolver-rules=MAP *.test 127.0.0.1"]  # for plain http that a browser does not trust
         flags += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a microphone and a camera
+        flags += [f"--use-file-for-fake-video-capture={seen_by_camera}"]
+        said = tmp_path_factory.mktemp("microphone") / "said.wav"
+        said.write_bytes(to_wav(open_sound((CHECKPOINT / "clips" / f"{SAID}.flac").read_bytes()).samples))
+        flags += [f"--use-file-for-fake-audio-capture={said}"]  # again and again
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield running
         running.close()

@@ -28,7 +28,7 @@ from tests.pages.visit import smaller
 from tests.paths import ROOT
 
 # Those that the journeys name. What a lesson does with all samples, it does with these.
-PHOTOGRAPHS = ("pig", "german_shepherd", "koala", "giant_panda", "tabby_cat", "polar_bear")
+PHOTOGRAPHS = ("pig", "german_shepherd", "koala", "giant_panda", "tabby_cat", "polar_bear", "stop_sign_composite")
 ANGLES = (0.0, 30.0, -30.0)
 
 
@@ -57,6 +57,7 @@ def main() -> None:
             smaller("lessons/patches/page.py", STEPS=40, PLACES=1, FACE_STEPS=3, FACE_VIEWS=2),
             smaller("lessons/physical/page.py", STEPS=20, NEW_VIEWS=8),
             smaller("lessons/poisoning/page.py", IMAGES=2000, EPOCHS=2, SEARCH=10),
+            smaller("lessons/signs/page.py", STEPS=10, POSTER_STEPS=4, VIEWS=2, FRAMES=8, DRIVES=1),
             smaller("lessons/threat_models/page.py", SIDE=5, DRAWS=20, STEPS=5),
             smaller("lessons/unrestricted/page.py", QUERIES=32, TRIALS=16, ANGLES=ANGLES),
         ):

@@ -45,7 +45,7 @@ LITTLE = {
     "black-box": "?image=pig&eps=16&steps=1",
     "fooling-images": "?target=goldfish&start=grey&queries=200",
     "physical": "?views=2&eps=7",
-    "speech": "?steps=60",
+    "speech": "?steps=30",
 }
 RUN = """async ([context, options, left]) => {
   const settings = {...options, elementRef: true, resultTypes: ["violations"]}

@@ -12,8 +12,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from adv_core import Classifier
-from adv_core.speech.attack import heard_as
-from adv_core.speech.recogniser import recogniser
+from adv_core.faces import portrait
+from adv_core.speech.dictation import dictated
+from adv_core.speech.moonshine import moonshine
 from tests.browser.conftest import DESK, box, fits_a_phone, move, no_exception, until
 
 PLAY = """async player => {
@@ -270,10 +271,10 @@ def test_physical(page: Page, address: str) -> None:
 
 
 def test_speech(page: Page, address: str) -> None:
-    """Both clips are played, and what the browser hears differs by very little; then a visitor records a clip."""
-    page.goto(f"{address}/speech?steps=60")
-    expect(page.get_by_text(re.compile("The network hears “open the secret door”"))).to_be_visible()
-    players = page.locator("audio")
+    """Both clips are played, and what the browser hears differs by very little; then a visitor records a sentence."""
+    page.goto(f"{address}/speech?steps=30")
+    expect(page.get_by_text(re.compile("The network hears “Open the front door.”"))).to_be_visible()
+    players = page.locator(".st-key-speech_row audio")  # the recorder has one, too
     expect(players).to_have_count(3)
     clips = []
     for place in (0, 2):
@@ -281,20 +282,23 @@ def test_speech(page: Page, address: str) -> None:
         assert moved >= 0.3 and seconds > 1
         with wave.open(io.BytesIO(bytes(players.nth(place).evaluate(FETCH)))) as file:
             clips.append(np.frombuffer(file.readframes(file.getnframes()), "<i2"))
-    original, changed = heard_as(recogniser().network, clips)
-    assert changed == "open the secret door" and original != changed
+    original, changed = dictated(moonshine(), clips)
+    assert changed == "Open the front door." and original == "Ask what you can do for your country."
     change = np.abs(clips[0].astype(int) - clips[1]).max()
     assert 0 < change < np.abs(clips[0].astype(int)).max() / 10
-    expect(page.get_by_role("row", name=re.compile(r"20 dB \d+ of 10"))).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile(r"20 dB \d+ of 5"))).to_be_visible()
     no_exception(page)
     fits_a_phone(page)
 
     page.set_viewport_size(DESK)
-    page.get_by_text("Use the microphone").click()
-    page.get_by_role("button", name="Record").click()
-    expect(page.get_by_test_id("stAudioInputWaveformTimeCode")).to_have_text("00:01")
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.get_by_test_id("stAudioInputWaveformTimeCode")).to_have_text("00:05")  # the microphone says SAID, twice
     page.get_by_role("button", name="Stop recording").click()
     expect(page.get_by_role("radio", name="your own recording")).to_be_checked()
+    expect(page.get_by_text(re.compile("Transcript of the original: .*country", re.IGNORECASE))).to_be_visible()
+    expect(page.get_by_text(re.compile("Level: loudest moment −.* dB of full scale"))).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_test_id("stAudioInputWaveformTimeCode")).to_have_text("00:00")
     no_exception(page)
 
 
@@ -311,6 +315,76 @@ def test_patches(page: Page, address: str) -> None:
     frame = box(spots)
     page.mouse.click(frame["x"] + 0.2 * frame["width"], frame["y"] + 0.4 * frame["height"])
     expect(page).to_have_url(re.compile("ax=(19|20|21)"))
+    no_exception(page)
+    fits_a_phone(page)
+
+
+def test_signs(page: Page, address: str) -> None:
+    """A box is dragged on the sample; a photograph of the camera shows no sign."""
+    page.goto(f"{address}/signs")
+    expect(page.get_by_text(re.compile("With the stickers, the network reads"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("^the stickers, from 40 metres: "))).to_be_visible()
+    expect(page.get_by_text(re.compile("No value of the photograph differs by more than 16"))).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Stickers to print").click()
+    assert b"data:image/png" in download.value.path().read_bytes()
+
+    page.get_by_text("The box of the sign: drag another one").click()
+    drag_a_box(page, (0.24, 0.16), (0.76, 0.68))
+    page.wait_for_url(re.compile(r"large=5[123]\.\d"))
+    expect(page.get_by_text(re.compile("With the stickers, the network reads"))).to_be_visible()
+    no_exception(page)
+    fits_a_phone(page)
+
+    page.set_viewport_size(DESK)
+    page.get_by_test_id("stSidebar").get_by_text("Use the camera").click()
+    expect(page.locator("video")).not_to_have_js_property("videoWidth", 0)
+    until(page, lambda: page.evaluate(TAKEN))
+    page.wait_for_url("**image=own**")
+    expect(page.get_by_text("The network finds no sign in this photograph")).to_be_visible()
+    drag_a_box(page, (0.1, 0.1), (0.3, 0.3))
+    expect(page.get_by_text("In this box, the network reads no sign")).to_be_visible()
+    no_exception(page)
+
+
+def drag_a_box(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag from one point of the lesson's photograph to another, in parts of its width and its height."""
+    chart = page.get_by_label(re.compile("^The photograph: drag a box")).locator("canvas.marks, svg.marks")
+    expect(chart).to_be_visible()
+    chart.evaluate("marks => marks.scrollIntoView({block: 'end'})")  # the pictures above it stay in sight
+    frame = box(chart)
+    places = [(frame["x"] + u * frame["width"], frame["y"] + v * frame["height"]) for u, v in (start, end)]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(*places[1], steps=8)
+    page.mouse.up()
+
+
+def test_faces(page: Page, address: str) -> None:
+    """A visitor enrols with the camera and with a second photograph, and mends the place of the glasses by a click."""
+    page.goto(f"{address}/patches?wearer=own&hide=sidebar")
+    expect(page.get_by_text("Take a photograph of yourself with the camera")).to_be_visible()
+    main = page.get_by_test_id("stMain")
+    main.get_by_text("Use the camera").click()
+    expect(page.locator("video")).not_to_have_js_property("videoWidth", 0)
+    until(page, lambda: page.evaluate(TAKEN))
+    expect(page.get_by_text(re.compile("Distance to you: "))).to_be_visible()
+    expect(page.get_by_text(re.compile("In random views"))).to_be_visible()
+    second = io.BytesIO()
+    Image.fromarray(portrait("collins")).save(second, "JPEG")
+    uploads = main.get_by_test_id("stFileUploaderDropzoneInput")
+    uploads.nth(1).set_input_files({"name": "me.jpg", "mimeType": "image/jpeg", "buffer": second.getvalue()})
+    expect(page.get_by_text("The attack has not seen this photograph.")).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("^with the same glasses: "))).to_be_visible()
+
+    page.get_by_text("Position of the glasses: click the two pupils").click()
+    spots = page.get_by_label(re.compile("^The face: click to set the two pupils")).locator("canvas.marks, svg.marks")
+    expect(spots).to_be_visible()
+    spots.scroll_into_view_if_needed()
+    frame = box(spots)
+    page.mouse.click(frame["x"] + 0.3 * frame["width"], frame["y"] + 0.45 * frame["height"])
+    expect(page).to_have_url(re.compile("left_x=-?[0-9]+&left_y=-?[0-9]+"))
+    expect(page.get_by_text("Your next click sets the eye on the right")).to_be_visible()
     no_exception(page)
     fits_a_phone(page)
 

@@ -22,6 +22,7 @@ from adv_core.serving.engine.digits import digits
 from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.engine.look import Pictures, Views
 from adv_core.serving.engine.work import Task
+from adv_core.speech.dictation import spelling
 from pages.contents import LESSONS
 from pages.lessons.defences.tasks import Aware
 from pages.lessons.fgsm_and_pgd.scene import attacked
@@ -29,6 +30,7 @@ from pages.lessons.fooling_images.tasks import STARTS, Climb, start_picture
 from pages.lessons.linear_models.measured import test_error as error_of
 from pages.lessons.linear_models.measured import trained
 from pages.lessons.patches.tasks import Wear
+from pages.lessons.signs.tasks import Drive, FindSign, PutStickers
 from pages.lessons.speech.settings import CLIPS
 from pages.lessons.speech.tasks import Clip, Hide, melody
 from pages.lessons.threat_models.eye import visibility
@@ -118,6 +120,17 @@ def patches(found: Found, settings: Any) -> None:
     assert np.array_equal(found["mask"].numpy(), work.mask)
 
 
+def signs(found: Found, settings: Any) -> None:
+    picture, box = Pictures.of(found["pixels"]), found["box"]
+    if not settings.large:
+        assert last(FindSign(picture)).box == box
+    stuck = last(PutStickers(picture, box, found["target"], steps=2, views=2, seed=settings.seed))
+    assert np.array_equal(found["squares"], stuck.squares)
+    for name, pixels in found["pictures"].items():
+        read = [each.probabilities[0].argmax() for each in Drive(Pictures.of(pixels), box, 2, 10_000).records(Here())]
+        assert f"{name}: Yield in {sum(label == found['target'] for label in read)} of 2 frames" in found["said"]
+
+
 def physical(found: Found, settings: Any) -> None:
     given = {"attack": "targeted", "eps": (settings.eps / 255,), "target": settings.target, "steps": 2}
     for name, more in (("ordinary", {}), ("attack over", {"views": settings.views, "seed": settings.seed})):
@@ -160,11 +173,13 @@ def defences(found: Found, settings: Any) -> None:
 
 
 def speech(found: Found, settings: Any) -> None:
-    work = Hide(Clip.of(found["samples"]), settings.target, settings.steps, settings.views, settings.seed)
+    clip = Clip.of(found["samples"])
+    work = Hide(clip, settings.target, settings.steps, settings.views, settings.seed, settings.network)
     clips = [record.found for record in work.records(Here()) if record.found]
     # The last step rounds δ, a record rounds x + δ: where δ is half a level, they round to different sides.
     assert np.abs(found["found"].astype(int) - clips[-1].samples).max() <= 1
-    assert f"the changed clip: {settings.target}" in found["said"] and Path("changed.wav").stat().st_size
+    said = f"the changed clip: {settings.target if settings.network == 'own' else spelling(settings.target)}"
+    assert said in found["said"] and Path("changed.wav").stat().st_size
 
 
 def poisoning(found: Found, settings: Any) -> None:
@@ -195,6 +210,8 @@ RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (fooling_images, {"start": "stripes", "steps": 2}, {}),
     (patches, {}, {"STEPS": 2}),
     (patches, {"smooth": True, "anything": True, "thing": "stickers"}, {"STEPS": 2}),
+    (signs, {"target": "yield"}, {"STEPS": 2, "VIEWS": 2, "FRAMES": 2, "DRIVES": 1}),
+    (signs, {"target": "yield", "large": 52.0, "down": 42.0}, {"STEPS": 2, "VIEWS": 2, "FRAMES": 2, "DRIVES": 1}),
     (physical, {"views": 1}, {"STEPS": 2, "NEW_VIEWS": 2}),
     (black_box, {"queries": 50, "steps": 1}, {}),
     (unrestricted, {}, {"QUERIES": 16}),
@@ -202,7 +219,8 @@ RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (defences, {"steps": 1}, {}),
     (defences, {"defence": "crop", "steps": 1}, {}),
     (poisoning, {"share": 2.0}, {"IMAGES": 1000, "EPOCHS": 1}),
-    (speech, {"text": "yes", "steps": 40}, {}),
+    (speech, {"network": "own", "clip": "weather", "text": "yes", "steps": 40}, {}),
+    (speech, {"text": "Open the front door", "steps": 25}, {}),
 ]
 
 

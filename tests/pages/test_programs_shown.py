@@ -15,6 +15,7 @@ CHANGED = {
     "evaluation": ("eps", "0.24", "Linf(0.24)"),
     "fooling-images": ("target", "7", "target = 7"),
     "patches": ("target", "7", "Targeted(7)"),
+    "signs": ("target", "yield", 'INDEX["yield"]'),
     "physical": ("views", "3", "samples=3"),
     "black-box": ("queries", "150", "queries=150"),
     "unrestricted": ("turn", "12", "turn=12"),

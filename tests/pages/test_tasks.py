@@ -22,23 +22,26 @@ from adv_core.serving.engine.look import Look, Pictures, Views
 from adv_core.serving.engine.noise import Noise
 from adv_core.serving.engine.work import Task, digest_of, size_of
 from adv_core.serving.fields import Checked, limits
+from adv_core.signs.driving import SignBox
 from adv_core.training import Recipe
 from pages.lessons.adversarial_training.tasks import Explore, SolvedCase, Sweep, Train, Walk
 from pages.lessons.black_box.tasks import Steal, Transfer
 from pages.lessons.defences.tasks import Aware, Contest, Plain
 from pages.lessons.evaluation.tasks import CertifiedDigits, Certify, ProofAndAttack, Rotations, Series
 from pages.lessons.fooling_images.tasks import Climb, Evolution
-from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, WearOnFace
+from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, Photograph, WearOnFace
 from pages.lessons.patches.tasks import Paste, TrainPatch, TryPatch, Wear
 from pages.lessons.physical.tasks import AlongKnob, View
 from pages.lessons.poisoning.tasks import FindSuspects, FineTune, Poison, SearchTrigger, Stamp, TrainPoisoned
+from pages.lessons.signs.tasks import Drive, FindSign, PutPoster, PutStickers, ReadSign
 from pages.lessons.speech.tasks import Clip, Disturb, Hide, Listen
 from pages.lessons.threat_models.tasks import Slice
 from pages.lessons.unrestricted.tasks import Landscape, Smallest, Together, Trials
 from tests.paths import ROOT
 
 ONE = Pictures.of(np.zeros((16, 16, 3), np.uint8))
-FACE = Face(4, 4, 12, 12)
+FACE, EYES = Face(4, 4, 12, 12), ((0.3, 0.4), (0.6, 0.4))
+BOX = SignBox(2, 2, 14, 14)
 DIGIT, CLIP, PATCH = Digit(bytes(784), 3), Clip(bytes(2 * 16_000)), bytes(8 * 8 * 3)
 WEIGHTS = pack(DigitNetwork())
 STANDARD, RECIPE = "standard", Recipe(epochs=1)
@@ -67,7 +70,7 @@ EXAMPLES: list[Task[Any]] = [
     Climb((1,)),
     Evolution(1),
     FindFaces(ONE),
-    WearOnFace(ONE, FACE, (0.3, 0.4), (0.6, 0.4), 1.0, (bytes(512), bytes(512)), 0, 1),
+    WearOnFace(ONE, FACE, *EYES, 1.0, (bytes(512), bytes(512)), 0, 1, again=Photograph(ONE, FACE, *EYES)),
     FaceInViews(ONE, FACE, (bytes(512),)),
     Paste(ONE, DEFAULT, PATCH, 8, Place()),
     TrainPatch(ONE, DEFAULT, 1),
@@ -79,8 +82,14 @@ EXAMPLES: list[Task[Any]] = [
     FindSuspects(Poison(), WEIGHTS),
     SearchTrigger(WEIGHTS, 7),
     FineTune(Poison(), WEIGHTS),
+    FindSign(ONE),
+    ReadSign(ONE, BOX),
+    PutStickers(ONE, BOX, 1),
+    PutPoster(ONE, BOX, 8, 1),
+    Drive(ONE, BOX),
     Disturb((CLIP,), ("a",)),
     Hide(CLIP, "a"),
+    Hide(CLIP, "a", network="moonshine"),
     Listen(CLIP),
     Slice(ONE, DEFAULT, 0, 0.1),
     Landscape(ONE, DEFAULT, 0, (5.0,), (0.1,)),
@@ -187,7 +196,10 @@ BLACK = np.zeros((2, 16, 16, 3), np.uint8)
         (Paste(ONE, DEFAULT, PATCH, 8, Place(size=3.0)), "size has to lie in 0.02 ... 2, not 3.0"),
         (AlongKnob(Pictures(bytes(27), 1, 1), DEFAULT, "angle", (0.0,), 1), "1 ... 8 pictures, not 9"),
         (AlongKnob(ONE, DEFAULT, "scale", (11.0,), 1), "scale has to lie in 0.1 ... 10, not 11.0"),
+        (ReadSign(ONE, SignBox(2, 2, 6, 14)), "at least 8 pixels wide and high"),
         (Disturb((CLIP,), ("a", "b")), "texts has to hold 1 values, one for each clip, not 2"),
+        (Hide(CLIP, "a", views=3, network="moonshine"), "views has to lie in 0 ... 2 for Moonshine, not 3"),
+        (Hide(CLIP, "?", network="moonshine"), "has no word"),
         (Listen(Clip(bytes(2 * 11 * 16_000))), "at most 10 seconds, not 11"),
         (Transfer(ONE, ("nobody",), (DEFAULT,), 0.1), "made_on[0] has to be one of"),
         (Explore("nobody", DIGIT, 0.1), "model has to be one of"),

@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 import sys
+import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, make_dataclass
@@ -24,6 +25,7 @@ from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.util import calc_hash
 
 from adv_core.serving import memory
+from adv_core.serving.engine.queue import Job
 from pages.contents import PAGES
 from pages.widgets import controls, lesson, live, photograph
 from pages.widgets.quiz import Choice, Question
@@ -118,7 +120,14 @@ def nothing_computed() -> Iterator[None]:
                 patch.setattr(module, "follow", lambda *_, **__: None)
             if hasattr(module, "begin"):
                 patch.setattr(module, "begin", lambda *_, **__: lambda seconds: False)
+        # No page keeps such a job, so that it asks anew afterwards.
+        patch.setattr(live, "_job", lambda slot, request: Job(request, _waiting(), lambda run: (0, 0.0)))
         yield
+
+
+def _waiting() -> Any:
+    """A run that no engine has: it never begins."""
+    return SimpleNamespace(frames=[], done=False, started=False, error=None, news=threading.Condition())
 
 
 def with_constants(settings: ModuleType, constants: dict[str, object]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from adv_core.networks.device import pick_device
 from adv_core.networks.fast_network import FastNetwork
 from adv_core.serving.engine.work import Store
 from adv_core.serving.memory import freeze_live_objects
+from adv_core.speech import moonshine
 
 KEPT_BYTES = 64 * 2**20  # of the tasks' cached results
 
@@ -43,9 +44,10 @@ class DeviceNetworks:
             torch.cuda.empty_cache()
 
     def forget_unused(self, since: float) -> bool:
-        """Drop cached results and classifiers unused since then. Of the default classifier, drop the packed weights.
+        """Drop cached results, classifiers and the large recogniser of speech, where they are unused since then.
 
-        A run keeps its classifier to its end.
+        Of the default classifier, drop the packed weights.
+        A run keeps its network to its end.
         """
         with self._loading:
             old = [name for name in self._classifiers if self._used[name] < since]
@@ -56,4 +58,4 @@ class DeviceNetworks:
                 for network in (each for each in self._classifiers[name].modules() if isinstance(each, FastNetwork)):
                     network.forget_plans()
                 self._used[name] = float("inf")  # until the next use
-        return self.kept.forget(since) or bool(old)
+        return any([self.kept.forget(since), moonshine.forget_unused(since), bool(old)])

@@ -5,24 +5,28 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from adv_core.attacks.pgd import pgd
 from adv_core.faces.detector import SURE, TRACKED, Face, find_faces, same_place
 from adv_core.faces.distances import VIEWS, FaceDistances, describe, in_views
+from adv_core.faces.found import SCORED, FaceScore, Found, StillFound
 from adv_core.faces.recogniser import SAME, SIZE
-from adv_core.images import Pixels, from_pixels
-from adv_core.objectives import Dodging, Impersonation
-from adv_core.patches import Costly, Point, Priced, glasses
+from adv_core.faces.worn_again import WornAgain
+from adv_core.images import Pixels, from_pixels, to_pixels
+from adv_core.networks.ensemble import MeanLogits
+from adv_core.objectives import Dodging, Impersonation, Objective
+from adv_core.patches import Costly, Eyes, Point, Priced, glasses
 from adv_core.perturbation_sets import Box, Masked
 from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.work import Networks, Task
-from adv_core.serving.fields import SEEDS, checked, number, required, several
+from adv_core.serving.fields import SEEDS, Checked, checked, number, required, several
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.transform import seen_through
 
 SAMPLES = 2  # views in each step of the attack
 PRICE = 1.0  # the weight of roughness and of unprintable colours, in units of a distance
+LEAST = 0.02  # the least score that is told of what is no face
 DARK = 20  # the level of plain dark glasses
 Descriptor = bytes  # 128 numbers of 4 bytes, so that equal descriptors are equal values
 
@@ -43,13 +47,16 @@ def nearest(away: np.ndarray, names: Sequence[str]) -> str:
     return names[best] if away[best] < SAME else "nobody known"
 
 
-def head(pixels: np.ndarray, face: Face) -> np.ndarray:
-    """Return the part of a picture (H, W, C) around a face, a square."""
-    around, (height, width) = face.grown(1.7), pixels.shape[:2]
-    side = round(min(max(around.right - around.left, around.bottom - around.top), height, width))
-    left = min(max(round((around.left + around.right - side) / 2), 0), width - side)
-    top = min(max(round((around.top + around.bottom - side) / 2), 0), height - side)
-    return pixels[top : top + side, left : left + side]
+def works(away: Sequence[float], y: int, target: int | None) -> bool:
+    """Tell whether glasses work in a view: the target is the nearest person and near enough, or y is not recognised.
+
+    Args:
+        away: the distances to all people; empty where no face was found.
+        target: None for dodging.
+    """
+    if target is None:
+        return not away or away[y] > SAME
+    return bool(away) and away[target] == min(away) and away[target] < SAME
 
 
 def check_people(descriptors: tuple[Descriptor, ...]) -> None:
@@ -61,10 +68,15 @@ def check_people(descriptors: tuple[Descriptor, ...]) -> None:
 
 @dataclass(frozen=True)
 class Faces:
-    """The faces in a picture, the largest first, and the descriptor of one of them; empty without it."""
+    """The faces in a picture, the largest first, and the descriptor of one of them; empty without it.
+
+    Attributes:
+        best: the detector's best guess in a picture without a face; None if its score is below `LEAST`.
+    """
 
     faces: tuple[Face, ...]
     descriptor: Descriptor
+    best: Face | None = None
 
 
 @dataclass(frozen=True)
@@ -80,9 +92,12 @@ class FindFaces(Task[Faces]):
 
     def records(self, networks: Networks) -> Iterator[Faces]:
         pixels, device = self.picture.pixels[0], str(networks.device)
-        faces = find_faces(pixels, device, TRACKED if self.near else SURE)
+        guesses = find_faces(pixels, device, LEAST)
+        faces = [each for each in guesses if each.score > (TRACKED if self.near else SURE)]
         chosen = same_place(faces, self.near) if self.near else next(iter(faces), None)
-        yield Faces(tuple(faces), describe(pixels, chosen, device).cpu().numpy().tobytes() if chosen else b"")
+        described = describe(pixels, chosen, device).cpu().numpy().tobytes() if chosen else b""
+        best = None if faces else max(guesses, key=lambda each: each.score, default=None)
+        yield Faces(tuple(faces), described, best)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +115,24 @@ class Dressed:
 
 
 @dataclass(frozen=True)
+class Photograph(Checked):
+    """Another photograph of the wearer.
+
+    Attributes:
+        face: the box of the face in it; left, right: the pupils.
+    """
+
+    picture: Pictures = checked(..., Pictures.check_single)
+    face: Face = required()
+    left: Point = number(..., -1, 2)
+    right: Point = number(..., -1, 2)
+
+    @property
+    def eyes(self) -> Eyes:
+        return self.left, self.right
+
+
+@dataclass(frozen=True)
 class WearOnFace(Task[Dressed]):
     """Paint glasses on a face, so that a recogniser takes it for somebody else.
 
@@ -108,12 +141,13 @@ class WearOnFace(Task[Dressed]):
         people: whom the recogniser knows; y: the index of the wearer; target: of whom to be taken for, None: nobody.
         wearable: whether roughness and unprintable colours have a cost.
         alpha: levels of a step.
+        again: another photograph of the wearer, in which the same glasses have to work as well.
     """
 
     picture: Pictures = checked(..., Pictures.check_single)
     face: Face = required()
-    left: Point = number(..., 0, 1)
-    right: Point = number(..., 0, 1)
+    left: Point = number(..., -1, 2)
+    right: Point = number(..., -1, 2)
     size: float = number(..., 0.2, 3)
     people: tuple[Descriptor, ...] = several(..., 1, 8)
     y: int = number(..., 0, 7)
@@ -121,6 +155,7 @@ class WearOnFace(Task[Dressed]):
     wearable: bool = False
     steps: int = number(60, 1, "max_steps")
     alpha: int = number(8, 1, 255)
+    again: Photograph | None = None
     seed: int = number(0, 0, SEEDS)
 
     @property
@@ -129,7 +164,7 @@ class WearOnFace(Task[Dressed]):
 
     @property
     def rows(self) -> int:
-        return SAMPLES
+        return SAMPLES * (2 if self.again else 1)
 
     @property
     def mask(self) -> np.ndarray:
@@ -142,12 +177,29 @@ class WearOnFace(Task[Dressed]):
         if max(self.y, self.target or 0) >= len(self.people) or self.y == self.target:
             raise ValueError(f"y and target have to be two of {len(self.people)} people")
 
+    def worn(self, photograph: Photograph) -> WornAgain:
+        """The glasses of the picture on another photograph."""
+        pixels = photograph.picture.pixels[0]
+        return WornAgain(self.mask, (self.left, self.right), pixels, photograph.eyes, self.size)
+
     def records(self, networks: Networks) -> Iterator[Dressed]:
-        people = as_people(self.people, networks.device)
+        people, device = as_people(self.people, networks.device), str(networks.device)
         x = from_pixels(self.picture.pixels).to(networks.device)
         mask = torch.from_numpy(self.mask)
-        network = FaceDistances(people, self.face, VIEWS, SAMPLES, self.seed)
-        aim = Dodging(self.y, SAME) if self.target is None else Impersonation(self.y, self.target, SAME)
+
+        def seen(face: Face, seed: int) -> nn.Module:
+            network = FaceDistances(people, face, VIEWS, SAMPLES, seed)
+            if self.target is None:
+                return network
+            return StillFound(network, FaceScore(face, SCORED, 1, seed, device))
+
+        network = seen(self.face, self.seed)
+        if self.again is not None:
+            worn = nn.Sequential(self.worn(self.again), seen(self.again.face, self.seed + 1))
+            network = MeanLogits((network, worn))
+        aim: Objective = Dodging(self.y, SAME)
+        if self.target is not None:
+            aim = Found(Impersonation(self.y, self.target, SAME))
         price = PRICE * self.wearable
         ascent = pgd(
             Priced(network, mask),
@@ -158,7 +210,7 @@ class WearOnFace(Task[Dressed]):
             step_size=self.alpha / 255,
         )
         for step in ascent:
-            away = -step.logits[0, :-2].float().cpu().numpy()
+            away = -step.logits[0, : len(people)].float().cpu().numpy()
             yield Dressed(step.index, seen_through((), step.adversarial)[0], away)
 
 
@@ -190,6 +242,12 @@ class FaceInViews(Task[tuple[float, ...]]):
         people = as_people(self.people, networks.device)
         for away in in_views(self.picture.pixels[0], self.face, people, self.count, self.seed):
             yield () if away is None else tuple(away.tolist())
+
+
+def with_glasses_of(work: WearOnFace, painted: Pixels, photograph: Photograph) -> tuple[Pixels, np.ndarray]:
+    """The glasses of a painted picture on another photograph, (h, w, 3) uint8, and their mask, (h, w) bool."""
+    worn = work.worn(photograph)
+    return to_pixels(worn(from_pixels(painted))), worn.there
 
 
 def with_dark_glasses(pixels: Pixels, mask: np.ndarray) -> Pixels:

@@ -69,6 +69,9 @@ STYLE = """
 .st-key-stage_face img {aspect-ratio: 1}
 .st-key-patches_face_chart {min-height: 12rem}
 .st-key-patches_face_views {min-height: 3rem}
+.st-key-patches_face_eyes {min-height: 2.6rem}
+.st-key-stage_face_second [data-testid=stHorizontalBlock] {max-width: 28rem}
+.st-key-stage_face_second img {aspect-ratio: 1}
 .st-key-patches_figure {min-height: 15rem}
 .st-key-patches_training {min-height: 19rem}
 .st-key-patches_rates {min-height: 21rem}

@@ -3,11 +3,11 @@
 from pages.contents import title_of
 from pages.lessons.patches.settings import STEPS, Settings, page
 from pages.lessons.patches.tasks import PRICE, Wear
-from pages.widgets.program import Part, Program, network_and_photograph, section, three_pictures
+from pages.widgets.program import REPEATS, Part, Program, network_and_photograph, section, three_pictures
 
 
 def program(settings: Settings) -> Program:
-    """The attack of section 1."""
+    """The attack of section 2."""
     left, right = settings.points
     aim = "Untargeted(y)" if settings.anything else f"Targeted({settings.target})"
     network, needs = "clf", ["from adv_core import Box, Masked, Targeted, Untargeted, pgd, run"]
@@ -43,4 +43,4 @@ def program(settings: Settings) -> Program:
     )
 
 
-in_python = section(page, program)
+in_python = section(page, program, f"This is the attack of section 2. {REPEATS}")

@@ -30,18 +30,29 @@ POINTS: dict[str, tuple[int, int, int, int]] = {
 }
 MIDDLE = (40, 45, 60, 45)
 NOBODY = "nobody"  # in place of a person: the glasses are for dodging
-FACE_STEPS = 60
+AS_DETECTED = {"left_x": 0, "left_y": 0, "right_x": 0, "right_y": 0}
+FARTHEST = 50  # that an eye can be moved, in per cent of the face's width
+FACE_STEPS = 80
 FACE_VIEWS = 32
 
 
 @dataclass(frozen=True)
 class Settings(PageSettings):
-    """All controls of the page. The two points and the patch's place are in per cent of the picture."""
+    """All controls of the page.
+
+    The two points and the patch's place are in per cent of the picture. The eyes of a face are moved from their
+    detected places, in per cent of its width.
+    """
 
     wearer: str = word("collins", {*PEOPLE, OWN})
     become: str = word("hopper", {*PEOPLE, NOBODY})
     frame: int = number(120, 80, 160)
     wearable: bool = False
+    both: bool = False
+    left_x: int = number(0, -FARTHEST, FARTHEST)
+    left_y: int = number(0, -FARTHEST, FARTHEST)
+    right_x: int = number(0, -FARTHEST, FARTHEST)
+    right_y: int = number(0, -FARTHEST, FARTHEST)
     image: str = word("tabby_cat", {*PHOTOS, OWN})
     thing: Thing = word("glasses", THINGS)
     target: int = number(88, 0, 999, named=class_named)
@@ -67,6 +78,10 @@ class Settings(PageSettings):
     def says(self) -> int:
         """The target class of the patch."""
         return self.label if self.live else BEFOREHAND
+
+    @property
+    def mended(self) -> tuple[int, int, int, int]:
+        return self.left_x, self.left_y, self.right_x, self.right_y
 
     @property
     def points(self) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -138,7 +138,8 @@ TEXTS = Texts(
     script=(
         "1. Open the link: the recogniser takes Eileen Collins, with painted glasses, for Grace Hopper. Plain dark "
         "glasses fool nobody. “What did the first lessons say about ε?”\n"
-        "2. Choose “nobody known”: dodging is easier than impersonation.\n"
+        "2. Choose “nobody known”: dodging is easier than impersonation. Then “you”: a volunteer enrols with the "
+        "camera, and becomes somebody.\n"
         "3. Section 2: choose the stop sign in the sidebar, and “any other class”.\n"
         "4. Turn on smooth and printable: the attack gets harder, and closer to something that you could hold.\n"
         "5. The patch: paste it next to the pig, then over its face. Then show the grey bar."

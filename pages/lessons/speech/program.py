@@ -4,7 +4,7 @@ import inspect
 
 from pages.contents import title_of
 from pages.lessons.speech.settings import OWN, Settings, page
-from pages.lessons.speech.tasks import melody, rushing
+from pages.lessons.speech.tasks import OWN_NETWORK, melody, rushing
 from pages.widgets.program import Part, Program, section
 
 MADE = {"melody": melody, "rushing": rushing}
@@ -29,34 +29,73 @@ def clip(name: str) -> Part:
     )
 
 
+def own(settings: Settings) -> tuple[Part, Part, str]:
+    """The small network, the attack on it, and the name of the function that transcribes a clip."""
+    return (
+        Part(
+            "The recogniser, and what it writes down. One thread is quicker than several on a short clip.",
+            "torch.set_num_threads(1)\n"
+            "network = recogniser().network\n"
+            'print("the clip itself:", heard_as(network, [samples])[0])',
+            (
+                "import torch",
+                "from adv_core.speech.attack import heard_as",
+                "from adv_core.speech.recogniser import recogniser",
+            ),
+        ),
+        Part(
+            "Reach the phrase, then with ever quieter changes; the last step is the quietest that reached it.",
+            f"attack = hide(network, samples, {settings.target!r}, steps={settings.steps}, views={settings.views}, "
+            f"seed={settings.seed})\n"
+            "found = as_samples(run(attack, keep_steps=False).adversarial)",
+            ("from adv_core import run", "from adv_core.speech.attack import as_samples, hide"),
+        ),
+        "heard_as",
+    )
+
+
+def real(settings: Settings) -> tuple[Part, Part, str]:
+    """Moonshine, the attack on it, and the name of the function that transcribes a clip."""
+    return (
+        Part(
+            "The recogniser, and what it writes down. One thread is quicker than several on a short clip.",
+            "torch.set_num_threads(1)\n"
+            "network = moonshine()\n"
+            'print("the clip itself:", dictated(network, [samples])[0])',
+            (
+                "import torch",
+                "from adv_core.speech.dictation import dictated",
+                "from adv_core.speech.moonshine import moonshine",
+            ),
+        ),
+        Part(
+            "Reach the sentence, then with ever quieter changes; the last step is the quietest that reached it.",
+            f"attack = dictate(network, samples, {settings.target!r}, steps={settings.steps}, views={settings.views}, "
+            f"seed={settings.seed})\n"
+            "found = as_samples(run((step for step, _ in attack), keep_steps=False).adversarial)",
+            (
+                "from adv_core import run",
+                "from adv_core.speech.attack import as_samples",
+                "from adv_core.speech.dictation import dictate",
+            ),
+        ),
+        "dictated",
+    )
+
+
 def program(settings: Settings) -> Program:
     """The attack of section 1."""
+    network, attack, hears = (own if settings.network == OWN_NETWORK else real)(settings)
     return Program(
         title_of(page.name),
         (
             clip(settings.clip),
-            Part(
-                "The recogniser, and what it writes down. One thread is quicker than several on a short clip.",
-                "torch.set_num_threads(1)\n"
-                "network = recogniser().network\n"
-                'print("the clip itself:", heard_as(network, [samples])[0])',
-                (
-                    "import torch",
-                    "from adv_core.speech.attack import heard_as",
-                    "from adv_core.speech.recogniser import recogniser",
-                ),
-            ),
-            Part(
-                "Reach the phrase, then with ever quieter changes; the last step is the quietest that reached it.",
-                f"attack = hide(network, samples, {settings.target!r}, steps={settings.steps}, views={settings.views}, "
-                f"seed={settings.seed})\n"
-                "found = as_samples(run(attack, keep_steps=False).adversarial)",
-                ("from adv_core import run", "from adv_core.speech.attack import as_samples, hide"),
-            ),
+            network,
+            attack,
             Part(
                 "The changed clip as a file, what the recogniser writes down now, and how loud the change is.",
                 'Path("changed.wav").write_bytes(to_wav(found))\n'
-                'print("the changed clip:", heard_as(network, [found])[0])\n'
+                f'print("the changed clip:", {hears}(network, [found])[0])\n'
                 'print(f"the change: {distortion(samples, found):.1f} dB beside the clip\'s loudest moment")',
                 ("from pathlib import Path", "from adv_core.speech.sound import distortion, to_wav"),
             ),

@@ -15,7 +15,8 @@ def predictions(text: str) -> Number:
     places = "1 place" if doubled == 1 else f"{doubled} places"
     return Number(
         f"The sentence that you have chosen has {len(text)} letters and spaces. At {places}, two equal ones stand side "
-        "by side, and CTC needs a blank between them. How many predictions does the sentence need at least?",
+        "by side, and the small network's CTC needs a blank between them. How many predictions does the sentence need "
+        "at least?",
         needed,
         0.5,
         f"One for each letter or space, and {doubled} for blanks: {len(text)} + {doubled} = {needed}.",
@@ -41,7 +42,7 @@ def questions() -> list[Question]:
     return [
         Question(
             "b",
-            predictions(page.value.target),
+            predictions(page.value.letters),
             Number(
                 "A clip lasts 2 seconds, with one prediction every 20 ms. How many letters can it hold at most, if no "
                 "two neighbours are equal?",
@@ -123,8 +124,9 @@ def questions() -> list[Question]:
 
 TEXTS = Texts(
     lead=(
-        "You choose a sentence, and an attack adds a perturbation to a recording that you can hardly hear. A speech "
-        "recogniser then writes your sentence, and you still hear the original one. Listen with headphones."
+        "You choose a sentence, and an attack adds a perturbation to a recording that you can hardly hear. Moonshine, "
+        "a real speech recogniser that understands people, then writes your sentence, and you still hear the original "
+        "one. Listen with headphones, or record yourself."
     ),
     questions=questions,
     script=lambda: (
@@ -133,14 +135,19 @@ TEXTS = Texts(
         "2. Play the perturbation alone. It is amplified until it can be heard at all.\n"
         f"3. [The waterfall]({page.link(clip='rushing', present=True, done='')}): it holds no word, and the network "
         "still writes a command.\n"
-        "4. The noise: the hidden words break first. Set four noisy views, and look again."
+        "4. Record a student's sentence, and let the room choose the target.\n"
+        "5. The noise: the hidden words break first. Set two noisy views, and look again.\n"
+        f"6. [The small network]({page.link(network='own', clip='weather', present=True, done='')}): one sees which "
+        "letter it hears at which moment, and it is fooled within a second."
     ),
     pitfalls=(
         "- Laptop loudspeakers hide the change even better than ears do; headphones are a fairer test.\n"
         "- “Then play it through the room to my phone!” The phone has another network, and a room changes a sound by "
         "more than noise.\n"
-        "- Our network knows 210 words and synthetic voices. It may transcribe a stranger's recording as nonsense; the "
-        "attack works all the same."
+        "- “Is Moonshine a toy?” No: it runs in products, on small devices. The large recognisers of phones are not "
+        "tried here.\n"
+        "- The small network knows 210 words and synthetic voices. It may transcribe a recording of a person as "
+        "nonsense; the attack works all the same."
     ),
     references=(
         (
@@ -150,6 +157,10 @@ TEXTS = Texts(
         (
             "Graves, Fernández, Gomez & Schmidhuber, *Connectionist temporal classification*, ICML 2006",
             "https://dl.acm.org/doi/10.1145/1143844.1143891",
+        ),
+        (
+            "Jeffries et al., *Moonshine: speech recognition for live transcription and voice commands*, 2024",
+            "https://arxiv.org/abs/2410.15608",
         ),
         ("Kriman et al., *QuartzNet*, ICASSP 2020", "https://arxiv.org/abs/1910.10261"),
         (

@@ -110,3 +110,18 @@ def test_it_fools_a_photograph(classifier: Classifier, photo: Photo) -> None:
     y = classifier.predict(x, top=1)[0][0]
     result = run(square_attack(classifier, x, Linf(16 / 255), Margin(y), queries=100))
     assert int(result.logits.argmax(1)) != y and bool(Untargeted(y).reached(result.logits).all())
+
+
+@pytest.mark.parametrize("ball", [Linf(0.05), L2(0.3)], ids=str)
+def test_squares_that_are_tried_together_are_counted_and_search_as_well(ball: PerturbationSet) -> None:
+    model, x = Linear(), pictures(20)
+    w = model.weight[:, 1] - model.weight[:, 0]
+    one, eight = (run(square_attack(model, x, ball, never, queries=300, quantize=False, together=t)) for t in (1, 8))
+    gains = [float((result.delta.flatten(1) @ w).mean()) for result in (one, eight)]
+    assert gains[1] >= 0.9 * gains[0] > 0 and len(eight.steps) < len(one.steps)
+    model.shown = 0
+    steps = list(square_attack(model, x, ball, never, queries=60, together=8))
+    assert model.shown == 20 * 60
+    indices = [step.index for step in steps]
+    assert indices == sorted(set(indices)) and indices[-1] == 59
+    assert all(bool((ball.norm(step.delta) <= torch.as_tensor(ball.radius) + 3e-8).all()) for step in steps)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from adv_core.attacks.pgd import pgd
 from adv_core.attacks.step import input_gradient, run
-from adv_core.networks.ensemble import Ensemble
+from adv_core.networks.ensemble import Ensemble, MeanLogits
 from adv_core.objectives import ExpectedUntargeted
 from adv_core.perturbation_sets import Linf
 
@@ -47,3 +47,10 @@ def test_what_is_made_on_all_raises_the_loss_of_all() -> None:
         before, after = (F.cross_entropy(net(each), y) for each in (x, made))
         assert after > before - 0.05
     assert ExpectedUntargeted(y)(Ensemble(nets)(made)).mean() > ExpectedUntargeted(y)(Ensemble(nets)(x)).mean()
+
+
+def test_the_mean_of_logits_is_their_mean_and_none_is_refused() -> None:
+    nets, x = [linear(seed) for seed in range(3)], picture()
+    torch.testing.assert_close(MeanLogits(nets)(x), sum(net(x) for net in nets) / 3)
+    with pytest.raises(ValueError, match="at least one network"):
+        MeanLogits([])

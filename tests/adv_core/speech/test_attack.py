@@ -9,12 +9,24 @@ import torch
 from adv_core.objectives import Targeted
 from adv_core.perturbation_sets import Linf
 from adv_core.serving.limits import Limits
-from adv_core.speech.attack import GRAIN, Listener, Spoken, as_input, as_samples, heard_as, hide, quietest, with_noise
+from adv_core.speech.attack import (
+    GRAIN,
+    Listener,
+    Spoken,
+    as_input,
+    as_samples,
+    heard_as,
+    hide,
+    quietest,
+    rooms,
+    with_noise,
+)
 from adv_core.speech.recogniser import CHECKPOINT, recogniser
 from adv_core.speech.sound import FULL, distortion, open_sound
 from pages.lessons.speech.tasks import Clip, Disturb, Hide, Listen, melody, refused, rushing
 
 CLIPS = sorted((CHECKPOINT / "clips").glob("*.flac"))
+SYNTHESISED = [file for file in CLIPS if file.stem in ("weather", "music", "numbers", "dog")]
 
 
 def test_every_level_of_16_bits_comes_back() -> None:
@@ -60,7 +72,7 @@ def test_the_quietest_success_is_kept() -> None:
 
 def test_views_are_averaged_and_the_file_itself_is_the_first() -> None:
     network, clip = recogniser().network, rushing(0.4)
-    plain, noisy = Listener(network), Listener(network, views=3, seed=1)
+    plain, noisy = Listener(network), Listener(network, rooms(3), seed=1)
     logits = noisy(as_input(clip))
     assert logits.shape[1] == 4 and torch.allclose(logits[:, :1], plain(as_input(clip)), atol=1e-4)
     aim = Spoken("a")
@@ -68,8 +80,8 @@ def test_views_are_averaged_and_the_file_itself_is_the_first() -> None:
     assert torch.allclose(aim(logits), each.mean(0))
 
 
-@pytest.mark.parametrize("file", CLIPS, ids=lambda file: file.stem)
-def test_the_shipped_clips_are_understood_in_noise(file) -> None:
+@pytest.mark.parametrize("file", SYNTHESISED, ids=lambda file: file.stem)
+def test_the_synthesised_clips_are_understood_in_noise(file) -> None:
     network, clip = recogniser().network, open_sound(file.read_bytes()).samples
     said = heard_as(network, [clip])[0]
     for snr in (40.0, 30.0, 20.0):
@@ -98,7 +110,7 @@ def test_tasks() -> None:
     assert levels == sorted(levels, reverse=True)
     assert np.abs(found[-1].found.samples.astype(int) - clip.samples).max() == levels[-1]
     rows = list(Disturb((clip,), (heard.text,), snrs=(60.0,), draws=2).records(Here()))
-    assert len(rows) == 1 and rows[0].of == 2
+    assert [r.of for r in rows] == [1, 2] and rows[0].kept <= rows[1].kept
 
 
 def test_what_cannot_be_said_is_refused_with_a_sentence() -> None:
