@@ -30,7 +30,17 @@ def course_chart(courses: Sequence[tuple[str, str, Sequence[tuple[float, float, 
         x=vega.numbers("epoch", "epoch", (0, epochs), {"tickMinStep": 1}),
         y=vega.share("share", "share of test digits"),
         color=vega.colours("network", [(name, colour) for name, colour, _ in courses]),
-        strokeDash=dash | {"legend": {"title": None, "orient": "top", "labelLimit": 200, "symbolType": "stroke"}},
+        strokeDash=dash
+        | {
+            "legend": {
+                "title": None,
+                "orient": "top",
+                "labelLimit": 200,
+                "symbolType": "stroke",
+                "symbolStrokeColor": GREY,
+                "symbolSize": 300,
+            }
+        },
         tooltip=vega.tips(network="", rate="", epoch="", share=".1%"),
     )
 
@@ -62,11 +72,11 @@ def scatter(places: np.ndarray, poisoned: np.ndarray, caught: np.ndarray) -> veg
         for (a, b), bad, found in zip(places, poisoned, caught, strict=True)
     ]
     shape = {"field": "digit", "type": "nominal", "scale": {"domain": list(kinds), "range": ["circle", "triangle-up"]}}
-    outline = {"condition": {"test": "datum.suspected", "value": 1.6}, "value": 0}
+    outline = {"condition": {"test": "datum.suspected", "value": 0.9}, "value": 0}
     axis = {"labels": False, "ticks": False}
     return vega.layer(
         values,
-        {"type": "point", "filled": True, "size": 55, "opacity": 0.75, "stroke": GREY},
+        {"type": "point", "filled": True, "size": 45, "opacity": 0.8, "stroke": GREY},
         x=vega.numbers("a", "first component", None, axis, zero=False),
         y=vega.numbers("b", "second component", None, axis, zero=False),
         color=vega.colours("digit", kinds.items()),

@@ -22,10 +22,9 @@ from pages.lessons.poisoning.tasks import (
 )
 from pages.widgets.digits import ink
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import skeleton, slots, table, vega_chart
+from pages.widgets.lesson import pictures, skeleton, slots, table, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
 from pages.widgets.run_this import is_wanted
-from pages.widgets.stage import show_picture
 
 INFECTED = 2.0  # Wang et al. call a class with a larger anomaly index infected
 
@@ -119,17 +118,18 @@ def show_plane(suspects: Suspects, target: int, slot: DeltaGenerator) -> None:
 def show_pattern(found: TriggerStep, training: TrainPoisoned, slot: DeltaGenerator) -> None:
     true = training.poison.trigger.stamp(torch.zeros(28, 28)).numpy()
     with slot.container():
-        left, right, rest = st.columns([1, 1, 2], gap="medium")
-        with left:
-            show_picture(ink(true, 6), "The attacker's trigger on an empty picture")
-            st.caption("The attacker's trigger.")
-        with right:
-            show_picture(ink(found.mask * found.pattern, 6), "The pattern that Neural Cleanse found for this class")
-            st.caption(f"The smallest pattern that Neural Cleanse found: {found.size:.1f} pixels.")
-        rest.caption(
-            f"It turns {found.rate:.0%} of the test digits into “{training.poison.target}”. The search minimises the "
-            "loss towards the class plus λ times the size of the mask: it is a universal patch whose place and shape "
-            "are variables, too."
+        pictures(
+            (ink(true, 6), "The attacker's trigger", "The attacker's trigger on an empty picture"),
+            (
+                ink(found.mask * found.pattern, 6),
+                f"Found: {found.size:.1f} pixels",
+                "The smallest pattern that was found",
+            ),
+        )
+        st.caption(
+            f"The pattern that Neural Cleanse found turns {found.rate:.0%} of the test digits into "
+            f"“{training.poison.target}”. The search minimises the loss towards the class plus λ times the size of the "
+            "mask: it is a universal patch whose place and shape are variables, too."
         )
 
 
