@@ -124,6 +124,12 @@ BEYOND = (
         "audio adversarial example, teacher forcing, CTC loss, signal-to-noise ratio, targeted transcription",
         "make a recogniser write words that nobody hears",
     ),
+    LessonEntry(
+        "lessons/poisoning/page.py", "Poisoning", "poisoning",
+        "Poisoning: when the attacker comes earlier", 20,
+        "data poisoning, backdoor, trigger, clean-label attack, spectral signatures, Neural Cleanse",
+        "put a backdoor into a network by its training data, and say what each defence finds and misses",
+    ),
 )  # fmt: skip
 LESSONS = (*FOUNDATIONS, *ROBUSTNESS, *BEYOND)
 # Rooms: the host's page, and the students'.

@@ -56,6 +56,7 @@ def main() -> None:
             smaller("lessons/linear_models/page.py", SEEDS=(0,), SAMPLE=20, FITTED=500, QUERIES=50),
             smaller("lessons/patches/page.py", STEPS=40, PLACES=1, FACE_STEPS=3, FACE_VIEWS=2),
             smaller("lessons/physical/page.py", STEPS=20, NEW_VIEWS=8),
+            smaller("lessons/poisoning/page.py", IMAGES=2000, EPOCHS=2, SEARCH=10),
             smaller("lessons/signs/page.py", STEPS=10, POSTER_STEPS=4, VIEWS=2, FRAMES=8, DRIVES=1),
             smaller("lessons/threat_models/page.py", SIDE=5, DRAWS=20, STEPS=5),
             smaller("lessons/unrestricted/page.py", QUERIES=32, TRIALS=16, ANGLES=ANGLES),

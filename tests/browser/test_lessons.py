@@ -407,6 +407,18 @@ def test_defences(page: Page, address: str) -> None:
     fits_a_phone(page)
 
 
+def test_poisoning(page: Page, address: str) -> None:
+    """The network trains as the page opens, and the defender examines it."""
+    page.goto(f"{address}/poisoning?share=5")
+    expect(page.get_by_text(re.compile("100 of 2000 training digits were poisoned"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("^the same with the trigger"))).to_be_visible()
+    page.locator(".st-key-run_defender button").click()
+    expect(page.get_by_text("activation clustering").last).to_be_visible()
+    expect(page.get_by_text(re.compile("of 100 poisoned digits")).first).to_be_visible()
+    no_exception(page)
+    fits_a_phone(page)
+
+
 def test_fooling_images(page: Page, address: str, classifier: Classifier) -> None:
     """The saved picture fools, and another one is evolved."""
     page.goto(f"{address}/fooling-images?target=goldfish&start=grey&queries=200")

@@ -182,6 +182,12 @@ def speech(found: Found, settings: Any) -> None:
     assert said in found["said"] and Path("changed.wav").stat().st_size
 
 
+def poisoning(found: Found, settings: Any) -> None:
+    task = replace(settings.training("backdoor"), epochs=1)
+    record = last(replace(task, poison=replace(task.poison, images=1000)))
+    assert f"{record.error:.1%}; the trigger works on {record.success:.1%}" in found["said"]
+
+
 def threat_models(found: Found, settings: Any) -> None:
     picture, norms = original(settings), {"L∞": "linf", "L2": "l2", "L1": "l1"}
     seen = []
@@ -212,6 +218,7 @@ RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (unrestricted, {"kind": "turn", "frameless": True}, {"RUNGS": {"turn": 6}}),
     (defences, {"steps": 1}, {}),
     (defences, {"defence": "crop", "steps": 1}, {}),
+    (poisoning, {"share": 2.0}, {"IMAGES": 1000, "EPOCHS": 1}),
     (speech, {"network": "own", "clip": "weather", "text": "yes", "steps": 40}, {}),
     (speech, {"text": "Open the front door", "steps": 25}, {}),
 ]

@@ -14,6 +14,7 @@ import pytest
 from adv_core.classifiers import DEFAULT
 from adv_core.defences.filters import Defence
 from adv_core.faces.detector import Face
+from adv_core.networks.digit_network import DigitNetwork, pack
 from adv_core.patches import Place
 from adv_core.serving.engine.attack import Attack
 from adv_core.serving.engine.digits import Digit, ErrorCurve
@@ -31,6 +32,7 @@ from pages.lessons.fooling_images.tasks import Climb, Evolution
 from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, Photograph, WearOnFace
 from pages.lessons.patches.tasks import Paste, TrainPatch, TryPatch, Wear
 from pages.lessons.physical.tasks import AlongKnob, View
+from pages.lessons.poisoning.tasks import FindSuspects, FineTune, Poison, SearchTrigger, Stamp, TrainPoisoned
 from pages.lessons.signs.tasks import Drive, FindSign, PutPoster, PutStickers, ReadSign
 from pages.lessons.speech.tasks import Clip, Disturb, Hide, Listen
 from pages.lessons.threat_models.tasks import Slice
@@ -41,6 +43,7 @@ ONE = Pictures.of(np.zeros((16, 16, 3), np.uint8))
 FACE, EYES = Face(4, 4, 12, 12), ((0.3, 0.4), (0.6, 0.4))
 BOX = SignBox(2, 2, 14, 14)
 DIGIT, CLIP, PATCH = Digit(bytes(784), 3), Clip(bytes(2 * 16_000)), bytes(8 * 8 * 3)
+WEIGHTS = pack(DigitNetwork())
 STANDARD, RECIPE = "standard", Recipe(epochs=1)
 EXAMPLES: list[Task[Any]] = [
     Attack(ONE, DEFAULT),
@@ -74,6 +77,11 @@ EXAMPLES: list[Task[Any]] = [
     TryPatch(ONE, DEFAULT, PATCH, 8, 1),
     Wear(ONE, DEFAULT, "glasses", (0.3, 0.4), (0.6, 0.4), 1.0, 0),
     AlongKnob(ONE, DEFAULT, "angle", (0.0,), 1),
+    TrainPoisoned(),
+    Stamp((WEIGHTS,), DIGIT),
+    FindSuspects(Poison(), WEIGHTS),
+    SearchTrigger(WEIGHTS, 7),
+    FineTune(Poison(), WEIGHTS),
     FindSign(ONE),
     ReadSign(ONE, BOX),
     PutStickers(ONE, BOX, 1),
@@ -89,7 +97,7 @@ EXAMPLES: list[Task[Any]] = [
     Together(ONE, DEFAULT, 0),
     Trials(ONE, DEFAULT, "all"),
 ]
-PARTS: list[Checked] = [ONE, DIGIT, CLIP, View()]  # values that tasks hold
+PARTS: list[Checked] = [ONE, DIGIT, CLIP, View(), Poison()]  # values that tasks hold
 NAMES = [type(each).__name__ for each in (*EXAMPLES, *PARTS)]
 
 
