@@ -16,17 +16,18 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 from adv_core.evaluation.cascade import evaluate
-from adv_core.evaluation.inputs import Examples, Network, examples_of, labels_by, network_of
+from adv_core.evaluation.examples import Examples, examples_of
 from adv_core.evaluation.members import STANDARD, Budget
+from adv_core.evaluation.networks import Network, labels_by, network_of, try_out
 from adv_core.evaluation.record import Evaluation
 from adv_core.evaluation.report import html_report
 from adv_core.norms import NORMS
 
 DEFAULT_EPS = {"linf": "8/255", "l2": "0.5", "l1": "12", "l0": "20"}
+_LEAST = {"limit": 0, "size": 1, "classes": 2, "curve": 0, "eot": 1, "batch": 1}
 _SAVED_EVERY = 10.0  # seconds between two saved states, at least
 _WIDTH = 24  # of the bar
 
@@ -41,6 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Stopped before there was a result.", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,15 +76,28 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _judge(asked: argparse.Namespace, command: str) -> int:
-    eps = _number(asked.eps or DEFAULT_EPS[asked.norm])
+    for name, least in _LEAST.items():
+        if (value := getattr(asked, name)) is not None and value < least:
+            raise ValueError(f"--{name} has to be {least} or more, not {value}")
+    eps = _number(DEFAULT_EPS[asked.norm] if asked.eps is None else asked.eps)
+    if asked.norm == "linf" and eps > 1:
+        raise ValueError(f"pixels are in [0, 1], so that --eps {asked.eps} in L∞ allows every picture. {_levels(eps)}")
     budget = Budget(asked.steps, asked.targets, asked.restarts, asked.queries)
     network = network_of(asked.network, architecture=asked.architecture, classes=asked.classes, device=asked.device)
     examples = examples_of(asked.data, network, limit=asked.limit, size=asked.size, grey=asked.grey)
-    surrogate = network_of(asked.surrogate, device=asked.device).classifier if asked.surrogate else None
+    classes = try_out(network, examples.x)
+    surrogate = network_of(asked.surrogate, device=asked.device) if asked.surrogate else None
+    if surrogate is not None and (others := try_out(surrogate, examples.x)) != classes:
+        raise ValueError(
+            f"--surrogate needs a network of the same classes: {surrogate.name} has {others}, not {classes}"
+        )
     labels = labels_by(network, examples.x) if examples.y is None else examples.y
     source = examples.told or "the network's own answers, so that all are right without an attack"
     print(f"{network.name}: {len(labels)} examples on {network.device}. Labels: {source}.")
-    asked.out.mkdir(parents=True, exist_ok=True)
+    try:
+        asked.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--out {asked.out} cannot be made a folder: {error.strerror}") from error
     state = asked.out / "state.npz"
     resume = None if asked.fresh or not state.is_file() else Evaluation.from_bytes(state.read_bytes())
     if resume is not None:
@@ -93,7 +110,7 @@ def _judge(asked: argparse.Namespace, command: str) -> int:
         asked.attacks if asked.attacks == "standard" else asked.attacks.split(","),
         budget=budget,
         curve=min(asked.curve, len(labels)) if asked.norm != "l0" else 0,
-        surrogate=surrogate,
+        surrogate=surrogate.classifier if surrogate is not None else None,
         eot=asked.eot,
         batch=asked.batch,
         seed=asked.seed,
@@ -174,14 +191,20 @@ def _number(text: str) -> float:
     Raises:
         ValueError: it is none, or not above zero.
     """
+    top, slash, bottom = text.partition("/")
     try:
-        top, _, bottom = text.partition("/")
-        value = float(Fraction(top)) / (float(Fraction(bottom)) if bottom else 1.0)
-    except (ValueError, ZeroDivisionError) as error:
-        raise ValueError(f"--eps has to be a number such as 8/255 or 0.03, not {text!r}") from error
+        value = float(top) / float(bottom) if slash else float(top)
+    except (ValueError, ZeroDivisionError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"--eps has to be a number such as 8/255 or 0.03, not {text!r}")
     if not value > 0:
         raise ValueError(f"--eps has to be above zero, not {text!r}")
     return value
+
+
+def _levels(eps: float) -> str:
+    return f"For {eps:g} of 255 levels, give --eps {eps:g}/255." if eps <= 255 else "Give 8/255 or 0.03."
 
 
 def _clock(seconds: float) -> str:

@@ -15,7 +15,7 @@ from adv_core.attacks.step import Logits, Step, prepared
 from adv_core.evaluation import diagnosis
 from adv_core.evaluation.counting import Counted
 from adv_core.evaluation.members import MEMBERS, Budget, Case, Member, members_of, seeds_for
-from adv_core.evaluation.record import STANDS, AttackRecord, Evaluation
+from adv_core.evaluation.record import STANDS, AttackRecord, Evaluation, limit
 from adv_core.norms import NORMS, NormKey
 from adv_core.objectives import Labels, as_labels
 from adv_core.perturbation_sets import Ball, PerturbationSet
@@ -94,6 +94,11 @@ def evaluate(
     if not parts:
         raise ValueError("an evaluation needs an example")
     logits = torch.cat(parts)
+    if bool(logits.isnan().any()):
+        raise ValueError(
+            f"the classifier answers {int(logits.isnan().flatten(1).any(1).sum())} of {len(x)} examples with NaN, "
+            "which is no logit: nothing can be judged"
+        )
     labels = as_labels(y, logits)
     run = _Run(counted, x, labels, logits, ball, budget, rows, seed, cascade, curve, members)
     settings = {
@@ -204,18 +209,13 @@ class _Run:
                 sizes[left[shorter]] = size[shorter]
                 for place in shorter.nonzero().flatten().tolist():
                     found[int(left[place])] = delta[place], int(answers[place])
-                broke[left] = wrong & (size <= self.limit)
+                broke[left] = wrong & (size <= limit(float(self.ball.radius)))
             now = self.taken(now, number, rows, broke, sizes, found)
             now = self.told(now, number, before, spent, start, 0)
             yield now
         record = replace(now.attacks[number], done=True, accuracy=now.accuracy)
         now = replace(now, attacks=_put(now.attacks, number, record))
         yield replace(now, share=self.share(now, 0))
-
-    @property
-    def limit(self) -> float:
-        """ε, and the last bits that its rounding to float32 may add."""
-        return float(self.ball.radius) * (1 + 1e-6) + 3e-8
 
     def checked(self, case: Case, step: Step) -> tuple[Tensor, Tensor, Tensor]:
         """Ask the classifier again at x + δ. Return its answers (`STANDS` where right), ‖δ‖ and δ, on the CPU."""

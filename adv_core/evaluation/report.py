@@ -21,7 +21,8 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; display: block; overflow-x: auto; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
+th { white-space: normal; vertical-align: bottom; }
+th:first-child, td:first-child { text-align: left; white-space: normal; }
 tr.worst { font-weight: 600; }
 .verdict { font-size: 1.4rem; }
 .warnings li { margin-bottom: .5rem; }
@@ -29,6 +30,8 @@ tr.worst { font-weight: 600; }
 figure { margin: 0; } figcaption { font-size: .85rem; max-width: 22rem; }
 figure img { image-rendering: pixelated; margin-right: .2rem; }
 svg { max-width: 100%; height: auto; }
+polyline { stroke: light-dark(#0072b2, #56b4e9); }
+@media (max-width: 600px) { th, td { padding: .3rem; font-size: .85rem; } svg text { font-size: 17px; } }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 """
 
@@ -135,7 +138,7 @@ def _curve(now: Evaluation) -> str:
         f" aria-label='{escape(told)}' font-size='12' fill='currentColor'>"
         f"<path d='M{left},10 V{height - bottom} H{width - 24}' fill='none' stroke='currentColor'/>"
         f"<line x1='{mark}' x2='{mark}' y1='10' y2='{height - bottom}' stroke='currentColor' stroke-dasharray='4 4'/>"
-        f"<polyline points='{line}' fill='none' stroke='#0072b2' stroke-width='2.5'/>{ticks}"
+        f"<polyline points='{line}' fill='none' stroke-width='2.5'/>{ticks}"
         f"<text x='{(left + width) / 2}' y='{height - 6}' text-anchor='middle'>{escape(ball.axis)}</text></svg>"
         f"<p>{escape(told)} By the smallest δ that any attack has found for each of them.</p>"
     )
@@ -153,17 +156,16 @@ def _examples(now: Evaluation, x: Tensor, classes: Sequence[str] | None) -> str:
         picture, delta = x[row].detach().cpu(), now.deltas[row]
         times = 0.5 / max(float(delta.abs().max()), 1e-12)
         times = float(2 ** math.floor(math.log2(times))) if times >= 1 else times
+        drawn = "as it is" if times == 1 else f"{times:g} times as strong"
         label, becomes = (_name(int(number), classes) for number in (now.labels[row], now.becomes[row]))
         by = now.attacks[int(now.broken_by[row])].title
         size = ball.text(float(now.sizes[row]))
         images = (
             _image(picture, f"example {row}: {label}"),
-            _image(0.5 + times * delta, f"the perturbation, {times:g} times stronger"),
+            _image(0.5 + times * delta, f"the perturbation, drawn {drawn}"),
             _image(picture + delta, f"the same with the perturbation: {becomes}"),
         )
-        caption = (
-            f"Example {row}: {label} becomes {becomes}. ‖δ‖ = {size}; δ is drawn {times:g} times. Broken by: {by}."
-        )
+        caption = f"Example {row}: {label} becomes {becomes}. ‖δ‖ = {size}; δ is drawn {drawn}. Broken by: {by}."
         figures.append(f"<figure>{''.join(images)}<figcaption>{escape(caption)}</figcaption></figure>")
     return (
         f"<h2>The examples with the smallest perturbations</h2><div class='examples'>{''.join(figures)}</div>"

@@ -117,6 +117,10 @@ def _logits_in(answer: object) -> Tensor:
         part = f". Give lambda x: model(x)[key], where key is that of the logits among {', '.join(map(repr, answer))}"
     elif isinstance(answer, tuple | list):
         part = f" of {len(answer)} parts. Give lambda x: model(x)[0], if the first one is the logits"
+    elif kind == "ndarray":
+        part = ". Give lambda x: torch.from_numpy(model(x))"
+    elif callable(answer):
+        part = ", as a function does that makes a model. Give what it returns"
     raise ValueError(f"the classifier has to return a tensor of logits (N, K), and returns a {kind}{part}.")
 
 

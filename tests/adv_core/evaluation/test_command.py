@@ -13,7 +13,8 @@ from PIL import Image
 
 from adv_core.evaluate import Bar, main
 from adv_core.evaluation import Evaluation
-from adv_core.evaluation.inputs import examples_of, network_of
+from adv_core.evaluation.examples import examples_of
+from adv_core.evaluation.networks import network_of
 from adv_core.networks.digit_network import DigitNetwork, checkpoint
 from adv_core.networks.safetensors import read_safetensors
 
@@ -67,6 +68,31 @@ def probabilities():
 
 model = copy.deepcopy(checkpoint("standard").network)
 number = 3
+
+
+def broken():
+    return torch.load("absent.pt")
+
+
+def with_arguments(name):
+    return model
+
+
+class NotANumber(nn.Module):
+    def forward(self, x):
+        return x.flatten(1)[:, :3] * float("nan")
+
+
+def one_answer(x):
+    return x.mean()
+
+
+def numbers_of_classes(x):
+    return x.flatten(1)[:, :3].long()
+
+
+def arrays(x):
+    return x.flatten(1).numpy()
 """
 
 
@@ -74,6 +100,7 @@ number = 3
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "networks.py").write_text(NETWORKS)
+    (tmp_path / "wrong.py").write_text("\ndef build(:\n")
     generator = np.random.default_rng(0)
     for name in ("cat", "dog"):
         (tmp_path / "pictures" / name).mkdir(parents=True)
@@ -217,7 +244,23 @@ def test_labels_come_from_folders_a_table_or_an_array(folder: Path) -> None:
         (["networks.py"], "networks.py:build"),
         (["absent.py:build"], "no file absent.py"),
         (["networks.py:absent", "--data", "mnist"], "it has .*resnet"),
-        (["networks.py:number", "--data", "mnist"], "is a int"),
+        (["networks.py:absent", "--data", "mnist"], "it has (?!copy)"),
+        (["networks.py:number", "--data", "mnist"], "is or returns a int"),
+        (["networks.py:broken", "--data", "mnist"], r"line \d+ fails in broken\(\) with FileNotFoundError"),
+        (["wrong.py:build", "--data", "mnist"], "wrong.py, line 2 fails as it is read with SyntaxError"),
+        (["networks.py:with_arguments", "--data", "mnist"], "Give what it returns"),
+        (["networks.py:NotANumber", "--data", "mnist"], "3 of 3 examples with NaN"),
+        (["networks.py:one_answer", "--data", "mnist"], r"the shape \(\)"),
+        (["networks.py:numbers_of_classes", "--data", "mnist"], "torch.int64"),
+        (["networks.py:arrays", "--data", "mnist"], "torch.from_numpy"),
+        (["networks.py:model", "--data", "pictures"], r"shape \(2, 3, 32, 40\).*--grey"),
+        (["networks.py:model", "--data", "mnist", "--surrogate", "networks.py:resnet"], "resnet fails"),
+        (["networks.py:model", "--data", "mnist", "--eot", "0"], "--eot has to be 1 or more"),
+        (["networks.py:model", "--data", "mnist", "--device", "nowhere"], "no device 'nowhere'"),
+        (["networks.py:model", "--data", "mnist", "--out", "networks.py"], "cannot be made a folder"),
+        (["networks.py:model", "--data", "mnist", "--eps", "8"], "give --eps 8/255"),
+        (["networks.py:model", "--data", "mnist", "--eps", "8/"], "8/255"),
+        (["networks.py:model", "--data", "mnist", "--eps", "1e999"], "8/255"),
         (["networks.py:model"], "--data FOLDER"),
         (["networks.py:model", "--data", "nowhere"], "no nowhere"),
         (["networks.py:model", "--data", "mnist", "--eps", "much"], "8/255"),

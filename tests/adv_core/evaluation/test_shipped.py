@@ -7,7 +7,8 @@ import torch
 
 from adv_core import Linf
 from adv_core.evaluation import evaluate
-from adv_core.evaluation.inputs import examples_of, network_of
+from adv_core.evaluation.examples import examples_of
+from adv_core.evaluation.networks import network_of
 from adv_core.networks.digit_network import CHECKPOINTS, names
 
 JUDGED = CHECKPOINTS / "judged"
