@@ -38,7 +38,7 @@ def take(key: str) -> None:
     try:
         sound = open_sound(file.getvalue())
     except SoundError as error:
-        state["audio error"] = str(error)
+        state["audio error"] = f"{error} The page keeps the clip before it."
         return
     state["audio own"], state["audio notes of own"] = Clip.of(sound.samples), sound.notes
     page.set(clip=OWN)

@@ -37,6 +37,7 @@ SLIDE = {"text": "it is a truth universally acknowledged that a single", "clip":
 SLIDE_HEARD = "it was the best of times, it was the worst of times"
 DRAWS = {MOONSHINE: 5, OWN_NETWORK: 10}  # of noise: Moonshine takes a tenth of a second for each
 UNSURE = 0.56  # below this mean probability of its pieces, Moonshine's text is called a guess
+WITHOUT_WORDS = ("you", "thank you for watching", "thanks for watching")  # what it writes for noise and music
 QUIET = -34.0  # decibels of full scale: a recording whose loudest moment is below is called quiet
 NOTHING = "(nothing)"  # shown for an empty transcript
 TITLES = {"x": "x, the original", "delta": "δ alone, played louder", "adversarial": "x + δ"}

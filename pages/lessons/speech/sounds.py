@@ -19,6 +19,7 @@ from pages.lessons.speech.settings import (
     SLIDE_HEARD,
     TITLES,
     UNSURE,
+    WITHOUT_WORDS,
     page,
 )
 from pages.lessons.speech.tasks import MOONSHINE, Clip, Heard, Hide, Listen, SpeechStep, change_alone, refused, same
@@ -98,10 +99,11 @@ def doubts(heard: Heard) -> str:
     """A sentence where Moonshine hears nothing, or is unsure; else empty."""
     if not heard.pieces:
         return ""
-    if heard.text.strip(".").lower() == "you":
+    plain = heard.text.strip(".!")
+    if plain.lower() in WITHOUT_WORDS:
         return (
-            "Moonshine writes “You” where it hears no words: it has never learnt to write nothing. If you did speak, "
-            "try again, louder."
+            f"Moonshine writes “{plain}” where it hears no words: it has never learnt to write nothing. If you did "
+            "speak, try again, louder."
         )
     if heard.sure < UNSURE:
         return (

@@ -15,7 +15,8 @@ from adv_core.speech.recogniser import CHECKPOINT, recogniser
 from adv_core.speech.sound import Samples, open_sound, to_wav
 from pages.lessons.speech.recording import level_of
 from pages.lessons.speech.settings import CLIPS
-from pages.lessons.speech.tasks import melody
+from pages.lessons.speech.sounds import doubts
+from pages.lessons.speech.tasks import Heard, melody
 from tests.pages.visit import answered, button, link, questions_of, row, visit, words
 
 lesson = partial(visit, "lessons/speech/page.py")
@@ -83,6 +84,13 @@ def test_noise_is_heard_as_english_and_that_is_told() -> None:
     assert "it has never learnt to write nothing" in words(at) or "This is a guess" in words(at)
 
 
+@pytest.mark.parametrize("text", ["You", "Thank you for watching!"])
+def test_what_moonshine_writes_without_words_is_told(text: str) -> None:
+    told = doubts(Heard(text, pieces=(("▁it", 0.9),)))
+    assert f"Moonshine writes “{text.strip('!')}” where it hears no words" in told
+    assert not doubts(Heard("Yes.", pieces=(("▁Yes", 0.9),)))
+
+
 def test_a_recording_s_level_is_told() -> None:
     tone = (np.sin(np.arange(16000) / 5) * 32767).astype(np.int16)
     assert level_of(tone // 1000)[1].startswith("This is quiet")
@@ -137,6 +145,7 @@ def test_an_upload_is_used_and_rubbish_is_refused() -> None:
     at = lesson(network="own", clip="weather", steps="40", text="yes")
     at.file_uploader(key="speech_upload").upload("noise.wav", struct.pack("<64I", *range(64))).run()
     assert not at.exception and "not a sound that can be opened" in at.error[0].value
+    assert "The page keeps the clip before it." in at.error[0].value
     assert at.radio(key="speech_clip").value == "weather" and "The network hears “yes”" in at.warning[0].value
     at.file_uploader(key="speech_upload").upload("tune.wav", to_wav(melody(1.0))).run()
     assert not at.exception and not at.error and link(at)["clip"] == "own"
