@@ -112,7 +112,7 @@ def _curve(now: Evaluation) -> str:
     top = max(float(finite.max()) if len(finite) else 0.0, 1.5 * now.eps) or 1.0
     radii = [top * step / 120 for step in range(121)]
     shares = now.curve(radii)
-    width, height, left, bottom = 560, 300, 50, 40
+    width, height, left, bottom = 560, 300, 60, 40
 
     def place(radius: float, share: float) -> str:
         return f"{left + radius / top * (width - left - 24):.1f},{10 + (1 - share) * (height - bottom - 10):.1f}"

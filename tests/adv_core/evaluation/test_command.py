@@ -161,6 +161,7 @@ def test_the_report_has_pictures_and_a_curve(folder: Path) -> None:
         reader.tags.count("img") >= 9 and "svg" in reader.tags and "python -m adv_core.evaluate digits/standard" in page
     )
     told = json.loads((folder / "here" / "evaluation.json").read_text())
+    assert f"{100 * told['robust_accuracy']:.1f} % at the ε of the verdict" in page
     assert told["network"] == "digits/standard" and told["robust_accuracy"] < told["clean_accuracy"] == 1
 
 
@@ -218,6 +219,28 @@ def test_safetensors_are_read_as_they_are_written_and_damage_is_told(tmp_path: P
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match="safetensors"):
             read_safetensors(path)
+
+
+def test_data_that_do_not_fit_are_told(folder: Path) -> None:
+    digits, flat = network_of("digits/standard", device="cpu"), folder / "pictures" / "cat"
+    lists = {
+        "0.png;3\n": "lists no pictures",
+        "9.png,3\n": "line 1: there is no picture .*9.png",
+        "0.png,3\n1.png,dog\n": "line 2: ",
+        "\x80": "UTF-8",
+    }
+    for text, words in lists.items():
+        (flat / "labels.csv").write_text(text, "latin-1")
+        with pytest.raises(ValueError, match=words):
+            examples_of(str(flat), digits)
+    (folder / "a.npz").write_text("x")
+    with pytest.raises(ValueError, match="no npz file"):
+        examples_of("a.npz", digits)
+    x = np.zeros((2, 1, 8, 8), np.float32)
+    for arrays, words in (({"x": x, "y": ["a", "b"]}, "has to hold numbers"), ({"x": x[:, 0]}, "N, C, H, W")):
+        np.savez(folder / "a.npz", **{name: np.asarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=words):
+            examples_of("a.npz", digits)
 
 
 def test_labels_come_from_folders_a_table_or_an_array(folder: Path) -> None:
