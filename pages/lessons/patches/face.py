@@ -84,7 +84,7 @@ def on_a_face(_: object) -> Iterator[None]:
     prose(ETHICS)
     skeleton(chart, 190, "The distances come with the glasses")
     yield
-    wearer = find_wearer(pixels, verdict)
+    wearer = find_wearer(pixels, row, verdict)
     if wearer is None:
         return
     with eyes:
@@ -131,7 +131,7 @@ def show_controls() -> None:
         page.control("wearable", st.toggle, "wearable: smooth, in colours that inks can print")
 
 
-def find_wearer(pixels: Pixels | None, verdict: DeltaGenerator) -> Wearer | None:
+def find_wearer(pixels: Pixels | None, row: PictureRow, verdict: DeltaGenerator) -> Wearer | None:
     """Find the faces of the wearer and of the known people. Where there is none, tell why, and return None."""
     if pixels is None:
         note(verdict, "Take a photograph of yourself with the camera, or upload one, below. A link does not hold it.")
@@ -142,6 +142,7 @@ def find_wearer(pixels: Pixels | None, verdict: DeltaGenerator) -> Wearer | None
         return None
     (seen,) = found
     if not seen.faces:
+        row.show("x", pixels, "no face found")
         note(verdict, why_no_face(seen, pixels.shape[0], pixels.shape[1]))
         return None
     people = tuple(each[0].descriptor for each in known if each)
@@ -180,7 +181,8 @@ def follow_glasses(
     mask = work.mask
     part = percent(float(mask.sum() / wearer.face.area))
     clean = distances(wearer.people[wearer.y], wearer.people)
-    told = f"distance {clean[wearer.y]:.2f} to the known portrait"
+    known = "known portrait" if settings.wearer != OWN else "enrolled photograph, this one"
+    told = f"distance {clean[wearer.y]:.2f} to the {known}"
     row.show("x", head(wearer.pixels, wearer.face), nearest(clean, wearer.names), told)
 
     def draw(steps: list[Dressed]) -> None:

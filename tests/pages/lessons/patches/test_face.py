@@ -195,6 +195,7 @@ def test_what_shows_no_face_is_told_with_a_way_on(pixels: np.ndarray) -> None:
     at = lesson(wearer="own")
     at.session_state["face first"] = pixels
     (told,) = [note.value for note in at.run().info if "No face was found" in note.value]
+    assert picture(at, "x, the photograph: no face found").shape == pixels.shape
     assert (
         "detector" in told and "A drawing or an animal is no face" in told and "Take a photograph of a person" in told
     )
