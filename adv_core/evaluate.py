@@ -28,6 +28,7 @@ from adv_core.norms import NORMS
 
 DEFAULT_EPS = {"linf": "8/255", "l2": "0.5", "l1": "12", "l0": "20"}
 _LEAST = {"limit": 0, "size": 1, "classes": 2, "curve": 0, "eot": 1, "batch": 1}
+_LARGEST = 2048  # side of a picture; a batch of larger ones takes gigabytes
 _SAVED_EVERY = 10.0  # seconds between two saved states, at least
 _WIDTH = 24  # of the bar
 
@@ -79,6 +80,8 @@ def _judge(asked: argparse.Namespace, command: str) -> int:
     for name, least in _LEAST.items():
         if (value := getattr(asked, name)) is not None and value < least:
             raise ValueError(f"--{name} has to be {least} or more, not {value}")
+    if asked.size is not None and asked.size > _LARGEST:
+        raise ValueError(f"--size has to be {_LARGEST} or less, not {asked.size}")
     eps = _number(DEFAULT_EPS[asked.norm] if asked.eps is None else asked.eps)
     if asked.norm == "linf" and eps > 1:
         raise ValueError(f"pixels are in [0, 1], so that --eps {asked.eps} in L∞ allows every picture. {_levels(eps)}")

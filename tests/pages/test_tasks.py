@@ -200,6 +200,7 @@ BLACK = np.zeros((2, 16, 16, 3), np.uint8)
         (Disturb((CLIP,), ("a", "b")), "texts has to hold 1 values, one for each clip, not 2"),
         (Hide(CLIP, "a", views=3, network="moonshine"), "views has to lie in 0 ... 2 for Moonshine, not 3"),
         (Hide(CLIP, "?", network="moonshine"), "has no word"),
+        (Hide(CLIP, "say 打开门", network="moonshine"), "writes English, which has no “打”"),
         (Listen(Clip(bytes(2 * 11 * 16_000))), "at most 10 seconds, not 11"),
         (Transfer(ONE, ("nobody",), (DEFAULT,), 0.1), "made_on[0] has to be one of"),
         (Explore("nobody", DIGIT, 0.1), "model has to be one of"),

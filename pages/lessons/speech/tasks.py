@@ -16,7 +16,7 @@ from adv_core.speech.dictation import Dictated, dictate, dictated, spelling, wri
 from adv_core.speech.moonshine import moonshine, most_pieces, tokenizer
 from adv_core.speech.recogniser import HOP, STRIDE, Moment, alignment, needed_frames, recogniser, spell, transcripts
 from adv_core.speech.sound import FULL, MAX_SECONDS, RATE, Samples, amplified, to_pcm
-from adv_core.speech.wording import readings, same_words
+from adv_core.speech.wording import readings, same_words, words_of
 
 OWN_NETWORK, MOONSHINE = "own", "moonshine"
 NETWORKS = (OWN_NETWORK, MOONSHINE)
@@ -75,6 +75,8 @@ def refused(clip: Clip, text: str, network: str = OWN_NETWORK) -> str | None:
 def _undictated(clip: Clip, text: str) -> str | None:
     if not next(readings(text)):
         return "The target text has no word. Enter the words that the network should write."
+    if foreign := next((letter for word in words_of(text) for letter in word if not letter.isascii()), ""):
+        return f"Moonshine writes English, which has no “{foreign}”. Enter English words."
     needed, most = len(tokenizer().spell(spelling(text))), most_pieces(len(clip.samples))
     if needed > most:
         return (
