@@ -18,6 +18,7 @@ STYLE = """<style>
 .st-key-signs_verdict, .st-key-signs_poster_verdict {min-height: 11rem}
 .st-key-stage_signs .lab-cap, .st-key-stage_poster .lab-cap {min-height: 4.6em}
 [class*=st-key-stage_] img {aspect-ratio: 1; object-fit: cover}
+.st-key-signs_place {min-height: 2.9rem}
 .st-key-signs_counts {min-height: 12rem}
 .st-key-signs_distances {min-height: 20rem}
 .st-key-signs_print {min-height: 5rem}
