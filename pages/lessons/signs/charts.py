@@ -65,7 +65,8 @@ def box_chart(uri: str, box: tuple[float, float, float, float] | None, width: in
             vega.layer([{"u": 0.5, "v": 0.5}], points, x=x, y=y) | {"params": [{"name": "box", "select": brush}]},
         ]
 
-    return vega.on_picture(uri, width, height, layers)
+    # On a canvas: as SVG, the rectangle that one drags would be a picture without a text alternative.
+    return vega.on_picture(uri, width, height, layers) | {"usermeta": {"embedOptions": {"renderer": "canvas"}}}
 
 
 def distance_chart(lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], target: str) -> vega.Spec:
@@ -80,7 +81,7 @@ def distance_chart(lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]
         {"type": "line", "strokeWidth": 3, "point": {"size": 28, "filled": True}},
         x=vega.numbers("at", "distance in metres", (40, 5), {"tickCount": 8}, nice=False, zero=False, reverse=False),
         y=vega.share("p", f"probability of {target}"),
-        color=vega.colours("sign", ((name, colour) for name, colour, _ in lines), columns=2, labelLimit=220),
+        color=vega.colours("sign", ((name, colour) for name, colour, _ in lines), columns=3),
         tooltip=[{"field": "sign"}, {"field": "at", "title": "metres", "format": ".1f"}, *vega.tips(probability="")],
     )
     return chart | {"transform": [vega.probability_text("p")]}

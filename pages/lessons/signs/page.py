@@ -39,12 +39,12 @@ STYLE = """<style>
 def formula(run: Run) -> None:
     st.subheader("4 · The formula that just ran", anchor="formula")
     st.latex(
-        r"\delta^* = \operatorname*{argmax}_{\delta \in \Delta(x)}\ \mathbb{E}_{v \sim V}"
-        r"\big[-L\big(y_\text{target},\ \hat f(v(x+\delta) \mid \theta)\big)\big]"
+        r"\begin{aligned} \delta^* = \operatorname*{argmax}_{\delta \in \Delta(x)}\ &\mathbb{E}_{v \sim V}"
+        r"\big[-L\big(y_\text{target}, \\ &\quad \hat f(v(x+\delta) \mid \theta)\big)\big] \end{aligned}"
     )
     st.latex(
-        r"\Delta(x) = \big\{\delta : x+\delta \text{ is black or white on at most } k \text{ squares, and } x "
-        r"\text{ elsewhere}\big\}"
+        r"\begin{aligned} \Delta(x) = \big\{\delta :\ &x+\delta \text{ is black or white} \\"
+        r"&\text{on at most } k \text{ squares,} \\ &\text{and } x \text{ elsewhere}\big\} \end{aligned}"
     )
     part = page.value.part
     prose(
@@ -55,8 +55,8 @@ def formula(run: Run) -> None:
         "what a black or a white sticker would gain there, to first order:"
     )
     st.latex(
-        r"\text{gain}(\text{square}, c) = -\sum_{i \in \text{square}} (c - x_i)\, \partial_i L,"
-        r"\qquad c \in \{0, 1\}"
+        r"\begin{gathered} \text{gain}(\text{square}, c) = -\sum_{i \in \text{square}} (c - x_i)\, \partial_i L, \\"
+        r"c \in \{0, 1\} \end{gathered}"
     )
     prose(
         "It keeps a running mean of these gains, puts stickers where they are largest, and exchanges the worst ones "
