@@ -6,9 +6,13 @@ The folder holds LISA-CNN, twenty of its authors' photographs, their mask and th
 arXiv:1707.08945; https://github.com/evtimovi/robust_physical_perturbations). It is no part of this repository. No
 network was trained on these photographs: LISA-CNN on other ones, ours on drawings.
 
-A photograph is 96 pixels wide. LISA-CNN sees it shrunk to 32, ours to 48, so that one sticker of 32 × 32 cells of
-three pixels serves both. Stickers are opaque and the same on all photographs; they are made on ten of them, and judged
-on these and on the other ten.
+The first table has stickers at given places, the same on all photographs. A photograph is 96 pixels wide. LISA-CNN sees
+it shrunk to 32, ours to 48, so that one sticker of 32 × 32 cells of three pixels serves both. Stickers are opaque; they
+are made on ten photographs, and judged on these and on the other ten.
+
+The second table has the stickers of the lesson: black and white squares on at most a twentieth of the sign, whose
+places the attack chooses, for each photograph at its 256 × 256 pixels, in the box that is found in it. A drive judges
+them.
 """
 
 import argparse
@@ -23,9 +27,24 @@ from torch import Tensor, nn
 
 from adv_core.attacks.mi_fgsm import mi_fgsm
 from adv_core.attacks.step import run
-from adv_core.objectives import Targeted
+from adv_core.images import from_pixels
+from adv_core.objectives import ExpectedTargeted, Targeted
 from adv_core.perturbation_sets import Box, Masked
 from adv_core.signs import INDEX, sign_network
+from adv_core.signs.driving import DriveBy, drive
+from adv_core.signs.finding import find_sign
+from adv_core.signs.stickers import (
+    ROWS,
+    Stickered,
+    Where,
+    allowed,
+    most_squares,
+    squares_of,
+    stick,
+    with_stickers,
+    working_copy,
+)
+from adv_core.transforms.expectation import Transformed
 
 CELLS, FINE = 32, 3
 STEPS, STEP_SIZE = 120, 8 / 255
@@ -120,8 +139,44 @@ def share(mask: Tensor) -> float:
     return float(mask.sum()) / (CELLS**2 * 2 * (2**0.5 - 1))
 
 
+def chosen_places(files: list[Path], target: int, steps: int = 60, views: int = 8, frames: int = 16) -> None:
+    """Print the second table: the frames read as stop, as the target and as others, of a drive by each photograph."""
+    network, counts = sign_network(), dict[tuple[Where, str], list[int]]()
+    without = 0
+    for place, file in enumerate(files):
+        pixels = np.asarray(Image.open(file).convert("RGB"))
+        *_, found = find_sign(network, from_pixels(pixels[None]))
+        if found is None or found.label != INDEX["stop"]:
+            without += 1
+            continue
+        x, box = working_copy(from_pixels(pixels[None]), found.box)
+        seen = Stickered(Transformed(network, [DriveBy(box)], views, seed=0), x, box)
+        for where in ROWS:
+            aim = ExpectedTargeted(target)
+            attack = stick(seen, allowed(where), aim, most=most_squares(0.05), steps=steps)
+            squares = squares_of(run(attack, keep_steps=False).delta)
+            for name, picture in (
+                ("untouched", pixels),
+                ("grey", with_stickers(pixels, found.box, squares, 128)),
+                ("black and white", with_stickers(pixels, found.box, squares)),
+            ):
+                views_of_it = DriveBy(found.box).at(from_pixels(picture[None]), *drive(frames, 10_000 + place))
+                with torch.no_grad():
+                    said = network(views_of_it).argmax(1)
+                tally = counts.setdefault((where, name), [0, 0, 0, 0])
+                hits = int((said == target).sum())
+                read = (int((said == INDEX["stop"]).sum()), hits)
+                for index, more in enumerate((*read, len(said) - sum(read), int(hits > len(said) / 2))):
+                    tally[index] += more
+    print(f"\n{len(files) - without} photographs; in {without} no stop sign was found\n")
+    print("| squares | stickers | frames: stop / speed limit 45 / other | speed limit 45 in most frames |")
+    print("|---|---|---|---|")
+    for (where, name), (stops, hits, others, most) in counts.items():
+        print(f"| {where} | {name} | {stops} / {hits} / {others} | {most} photographs |")
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description="Stickers on LISA-CNN and on the project's network.")
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
@@ -154,6 +209,7 @@ def main() -> None:
         stuck(f"{place}, grey", torch.full((1, 3, CELLS, CELLS), 0.5), mask)
         for maker, networks in (("LISA-CNN", [lisa]), ("ours", [own]), ("both", [lisa, own])):
             stuck(f"{place}, made on {maker}", made(networks, making, mask), mask)
+    chosen_places(sorted((folder / "signs_256").glob("*.png"), key=lambda file: int(file.stem)), own[1])
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ CARD_OF = {
     ),
     "fooling-images": Card(".st-key-fooling_images_figure table", (".st-key-fooling_images_patterns",)),
     "patches": Card(f".st-key-patches_face_verdict {VERDICT}", (".st-key-stage_face", ".st-key-patches_face_verdict")),
-    "signs": Card(f".st-key-signs_verdict {VERDICT}", (".st-key-stage_signs", ".st-key-signs_strip_2")),
+    "signs": Card(f".st-key-signs_verdict {VERDICT}", (".st-key-stage_signs", ".st-key-signs_verdict")),
     "physical": Card(".st-key-physical_status [data-testid=stCaptionContainer]", (".st-key-stage_views",)),
     "black-box": Card(f".st-key-black_box_verdict {VERDICT}", (".st-key-stage_black_box", ".st-key-black_box_verdict")),
     "unrestricted": Card(

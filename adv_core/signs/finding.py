@@ -15,8 +15,9 @@ from adv_core.signs.driving import SIDE, SignBox
 from adv_core.signs.network import SignNetwork
 
 SMALLEST, RATIO, STRIDE = 0.2, 1.25, 12  # the sides of windows, in short sides; the stride in pixels of 48
+LEAST = 16  # the width and the height of a photograph, in pixels
 FITTED = 64  # the width in pixels to which a proposed box is shrunk while its edges are sought
-SURE, SURE_AT_LAST = 0.6, 0.9  # the least probability of a sign in a window, and in the box that is proposed
+SURE, SURE_AT_LAST = 0.6, 0.8  # the least probability of a sign in a window, and in every one of `around` its box
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,13 @@ def find_sign(network: SignNetwork, x: Tensor) -> Iterator[Found | None]:
     """Look for a sign in a photograph (1, 3, H, W) in [0, 1], first for a large one.
 
     Yields:
-        After each size of windows but the last None. At the end the proposal; None where no window shows a sign.
+        After each size of windows but the last None. At the end the proposal; None where there is no sign.
+
+    Raises:
+        ValueError: the photograph is narrower or lower than `LEAST` pixels.
     """
+    if min(x.shape[-2:]) < LEAST:
+        raise ValueError(f"a photograph has to be at least {LEAST} × {LEAST} pixels, not {x.shape[-1]} × {x.shape[-2]}")
     boxes, said = [], []
     *larger, smallest = sides(*x.shape[-2:])
     for side in (*larger, smallest):
@@ -86,25 +92,50 @@ def find_sign(network: SignNetwork, x: Tensor) -> Iterator[Found | None]:
         said.append(probabilities.cpu())
         if side != smallest:
             yield None
-    box = proposed(torch.cat(boxes), torch.cat(said))
-    if box is None:
-        yield None
-        return
-    tried = [(each, read(network, x, each)) for each in (box, fitted(x, box))]
-    label = int(tried[0][1].argmax())
-    box, probabilities = tried[1] if int(tried[1][1].argmax()) == label else tried[0]
-    found = Found(box, label, float(probabilities[label]))
-    yield None if label == INDEX["no_sign"] or found.probability < SURE_AT_LAST else found
+    yield decided(network, x, torch.cat(boxes), torch.cat(said))
 
 
-def proposed(boxes: Tensor, said: Tensor) -> SignBox | None:
-    """The place of the sign that most windows agree on: boxes (M, 4), probabilities (M, K)."""
+def decided(network: SignNetwork, x: Tensor, boxes: Tensor, said: Tensor) -> Found | None:
+    """The largest sign that the network reads in its box and in all around it: boxes (M, 4), probabilities (M, K).
+
+    Parts of a sign may look like a smaller one. What is no sign may look like one in a single window.
+    """
     best, label = said.max(1)
-    sure = (label != INDEX["no_sign"]) & (best >= SURE)
-    if not bool(sure.any()):
-        return None
-    boxes, best, label = boxes[sure], best[sure].double(), label[sure]
-    shared = overlap(boxes) * (label[:, None] == label)
+    found = []
+    for each in label[(label != INDEX["no_sign"]) & (best >= SURE)].unique().tolist():
+        first = proposed(boxes[label == each], best[label == each])
+        for box in (fitted(x, first), first):
+            probabilities = torch.stack([read(network, x, other)[each] for other in around(box)])
+            if float(probabilities.min()) >= SURE_AT_LAST:
+                found.append(Found(box, each, float(probabilities[0])))
+                break
+    return max(found, key=lambda each: each.box.size[0], default=None)
+
+
+def around(box: SignBox) -> list[SignBox]:
+    """A square around the box, and the same moved and scaled a little."""
+    (across, down), side = box.middle, max(box.size)
+    changes = [
+        (0, 0, 1),
+        (-0.08, 0, 1),
+        (0.08, 0, 1),
+        (0, -0.08, 1),
+        (0, 0.08, 1),
+        (0, 0, 0.9),
+        (0, 0, 1.12),
+        (0, 0, 1.25),
+    ]
+    middles = [(across + u * side, down + v * side, scale * side / 2) for u, v, scale in changes]
+    return [SignBox(u - half, v - half, u + half, v + half) for u, v, half in middles]
+
+
+def proposed(boxes: Tensor, best: Tensor) -> SignBox:
+    """The place that most windows agree on which show the same sign: boxes (M, 4), its probability in each (M,).
+
+    In one window at least, it is `SURE`.
+    """
+    boxes, best = boxes[best >= SURE], best[best >= SURE].double()
+    shared = overlap(boxes)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     votes = area * (shared @ best.pow(4))  # parts of a large sign may look like small ones
     near = shared[votes.argmax()] > 0.15
@@ -126,7 +157,7 @@ def overlap(boxes: Tensor) -> Tensor:
 def fitted(x: Tensor, box: SignBox) -> SignBox:
     """Move and scale a box, so that the colours change most across the middles of its sides.
 
-    A sign touches its box there, whether it is an octagon, a disc or a plate.
+    A sign touches its box there, whether it is an octagon, a disc or a plate. The box stays in the photograph.
     """
     scale = FITTED / max(box.size)
     size = [max(round(each * scale), 8) for each in x.shape[-2:]]
@@ -154,6 +185,9 @@ def fitted(x: Tensor, box: SignBox) -> SignBox:
         beyond = mean(u - reach, torch.minimum(edge, outer), u + reach, torch.maximum(edge, outer))
         jumps.append((within - beyond).abs().mean(0))
     least = torch.stack(jumps)
-    best = int((least.sum(0) + 2 * least.amin(0)).argmax())
+    whole = (u >= half) & (v >= half) & (u + half <= size[1]) & (v + half <= size[0])
+    if not bool(whole.any()):
+        return box
+    best = int((least.sum(0) + 2 * least.amin(0)).masked_fill(~whole, -torch.inf).argmax())
     middle, side = (float(u[best]) / scale, float(v[best]) / scale), float(half[best]) / scale
     return SignBox(middle[0] - side, middle[1] - side, middle[0] + side, middle[1] + side)

@@ -60,6 +60,17 @@ def allowed(where: Where) -> np.ndarray:
     return np.asarray(inside & rows[:, None])
 
 
+def photographed(box: SignBox, height: int, width: int) -> np.ndarray:
+    """The squares of a sign that lie in its photograph, a pixel away from the edge, (GRID, GRID) bool.
+
+    A view repeats the edge of the photograph beyond it: a sticker there would become a stripe.
+    """
+    (wide, high), steps = box.size, np.arange(GRID + 1) / GRID
+    across, down = box.left + wide * steps, box.top + high * steps
+    columns, rows = ((at[:-1] >= 1) & (at[1:] <= most - 1) for at, most in ((across, width), (down, height)))
+    return np.asarray(rows[:, None] & columns)
+
+
 def most_squares(part: float) -> int:
     """The largest number of squares that cover at most this part, 0 ... 1, of an octagonal sign."""
     return int(part * OCTAGON * GRID**2)
@@ -118,7 +129,7 @@ class Stickered(nn.Module):
 
     def __init__(self, classifier: Callable[[Tensor], Tensor], x: Tensor, box: SignBox) -> None:
         super().__init__()
-        self.classifier, self._logits, self.x = classifier, as_classifier(classifier), x
+        self.classifier, self._logits, self.x, self.box = classifier, as_classifier(classifier), x, box
         index = places(box, *x.shape[-2:]).to(x.device)
         self.index, self.inside = index.clamp_min(0), index >= 0
         self.training = False
@@ -188,7 +199,7 @@ def stick(classifier: Stickered, where: np.ndarray, objective: Climbable, *, mos
     """Search at most ``most`` stickers that raise the objective.
 
     Args:
-        where: the squares that may carry one, (GRID, GRID) bool.
+        where: the squares that may carry one, (GRID, GRID) bool; those at the edge of the photograph never do.
         objective: of its logits.
         most: at least 1.
 
@@ -197,7 +208,8 @@ def stick(classifier: Stickered, where: np.ndarray, objective: Climbable, *, mos
     """
     if most < 1:
         raise ValueError(f"at least one sticker is needed, not {most}")
-    spots = torch.from_numpy(where).to(classifier.x.device)
+    inside = photographed(classifier.box, *classifier.x.shape[-2:])
+    spots = torch.from_numpy(where & inside).to(classifier.x.device)
     none = torch.zeros(1, 2, GRID, GRID).to(classifier.x)
     yield from ascend(
         classifier, none, Box(), objective, lambda: Exchange(spots, most, steps), steps=steps, quantize=False

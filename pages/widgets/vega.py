@@ -1,6 +1,6 @@
 """The parts of Vega-Lite specifications that charts share: axes, colours, tooltips, a line across. No Streamlit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 Spec = dict[str, Any]
@@ -13,6 +13,28 @@ NUMBERS: Spec = {
 def layer(values: Iterable[Any], mark: str | Spec, **channels: Any) -> Spec:
     """A mark for each of the values: a chart by itself, or one layer of a chart."""
     return {"data": {"values": list(values)}, "mark": mark, "encoding": channels}
+
+
+def on_picture(uri: str, width: int, height: int, layers: Callable[[Spec, Spec], Sequence[Spec]]) -> Spec:
+    """A picture to click or to drag on, as wide and high in pixels as told.
+
+    Args:
+        uri: of the picture.
+        layers: gets the channels x and y, whose fields ``u`` and ``v`` are in parts of the width and the height, and
+            gives what lies on the picture.
+    """
+    x = {"field": "u", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": None}
+    y = {"field": "v", "type": "quantitative", "scale": {"domain": [0, 1], "reverse": True}, "axis": None}
+    picture = {"type": "image", "aria": False, "width": width, "height": height, "aspect": False}
+    return {
+        "width": width,
+        "height": height,
+        "padding": {"left": 0, "top": 0, "right": 0, "bottom": 0},  # for a mere 0, Streamlit adds room at the bottom
+        "layer": [
+            layer([{}], picture, x={"value": width / 2}, y={"value": height / 2}, url={"value": uri}),
+            *layers(x, y),
+        ],
+    }
 
 
 def numbers(

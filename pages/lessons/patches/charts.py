@@ -18,28 +18,18 @@ def click_chart(uri: str, points: Sequence[tuple[float, float]], side: int) -> v
         side: of the chart, in pixels.
     """
     grid = [{"u": (i + 0.5) / GRID, "v": (j + 0.5) / GRID} for i in range(GRID) for j in range(GRID)]
-    x = {"field": "u", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": None}
-    y = {"field": "v", "type": "quantitative", "scale": {"domain": [0, 1], "reverse": True}, "axis": None}
     marked = [{"u": u, "v": v, "name": name} for name, (u, v) in zip("12", points, strict=True)]
     nearest = {"type": "point", "nearest": True, "encodings": ["x", "y"]}
     unseen = {"type": "point", "aria": False, "opacity": 0, "size": 40, "filled": True, "cursor": "crosshair"}
     ring = {"type": "point", "shape": "circle", "size": 260, "strokeWidth": 3, "color": PALETTE[1], "filled": False}
-    return {
-        "width": side,
-        "height": side,
-        "padding": 0,
-        "layer": [
-            vega.layer(
-                [{}],
-                {"type": "image", "aria": False, "width": side, "height": side, "aspect": False},
-                x={"value": side / 2},
-                y={"value": side / 2},
-                url={"value": uri},
-            ),
+
+    def layers(x: vega.Spec, y: vega.Spec) -> list[vega.Spec]:
+        return [
             vega.layer(marked, ring, x=x, y=y),
             vega.layer(grid, unseen, x=x, y=y) | {"params": [{"name": "spot", "select": nearest}]},
-        ],
-    }
+        ]
+
+    return vega.on_picture(uri, side, side, layers)
 
 
 def distance_chart(rows: Mapping[str, np.ndarray], names: Sequence[str], same: float) -> vega.Spec:

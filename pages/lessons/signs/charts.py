@@ -48,29 +48,25 @@ def box_chart(uri: str, box: tuple[float, float, float, float] | None, width: in
         box: the present one (left, top, right, bottom) in parts of the width and the height; None without one.
         width, height: of the chart, in pixels.
     """
-    x = {"field": "u", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": None}
-    y = {"field": "v", "type": "quantitative", "scale": {"domain": [0, 1], "reverse": True}, "axis": None}
-    picture = {"type": "image", "aria": False, "width": width, "height": height, "aspect": False}
     corners = [] if box is None else [{"u": box[0], "v": box[1], "u2": box[2], "v2": box[3]}]
     frame = {"type": "rect", "aria": False, "filled": False, "cornerRadius": 2}
-    place = {"x": x, "y": y, "x2": {"field": "u2"}, "y2": {"field": "v2"}}
     brush = {
         "type": "interval",
         "encodings": ["x", "y"],
         "mark": {"fill": "#E69F00", "fillOpacity": 0.25, "stroke": "#D55E00", "strokeWidth": 2},
     }
     points = {"type": "point", "aria": False, "opacity": 0, "cursor": "crosshair"}
-    return {
-        "width": width,
-        "height": height,
-        "padding": {"left": 0, "top": 0, "right": 0, "bottom": 0},  # for a mere 0, Streamlit adds room at the bottom
-        "layer": [
-            vega.layer([{}], picture, x={"value": width / 2}, y={"value": height / 2}, url={"value": uri}),
+
+    def layers(x: vega.Spec, y: vega.Spec) -> list[vega.Spec]:
+        place = {"x": x, "y": y, "x2": {"field": "u2"}, "y2": {"field": "v2"}}
+        return [
             vega.layer(corners, {**frame, "stroke": "#ffffff", "strokeWidth": 5}, **place),
             vega.layer(corners, {**frame, "stroke": "#D55E00", "strokeWidth": 2.5}, **place),
             vega.layer([{"u": 0.5, "v": 0.5}], points, x=x, y=y) | {"params": [{"name": "box", "select": brush}]},
-        ],
-    }
+        ]
+
+    # On a canvas: as SVG, the rectangle that one drags would be a picture without a text alternative.
+    return vega.on_picture(uri, width, height, layers) | {"usermeta": {"embedOptions": {"renderer": "canvas"}}}
 
 
 def distance_chart(lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], target: str) -> vega.Spec:
@@ -85,7 +81,7 @@ def distance_chart(lines: Sequence[tuple[str, str, Sequence[tuple[float, float]]
         {"type": "line", "strokeWidth": 3, "point": {"size": 28, "filled": True}},
         x=vega.numbers("at", "distance in metres", (40, 5), {"tickCount": 8}, nice=False, zero=False, reverse=False),
         y=vega.share("p", f"probability of {target}"),
-        color=vega.colours("sign", ((name, colour) for name, colour, _ in lines), columns=2, labelLimit=220),
+        color=vega.colours("sign", ((name, colour) for name, colour, _ in lines), columns=3),
         tooltip=[{"field": "sign"}, {"field": "at", "title": "metres", "format": ".1f"}, *vega.tips(probability="")],
     )
     return chart | {"transform": [vega.probability_text("p")]}

@@ -21,7 +21,7 @@ from pages.widgets.stage import PictureRow, drawn, drawn_times, percent, picture
 from pages.widgets.verdict import fooled, held, note
 
 ROWS = ("the untouched sign", "plain grey stickers, the control", "the stickers")
-COLOURS = (PALETTE[0], GREY, PALETTE[1])
+LINES = (("untouched", PALETTE[0]), ("grey", GREY), ("stickers", PALETTE[1]))  # short: a phone shows them in a row
 POSTER = {"x": "x, the sign", "delta": "+ δ", "now": "= x + δ"}
 
 
@@ -83,7 +83,7 @@ def show_counts(run: Run, slot: DeltaGenerator) -> None:
 def show_distances(run: Run, slot: DeltaGenerator) -> None:
     """Draw the probability of the target against the distance, the mean of all drives."""
     lines = []
-    for which, (name, colour) in enumerate(zip(ROWS, COLOURS, strict=True)):
+    for which, (name, colour) in enumerate(LINES):
         means = [
             (frames[0].distance, float(np.mean([frame.probabilities[which, run.target] for frame in frames])))
             for frames in zip(*run.drives, strict=True)
@@ -91,7 +91,7 @@ def show_distances(run: Run, slot: DeltaGenerator) -> None:
         lines.append((name, colour, means))
     mean = percent(float(np.mean([p for _, p in lines[-1][2]])))
     alt = f"Probability of {title(run.target)} against the distance: with the stickers {mean} on average"
-    vega_chart(distance_chart(lines, title(run.target)), 300, alt, slot)
+    vega_chart(distance_chart(lines, short(run.target)), 300, alt, slot)
 
 
 def as_poster(run: Run) -> Iterator[None]:

@@ -18,6 +18,7 @@ STYLE = """<style>
 .st-key-signs_verdict, .st-key-signs_poster_verdict {min-height: 11rem}
 .st-key-stage_signs .lab-cap, .st-key-stage_poster .lab-cap {min-height: 4.6em}
 [class*=st-key-stage_] img {aspect-ratio: 1; object-fit: cover}
+.st-key-signs_place {min-height: 2.9rem}
 .st-key-signs_counts {min-height: 12rem}
 .st-key-signs_distances {min-height: 20rem}
 .st-key-signs_print {min-height: 5rem}
@@ -38,12 +39,12 @@ STYLE = """<style>
 def formula(run: Run) -> None:
     st.subheader("4 · The formula that just ran", anchor="formula")
     st.latex(
-        r"\delta^* = \operatorname*{argmax}_{\delta \in \Delta(x)}\ \mathbb{E}_{v \sim V}"
-        r"\big[-L\big(y_\text{target},\ \hat f(v(x+\delta) \mid \theta)\big)\big]"
+        r"\begin{aligned} \delta^* = \operatorname*{argmax}_{\delta \in \Delta(x)}\ &\mathbb{E}_{v \sim V}"
+        r"\big[-L\big(y_\text{target}, \\ &\quad \hat f(v(x+\delta) \mid \theta)\big)\big] \end{aligned}"
     )
     st.latex(
-        r"\Delta(x) = \big\{\delta : x+\delta \text{ is black or white on at most } k \text{ squares, and } x "
-        r"\text{ elsewhere}\big\}"
+        r"\begin{aligned} \Delta(x) = \big\{\delta :\ &x+\delta \text{ is black or white} \\"
+        r"&\text{on at most } k \text{ squares,} \\ &\text{and } x \text{ elsewhere}\big\} \end{aligned}"
     )
     part = page.value.part
     prose(
@@ -54,8 +55,8 @@ def formula(run: Run) -> None:
         "what a black or a white sticker would gain there, to first order:"
     )
     st.latex(
-        r"\text{gain}(\text{square}, c) = -\sum_{i \in \text{square}} (c - x_i)\, \partial_i L,"
-        r"\qquad c \in \{0, 1\}"
+        r"\begin{gathered} \text{gain}(\text{square}, c) = -\sum_{i \in \text{square}} (c - x_i)\, \partial_i L, \\"
+        r"c \in \{0, 1\} \end{gathered}"
     )
     prose(
         "It keeps a running mean of these gains, puts stickers where they are largest, and exchanges the worst ones "

@@ -51,9 +51,10 @@ def prepare() -> Run:
 
 def chosen(name: str) -> Pixels:
     """The photograph in its own shape, (H, W, 3) uint8; a large one is shrunk, once for each photograph."""
-    image, known = photograph(name), state.get("signs photograph")
-    if known is None or known[0] != (name, id(image)):
-        known = state["signs photograph"] = (name, id(image)), np.asarray(shrink(image, MOST_PIXELS).convert("RGB"))
+    known, key = state.get("signs photograph"), state.own_image if name == OWN else name
+    if known is None or not (known[0] is key or known[0] == name):
+        image = shrink(photograph(name), MOST_PIXELS).convert("RGB")
+        known = state["signs photograph"] = key, np.asarray(image)
     pixels: Pixels = known[1]
     return pixels
 

@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from adv_core.images import Pixels, to_png
 from adv_core.serving.engine.look import Pictures
 from adv_core.signs.driving import SignBox
+from adv_core.signs.finding import LEAST
 from adv_core.signs.stickers import BARE, covered, places, with_stickers
 from pages.lessons.signs.charts import box_chart
 from pages.lessons.signs.run import NO_SIGN, Run, around, boxed, counted, short, title
@@ -16,6 +17,7 @@ from pages.lessons.signs.settings import DRIVES, FRAMES, JUDGED, SIGNS, STEPS, V
 from pages.lessons.signs.tasks import Drive, FindSign, PutStickers, ReadSign, Stuck
 from pages.widgets.glossary import prose
 from pages.widgets.live import follow, job_for
+from pages.widgets.photograph import OWN
 from pages.widgets.stage import PictureRow, percent, picture_uri, playground, save_button
 from pages.widgets.verdict import fooled, held, note
 
@@ -54,9 +56,20 @@ def on_the_sign(run: Run) -> Iterator[None]:
         with right:
             page.control("part", st.slider, "Part of the sign that stickers may cover, in %", 1, 20)
         page.choice("where", "Where stickers may be", WHERE)
-    box_controls(run)
+    place = st.container(key="signs_place")
     yield
-    if find_box(run, row, verdict):
+    height, width = run.original.shape[:2]
+    if min(height, width) < LEAST:
+        row.show("x", middle(run.original), "too small")
+        note(
+            verdict,
+            f"**The photograph is too small:** it has {width} × {height} pixels here. "
+            f"It needs at least {LEAST} × {LEAST}. Choose another one in the settings of the page.",
+        )
+        return
+    goes_on = find_box(run, row, verdict)
+    box_controls(run, place)
+    if goes_on:
         follow_stickers(run, row, verdict)
 
 
@@ -70,19 +83,28 @@ def middle(pixels: Pixels) -> Pixels:
 # ------------------------------------------------------------------------------------------------------------- the box
 
 
-def box_controls(run: Run) -> None:
-    """Draw the photograph to drag a box on, and the same as sliders."""
-    places = st.expander("The box of the sign: drag another one", on_change="rerun", key="signs_open")
+def box_controls(run: Run, place: DeltaGenerator) -> None:
+    """Draw the photograph to drag a box on, and the same as sliders.
+
+    They open by themselves for a photograph of the visitor's own, whose proposal may be wrong, and where no sign is
+    found. Who closes them leaves them closed for that photograph.
+    """
+    settings, shown = page.value, state["signs photograph"][0]
+    needed = settings.image == OWN or run.label in (None, NO_SIGN)
+    if needed and state.get("signs offered") != shown:
+        state["signs offered"] = shown
+        state.signs_open = True
+    places = place.expander("The box of the sign: drag another one", on_change="rerun", key="signs_open")
     if not places.open:
         return
-    box = boxed(run.original) or state.get("signs proposed", {}).get(run.original.tobytes())
+    box = run.box
     with places:
         left, right = st.columns([3, 2], gap="medium")
         with left, st.container(key="signs_photograph"):
             show_box(run.original, box)
         with right:
             st.caption("Drag a box around the sign, so that it touches the sign's edges.")
-            if page.value.large:
+            if settings.large:
                 page.control("across", st.slider, "Its middle, from the left in %", 0.0, 100.0, step=0.5)
                 page.control("down", st.slider, "Its middle, from the top in %", 0.0, 100.0, step=0.5)
                 page.control("large", st.slider, "Its side, in % of the photograph's width", 2.0, 100.0, step=0.5)
@@ -138,12 +160,11 @@ def find_box(run: Run, row: PictureRow, verdict: DeltaGenerator) -> bool:
             row.show("x", middle(run.original), "no sign found")
             note(
                 verdict,
-                "**The network finds no sign in this photograph.** If there is one, open *The box of the sign* below "
-                "and drag a box around it. Or choose another photograph in the settings of the page.",
+                "**The network finds no sign in this photograph.** If there is one, drag a box around it, under *The "
+                "box of the sign* below. Or choose another photograph in the settings of the page.",
             )
             return False
         run.box = found[-1].box
-        state["signs proposed"] = {run.original.tobytes(): run.box}
     said = follow(job_for("sign read", ReadSign(picture, run.box)), end=False)
     if said is None:
         return False

@@ -20,6 +20,7 @@ from adv_core.signs.stickers import (
     covered,
     most_squares,
     octagon,
+    photographed,
     places,
     squares_of,
     stick,
@@ -103,3 +104,9 @@ def test_a_search_for_nothing_is_refused() -> None:
     x = torch.zeros(1, 3, 150, 100)
     with pytest.raises(ValueError, match="at least one sticker"):
         next(stick(Stickered(lambda seen: seen.flatten(1), x, BOX), allowed("band"), Targeted(1), most=0, steps=1))
+
+
+def test_no_sticker_touches_the_edge_of_the_photograph() -> None:
+    inside = photographed(SignBox(-8, 0, 88, 96), 96, 80)
+    assert not inside[:, :3].any() and not inside[0].any() and not inside[:, -3:].any()
+    assert inside[1:-1, 3:-3].all() and photographed(SignBox(10, 10, 74, 74), 84, 84).all()

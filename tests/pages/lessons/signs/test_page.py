@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from adv_core.signs.driving import SignBox
@@ -51,6 +52,10 @@ def test_it_opens_with_the_sample_its_stickers_and_a_drive(opened: AppTest) -> N
     assert "from 40 metres" in strips[0] and "from 5 metres: Stop" in strips[0]
 
 
+def test_the_box_of_the_sample_stays_folded(opened: AppTest) -> None:
+    assert not opened.session_state["signs_open"]
+
+
 def test_the_counts_are_those_of_the_frames(opened: AppTest) -> None:
     untouched = row(opened, "the untouched sign")
     assert untouched[1].startswith("**0**") and untouched[2].startswith("4 ")
@@ -61,8 +66,19 @@ def test_a_photograph_without_a_sign_gets_a_sentence_and_a_way_on() -> None:
     at = lesson(image="hens")
     assert "finds no sign" in words(at) and "drag a box" in words(at)
     assert not [each for each in pictures(at) if each.startswith("The stickers alone")]
+    assert at.session_state["signs_open"]
+    at.session_state["signs_open"] = False
+    assert not at.run().session_state["signs_open"]  # whoever closes it leaves it closed
     at = lesson(image="hens", large="20.0", across="10.0", down="10.0")
     assert "In this box, the network reads no sign" in words(at)
+
+
+def test_a_tiny_photograph_gets_a_sentence() -> None:
+    at = lesson()
+    at.session_state["own_image"] = Image.new("RGB", (5, 3))
+    at.run()
+    next(each for each in at.button if each.label == "Back to your own picture").click().run()
+    assert "5 × 3 pixels" in words(at) and "at least 16 × 16" in words(at)
 
 
 def test_a_target_that_is_read_already_is_told() -> None:

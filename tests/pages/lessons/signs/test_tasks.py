@@ -39,6 +39,11 @@ def test_a_box_is_proposed_around_the_sample_sign() -> None:
     assert wide * high / (sum(areas) - wide * high) > 0.75
 
 
+@pytest.mark.parametrize("name", ["koala", "espresso", "goldfish"])
+def test_what_looks_like_a_sign_in_a_few_windows_is_not_proposed(name: str) -> None:
+    assert found(name) is None
+
+
 def test_what_is_read_in_the_box_is_the_sign() -> None:
     (read,) = ReadSign(ONE, BOX).records(Here())
     assert read.shape == (1, len(INDEX)) and int(read[0].argmax()) == STOP
