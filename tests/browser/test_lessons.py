@@ -9,7 +9,7 @@ import wave
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Page, expect
 
 from adv_core import Classifier
 from adv_core.faces import portrait
@@ -30,6 +30,13 @@ FETCH = "async player => Array.from(new Uint8Array(await (await fetch(player.src
 TAKEN = """() => {
     const button = document.querySelector("[data-testid=stCameraInputButton]")
     if (button.textContent.includes("Clear photo")) return true
+    // A camera that has just been opened may show one colour before its first picture.
+    const look = Object.assign(document.createElement("canvas"), {width: 16, height: 16}).getContext("2d")
+    const video = document.querySelector("video")
+    if (!video) return false  // the photograph is taken, and its button not yet there
+    look.drawImage(video, 0, 0, 16, 16)
+    const levels = look.getImageData(0, 0, 16, 16).data.filter((_, place) => place % 4 === 0)
+    if (Math.max(...levels) - Math.min(...levels) < 64) return false
     button.click()
     return false
 }"""
@@ -355,8 +362,16 @@ def drag_a_box(page: Page, start: tuple[float, float], end: tuple[float, float])
     """Drag from one point of the lesson's photograph to another, in parts of its width and its height."""
     chart = page.get_by_label(re.compile("^The photograph: drag a box")).locator("canvas.marks, svg.marks")
     expect(chart).to_be_visible()
-    chart.evaluate("marks => marks.scrollIntoView({block: 'end'})")  # the pictures above it stay in sight
-    frame = box(chart)
+    seen: list[FloatRect] = []
+
+    def stands_still() -> bool:
+        """Tell whether the chart is where it was a moment ago: the box that holds it opens slowly."""
+        chart.evaluate("marks => marks.scrollIntoView({block: 'end'})")  # the pictures above it stay in sight
+        seen.append(box(chart))
+        return len(seen) > 3 and all(each == seen[-1] for each in seen[-4:-1])
+
+    until(page, stands_still)
+    frame = seen[-1]
     places = [(frame["x"] + u * frame["width"], frame["y"] + v * frame["height"]) for u, v in (start, end)]
     page.mouse.move(*places[0])
     page.mouse.down()

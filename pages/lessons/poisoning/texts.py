@@ -134,7 +134,7 @@ def questions() -> list[Question]:
                 "How is Neural Cleanse related to the attacks of the other lessons?",
                 (
                     (
-                        "It is a universal patch towards one class, with a price for each pixel that it covers.",
+                        "It is a universal patch towards one class, as small as possible.",
                         "A class that a very small patch reaches is suspicious: somebody may have prepared it.",
                     ),
                     (
@@ -151,8 +151,8 @@ def questions() -> list[Question]:
                 "Neural Cleanse finds no unusually small trigger. What may you conclude?",
                 (
                     (
-                        "This search found none. A large or scattered trigger may still be there.",
-                        "Examine the network of section 2: its four corners are not unusually small.",
+                        "Only that this search found none.",
+                        "A large or scattered trigger may still be there: examine the network of section 2.",
                     ),
                     (
                         "The network has no backdoor.",
