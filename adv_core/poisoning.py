@@ -113,7 +113,7 @@ def clean_label(
     share: float,
     eps: float = 0.3,
     seed: int = 0,
-) -> PoisonedData:
+) -> Iterator[PoisonedData]:
     """Make pictures of the class ``target`` hard with PGD, and stamp them. All labels stay as they are.
 
     Args:
@@ -123,24 +123,12 @@ def clean_label(
         eps: the radius of the L∞ ball of PGD, in pixel units.
         seed: of the choice of pictures.
 
+    Yields:
+        The data after each part of the pictures; the last record has all of them.
+
     Raises:
         ValueError: more pictures than there are of that class.
     """
-    *_, made = clean_label_in_parts(classifier, x, labels, trigger, target, share, eps, seed)
-    return made
-
-
-def clean_label_in_parts(
-    classifier: Callable[[Tensor], Tensor] | None,
-    x: Tensor,
-    labels: Tensor,
-    trigger: Trigger,
-    target: int,
-    share: float,
-    eps: float = 0.3,
-    seed: int = 0,
-) -> Iterator[PoisonedData]:
-    """Yield the data of `clean_label` after each part of the pictures; the last one holds all of them."""
     rows = _chosen(labels == target, round(share * len(x)), seed)
     poisoned = x.clone()
     yield PoisonedData(poisoned, labels, rows[:0])

@@ -47,6 +47,11 @@ def sheet(images: np.ndarray, wrong: Sequence[bool], columns: int, zoom: int = 3
     return page
 
 
+def share(part: float) -> str:
+    """A share of digits as text, always with one decimal."""
+    return f"{100 * part:.1f}\u00a0%"
+
+
 # One colour for each network, on every chart of the lesson.
 STANDARD, ROBUST, STRONGER, OWN = PALETTE[1], PALETTE[0], PALETTE[2], PALETTE[3]
 

@@ -54,7 +54,7 @@ def test_a_backdoor_relabels_what_it_stamps_and_nothing_else() -> None:
 
 def test_clean_labels_stay_and_the_perturbation_stays_in_its_ball() -> None:
     trigger = Trigger(corner="all corners")
-    made = clean_label(checkpoint("standard").network, DATA.images, DATA.labels, trigger, 7, 0.04, eps=0.2)
+    *_, made = clean_label(checkpoint("standard").network, DATA.images, DATA.labels, trigger, 7, 0.04, eps=0.2)
     assert torch.equal(made.labels, DATA.labels) and bool((DATA.labels[made.rows] == 7).all()) and len(made.rows) == 120
     outside = ~trigger.mask(28, 28)
     change = (made.x - DATA.images)[:, 0][:, outside]

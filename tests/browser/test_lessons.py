@@ -271,8 +271,7 @@ def test_physical(page: Page, address: str) -> None:
     page.set_viewport_size(DESK)
     # Another camera, for a photograph of the print, stands further down.
     page.get_by_test_id("stSidebar").get_by_text("Use the camera").click()
-    expect(page.locator("video")).not_to_have_js_property("videoWidth", 0)
-    until(page, lambda: page.evaluate(TAKEN))
+    take_a_photograph(page)
     page.wait_for_url("**image=own**")
     no_exception(page)
 
@@ -349,13 +348,18 @@ def test_signs(page: Page, address: str) -> None:
 
     page.set_viewport_size(DESK)
     page.get_by_test_id("stSidebar").get_by_text("Use the camera").click()
-    expect(page.locator("video")).not_to_have_js_property("videoWidth", 0)
-    until(page, lambda: page.evaluate(TAKEN))
+    take_a_photograph(page)
     page.wait_for_url("**image=own**")
     expect(page.get_by_text("The network finds no sign in this photograph")).to_be_visible()
     drag_a_box(page, (0.1, 0.1), (0.3, 0.3))
     expect(page.get_by_text("In this box, the network reads no sign")).to_be_visible()
     no_exception(page)
+
+
+def take_a_photograph(page: Page) -> None:
+    """Wait for the picture of a camera that has just been opened, and take it."""
+    expect(page.locator("video")).not_to_have_js_property("videoWidth", 0)
+    until(page, lambda: page.evaluate(TAKEN))
 
 
 def drag_a_box(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -385,8 +389,7 @@ def test_faces(page: Page, address: str) -> None:
     expect(page.get_by_text("Take a photograph of yourself with the camera")).to_be_visible()
     main = page.get_by_test_id("stMain")
     main.get_by_text("Use the camera").click()
-    expect(page.locator("video")).not_to_have_js_property("videoWidth", 0)
-    until(page, lambda: page.evaluate(TAKEN))
+    take_a_photograph(page)
     expect(page.get_by_text(re.compile("Distance to you: "))).to_be_visible()
     expect(page.get_by_text(re.compile("In random views"))).to_be_visible()
     second = io.BytesIO()

@@ -17,13 +17,13 @@ from adv_core.training import Recipe
 from pages.lessons.adversarial_training.charts import surface
 from pages.lessons.adversarial_training.loop import one_step_slowly
 from pages.lessons.adversarial_training.program import in_python
-from pages.lessons.adversarial_training.settings import CURVE, EPS, INNER, SHIPPED, SOURCES, judged, page, share
+from pages.lessons.adversarial_training.settings import CURVE, EPS, INNER, SHIPPED, SOURCES, judged, page
 from pages.lessons.adversarial_training.tasks import HELD_OUT, Attacked, Explore, SolvedCase, Sweep, TwoWays
 from pages.lessons.adversarial_training.texts import TEXTS
 from pages.lessons.adversarial_training.training import complete, courses, own_network, train_both
 from pages.widgets import verdict
 from pages.widgets.canvas import canvas
-from pages.widgets.digits import OWN, ROBUST, STANDARD, STRONGER, error_curves, ink, signed
+from pages.widgets.digits import OWN, ROBUST, STANDARD, STRONGER, error_curves, ink, share, signed
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import Done, Lesson, digit_control, skeleton, slots, table, vega_chart
 from pages.widgets.live import begin, computed, follow, follow_each, job_for

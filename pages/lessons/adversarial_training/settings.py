@@ -44,7 +44,3 @@ def judged(name: str, eps: float = 0.1) -> dict[str, float]:
     """The figures that the script of a supplied checkpoint printed for that ε."""
     figures: dict[str, float] = next(each for each in checkpoint(name).figures["judged"] if each["eps"] == eps)
     return figures
-
-
-def share(part: float) -> str:
-    return f"{100 * part:.1f}\u00a0%"

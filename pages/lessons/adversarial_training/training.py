@@ -10,10 +10,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.training import Recipe
 from pages.lessons.adversarial_training.charts import course_chart, judged_chart
-from pages.lessons.adversarial_training.settings import IMAGES, INNER, page, share
+from pages.lessons.adversarial_training.settings import IMAGES, INNER, page
 from pages.lessons.adversarial_training.tasks import HELD_OUT, Train, TrainRecord
 from pages.widgets import verdict
-from pages.widgets.digits import ROBUST, STANDARD
+from pages.widgets.digits import ROBUST, STANDARD, share
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import skeleton
 from pages.widgets.live import drop_jobs, follow, job_for

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.defences.backdoors import anomaly_indices
 from pages.lessons.poisoning.charts import scatter, sizes_chart
-from pages.lessons.poisoning.settings import SEARCH, VICTIMS, page, share
+from pages.lessons.poisoning.settings import SEARCH, VICTIMS, page
 from pages.lessons.poisoning.tasks import (
     FindSuspects,
     FineTune,
@@ -20,7 +20,7 @@ from pages.lessons.poisoning.tasks import (
     TriggerStep,
     Tuned,
 )
-from pages.widgets.digits import ink
+from pages.widgets.digits import ink, share
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import pictures, skeleton, slots, table, vega_chart
 from pages.widgets.live import follow, follow_each, job_for

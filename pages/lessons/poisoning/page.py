@@ -1,7 +1,7 @@
 """Lesson: poisoning. The attacker changes the training data, and the trained network obeys a trigger."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -13,7 +13,7 @@ from adv_core.serving.engine.digits import Digit, digits
 from pages.lessons.poisoning.charts import ORDINARY, POISONED, course_chart, success_chart
 from pages.lessons.poisoning.defender import the_defender
 from pages.lessons.poisoning.program import in_python
-from pages.lessons.poisoning.settings import CORNERS, EPOCHS, IMAGES, SOURCES, page, share
+from pages.lessons.poisoning.settings import CORNERS, EPOCHS, IMAGES, SOURCES, page
 from pages.lessons.poisoning.tasks import (
     HELD_OUT,
     Kind,
@@ -24,7 +24,7 @@ from pages.lessons.poisoning.tasks import (
 )
 from pages.lessons.poisoning.texts import TEXTS, WHO
 from pages.widgets.canvas import canvas
-from pages.widgets.digits import ink
+from pages.widgets.digits import ink, share
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import Done, Lesson, digit_control, pictures, skeleton, slots, table, vega_chart
 from pages.widgets.live import begin, computed, follow, follow_each, job_for
@@ -43,10 +43,9 @@ STYLE = """<style>
 
 @dataclass
 class Run:
-    """The digit to stamp, and the weights of the poisoned network of section 1 once they are known."""
+    """The digit to stamp, if there is one."""
 
     digit: Digit | None = None
-    weights: list[bytes] = field(default_factory=list)
 
 
 def a_backdoor(run: Run) -> Iterator[Done]:
@@ -122,7 +121,6 @@ def follow_backdoor(
         return
     if not training.poison.count:
         row.show("train", None, "no digit is poisoned", "raise the share")
-    run.weights.append(bad[-1].weights)
     if run.digit is None:
         note(verdict, "Write a digit: it appears here without and with the trigger.")
     else:

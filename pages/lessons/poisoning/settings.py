@@ -56,7 +56,3 @@ class Settings(PageSettings):
 
 
 page = Controls("poisoning", Settings)
-
-
-def share(part: float) -> str:
-    return f"{100 * part:.1f}\u00a0%"

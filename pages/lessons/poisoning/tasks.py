@@ -9,7 +9,7 @@ import torch
 
 from adv_core.defences.backdoors import features, smallest_trigger, spectral_scores, two_clusters
 from adv_core.networks.digit_network import DigitNetwork, pack, unpack
-from adv_core.poisoning import PoisonedData, Trigger, backdoor, clean_label_in_parts, success_rate
+from adv_core.poisoning import PoisonedData, Trigger, backdoor, clean_label, success_rate
 from adv_core.serving.engine.digits import Digit, digits, network_of
 from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.fields import SEEDS, Checked, number, required
@@ -72,7 +72,7 @@ class Poison(Checked):
                 "digits can be poisoned in this way. Choose a smaller share."
             )
 
-    def parts(self, networks: Networks) -> Iterator[PoisonedData]:
+    def parts(self) -> Iterator[PoisonedData]:
         """Yield the training data after each part of the poisoning; see `adv_core.poisoning`."""
         data = digits("train")[: self.images]
         if self.kind == "backdoor":
@@ -80,7 +80,14 @@ class Poison(Checked):
             return
         attacker = network_of(ATTACKER) if self.kind == "clean label" else None
         given = (data.images, data.labels, self.trigger, self.target, self.share, self.eps, self.seed)
-        yield from clean_label_in_parts(attacker, *given)
+        yield from clean_label(attacker, *given)
+
+    def judged(self, network: DigitNetwork) -> tuple[float, float]:
+        """The error on `HELD_OUT` untouched test digits, and the success of the trigger on those of other classes."""
+        held = digits("test")[:HELD_OUT]
+        x, labels = held.images.to(network.device), held.labels.to(network.device)
+        error = float(wrong_at(network, x, labels).float().mean())
+        return error, success_rate(network, x, labels, self.trigger, self.target)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +131,7 @@ class TrainPoisoned(Task[PoisonedTraining]):
         return self.epochs * (self.poison.images // Recipe.batch) // CHUNK + self.poison.count // 50
 
     def records(self, networks: Networks) -> Iterator[PoisonedTraining]:
-        for made in self.poison.parts(networks):
+        for made in self.poison.parts():
             yield PoisonedTraining(0.0, poisoned=len(made.rows))
         some = made.rows[:SHOWN]
         pixels = (made.x[some, 0] * 255).round().to(torch.uint8).numpy()
@@ -135,17 +142,11 @@ class TrainPoisoned(Task[PoisonedTraining]):
         for now in train(network, made.x, made.labels, recipe):
             if now.ends_epoch:
                 weights = pack(network)
-                error, success = self._judge(unpack(weights, str(networks.device)))
+                error, success = self.poison.judged(unpack(weights, str(networks.device)))
                 last = now.step == now.of
                 yield PoisonedTraining(now.step / now.of, count, now.epoch, error, success, weights if last else b"")
             elif now.step % CHUNK == 0:
                 yield PoisonedTraining(now.step / now.of, count, now.epoch)
-
-    def _judge(self, network: DigitNetwork) -> tuple[float, float]:
-        held = digits("test")[:HELD_OUT]
-        x, labels = held.images.to(network.device), held.labels.to(network.device)
-        error = float(wrong_at(network, x, labels).float().mean())
-        return error, success_rate(network, x, labels, self.poison.trigger, self.poison.target)
 
 
 # ------------------------------------------------------------------------------------------------------------ one digit
@@ -230,7 +231,7 @@ class FindSuspects(Task[Suspects]):
 
     def records(self, networks: Networks) -> Iterator[Suspects]:
         none = np.empty(0)
-        for made in self.poison.parts(networks):
+        for made in self.poison.parts():
             yield Suspects(len(made.rows), none, none, none, none)
         rows = (made.labels == self.poison.target).nonzero()[:, 0]
         network = unpack(self.weights, str(networks.device))
@@ -325,9 +326,8 @@ class FineTune(Task[Tuned]):
     def records(self, networks: Networks) -> Iterator[Tuned]:
         network = unpack(self.weights, str(networks.device)).requires_grad_(True)
         clean = digits("train")[-self.images :]
-        judge = TrainPoisoned(self.poison)._judge
         for now in train(network, clean.images, clean.labels, Recipe("none", epochs=self.epochs)):
             if now.ends_epoch:
-                yield Tuned(now.epoch, *judge(network))
+                yield Tuned(now.epoch, *self.poison.judged(network))
             elif now.step % CHUNK == 0:
                 yield Tuned(now.epoch, None, None)

@@ -115,8 +115,7 @@ class PutStickers(Task[Stuck]):
         return self.views
 
     def records(self, networks: Networks) -> Iterator[Stuck]:
-        x, box = working_copy(from_pixels(self.picture.pixels).to(networks.device), self.box)
-        seen = Transformed(network_on(str(networks.device)), [DriveBy(box)], self.views, self.seed)
+        x, box, seen = on_drives(self, networks)
         most = most_squares(self.part / 100)
         aim = ExpectedTargeted(self.target)
         for step in stick(Stickered(seen, x, box), allowed(self.where), aim, most=most, steps=self.steps):
@@ -162,13 +161,18 @@ class PutPoster(Task[Postered]):
 
     def records(self, networks: Networks) -> Iterator[Postered]:
         pixels = self.picture.pixels[0]
-        x, box = working_copy(from_pixels(self.picture.pixels).to(networks.device), self.box)
-        seen = Transformed(network_on(str(networks.device)), [DriveBy(box)], self.views, self.seed)
+        x, box, seen = on_drives(self, networks)
         delta_set = Masked(Linf(self.eps / 255), torch.from_numpy(octagon(box, *x.shape[-2:])))
         aim = ExpectedTargeted(self.target)
         for step in pgd(seen, x, delta_set, aim, steps=self.steps, quantize=False):
             shown = enlarged(step.delta, pixels, self.box, self.eps) if step.final else np.empty(0, np.uint8)
             yield Postered(step.index, shown, float(step.logits[0, self.target].exp()))
+
+
+def on_drives(task: PutStickers | PutPoster, networks: Networks) -> tuple[Tensor, SignBox, Transformed]:
+    """The working copy of a photograph, the sign's box in it, and the network over random views of a drive."""
+    x, box = working_copy(from_pixels(task.picture.pixels).to(networks.device), task.box)
+    return x, box, Transformed(network_on(str(networks.device)), [DriveBy(box)], task.views, task.seed)
 
 
 def enlarged(delta: Tensor, pixels: Pixels, box: SignBox, eps: int) -> Pixels:

@@ -1,4 +1,4 @@
-"""What finds a backdoor: on made features, where the answer is known, and on a network with one."""
+"""Tests of the defences against backdoors, on features whose answer is known and on a network with a backdoor."""
 
 import pytest
 import torch

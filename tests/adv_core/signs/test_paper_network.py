@@ -50,7 +50,7 @@ def network() -> Network:
 
 
 def read(network: Network, pixels: np.ndarray, box: SignBox) -> Tensor:
-    """What the network reads in the frames of two drives, (32,)."""
+    """Return the network's answers in the frames of two drives, (32,)."""
     views = [DriveBy(box).at(from_pixels(pixels[None]), *drive(16, seed)) for seed in (1001, 1002)]
     return network(torch.cat(views)).argmax(1)
 

@@ -37,7 +37,7 @@ def test_a_training_tells_its_progress_and_ends_with_the_network() -> None:
 
 def test_clean_label_poison_comes_in_parts() -> None:
     poison = replace(FEW, kind="clean label", share=0.09)
-    made = [len(part.rows) for part in poison.parts(Here())]
+    made = [len(part.rows) for part in poison.parts()]
     assert made == [0, 50, 90]
 
 
