@@ -80,6 +80,37 @@ class Objective(ABC):
 
 
 @dataclass(frozen=True, eq=False)
+class WithTerms(Objective):
+    """An objective plus weighted terms, which the classifier appends to its logits: (N, K + T).
+
+    A subclass gives the `weights`.
+
+    Attributes:
+        inner: on the first K logits; its aim is the aim.
+    """
+
+    inner: Objective
+
+    @property
+    @abstractmethod
+    def weights(self) -> tuple[float, ...]:
+        """The weight of each of the T terms."""
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        count = len(self.weights)
+        value = self.inner(logits[:, :-count])
+        for weight, term in zip(self.weights, logits[:, -count:].unbind(1), strict=True):
+            value = value + weight * term
+        return value
+
+    def reached(self, logits: Tensor) -> Tensor:
+        return self.inner.reached(logits[:, : -len(self.weights)])
+
+    def rows(self, index: Tensor) -> "Objective":
+        return replace(self, inner=self.inner.rows(index))
+
+
+@dataclass(frozen=True, eq=False)
 class Untargeted(Objective):
     """L(y), the cross-entropy of the present class: the aim is any class but y (Goodfellow et al. 2015)."""
 

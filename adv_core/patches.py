@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from adv_core.bounds import check_bounds
 from adv_core.networks.any_model import as_classifier
-from adv_core.objectives import Objective
+from adv_core.objectives import WithTerms
 from adv_core.transforms.interpolation import bilinear
 
 Point = tuple[float, float]  # (across, down), parts of the width and the height
@@ -131,21 +131,15 @@ class Priced(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class Costly(Objective):
+class Costly(WithTerms):
     """An objective on the logits of `Priced`, less the costs of roughness and of unprintable colours."""
 
-    inner: Objective
     smooth: float = 0.0
     printable: float = 0.0
 
-    def __call__(self, logits: Tensor) -> Tensor:
-        return self.inner(logits[:, :-2]) - self.smooth * logits[:, -2] - self.printable * logits[:, -1]
-
-    def reached(self, logits: Tensor) -> Tensor:
-        return self.inner.reached(logits[:, :-2])
-
-    def rows(self, index: Tensor) -> "Costly":
-        return Costly(self.inner.rows(index), self.smooth, self.printable)
+    @property
+    def weights(self) -> tuple[float, ...]:
+        return -self.smooth, -self.printable
 
 
 # -------------------------------------------------------------------------------------------------------------- a patch

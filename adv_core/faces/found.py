@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from adv_core.faces.detector import Face, detector, fitted, padded
 from adv_core.faces.distances import surroundings
-from adv_core.objectives import Objective
+from adv_core.objectives import WithTerms
 from adv_core.transforms.expectation import Transformed
 from adv_core.transforms.geometry import Rotation
 from adv_core.transforms.light import Brightness
@@ -70,17 +70,11 @@ class StillFound(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class Found(Objective):
+class Found(WithTerms):
     """An objective on the logits of `StillFound`, plus the price of a face that is not found."""
 
-    inner: Objective
     worth: float = WORTH
 
-    def __call__(self, logits: Tensor) -> Tensor:
-        return self.inner(logits[:, :-1]) + self.worth * logits[:, -1]
-
-    def reached(self, logits: Tensor) -> Tensor:
-        return self.inner.reached(logits[:, :-1])
-
-    def rows(self, index: Tensor) -> "Found":
-        return Found(self.inner.rows(index), self.worth)
+    @property
+    def weights(self) -> tuple[float, ...]:
+        return (self.worth,)
