@@ -28,19 +28,9 @@ def course_chart(courses: Sequence[tuple[str, str, Sequence[tuple[float, float, 
         values,
         {"type": "line", "strokeWidth": 3, "point": {"size": 50}},
         x=vega.numbers("epoch", "epoch", (0, epochs), {"tickMinStep": 1}),
-        y=vega.share("share", "share of test digits"),
+        y=vega.share("share", "error (dashed: trigger works)"),
         color=vega.colours("network", [(name, colour) for name, colour, _ in courses]),
-        strokeDash=dash
-        | {
-            "legend": {
-                "title": None,
-                "orient": "top",
-                "labelLimit": 200,
-                "symbolType": "stroke",
-                "symbolStrokeColor": GREY,
-                "symbolSize": 300,
-            }
-        },
+        strokeDash=dash | {"legend": None},
         tooltip=vega.tips(network="", rate="", epoch="", share=".1%"),
     )
 
