@@ -187,11 +187,12 @@ class _Packed:
 
     def gate(self, g: Tensor, y: Tensor, in_place: bool) -> Tensor:
         """Turn ∂L/∂y (N, O, H', W') behind the activation into that before it; y tells which values passed."""
-        out = g if in_place else torch.empty_like(g)
+        laid = g.contiguous(memory_format=_LAST)  # as y lies: values in two orders cannot be taken several at once
+        out = laid if in_place or laid is not g else torch.empty_like(laid)
         if self.activation == "relu":
-            torch.ops.aten.threshold_backward.grad_input(g, y, 0, grad_input=out)
+            torch.ops.aten.threshold_backward.grad_input(laid, y, 0, grad_input=out)
         else:
-            torch.ops.aten.hardtanh_backward.grad_input(g, y, *self.limits, grad_input=out)
+            torch.ops.aten.hardtanh_backward.grad_input(laid, y, *self.limits, grad_input=out)
         return out
 
     def backward(self, g: Tensor, onto: Tensor | None) -> Tensor:
