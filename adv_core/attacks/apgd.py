@@ -24,6 +24,7 @@ class AdaptiveAscent(Rule):
         self.delta_set, self.rho, self.momentum = delta_set, rho, momentum
         self.checkpoints = self._checkpoints(steps)
         self.index = 0
+        self._project: Callable[[Tensor], Tensor] | None = None
 
     @staticmethod
     def _checkpoints(steps: int) -> list[int]:
@@ -58,13 +59,18 @@ class AdaptiveAscent(Rule):
             delta, gradient = where_rows(stuck, self.best, delta), where_rows(stuck, self.best_gradient, gradient)
             self.halved, self.best_at_checkpoint = stuck, self.best_loss
             self.rises = torch.zeros_like(self.rises)
-        ahead = self.delta_set.project(delta + self.delta_set.steepest(gradient, self.step_size), x)
+        project = self._project = self._project or self.delta_set.projection(x)
+        ahead = project(self.delta_set.steepest(gradient, self.step_size).add_(delta))
         if self.index:
-            moved = delta + self.momentum * (ahead - delta) + (1 - self.momentum) * (delta - self.before)
-            ahead = self.delta_set.project(moved, x)
+            moved = ahead.sub_(delta).mul_(self.momentum).add_(delta)
+            ahead = project(moved.add_((delta - self.before).mul_(1 - self.momentum)))
         self.before = delta
         self.index += 1
         return ahead
+
+    def narrow(self, rows: Tensor) -> None:
+        super().narrow(rows)
+        self._project = None  # it holds the x of the rows before
 
     def last(self, delta: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
         if self.index == 0:

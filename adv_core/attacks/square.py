@@ -1,5 +1,6 @@
 """Square Attack, a score-based black-box attack: it makes one query after the other, and uses no gradient."""
 
+import math
 from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
@@ -158,13 +159,10 @@ def _updated(
 
 def _best(answers: list[_Answer]) -> _Answer:
     """The best answer of each row: one that reaches the aim, or else the highest loss."""
-    best = answers[0]
-    for other in answers[1:]:
-        better = (other.reached & ~best.reached) | ((other.reached == best.reached) & (other.loss > best.loss))
-        if bool(better.any()):
-            delta, logits, loss, reached = (where_rows(better, other[k], best[k]) for k in range(4))
-            best = _Answer(delta, logits, loss, reached, other.drawn)
-    return best
+    delta, logits, loss, reached = (torch.stack([each[k] for each in answers]) for k in range(4))
+    best = torch.where(reached | ~reached.any(0), loss, -math.inf).argmax(0)
+    rows = torch.arange(len(best), device=best.device)
+    return _Answer(delta[best, rows], logits[best, rows], loss[best, rows], reached[best, rows], answers[-1].drawn)
 
 
 def _shrink(done: float) -> float:

@@ -89,15 +89,25 @@ def _of_arrays(path: Path, limit: int) -> Examples:
     x, y = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["y"]).long() if "y" in arrays else None
     if x.ndim == 3:
         raise ValueError(f"x of {path} has the shape {tuple(x.shape)}: give (N, C, H, W), as x[:, None] for grey ones")
-    if not x.is_floating_point():
-        x = x.float() / 255
-    x = x.float()
+    x = x.float() if x.is_floating_point() else _of_whole_numbers(x, path)
     if x.ndim == 4 and x.shape[1] not in (1, 3) and x.shape[-1] in (1, 3):
         x = x.permute(0, 3, 1, 2).contiguous()
     if y is not None and len(y) != len(x):
         raise ValueError(f"{path} has {len(x)} examples and {len(y)} labels")
     rows = _spread(len(x), limit)
     return Examples(x[rows], None if y is None else y[rows], None, f"y of {path.name}")
+
+
+def _of_whole_numbers(x: Tensor, path: Path) -> Tensor:
+    """Return pixels of 8 bits, or of 16 bits where they are stored as uint16, as numbers in [0, 1]."""
+    most = 65535 if x.dtype == torch.uint16 else 255
+    values = x.double()
+    if x.numel() and (float(values.min()) < 0 or float(values.max()) > most):
+        raise ValueError(
+            f"x of {path} holds whole numbers from {values.min():.0f} to {values.max():.0f}: give 8 bits (0 to 255), "
+            "16 bits as uint16 (0 to 65535), or floats in [0, 1]"
+        )
+    return x.float() / most
 
 
 def _of_folder(folder: Path, limit: int, size: int | None, grey: bool) -> Examples:

@@ -237,7 +237,12 @@ def test_data_that_do_not_fit_are_told(folder: Path) -> None:
     with pytest.raises(ValueError, match="no npz file"):
         examples_of("a.npz", digits)
     x = np.zeros((2, 1, 8, 8), np.float32)
-    for arrays, words in (({"x": x, "y": ["a", "b"]}, "has to hold numbers"), ({"x": x[:, 0]}, "N, C, H, W")):
+    wrong = (
+        ({"x": x, "y": ["a", "b"]}, "has to hold numbers"),
+        ({"x": x[:, 0]}, "N, C, H, W"),
+        ({"x": x.astype(int) + 256}, "from 256 to 256: give 8 bits"),
+    )
+    for arrays, words in wrong:
         np.savez(folder / "a.npz", **{name: np.asarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
         with pytest.raises(ValueError, match=words):
             examples_of("a.npz", digits)
@@ -255,9 +260,10 @@ def test_labels_come_from_folders_a_table_or_an_array(folder: Path) -> None:
     assert listed.y is not None and listed.y.tolist() == [7, 3]
     (flat / "labels.csv").unlink()
     assert examples_of(str(flat), digits).y is None
-    np.savez(folder / "a.npz", x=np.full((5, 8, 8, 3), 51, np.uint8), y=np.arange(5))
-    stored = examples_of("a.npz", digits)
-    assert stored.x.shape == (5, 3, 8, 8) and float(stored.x.max()) == pytest.approx(0.2) and stored.y is not None
+    for kind, fifth in ((np.uint8, 51), (np.uint16, 13107), (np.int64, 51), (np.float64, 0.2)):
+        np.savez(folder / "a.npz", x=np.full((5, 8, 8, 3), fifth, kind), y=np.arange(5))
+        stored = examples_of("a.npz", digits)
+        assert stored.x.shape == (5, 3, 8, 8) and float(stored.x.max()) == pytest.approx(0.2) and stored.y is not None
 
 
 @pytest.mark.parametrize(
