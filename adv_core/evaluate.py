@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("evaluation"), help="the folder of the results (%(default)s)")
+    parser.add_argument("--brief", action="store_true", help="leave the lists of examples out of evaluation.json")
     parser.add_argument("--fresh", action="store_true", help="begin anew, even if there is a state to go on from")
     return parser
 
@@ -130,12 +131,12 @@ def _judge(asked: argparse.Namespace, command: str) -> int:
         bar.end()
         if now is not None:
             _write(state, now.to_bytes())
-            _save(asked.out, now, network, examples, command)
+            _save(asked.out, now, network, examples, command, asked.brief)
         print(f"Stopped. The same command goes on from here; what is known so far is in {asked.out}.")
         return 130
     bar.end()
     assert now is not None
-    _save(asked.out, now, network, examples, command)
+    _save(asked.out, now, network, examples, command, asked.brief)
     state.unlink(missing_ok=True)
     print(now.table())
     for warning in now.warnings:
@@ -172,8 +173,8 @@ class Bar:
             self.write("\r" + " " * self.width + "\r")
 
 
-def _save(folder: Path, now: Evaluation, network: Network, examples: Examples, command: str) -> None:
-    told = {"network": network.name, "command": command, **now.to_json()}
+def _save(folder: Path, now: Evaluation, network: Network, examples: Examples, command: str, brief: bool) -> None:
+    told = {"network": network.name, "command": command, **now.to_json(rows=not brief)}
     lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in told.items())
     _write(folder / "evaluation.json", f"{{\n{lines}\n}}\n".encode())
     classes = network.classes or examples.classes

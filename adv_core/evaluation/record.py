@@ -185,9 +185,9 @@ class Evaluation:
     def _numbers(self, stand: Tensor) -> tuple[str, str, str]:
         return str(self.count), str(self.count - int(stand.sum())), percent(_share(stand))
 
-    def to_json(self) -> dict[str, Any]:
-        """The verdict as plain values, without the perturbations."""
-        return {
+    def to_json(self, rows: bool = True) -> dict[str, Any]:
+        """The verdict as plain values, without the perturbations; ``rows=False`` leaves out the lists of examples."""
+        totals = {
             "norm": self.norm,
             "eps": self.eps,
             "examples": self.count,
@@ -201,6 +201,10 @@ class Evaluation:
             "finished": self.finished,
             "warnings": [asdict(finding) for finding in self.findings],
             "settings": self.settings,
+        }
+        if not rows:
+            return totals
+        return totals | {
             "right": self.right.int().tolist(),
             "labels": self.labels.tolist(),
             "broken_by": [self.attacks[k].name if k >= 0 else None for k in self.broken_by.tolist()],

@@ -201,6 +201,7 @@ def test_table_and_json(digits: Digits) -> None:
     table = now.table()
     assert "APGD, cross-entropy" in table and f"{100 * now.accuracy:.1f} %" in table.splitlines()[-1]
     told = json.loads(json.dumps(now.to_json()))
+    assert now.to_json(rows=False).items() <= now.to_json().items() and "labels" not in now.to_json(rows=False)
     assert told["robust_accuracy"] == now.accuracy and len(told["broken_by"]) == 30
     assert sum(name == "apgd-ce" for name in told["broken_by"]) == now.attacks[0].broke
     low, high = now.interval
