@@ -63,8 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--eps", help=f"the radius, as 8/255 or 0.03 ({DEFAULT_EPS})")
     parser.add_argument("--attacks", default="standard", help=f"standard ({', '.join(STANDARD)}), or names with commas")
     defaults = Budget()
-    for name in ("steps", "targets", "restarts", "queries"):
+    for name in ("steps", "targets", "queries"):
         parser.add_argument(f"--{name}", type=int, default=getattr(defaults, name), help="(%(default)s)")
+    few, many = defaults.restarts, Budget.standard("l1").restarts
+    parser.add_argument("--restarts", type=int, help=f"({few}, and {many} in L1)")
     parser.add_argument("--curve", type=int, default=100, help="examples of the security curve (%(default)s)")
     parser.add_argument("--surrogate", default="", help="another network, for attacks that transfer; as the first word")
     parser.add_argument("--eot", type=int, default=1, help="calls to average, for a network that draws at random")
@@ -86,7 +88,8 @@ def _judge(asked: argparse.Namespace, command: str) -> int:
     eps = _number(DEFAULT_EPS[asked.norm] if asked.eps is None else asked.eps)
     if asked.norm == "linf" and eps > 1:
         raise ValueError(f"pixels are in [0, 1], so that --eps {asked.eps} in L∞ allows every picture. {_levels(eps)}")
-    budget = Budget(asked.steps, asked.targets, asked.restarts, asked.queries)
+    restarts = Budget.standard(asked.norm).restarts if asked.restarts is None else asked.restarts
+    budget = Budget(asked.steps, asked.targets, restarts, asked.queries)
     network = network_of(asked.network, architecture=asked.architecture, classes=asked.classes, device=asked.device)
     examples = examples_of(asked.data, network, limit=asked.limit, size=asked.size, grey=asked.grey)
     classes = try_out(network, examples.x)

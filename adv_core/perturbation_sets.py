@@ -93,6 +93,10 @@ class PerturbationSet(ABC):
     def with_radius(self, eps: float | Tensor) -> Self:
         """The same kind of set with another ε."""
 
+    def with_spread(self, spread: float | Tensor) -> Self:
+        """The same set whose steps are shared among that part of the values; only `L1` has such steps."""
+        return self
+
     def rows(self, index: Tensor) -> Self:
         """The set for those rows of the batch alone; ``index`` is a list of row numbers, or a mask (N,)."""
         eps = torch.as_tensor(self.radius)
@@ -266,10 +270,18 @@ class L1(Ball):
         spread: the part of the values that a step moves. The steepest step moves a single value, and is exact for a
             linear classifier; a network's loss bends long before one value has used up ε. A step is therefore shared
             evenly among the 1 % of the values with the largest gradients (SLIDE: Tramèr & Boneh, NeurIPS 2019,
-            arXiv:1904.13000). 0 moves a single value, and so does 1 % of fewer than 200 values.
+            arXiv:1904.13000). 0 moves a single value, and so does 1 % of fewer than 200 values. One number, or one per
+            row.
     """
 
-    spread: float = 0.01
+    spread: float | Tensor = 0.01
+
+    def rows(self, index: Tensor) -> Self:
+        spread = torch.as_tensor(self.spread)
+        return replace(super().rows(index), spread=spread[index.to(spread.device)] if spread.ndim else self.spread)
+
+    def with_spread(self, spread: float | Tensor) -> Self:
+        return replace(self, spread=spread)
 
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
         # The nearest point is |dᵢ| = clip(|δᵢ| - λ, 0, roomᵢ) with the smallest λ ≥ 0 that fits into the ball: the
@@ -302,9 +314,15 @@ class L1(Ball):
 
     def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
         flat = direction.flatten(1)
-        count = max(int(self.spread * flat.shape[1]), 1)
-        best = flat.abs().topk(count, dim=1).indices
-        step = torch.zeros_like(flat).scatter_(1, best, flat.gather(1, best).sign() / count)
+        given = self.spread
+        spread = _precise(given) if isinstance(given, Tensor) else torch.tensor(given, dtype=torch.float64)
+        count = (spread * flat.shape[1]).long().clamp_min(1).to(flat.device)
+        most = int(count.max()) if count.numel() else 1
+        best = flat.abs().topk(most, dim=1).indices
+        share = 1 / count.reshape(-1, 1).to(flat)
+        if count.ndim:
+            share = share * (torch.arange(most, device=flat.device) < count[:, None])
+        step = torch.zeros_like(flat).scatter_(1, best, flat.gather(1, best).sign() * share)
         return per_row(length, direction) * step.reshape(direction.shape)
 
     def dual_norm(self, direction: Tensor) -> Tensor:
@@ -424,6 +442,9 @@ class Masked(PerturbationSet):
 
     def with_radius(self, eps: float | Tensor) -> Self:
         return replace(self, inner=self.inner.with_radius(eps))
+
+    def with_spread(self, spread: float | Tensor) -> Self:
+        return replace(self, inner=self.inner.with_spread(spread))
 
     def rows(self, index: Tensor) -> Self:
         one_each = self.mask.ndim == 4 and self.mask.shape[0] > 1

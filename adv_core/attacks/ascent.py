@@ -33,6 +33,7 @@ from adv_core.perturbation_sets import PerturbationSet, per_row
 
 StepRule = Literal["steepest", "gradient"]
 ProjectionRule = Literal["each", "last"]
+Sample = Callable[[PerturbationSet, Tensor, torch.Generator], Tensor]
 
 
 def default_step_size(reach: float | Tensor, steps: int) -> float | Tensor:
@@ -52,7 +53,13 @@ def default_step_size(reach: float | Tensor, steps: int) -> float | Tensor:
 
 
 class Rule(ABC):
-    """The rule by which an attack finds the next δ. One instance serves one run, and may keep state."""
+    """The rule by which an attack finds the next δ. One instance serves one run, and may keep state.
+
+    Attributes:
+        inside: whether its present δ lie in the set. A rule may begin outside of it, and has to end inside.
+    """
+
+    inside: bool = True
 
     @abstractmethod
     def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
@@ -204,7 +211,7 @@ def ascend_until(
             found = found.index_copy(0, active, delta)
             logits, loss = logits.index_copy(0, active, here.logits), loss.index_copy(0, active, here.loss)
             yield Step(restart * steps + index, x, found, known(logits, loss))
-            waiting = ~aim.reached(here.logits)
+            waiting = ~(aim.reached(here.logits) & rule.inside)
             if not bool(waiting.all()):
                 rows = waiting.nonzero().flatten()
                 active, picture, delta = active[rows], picture[rows], delta[rows]
@@ -232,17 +239,21 @@ def _better(objective: Climbable, new: tuple[Tensor, Tensor], old: tuple[Tensor,
     return (now & ~before) | ((now == before) & higher)
 
 
-def random_starts(perturbation_set: PerturbationSet, seed: Seed) -> Callable[[Tensor], Tensor]:
-    """Return a function that draws a point of the set, a new one at each call."""
+def random_starts(
+    perturbation_set: PerturbationSet,
+    seed: Seed,
+    sample: Sample = lambda within, x, generator: within.random(x, generator),
+) -> Callable[[Tensor], Tensor]:
+    """Return a function that draws a point of the set, a new one at each call; ``sample`` draws it."""
     if isinstance(seed, int):
         generator = torch.Generator().manual_seed(seed)
-        return lambda x: perturbation_set.random(x, generator)
+        return lambda x: sample(perturbation_set, x, generator)
     generators = [torch.Generator().manual_seed(each) for each in seed]
 
     def draw(x: Tensor) -> Tensor:
         _one_seed_a_row(generators, x)
         rows = [torch.tensor([row]) for row in range(len(x))]
-        drawn = [perturbation_set.rows(i).random(x[i], g) for i, g in zip(rows, generators, strict=True)]
+        drawn = [sample(perturbation_set.rows(i), x[i], g) for i, g in zip(rows, generators, strict=True)]
         return torch.cat(drawn) if drawn else torch.zeros_like(x)
 
     return draw

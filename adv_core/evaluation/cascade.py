@@ -53,7 +53,8 @@ def evaluate(
 
     *standard* is AutoAttack with its budgets (Croce & Hein, ICML 2020, arXiv:2003.01690): APGD on the cross-entropy,
     APGD on the logits ratio towards nine targets, FAB towards nine targets, Square Attack with 5000 queries. In L1 it
-    is the first three. With three classes or two, a difference of logits takes the place of the targeted logits ratio.
+    is the first three, and the first climbs five times. With three classes or two, a difference of logits takes the
+    place of the targeted logits ratio.
 
     Args:
         classifier: maps pixels (N, ...) in [0, 1] to logits (N, K): any callable, see `adv_core.networks.any_model`.
@@ -84,7 +85,7 @@ def evaluate(
     counted = Counted(classifier, eot)
     _, x = prepared(counted, x, snap=False)
     ball, norm = _ball_of(perturbation_set)
-    budget = budget or Budget()
+    budget = budget or Budget.standard(norm)
     members = members_of(attacks, norm)
     if curve:
         members = [*(each for each in members if each.name != "fmn"), MEMBERS["fmn"]]

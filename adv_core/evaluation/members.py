@@ -21,7 +21,7 @@ from adv_core.attacks.step import Logits, Step
 from adv_core.bounds import check_bounds
 from adv_core.norms import NORMS, NormKey
 from adv_core.objectives import LogitsRatio, Margin, Objective, TargetedDifference, Untargeted
-from adv_core.perturbation_sets import Ball
+from adv_core.perturbation_sets import L1, Ball
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Budget:
     Attributes:
         steps: gradient steps of a run.
         targets: classes that a targeted attack aims at, the likeliest ones; each is a run.
-        restarts: runs of an untargeted gradient attack, from different random points.
+        restarts: runs of an untargeted gradient attack, from different random points; see `standard`.
         queries: of a black-box attack.
     """
 
@@ -42,6 +42,11 @@ class Budget:
 
     def __post_init__(self) -> None:
         check_bounds(self, steps=(1, 100_000), targets=(1, 1000), restarts=(1, 1000), queries=(1, 10_000_000))
+
+    @classmethod
+    def standard(cls, norm: NormKey) -> "Budget":
+        """AutoAttack's budget in that norm."""
+        return cls(restarts=5 if norm == "l1" else 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +121,7 @@ def _climb(objective: Callable[[Case], Objective]) -> Round:
             seed=case.seeds,
             quantize=False,
             until=Untargeted(case.y),
+            larger=(3.0, 2.0) if isinstance(case.ball, L1) else (),
         )
 
     return start

@@ -495,6 +495,30 @@ def test_apgd_ends_with_the_best_point_it_saw() -> None:
     assert bool((result.loss >= seen.amax(0) - 1e-9).all())
 
 
+@pytest.mark.parametrize("steps", [2, 5, 30])
+def test_a_climb_in_l1_begins_in_larger_balls_and_ends_in_its_own(steps: int) -> None:
+    model, x = Curved(), pictures(4)
+    mask = torch.arange(x.shape[-1]) % 2 == 0
+    for ball in (L1(0.4), Masked(L1(torch.tensor([0.2, 0.3, 0.4, 0.5])), mask.expand(x.shape[1:]))):
+        given = {"steps": steps, "random_start": True, "quantize": False, "larger": (3, 2)}
+        result = run(apgd(model, x, ball, Untargeted(0), **given))  # type: ignore[arg-type]
+        share = torch.stack([ball.norm(step.delta) / ball.radius for step in result.steps])
+        assert bool((share[-1] <= 1).all())
+        assert steps < 5 or bool((share[: 3 * steps // 10].amax(0) > 2).all() and (share.amax(0) <= 3).all())
+
+
+def test_a_delta_outside_of_the_ball_reaches_no_aim() -> None:
+    model, x = Curved(), pictures(4)
+    with torch.no_grad():
+        y = model(x).argmax(1)
+    ball, aim = L1(1e-4), Untargeted(y)
+    given = {"steps": 20, "random_start": True, "quantize": False, "until": aim, "larger": (1e6, 1e5)}
+    end = run(apgd(model, x, ball, aim, **given))  # type: ignore[arg-type]
+    assert bool((ball.norm(end.delta) <= 1e-4).all()) and torch.equal(end.logits.argmax(1), y)
+    with pytest.raises(ValueError, match="larger"):
+        run(apgd(model, x, Linf(0.1), aim, larger=(3, 2)))
+
+
 def test_momentum_zero_is_bim() -> None:
     model, x = Curved(), pictures()
     ours = run(mi_fgsm(model, x, Linf(4 / 255), Untargeted(0), steps=5, decay=0.0)).delta
