@@ -208,9 +208,7 @@ def security_chart(lines: Sequence[tuple[str, Sequence[tuple[float, float]]]], m
     line = vega.layer(
         values,
         {"type": "line", "opacity": 0.9},
-        x=vega.numbers(
-            "eps", "ε, radius of the L∞ ball", (0, 1), {"values": [0, 0.05, 0.1, 0.2, 0.4, 0.6, 1]}, type="sqrt"
-        ),
+        x=vega.numbers("eps", "ε, radius of the L∞ ball", (0, 1), _EPS_AXIS, type="sqrt"),
         y=vega.share("stands", "digits that stand"),
         color=vega.colours("attack", shades.items(), columns=1, labelLimit=200),
         strokeDash=dash | {"legend": None},
@@ -221,6 +219,7 @@ def security_chart(lines: Sequence[tuple[str, Sequence[tuple[float, float]]]], m
     return {"layer": [line, vega.rule("x", mark, GREY, width=1)]}
 
 
+_EPS_AXIS = {"values": [0, 0.05, 0.1, 0.2, 0.4, 0.6, 1], "format": ".2~f"}
 _DASHES = ([6, 3], [2, 2], [10, 3], [8, 3, 2, 3], [4, 6])  # lines may lie on each other; the envelope is solid
 
 

@@ -92,16 +92,14 @@ def _show_committed(settings: Settings) -> None:
             (columns[2], f"Stands in the worst case, L∞ {known.eps:g}", share(known.robust)),
         ):
             column.metric(label, value, border=True)
-    pgd = (
-        ""
-        if known.pgd is None
-        else f"PGD with {known.steps} steps and {known.restarts} restarts: all 10\u202f000 test digits. "
+    after = ", ".join(f"{title} {share(accuracy)}" for title, accuracy in known.after)
+    told = (
+        f"Computed beforehand with the full budgets of AutoAttack, on {known.examples} test digits: `{known.command}` "
+        f"(95 % interval: {low} to {high}). What stands after each attack: {after}."
     )
-    st.caption(
-        f"Computed beforehand, with the full budgets of AutoAttack: `{known.command}`. The worst case of *standard* is "
-        f"over {known.examples} test digits, and {low} to {high} at 95 %. {pgd}The chart below is computed now, with "
-        "smaller budgets and fewer digits."
-    )
+    if known.pgd is not None:
+        told += f" PGD: {known.steps} steps, {known.restarts} restarts, all 10\u202f000 test digits."
+    st.caption(f"{told} The chart below is computed now, with smaller budgets and fewer digits.")
 
 
 def follow_board(
@@ -159,12 +157,15 @@ def _tell_verdict(board: Board, verdict: DeltaGenerator) -> None:
     alone = int((~best.broke & ~board.scores[0].broke).sum())
     broken = count - standing - int(board.scores[0].broke.sum())
     saved = int((board.saved & ~board.scores[0].broke).sum())
+    if not broken:
+        held(verdict, f"**{standing} of {count}** digits stand: no attack breaks one in this ball. That is no proof.")
+        return
     if alone > standing:
         compared = f"The strongest attack alone, {best.title}, leaves {alone}: no single attack is the worst case."
     else:
         compared = f"On these digits, {best.title} alone finds as much; on others, another attack may."
-    text = (
+    fooled(
+        verdict,
         f"**{standing} of {count}** digits stand under the pointwise worst case. {compared} Of the {broken} digits "
-        f"that an attack breaks, **{saved}** are still misread from the picture saved in 8 bits."
+        f"that an attack breaks, **{saved}** are still misread from the picture saved in 8 bits.",
     )
-    (fooled if broken else held)(verdict, text)

@@ -145,6 +145,7 @@ class Committed(NamedTuple):
         eps: of the L∞ ball; examples: the number of test digits; command: that made the file.
         clean, robust: accuracies, without an attack and under the pointwise worst case; interval: the 95 % interval of
             the latter.
+        after: (attack, accuracy after it and those before it) of the attacks that had digits left to try.
         pgd: the accuracy on all test digits under PGD alone, which the script of the training printed; None where it
             has judged at another ε. steps, restarts: of that PGD.
     """
@@ -155,6 +156,7 @@ class Committed(NamedTuple):
     clean: float
     robust: float
     interval: tuple[float, float]
+    after: tuple[tuple[str, float], ...]
     pgd: float | None
     steps: int
     restarts: int
@@ -172,6 +174,7 @@ def committed(name: str) -> Committed:
         told["clean_accuracy"],
         told["robust_accuracy"],
         tuple(told["interval_95"]),
+        tuple((each["title"], each["accuracy"]) for each in told["attacks"] if each["tried"]),
         None if alone is None else 1 - alone["attacked"],
         0 if alone is None else alone["steps"],
         0 if alone is None else alone["restarts"],

@@ -14,7 +14,7 @@ from adv_core.defences.masking import SERIES, Saturated
 from adv_core.networks.digit_network import checkpoint
 from adv_core.serving.engine.digits import ErrorCurve
 from pages.lessons.evaluation import tasks as judge_tasks
-from pages.lessons.evaluation.settings import committed
+from pages.lessons.evaluation.settings import BOARD_NETWORKS, committed
 from pages.lessons.evaluation.tasks import CertifiedDigits, ProofAndAttack
 from tests.pages.visit import (
     answered,
@@ -125,7 +125,7 @@ def test_the_leaderboard_counts_what_stands(opened: AppTest) -> None:
     stands, ddn = re.search(r"\*\*(\d+) of 30\*\* digits stand", told), row(opened, "DDN")
     assert stands is not None and int(stands[1]) >= 25 and ddn[1] == "broken"
     known = committed("robust_03")
-    assert f"over {known.examples} test digits" in words(opened) and known.command in words(opened)
+    assert f"on {known.examples} test digits" in words(opened) and known.command in words(opened)
 
 
 def test_an_example_is_the_picture_that_would_be_saved() -> None:
@@ -140,6 +140,18 @@ def test_an_example_is_the_picture_that_would_be_saved() -> None:
     assert any("was the first to break digit" in box.value for box in at.warning)
     at.number_input(key="evaluation_example").set_value(49).run()
     assert not at.exception and link(at)["example"] == "49" and "not among these 10" in words(at)
+
+
+@pytest.mark.parametrize("name", BOARD_NETWORKS)
+def test_a_committed_verdict_is_known(name: str) -> None:
+    known = committed(name)
+    low, high = known.interval
+    assert known.after[-1][1] == pytest.approx(known.robust) and low <= known.robust <= min(high, known.clean)
+
+
+def test_a_ball_in_which_all_stand_has_no_broken_example() -> None:
+    at = lesson(network="robust_01", norm="linf", radius="0.02", digits="10")
+    assert "**10 of 10** digits stand: no attack breaks one" in words(at) and "0, a 7, **stands**" in words(at)
 
 
 def test_the_network_brings_its_own_epsilon() -> None:
