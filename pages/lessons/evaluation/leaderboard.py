@@ -48,7 +48,8 @@ def leaderboard(_: object) -> Iterator[None]:
             page.control("radius_l2", st.slider, "ε of the L2 ball", 0.25, 5.0, step=0.25, width=220)
         page.control("digits", st.slider, "Number of test digits", 10, 50, step=10, width=220)
     _show_committed(page.value)
-    verdict, chart, told = slots("evaluation_board", 3)
+    verdict = st.container(key="evaluation_verdict").empty()
+    chart, told = slots("evaluation_board", 2)
     names = [member.title for member in members_of(BOARD[page.value.norm], page.value.norm)]
     skeleton(chart, 40 * len(names) + 110, f"0 of {len(names)} attacks: the attacks of section 1 run first")
     st.latex(
@@ -99,6 +100,8 @@ def _show_committed(settings: Settings) -> None:
     )
     if known.pgd is not None:
         told += f" PGD: {known.steps} steps, {known.restarts} restarts, all 10\u202f000 test digits."
+    if known.warnings:
+        told += f" Its warnings: {' '.join(known.warnings)}"
     st.caption(f"{told} The chart below is computed now, with smaller budgets and fewer digits.")
 
 
@@ -166,6 +169,6 @@ def _tell_verdict(board: Board, verdict: DeltaGenerator) -> None:
         compared = f"On these digits, {best.title} alone finds as much; on others, another attack may."
     fooled(
         verdict,
-        f"**{standing} of {count}** digits stand under the pointwise worst case. {compared} Of the {broken} digits "
-        f"that an attack breaks, **{saved}** are still misread from the picture saved in 8 bits.",
+        f"**{standing} of {count}** digits stand under the pointwise worst case. {compared} Broken by some attack: "
+        f"{broken}. Still misread from the picture saved in 8 bits: **{saved}**.",
     )

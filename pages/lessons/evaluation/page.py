@@ -120,4 +120,5 @@ SECTIONS = (
     how_to_judge,
     in_python,
 )
-Lesson(page, TEXTS, SECTIONS).show()
+STYLE = "<style>.st-key-evaluation_verdict {min-height: 5.5rem}</style>"  # the chart below it does not jump
+Lesson(page, TEXTS, SECTIONS, style=STYLE).show()

@@ -146,6 +146,7 @@ class Committed(NamedTuple):
         clean, robust: accuracies, without an attack and under the pointwise worst case; interval: the 95 % interval of
             the latter.
         after: (attack, accuracy after it and those before it) of the attacks that had digits left to try.
+        warnings: signs that an attack has failed.
         pgd: the accuracy on all test digits under PGD alone, which the script of the training printed; None where it
             has judged at another ε. steps, restarts: of that PGD.
     """
@@ -157,6 +158,7 @@ class Committed(NamedTuple):
     robust: float
     interval: tuple[float, float]
     after: tuple[tuple[str, float], ...]
+    warnings: tuple[str, ...]
     pgd: float | None
     steps: int
     restarts: int
@@ -175,6 +177,7 @@ def committed(name: str) -> Committed:
         told["robust_accuracy"],
         tuple(told["interval_95"]),
         tuple((each["title"], each["accuracy"]) for each in told["attacks"] if each["tried"]),
+        tuple(each["text"] for each in told["warnings"]),
         None if alone is None else 1 - alone["attacked"],
         0 if alone is None else alone["steps"],
         0 if alone is None else alone["restarts"],

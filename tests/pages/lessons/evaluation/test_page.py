@@ -131,7 +131,7 @@ def test_the_leaderboard_counts_what_stands(opened: AppTest) -> None:
 def test_an_example_is_the_picture_that_would_be_saved() -> None:
     at = lesson(network="standard", norm="linf", radius="0.1", digits="10")
     told = next(box.value for box in at.warning if "pointwise worst case" in box.value)
-    found = re.search(r"\*\*(\d+) of 10\*\* .* Of the (\d+) digits that an attack breaks, \*\*(\d+)\*\*", told)
+    found = re.search(r"\*\*(\d+) of 10\*\* .* Broken by some attack: (\d+)\..*8 bits: \*\*(\d+)\*\*", told)
     assert found is not None and int(found[1]) + int(found[2]) == 10 and 1 <= int(found[3]) <= int(found[2])
     alt = next(alt for alt in pictures(at) if alt.startswith("= x + δ, in 8 bits"))
     said = re.search(r"“(\d)”", alt)
