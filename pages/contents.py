@@ -69,9 +69,11 @@ ROBUSTNESS = (
     ),
     LessonEntry(
         "lessons/evaluation/page.py", "Evaluation", "evaluation",
-        "Evaluation: is it really robust?", 30,
-        "gradient masking, adaptive attack, randomised smoothing, interval bounds, certificate",
-        "recognise a defence that only hides the gradient, and tell an attack's result from a certificate",
+        "Evaluation: is it really robust?", 40,
+        "gradient masking, adaptive attack, pointwise worst case, security curve, randomised smoothing, interval "
+        "bounds, certificate",
+        "recognise a defence that only hides the gradient, judge a network by the worst case of several attacks, and "
+        "tell an attack's result from a certificate",
     ),
     LessonEntry(
         "lessons/defences/page.py", "Defences", "defences",

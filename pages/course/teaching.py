@@ -61,6 +61,7 @@ ROBUST_LINEAR = Place("Linear models: robust training", "linear-models", "robust
 TRAINING = Place("Adversarial training: train both networks", "adversarial-training", "training")
 ONE_STEP = Place("Adversarial training: one step, slowly", "adversarial-training", "one-step")
 TWO_NETWORKS = Place("Adversarial training: one digit, two networks", "adversarial-training", "two-networks")
+LEADERBOARD = Place("Evaluation: the leaderboard of one network", "evaluation", "leaderboard")
 MASKING = Place("Evaluation: one defence, many attacks", "evaluation", "attacks")
 FOOLING = Place("Fooling images: gradient ascent", "fooling-images", "gradient")
 PATTERNS = Place("Fooling images: bred patterns", "fooling-images", "patterns")
@@ -79,7 +80,7 @@ ROOM = Place("Host a room", "host")
 
 # The lecture's headings in its order, then the people whose figures it shows.
 HEADINGS: Sequence[tuple[str, Sequence[Place]]] = (
-    ("Adversarial robustness", (NORMS, MASKING)),
+    ("Adversarial robustness", (NORMS, MASKING, LEADERBOARD)),
     ("Adversarial examples", (DOG, NOISE)),
     ("Creation of adversarial examples", (Place("Attack Lab: the formula that just ran", LAB, "formula"), STEPS)),
     ("Targeted attacks", (PIG, PANDA)),

@@ -52,6 +52,8 @@ GLOSSARY: Mapping[str, str] = {
     "gradient masking": "A defence that makes gradients useless to an attack, and removes no adversarial example.",
     "adaptive attack": "An attack that knows the defence and is made for it.",
     "interval bound": "An interval in which a value must lie, whatever δ is; one is computed for each layer in turn.",
+    "pointwise worst case": "An example counts as broken if any of several attacks breaks it, whichever that is.",
+    "security curve": "The share of examples that stand under an attack, drawn against ε.",
     "certificate": "A proof that no perturbation in the set changes the answer.",
     "randomised smoothing": "The class that wins the vote over many noisy copies; it comes with a certified L2 radius.",
     "patch": "An adversarial pattern on a small part of the picture, with no limit on how much it changes there.",

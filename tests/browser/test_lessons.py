@@ -211,8 +211,14 @@ def test_adversarial_training(page: Page, address: str) -> None:
 
 
 def test_evaluation(page: Page, address: str) -> None:
+    """A defence that falls; a click on a digit of the leaderboard; the curves, which come with a guess."""
     page.goto(f"{address}/evaluation?defence=quantized")
     expect(page.get_by_text("Symptoms of a hidden gradient")).to_be_visible()
+    page.locator(".st-key-evaluation_cell .layer_0_marks path").nth(19).click(position={"x": 2, "y": 2})
+    expect(page).to_have_url(re.compile("example=19"))
+    expect(page.get_by_text("number 19", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Submit my guess").click()
+    expect(page.get_by_text("These curves do not reach 0")).to_be_visible()
     expect(page.get_by_text("The smoothed network predicts")).to_be_visible()
     expect(page.get_by_text(re.compile("At ε = 0.1: "))).to_be_visible()
     no_exception(page)

@@ -103,6 +103,12 @@ def evaluation(found: Found, settings: Any) -> None:
                 end = step.adversarial
             wrong = float((answers(defence.classifier, end) != test.labels).float().mean())
             assert f"{each.title}: {wrong:.0%} wrong" in found["said"]
+    scores = [record for record in settings.board.records(Here()) if record.done == 1]
+    for score in scores[1:]:
+        assert f"{score.title}: {(~score.broke).mean():.0%} stand" in found["said"]
+    assert f"worst case: {(~np.any([score.broke for score in scores], axis=0)).mean():.0%} stand" in found["said"]
+    warnings = last(settings.diagnosis(settings.defence)).findings or ["no warning"]
+    assert found["said"].endswith("\n".join(map(str, warnings)) + "\n")
 
 
 def fooling_images(found: Found, settings: Any) -> None:
@@ -198,6 +204,7 @@ def threat_models(found: Found, settings: Any) -> None:
         assert found["made"][name][1] == pytest.approx(seen[-1], rel=1e-4)
 
 
+EVALUATION = {"IMAGES": 5, "DIAGNOSED_DIGITS": 5, "STEPS": 10, "TARGETS": 1, "QUERIES": 50}
 # The lesson's settings, and constants of its program, for the least run that shows something.
 RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (threat_models, {}, {"STEPS": 2}),
@@ -205,8 +212,8 @@ RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (fgsm_and_pgd, {"model": "linear", "ball": "l2", "projected": "last"}, {"STEPS": 2}),
     (linear_models, {"box": True}, {}),
     (adversarial_training, {"epochs": 1, "inner": "fgsm"}, {"IMAGES": 200}),
-    (evaluation, {}, {"IMAGES": 5}),
-    (evaluation, {"defence": "quantized", "levels": 4}, {"IMAGES": 5}),
+    (evaluation, {"digits": 10}, EVALUATION),
+    (evaluation, {"defence": "quantized", "levels": 4, "norm": "linf", "digits": 10}, EVALUATION),
     (fooling_images, {"start": "stripes", "steps": 2}, {}),
     (patches, {}, {"STEPS": 2}),
     (patches, {"smooth": True, "anything": True, "thing": "stickers"}, {"STEPS": 2}),
@@ -260,7 +267,9 @@ def test_it_finds_what_the_page_finds(
         if isinstance(value, dict):  # the page's tasks read the same one
             value = getattr(module, constant) | value
             monkeypatch.setattr(importlib.import_module(f"pages.lessons.{name}.tasks"), constant, value)
-        monkeypatch.setattr(module, constant, value)
+        for each in (module, importlib.import_module(f"pages.lessons.{name}.settings")):
+            if hasattr(each, constant):
+                monkeypatch.setattr(each, constant, value)
     settings, program = program_of(name, **changes)
     found: Found = {"__name__": "__main__"}
     for code in code_cells(program):

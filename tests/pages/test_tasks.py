@@ -28,6 +28,7 @@ from pages.lessons.adversarial_training.tasks import Explore, SolvedCase, Sweep,
 from pages.lessons.black_box.tasks import Steal, Transfer
 from pages.lessons.defences.tasks import Aware, Contest, Plain
 from pages.lessons.evaluation.tasks import CertifiedDigits, Certify, ProofAndAttack, Rotations, Series
+from pages.lessons.evaluation.verdict_tasks import Diagnose, Effort, Leaderboard, SecurityCurve
 from pages.lessons.fooling_images.tasks import Climb, Evolution
 from pages.lessons.patches.face_tasks import FaceInViews, FindFaces, Photograph, WearOnFace
 from pages.lessons.patches.tasks import Paste, TrainPatch, TryPatch, Wear
@@ -67,6 +68,9 @@ EXAMPLES: list[Task[Any]] = [
     ProofAndAttack(STANDARD, (0.1,)),
     Rotations(STANDARD, (5.0,)),
     Series(STANDARD, "none", 0.1),
+    Diagnose(STANDARD, "none"),
+    Leaderboard(STANDARD),
+    SecurityCurve(STANDARD, "none", "fgsm", (0.1,)),
     Climb((1,)),
     Evolution(1),
     FindFaces(ONE),
@@ -97,7 +101,7 @@ EXAMPLES: list[Task[Any]] = [
     Together(ONE, DEFAULT, 0),
     Trials(ONE, DEFAULT, "all"),
 ]
-PARTS: list[Checked] = [ONE, DIGIT, CLIP, View(), Poison()]  # values that tasks hold
+PARTS: list[Checked] = [ONE, DIGIT, CLIP, View(), Poison(), Effort()]  # values that tasks hold
 NAMES = [type(each).__name__ for each in (*EXAMPLES, *PARTS)]
 
 

@@ -18,11 +18,31 @@ def radius(sigma: float, p: float, quantile: float, told: str) -> Number:
     )
 
 
+def standing(count: int, broken: dict[str, tuple[int, ...]]) -> Number:
+    """A question for the pointwise worst case."""
+    found = sorted(set().union(*broken.values()))
+    told = "; ".join(f"attack {name} breaks numbers {', '.join(map(str, rows))}" for name, rows in broken.items())
+    return Number(
+        f"A network is right on all of {count} digits. Alone, {told}. How many digits stand under the pointwise worst "
+        "case?",
+        count - len(found),
+        0.1,
+        f"Numbers {', '.join(map(str, found))} are broken by some attack, so {count} − {len(found)} = "
+        f"{count - len(found)} stand.",
+        lambda given: "Count each digit that at least one attack breaks, once.",
+    )
+
+
 def questions() -> list[Question]:
     return [
         Question(
+            "f",
+            standing(10, {"A": (1, 2, 3), "B": (3, 4), "C": (1, 5)}),
+            standing(20, {"A": (4, 5, 6, 7), "B": (6, 7, 8), "C": (4,)}),
+        ),
+        Question(
             "d",
-            radius(float(page.value.sigma), 0.977, 2.0, ", as in section 3,"),
+            radius(float(page.value.sigma), 0.977, 2.0, ", as in section 6,"),
             radius(0.3, 0.933, 1.5, ""),
         ),
         Question(
@@ -60,6 +80,43 @@ def questions() -> list[Question]:
                     (
                         "PGD is right at ε = 0.1, but ε = 1 is too large for its steps.",
                         "A larger ball contains the smaller one, and much more. PGD should find more there.",
+                    ),
+                ),
+            ),
+        ),
+        Question(
+            "g",
+            Choice(
+                "Four attacks draw security curves of the same network. Which curve is the honest one?",
+                (
+                    (
+                        "The envelope: at each ε, the lowest that all of them reach together.",
+                        "Every attack gives an upper bound of the robust accuracy, and together they give the lowest.",
+                    ),
+                    (
+                        "The curve of the attack with the most steps, since it has searched for the longest time.",
+                        "Many steps along a hidden gradient find nothing. Cost is no proof of strength.",
+                    ),
+                    (
+                        "The mean of the four curves, since each of the attacks errs in its own direction.",
+                        "All of them err in the same direction: an attack can only miss δ, never invent one.",
+                    ),
+                ),
+            ),
+            Choice(
+                "A security curve is still at 60 % at ε = 1, where every picture is allowed. What does it show?",
+                (
+                    (
+                        "The attack has failed: a digit of another class lies in this ball.",
+                        "The true curve is 0 there, since x + δ can be any picture.",
+                    ),
+                    (
+                        "The network is robust on 60 % of the digits, for an L∞ ball of any size.",
+                        "No network should still say 7 where the attacker has drawn a 3.",
+                    ),
+                    (
+                        "The steps were too large: at ε = 1 they jump over the examples in between.",
+                        "Wherever the steps end, a working attack ends at a wrong class.",
                     ),
                 ),
             ),
@@ -149,7 +206,7 @@ def questions() -> list[Question]:
                     (
                         "Nothing yet: the attack may be too weak, the intervals may be too wide.",
                         "An attack shows what can happen, a proof shows what cannot happen. This digit is in the grey "
-                        "area of section 4.",
+                        "area of section 7.",
                     ),
                     (
                         "The network is robust there: otherwise the attack would have found a δ.",
@@ -187,7 +244,8 @@ TEXTS = Texts(
         "A paper reports that its network survives an attack. Should you believe that it is robust? The page opens "
         f"with a network on which FGSM fails. You attack it in {len(SERIES) - 1} other ways, one of them with "
         f"{QUERIES} queries and without a gradient, and see whether it is robust or only hides its gradient. Then you "
-        "compute certificates: proofs that no attack in a ball succeeds."
+        "judge networks as the field does: by the worst case of several attacks, by security curves and by warnings. "
+        "At the end you compute certificates: proofs that no attack in a ball succeeds."
     ),
     questions=questions,
     script=(
@@ -196,14 +254,19 @@ TEXTS = Texts(
         "2. Switch to *rounding*, then to *no defence*: the defence has made it worse.\n"
         "3. *FGSM training*: robust to FGSM, but not to a few steps. *PGD training*: all bars agree. Then raise ε to "
         "0.2, and look at the last bar.\n"
-        "4. Section 3: wait for the votes, and press *Run this* below them. Ask which radius a unanimous vote of "
+        "4. Section 2: which attack will be the strongest? Let the students bet, then read the bars. The last bar is "
+        "below all others. Click a digit that only one attack breaks.\n"
+        "5. Section 3: ask for the guess before you press the button. Which curves do not reach 0 at ε = 1?\n"
+        "6. Section 6: wait for the votes, and press *Run this* below them. Ask which radius a unanimous vote of "
         "10 000 copies certifies. With σ = 1 the vote abstains."
     ),
     pitfalls=(
         "- “So gradient attacks are useless?” No: they are the strongest attacks, where the gradient is not hidden.\n"
+        "- “The strongest attack is the worst case.” Each attack misses digits that a weaker one breaks. Count the "
+        "digits, and do not compare the averages alone.\n"
         "- “Then we always need a certificate.” A certificate guarantees a smaller radius than attacks suggest, costs "
         "thousands of forward passes, and holds for one norm only.\n"
-        "- There are 100 digits, so one digit is one per cent."
+        "- There are 100 digits in section 1, so one digit is one per cent; in section 2, with 30 digits, it is three."
     ),
     references=(
         (
@@ -211,6 +274,25 @@ TEXTS = Texts(
             "https://arxiv.org/abs/1802.00420",
         ),
         ("Carlini et al., *On evaluating adversarial robustness*, 2019", "https://arxiv.org/abs/1902.06705"),
+        (
+            "Croce & Hein, *Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free "
+            "attacks* (AutoAttack), ICML 2020",
+            "https://arxiv.org/abs/2003.01690",
+        ),
+        (
+            "Croce & Hein, *Minimally distorted adversarial examples with a fast adaptive boundary attack* (FAB), ICML "
+            "2020",
+            "https://arxiv.org/abs/1907.02044",
+        ),
+        (
+            "Cinà et al., *AttackBench: evaluating gradient-based attacks for adversarial examples*, 2024",
+            "https://arxiv.org/abs/2404.19460",
+        ),
+        (
+            "Pintor et al., *Indicators of attack failure: debugging and improving optimization of adversarial "
+            "examples*, NeurIPS 2022",
+            "https://arxiv.org/abs/2106.09947",
+        ),
         (
             "Carlini & Wagner, *Towards evaluating the robustness of neural networks*, S&P 2017",
             "https://arxiv.org/abs/1608.04644",

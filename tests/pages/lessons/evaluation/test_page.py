@@ -14,8 +14,22 @@ from adv_core.defences.masking import SERIES, Saturated
 from adv_core.networks.digit_network import checkpoint
 from adv_core.serving.engine.digits import ErrorCurve
 from pages.lessons.evaluation import tasks as judge_tasks
+from pages.lessons.evaluation.settings import BOARD_NETWORKS, committed
 from pages.lessons.evaluation.tasks import CertifiedDigits, ProofAndAttack
-from tests.pages.visit import answered, link, nothing_computed, picture, questions_of, smaller, started, visit, words
+from tests.pages.visit import (
+    answered,
+    button,
+    link,
+    nothing_computed,
+    picture,
+    pictures,
+    questions_of,
+    row,
+    smaller,
+    started,
+    visit,
+    words,
+)
 
 lesson = partial(visit, "lessons/evaluation/page.py")
 
@@ -25,7 +39,18 @@ def few() -> Iterator[None]:
     """Few digits, the ends and the middle of each curve, and not the attack that takes as long as all others."""
     tasks = {ErrorCurve: {"images": 40}, CertifiedDigits: {"images": 5, "samples": 200}, ProofAndAttack: {"images": 40}}
     curves = {"L2_CURVE": (0.0, 2.0), "ANGLES": (0.0, 30.0, -30.0), "PROOF": (0.0, 0.1)}
-    with smaller("lessons/evaluation/page.py", (), tasks, IMAGES=20, **curves), pytest.MonkeyPatch.context() as patch:
+    verdicts = {
+        "BOARD": {"linf": ("fgsm", "square"), "l2": ("fgsm", "ddn")},
+        "STEPS": 20,
+        "QUERIES": 50,
+        "CURVE_ATTACKS": ("fgsm", "fmn"),
+        "CURVE_EPS": (0.0, 0.1, 1.0),
+        "CURVE_DIGITS": 10,
+        "DIAGNOSED": ("fgsm", "apgd-ce"),
+        "DIAGNOSED_DIGITS": 10,
+    }
+    less = smaller("lessons/evaluation/page.py", (), tasks, IMAGES=20, **curves, **verdicts)
+    with less, pytest.MonkeyPatch.context() as patch:
         attacks(patch, {each.key for each in SERIES} - {"more"})
         patch.setattr(masking, "QUERIES", 100)
         yield
@@ -48,7 +73,7 @@ def symptoms(at: AppTest) -> str:
 
 
 def percents(at: AppTest) -> list[int]:
-    return [int(metric.value.rstrip("\u00a0%")) for metric in at.metric]
+    return [int(metric.value.rstrip("\u00a0%")) for metric in at.metric[:3]]
 
 
 def test_opens_with_a_defence_that_survives_fgsm_and_falls(opened: AppTest) -> None:
@@ -95,6 +120,65 @@ def test_training_against_one_step_falls_to_many() -> None:
     assert link(at) == {"defence": "robust"}
 
 
+def test_the_leaderboard_counts_what_stands(opened: AppTest) -> None:
+    told = next(box.value for box in opened.warning if "pointwise worst case" in box.value)
+    stands, ddn = re.search(r"\*\*(\d+) of 30\*\* digits stand", told), row(opened, "DDN")
+    assert stands is not None and int(stands[1]) >= 25 and ddn[1] == "broken"
+    known = committed("robust_03")
+    assert f"on {known.examples} test digits" in words(opened) and known.command in words(opened)
+
+
+def test_an_example_is_the_picture_that_would_be_saved() -> None:
+    at = lesson(network="standard", norm="linf", radius="0.1", digits="10")
+    told = next(box.value for box in at.warning if "pointwise worst case" in box.value)
+    found = re.search(r"\*\*(\d+) of 10\*\* .* Broken by some attack: (\d+)\..*8 bits: \*\*(\d+)\*\*", told)
+    assert found is not None and int(found[1]) + int(found[2]) == 10 and 1 <= int(found[3]) <= int(found[2])
+    alt = next(alt for alt in pictures(at) if alt.startswith("= x + δ, in 8 bits"))
+    said = re.search(r"“(\d)”", alt)
+    shown = torch.from_numpy(picture(at, alt)[::8, ::8, 0].astype(np.float32) / 255)
+    assert said is not None and int(checkpoint("standard").network(shown[None, None]).argmax()) == int(said[1])
+    assert any("was the first to break digit" in box.value for box in at.warning)
+    at.number_input(key="evaluation_example").set_value(49).run()
+    assert not at.exception and link(at)["example"] == "49" and "not among these 10" in words(at)
+
+
+@pytest.mark.parametrize("name", BOARD_NETWORKS)
+def test_a_committed_verdict_is_known(name: str) -> None:
+    known = committed(name)
+    low, high = known.interval
+    assert known.after[-1][1] == pytest.approx(known.robust) and low <= known.robust <= min(high, known.clean)
+
+
+def test_a_ball_in_which_all_stand_has_no_broken_example() -> None:
+    at = lesson(network="robust_01", norm="linf", radius="0.02", digits="10")
+    assert "**10 of 10** digits stand: no attack breaks one" in words(at) and "0, a 7, **stands**" in words(at)
+
+
+def test_the_network_brings_its_own_epsilon() -> None:
+    with nothing_computed():
+        at = lesson(norm="linf")
+        at.segmented_control(key="evaluation_network").set_value("robust_01").run()
+        assert link(at) == {"norm": "linf", "network": "robust_01", "radius": "0.1"}
+
+
+def test_curves_come_with_a_guess_and_tell_which_have_failed() -> None:
+    at = lesson()
+    assert "You said" not in words(at)
+    at = button(at, "Submit my guess")
+    assert link(at) == {"guess": "5"}
+    assert "You said 5" in words(at) and "FGSM: 10 of 10 stand at ε = 1" in words(at)
+    assert "Fast minimum norm: " not in words(at)  # its curve reaches 0
+    at.segmented_control(key="evaluation_curve").set_value("standard").run()
+    assert link(at) == {"curve": "standard"}  # which is guessed anew
+
+
+def test_the_diagnosis_warns_of_the_false_defences() -> None:
+    at = started(lesson(), "run_diagnosis")
+    assert int(row(at, "saturation")[3]) >= 2 and int(row(at, "rounding")[3]) >= 2
+    assert row(at, "no defence")[3] == row(at, "PGD training")[3] == "0"
+    assert "**PGD training**: no warning" in words(at) and "exactly zero, and that of the margin is not" in words(at)
+
+
 def test_the_vote_and_its_promise(opened: AppTest) -> None:
     promise = next(s.value for s in opened.info if "The smoothed network" in s.value)
     said = re.search(r"predicts \*\*7\*\*.* < \*\*([\d.]+)\*\*", promise)
@@ -126,7 +210,8 @@ def test_what_intervals_prove_depends_on_the_training() -> None:
 
 
 def test_a_mad_link_is_repaired_and_told() -> None:
-    query = {"defence": "x", "eps": "nan", "levels": "1000", "sigma": "7", "digit": "-1"}
+    query = {"defence": "x", "eps": "nan", "levels": "1000", "sigma": "7", "digit": "-1", "network": "x", "norm": "l1"}
+    query |= {"radius": "9", "radius_l2": "-1", "digits": "1000", "example": "-9", "curve": "x", "guess": "999"}
     with nothing_computed():
         assert len(lesson(**query).info) >= len(query)
 
@@ -138,4 +223,5 @@ def test_the_quiz_knows_right_from_wrong() -> None:
     answered(at, "evaluation_answer_a_again", 0)
     answered(at, "evaluation_answer_d", 0.5)
     assert link(at)["done"] == "ad"
-    assert questions_of("evaluation", sigma="1")[0].first.judge(2.0)[0]  # of the page's σ
+    (radius,) = (question for question in questions_of("evaluation", sigma="1") if question.letter == "d")
+    assert radius.first.judge(2.0)[0]  # of the page's σ
