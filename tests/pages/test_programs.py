@@ -24,6 +24,7 @@ from adv_core.serving.engine.look import Pictures, Views
 from adv_core.serving.engine.work import Task
 from adv_core.speech.dictation import spelling
 from pages.contents import LESSONS
+from pages.lessons.black_box.budget_tasks import Spend
 from pages.lessons.defences.tasks import Aware
 from pages.lessons.fgsm_and_pgd.scene import attacked
 from pages.lessons.fooling_images.tasks import STARTS, Climb, start_picture
@@ -147,6 +148,9 @@ def black_box(found: Found, settings: Any) -> None:
     frame = attack(original(settings), found["y"], eps=(settings.eps / 255,), **options)
     same(found["result"].adversarial, frame.pixels[0])
     assert found["questions"] == frame.index + 1
+    for name, way in (("transfer", "transfer"), ("Square", "square"), ("HopSkipJump", "hop_skip_jump")):
+        work = Spend(way, settings.against, settings.ball, settings.radius, settings.budget, 10, settings.seed)
+        assert found["share"][name] == pytest.approx(last(work).fooled)
 
 
 def unrestricted(found: Found, settings: Any) -> None:
@@ -213,7 +217,7 @@ RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (signs, {"target": "yield"}, {"STEPS": 2, "VIEWS": 2, "FRAMES": 2, "DRIVES": 1}),
     (signs, {"target": "yield", "large": 52.0, "down": 42.0}, {"STEPS": 2, "VIEWS": 2, "FRAMES": 2, "DRIVES": 1}),
     (physical, {"views": 1}, {"STEPS": 2, "NEW_VIEWS": 2}),
-    (black_box, {"queries": 50, "steps": 1}, {}),
+    (black_box, {"queries": 50, "steps": 1, "budget": 200}, {"RACED": 10}),
     (unrestricted, {}, {"QUERIES": 16}),
     (unrestricted, {"kind": "turn", "frameless": True}, {"RUNGS": {"turn": 6}}),
     (defences, {"steps": 1}, {}),

@@ -25,6 +25,7 @@ from adv_core.serving.fields import Checked, limits
 from adv_core.signs.driving import SignBox
 from adv_core.training import Recipe
 from pages.lessons.adversarial_training.tasks import Explore, SolvedCase, Sweep, Train, Walk
+from pages.lessons.black_box.budget_tasks import Spend
 from pages.lessons.black_box.tasks import Steal, Transfer
 from pages.lessons.defences.tasks import Aware, Contest, Plain
 from pages.lessons.evaluation.tasks import CertifiedDigits, Certify, ProofAndAttack, Rotations, Series
@@ -57,6 +58,7 @@ EXAMPLES: list[Task[Any]] = [
     Sweep(STANDARD, DIGIT, (0.1,)),
     Train(RECIPE),
     Walk(STANDARD, 0, RECIPE),
+    Spend("square"),
     Steal(),
     Transfer(ONE, (DEFAULT,), (DEFAULT,), 0.1),
     Aware(ONE, DEFAULT, Defence(), 0.1, 0),
@@ -189,6 +191,7 @@ BLACK = np.zeros((2, 16, 16, 3), np.uint8)
         (Walk(STANDARD, 0, Recipe(eps=2.0)), "eps has to lie in 0 ... 1, not 2.0"),
         (SolvedCase(Recipe("fgsm")), "inner has to be pgd, not 'fgsm'"),
         (Steal(seeds=50, rounds=7), "≤ 10000 queries, not 32000"),
+        (Spend("boundary"), "norm has to be l2 for the Boundary Attack, not 'linf'"),
         (Aware(ONE, DEFAULT, Defence("blur", 11.0), 0.1, 0), "strength has to lie in 0 ... 10, not 11.0"),
         (Contest(ONE, ONE, (0, 1), DEFAULT, Defence(), 0.1), "equally many, not (1, 1, 2)"),
         (Climb((1,) * 9, classifiers=(DEFAULT,) * 2), "at most 16, not 18"),
