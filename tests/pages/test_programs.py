@@ -35,8 +35,9 @@ from pages.lessons.signs.tasks import Drive, FindSign, PutStickers
 from pages.lessons.speech.settings import CLIPS
 from pages.lessons.speech.tasks import Clip, Hide, melody
 from pages.lessons.threat_models.eye import visibility
+from pages.lessons.threat_models.universal_tasks import TrainUniversal
 from pages.lessons.unrestricted.tasks import Smallest, Together
-from pages.widgets.photograph import sample
+from pages.widgets.photograph import PHOTOS, sample
 from tests.networks import Here, loaded
 from tests.pages.widgets.test_program import code_cells
 from tests.paths import ROOT
@@ -200,11 +201,14 @@ def threat_models(found: Found, settings: Any) -> None:
         same(found["made"][name][0], frame.pixels[0])
         seen.append(visibility(picture.pixels[0], frame.pixels[0]))
         assert found["made"][name][1] == pytest.approx(seen[-1], rel=1e-4)
+    known = Pictures.of(np.stack([np.asarray(fit(sample(each), 224, 224)) for each in PHOTOS][0::2]))
+    delta = last(TrainUniversal(known, DEFAULT, passes=settings.passes)).delta
+    assert np.array_equal((found["end"].delta[0] * 255).round().int().permute(1, 2, 0), delta)
 
 
 # The lesson's settings, and constants of its program, for the least run that shows something.
 RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
-    (threat_models, {}, {"STEPS": 2}),
+    (threat_models, {"passes": 8}, {"STEPS": 2}),
     (fgsm_and_pgd, {"steps": 3}, {"STEPS": 2}),
     (fgsm_and_pgd, {"model": "linear", "ball": "l2", "projected": "last"}, {"STEPS": 2}),
     (linear_models, {"box": True}, {}),

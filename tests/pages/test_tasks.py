@@ -37,6 +37,7 @@ from pages.lessons.poisoning.tasks import FindSuspects, FineTune, Poison, Search
 from pages.lessons.signs.tasks import Drive, FindSign, PutPoster, PutStickers, ReadSign
 from pages.lessons.speech.tasks import Clip, Disturb, Hide, Listen
 from pages.lessons.threat_models.tasks import Slice
+from pages.lessons.threat_models.universal_tasks import LinearCase, TrainUniversal, TryUniversal
 from pages.lessons.unrestricted.tasks import Landscape, Smallest, Together, Trials
 from tests.paths import ROOT
 
@@ -94,6 +95,9 @@ EXAMPLES: list[Task[Any]] = [
     Hide(CLIP, "a", network="moonshine"),
     Listen(CLIP),
     Slice(ONE, DEFAULT, 0, 0.1),
+    TrainUniversal(ONE, DEFAULT),
+    TryUniversal(ONE, DEFAULT, bytes(16 * 16 * 3)),
+    LinearCase(),
     Landscape(ONE, DEFAULT, 0, (5.0,), (0.1,)),
     Smallest(ONE, DEFAULT, "turn", 0),
     Together(ONE, DEFAULT, 0),
@@ -205,6 +209,7 @@ BLACK = np.zeros((2, 16, 16, 3), np.uint8)
         (Hide(CLIP, "?", network="moonshine"), "has no word"),
         (Hide(CLIP, "say 打开门", network="moonshine"), "writes English, which has no “打”"),
         (Listen(Clip(bytes(2 * 11 * 16_000))), "at most 10 seconds, not 11"),
+        (TryUniversal(ONE, DEFAULT, b"1"), "delta has to hold 768 bytes, one for each value, not 1"),
         (Transfer(ONE, ("nobody",), (DEFAULT,), 0.1), "made_on[0] has to be one of"),
         (Explore("nobody", DIGIT, 0.1), "model has to be one of"),
         (Explore(STANDARD, Digit(b"1", 0), 0.1), "pixels has to hold 784 bytes, one for each pixel, not 1"),

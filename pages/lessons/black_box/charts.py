@@ -106,8 +106,8 @@ def budget_chart(
         values,
         {"type": "line", "interpolate": "step-after", "strokeWidth": 3},
         x=vega.numbers("at", "queries of the victim", (1, queries), axis, type="log"),
-        y=vega.share("share", "digits fooled"),
-        color=vega.colours("attack", zip(names, PALETTE, strict=False), columns=2, labelLimit=230),
+        y=vega.share("share", "digits fooled (dashed: by noise)"),
+        color=vega.colours("attack", zip(names, PALETTE, strict=False), columns=1, labelLimit=300),
         tooltip=vega.tips(attack="", at="", share=".1~%"),
     )
     return {"layer": [lines, *([] if noise is None else [vega.rule("y", noise, GREY)])]}
