@@ -1,14 +1,16 @@
 """Measurements behind the figures in the texts of the gallery's lessons.
 
 python -m bench.gallery                                              # all of them: half an hour on two cores
-python -m bench.gallery fooling patches camera defences blackbox unrestricted strangers
+python -m bench.gallery fooling patches camera defences blackbox unrestricted strangers budgets universal
 """
 
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from adv_core.attacks.pgd import pgd
 from adv_core.attacks.spatial import KINDS, Room
 from adv_core.attacks.square import square_attack
 from adv_core.attacks.step import run
+from adv_core.classifiers import info_of
 from adv_core.decoding import open_image
 from adv_core.defences.filters import Defence
 from adv_core.images import fit, from_pixels
@@ -27,13 +30,17 @@ from adv_core.serving.engine.networks import DeviceNetworks
 from adv_core.transforms.expectation import CAMERA, Transformed
 from adv_core.transforms.transform import seen_through
 from bench.strangers import strangers_here
+from pages.lessons.black_box.budget_tasks import BallNorm, Spend, Way
 from pages.lessons.black_box.tasks import Steal, Transfer, passed
 from pages.lessons.defences.tasks import Contest, Plain
 from pages.lessons.fooling_images.tasks import Climb, Evolution, Wall, some_classes
 from pages.lessons.patches.tasks import ASSETS, BEFOREHAND, SIDE, TryPatch, Wear, patch_beforehand, photographs
 from pages.lessons.physical.tasks import AlongKnob
+from pages.lessons.threat_models.universal_tasks import TrainUniversal, TryUniversal
 from pages.lessons.unrestricted.tasks import Smallest, Together, Trials, fallen
+from pages.widgets.photograph import samples
 
+BALLS: dict[BallNorm, float] = {"linf": 0.2, "l2": 2.0}  # ε of equal budgets on digits
 LITE0, LITE1, LITE2 = (f"efficientnet_lite{level}" for level in range(3))
 
 
@@ -238,6 +245,35 @@ def blackbox() -> None:
                 print(f"| {victim} | {each.queries} | {told} |", flush=True)
 
 
+def budgets() -> None:
+    """Count the digits that each attack fools at equal numbers of queries, of 200."""
+    here = DeviceNetworks("cpu")
+    print("\n| victim | ball | attack | 100 queries a digit | 1000 | 2000 |\n|---|---|---|---|---|---|", flush=True)
+    for victim in ("standard", "robust_01"):
+        for norm, eps in BALLS.items():
+            for way in get_args(Way):
+                if way != "boundary" or norm == "l2":
+                    counts = list(Spend(way, victim, norm, eps, 2000, 200).records(here))
+                    shares = (max(c.fooled for c in counts if c.queries <= most) for most in (100, 1000, 2000))
+                    told = " | ".join(f"{share:.1%}" for share in shares)
+                    print(f"| {victim} | {norm} {eps:g} | {way} | {told} |", flush=True)
+
+
+def universal() -> None:
+    """Count the photographs that one δ fools, learnt and never seen, with and without windows, and under noise."""
+    here, side = DeviceNetworks("cpu"), info_of(LITE0).input_size
+    known, unseen = (Pictures.of(samples(side)[half::2]) for half in (0, 1))
+    print(
+        "\n| ball | ε | windows | learnt from | never seen | noise, never seen |\n|---|---|---|---|---|---|", flush=True
+    )
+    for norm in BALLS:
+        for eps, views in product((8, 16), (True, False)):
+            *_, end = TrainUniversal(known, LITE0, norm, eps / 255, views=views).records(here)
+            tried = list(TryUniversal(unseen, LITE0, end.delta.tobytes(), norm, eps / 255).records(here))
+            new, noise = sum(t.now != t.label for t in tried), sum(t.noise != t.label for t in tried)
+            print(f"| {norm} | {eps} | {views} | {end.fooled} of 8 | {new} of 8 | {noise} of 8 |", flush=True)
+
+
 def strangers() -> None:
     """Measure transfer between networks of different families, MI-FGSM, 8/255, ten steps."""
     with tempfile.TemporaryDirectory() as folder, strangers_here(Path(folder) / "hub") as others:
@@ -309,6 +345,8 @@ TOPICS: dict[str, Callable[[], None]] = {
     "defences": defences,
     "blackbox": blackbox,
     "strangers": strangers,
+    "budgets": budgets,
+    "universal": universal,
     "unrestricted": unrestricted,
 }
 

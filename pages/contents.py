@@ -44,7 +44,7 @@ FOUNDATIONS = (
     LessonEntry(
         "lessons/threat_models/page.py", "Threat models", "threat-models",
         "Threat models: what is a small perturbation?", 20,
-        "threat model, perturbation set Δ(x), L∞, L2 and L1 ball, random noise",
+        "threat model, perturbation set Δ(x), L∞, L2 and L1 ball, random noise, universal perturbation",
         "say what an attacker may change, compare ε between norms, and tell a random δ from an adversarial one",
     ),
     LessonEntry(
@@ -111,7 +111,7 @@ BEYOND = (
     LessonEntry(
         "lessons/black_box/page.py", "Black-box attacks", "black-box",
         "Black-box attacks: queries and transfer", 25,
-        "score-based attack (Square), transfer, ensemble, substitute model, model extraction",
+        "score-based attack (Square), decision-based attack (HopSkipJump), transfer, ensemble, substitute model",
         "attack a network without its gradient, and compare the ways by their queries",
     ),
     LessonEntry(

@@ -13,6 +13,8 @@ from adv_core.perturbation_sets import L2, Linf, PerturbationSet, per_row
 
 _TOGETHER = 32  # pictures in one forward pass
 _START_TRIES = 20  # random pictures, of which one has to reach the aim
+_PRECISION = 1e-3  # of a bisection, as a part of the way: ten queries
+_FARTHER = 10  # times as far from the point as the boundary may be: the random points
 _LENGTHENING = (1.0, 1.02, 1.05, 1.1, 1.2, 1.4)  # of the last δ, until its rounded picture reaches the aim
 
 
@@ -32,6 +34,10 @@ def hop_skip_jump(
     Start from a random picture that reaches the aim and walk along the boundary towards x. Each round estimates the
     normal of the boundary from the answers to random points around it, steps along the normal, and searches the way
     back to the boundary by bisection. It reads from each answer only whether the aim is reached.
+
+    In the paper, the precision of the bisection and the distance of the random points fall with the dimension, for a
+    photograph below what float32 resolves. Here the bisection stops early, and the random points lie ten times as far
+    away as the boundary may be: nearer ones would all lie on one side of it, and their answers would tell nothing.
 
     Args:
         classifier, x: as for `fgsm`; only the classifier's decision is used.
@@ -90,9 +96,8 @@ class Walk:
         self.point = x
         size = x[0].numel() if len(x) else 1
         self.is_l2 = isinstance(perturbation_set, L2)
-        # The paper's θ: the precision of the bisection, and the scale of the random points, fall with the dimension.
-        self.precision = size**-1.5 if self.is_l2 else size**-2.0
-        self.spread = math.sqrt(size) * self.precision if self.is_l2 else size * self.precision
+        # After a bisection, the boundary is up to that part of ‖δ‖ away from the point, as a length in L2.
+        self.spread = _FARTHER * _PRECISION * (1 if self.is_l2 else math.sqrt(size))
 
     def reached(self, points: Tensor) -> Tensor:
         """Tell whether each row's point reaches the aim, (N,). One query per row."""
@@ -125,7 +130,7 @@ class Walk:
         """The point nearest to x between x and ``far`` that still reaches the aim."""
         low = torch.zeros(len(self.x), dtype=self.x.dtype, device=self.x.device)
         high = torch.ones_like(low)
-        for _ in range(max(math.ceil(-math.log2(max(self.precision, 1e-4))), 1)):
+        for _ in range(math.ceil(-math.log2(_PRECISION))):
             if self.left <= reserve:
                 break
             middle = (low + high) / 2

@@ -9,6 +9,7 @@ from torch import Tensor
 from adv_core.attacks.step import Logits, evaluate, input_gradient, prepared
 from adv_core.objectives import Labels, Objective, Untargeted, as_labels
 from adv_core.perturbation_sets import PerturbationSet
+from adv_core.transforms.transform import Transform
 
 GREY = 128 / 255  # the picture that δ itself is a perturbation of: it has 8-bit values, and room on both sides
 
@@ -44,6 +45,7 @@ def universal(
     batch: int = 32,
     step_size: float | None = None,
     cap: float = 9.0,
+    view: Transform | None = None,
     seed: int = 0,
     quantize: bool = True,
 ) -> Iterator[UniversalStep]:
@@ -61,7 +63,9 @@ def universal(
         step_size: α in pixel units; None: ε/4 at first, falling to zero.
         cap: a picture whose objective is above it has no part in the step, so that δ does not serve a few pictures more
             and more.
-        seed: of the order of the pictures.
+        view: a transform that each pass applies anew to every picture, below δ, such as `Crop(0.3)`. With few pictures,
+            δ learns them by heart, and views are a remedy.
+        seed: of the order of the pictures, and of the views.
         quantize: round the last δ to whole 8-bit levels.
 
     Yields:
@@ -79,6 +83,8 @@ def universal(
     for _ in range(epochs):
         for rows in torch.randperm(len(x), generator=generator).to(x.device).split(batch):
             pictures, aim = x[rows], objective.rows(rows)
+            if view is not None:
+                pictures = view(pictures, generator).clamp(0, 1)
             given = applied(delta, pictures)
             here = input_gradient(classifier, pictures, aim, delta=given)
             # Where the box cuts δ off, a change of δ changes nothing.

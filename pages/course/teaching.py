@@ -52,6 +52,8 @@ PANDA = Place(
 FGSM = Place("Attack Lab: one step of FGSM", LAB, "", {"image": "koala", "attack": "fgsm", "eps": 8})
 NORMS = Place("Threat models: three norms", "threat-models", "norms")
 NOISE = Place("Threat models: random noise and the worst case", "threat-models", "random-noise")
+UNIVERSAL = Place("Threat models: one δ for all photographs", "threat-models", "universal")
+LINEAR_UNIVERSAL = Place("Threat models: the linear case, one δ for every x", "threat-models", "universal-linear")
 STEPS = Place("FGSM and PGD: PGD step by step", "fgsm-and-pgd", "steps")
 LIMIT = Place("FGSM and PGD: FGSM as a limit", "fgsm-and-pgd", "fgsm-limit")
 WORST_CASE = Place("Linear models: the worst δ in closed form", "linear-models", "worst-case")
@@ -74,6 +76,7 @@ DRIVE = Place("Traffic signs: the drive", "signs", "drive")
 VIEWS = Place("Physical attacks: success by angle, scale and light", "physical", "views")
 QUERIES = Place("Black-box attacks: queries", "black-box", "queries")
 STOLEN = Place("Black-box attacks: model extraction", "black-box", "stolen-copy")
+BUDGETS = Place("Black-box attacks: equal budgets", "black-box", "equal-budgets")
 UNRESTRICTED = Place("Unrestricted attacks: one photograph", "unrestricted", "one-photograph")
 SPEECH = Place("Speech: three sounds", "speech", "three-sounds")
 ROOM = Place("Host a room", "host")
@@ -85,7 +88,7 @@ HEADINGS: Sequence[tuple[str, Sequence[Place]]] = (
     ("Creation of adversarial examples", (Place("Attack Lab: the formula that just ran", LAB, "formula"), STEPS)),
     ("Targeted attacks", (PIG, PANDA)),
     ("Adversarial training", (ONE_STEP, TRAINING, TWO_NETWORKS)),
-    ("Linear models", (WORST_CASE, ARGUMENT, ROBUST_LINEAR)),
+    ("Linear models", (WORST_CASE, ARGUMENT, LINEAR_UNIVERSAL, ROBUST_LINEAR)),
     ("MNIST example", (LECTURE_NUMBERS,)),
     ("Projected gradient descent", (STEPS,)),
     ("Fast gradient sign method", (LIMIT, FGSM)),
@@ -98,6 +101,8 @@ CREDITS: Sequence[tuple[str, Sequence[Place]]] = (
     ("Goodfellow et al. 2015: panda and gibbon, FGSM", (PANDA, LIMIT)),
     ("Kolter & Madry 2018: pig and wombat, linear models", (PIG, WORST_CASE)),
     ("Papernot et al. 2017: black-box attacks with a substitute", (STOLEN,)),
+    ("Moosavi-Dezfooli et al. 2017: universal perturbations", (UNIVERSAL,)),
+    ("Chen, Jordan & Wainwright 2020: HopSkipJump; Andriushchenko et al. 2020: Square", (QUERIES, BUDGETS)),
     ("Athalye et al. 2018: expectation over transformations, gradient masking", (VIEWS, MASKING)),
     ("Brown et al. 2017: the adversarial patch", (PATCH,)),
     ("Eykholt et al. 2018: stickers on a stop sign", (STOP_SIGN, DRIVE)),

@@ -63,6 +63,30 @@ def loss_chart(
     return {"data": {"values": values}, "layer": [line, *rule]}
 
 
+def rates_chart(rows: Sequence[tuple[str, str, int, int]], title: str) -> vega.Spec:
+    """Counts of successes, as grouped bars.
+
+    Args:
+        rows: (group, name of the count, count, the most that it can be), in order.
+        title: of the axis.
+    """
+    values = [{"group": a, "what": b, "share": n / max(of, 1), "told": f"{n} of {of}"} for a, b, n, of in rows]
+    groups, kinds = list(dict.fromkeys(r[0] for r in rows)), list(dict.fromkeys(r[1] for r in rows))
+    axis = {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1]}
+    x = vega.numbers("share", title, (0, 1.15), axis)
+    shared = {"x": x, **vega.grouped("group", groups, "what", kinds)}
+    shades = zip(kinds, (PALETTE[1], PALETTE[0], GREY), strict=False)
+    colour = vega.colours("what", shades, columns=1, labelLimit=300)
+    told = {"type": "text", "align": "left", "dx": 4, "color": GREY}
+    return {
+        "data": {"values": values},
+        "layer": [
+            {"mark": {"type": "bar"}, "encoding": {**shared, "color": colour}},
+            {"mark": told, "encoding": {**shared, "text": {"field": "told"}}},
+        ],
+    }
+
+
 def side_by_side(panels: Sequence[tuple[np.ndarray, str, str]], footer: str, *, side: int = 480) -> bytes:
     """A labelled row of pictures for slides, as PNG bytes.
 

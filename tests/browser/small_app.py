@@ -20,7 +20,6 @@ from adv_core.norms import NORMS
 from adv_core.serving.engine.digits import ErrorCurve
 from pages.lessons.adversarial_training import tasks as training_tasks
 from pages.lessons.adversarial_training import training
-from pages.lessons.black_box import tasks as black_box
 from pages.lessons.evaluation import tasks as evaluation
 from pages.lessons.unrestricted.tasks import RUNGS
 from pages.widgets import live
@@ -44,13 +43,13 @@ def main() -> None:
     for key, norm in NORMS.items():  # a curve of two values
         NORMS[key] = replace(norm, sweep=norm.sweep[:1])
     masking.SERIES = evaluation.SERIES = tuple(each for each in SERIES if each.key != "more")
-    masking.QUERIES = black_box.JUDGED = training_tasks.HELD_OUT = training.HELD_OUT = 100
+    masking.QUERIES = training_tasks.HELD_OUT = training.HELD_OUT = 100
     RUNGS["turn"] = 18
     three = (0.0, 0.1, 0.3)
     with contextlib.ExitStack() as lessons:
         for smaller_lesson in (
             smaller("lessons/adversarial_training/page.py", PHOTOGRAPHS, digits, IMAGES=2000, EPS=three, CURVE=three),
-            smaller("lessons/black_box/page.py", ROUNDS=2, MOST=2),
+            smaller("lessons/black_box/page.py", ROUNDS=2, MOST=2, JUDGED=100, RACED=10),
             smaller(
                 "lessons/evaluation/page.py",
                 IMAGES=20,

@@ -180,6 +180,7 @@ def test_threat_models(page: Page, address: str) -> None:
     page.wait_for_url(re.compile(r"guess=\d+"))
     page.get_by_role("button", name="The left one").click()
     page.wait_for_url("**answers=**")
+    expect(page.get_by_text(re.compile(r"TEST DIGITS ARE READ WRONGLY"))).to_be_visible()
     expect(page.get_by_text("NotFoundError")).to_have_count(0)  # React's, about a text that is gone
     no_exception(page)
     fits_a_phone(page)
@@ -227,10 +228,12 @@ def test_evaluation(page: Page, address: str) -> None:
 
 def test_black_box(page: Page, address: str) -> None:
     """Queries, and the first answers to a substitute; another ε."""
-    page.goto(f"{address}/black-box?image=pig&eps=16&steps=1")
+    page.goto(f"{address}/black-box?image=pig&eps=16&steps=1&budget=100")
     expect(page.get_by_text("The attacker has seen no weight")).to_be_visible()
     page.get_by_role("button", name="Run this (about 20 seconds").click()
     expect(page.get_by_text("The newest queries, and the victim's answers")).to_be_visible()
+    page.get_by_role("button", name="Run this (about 15 seconds").click()
+    expect(page.get_by_text("after 100 queries in all")).to_be_visible()
     slider = page.get_by_role("slider", name="ε of the squares")
     slider.focus()
     move(slider, "ArrowRight")

@@ -24,6 +24,7 @@ from adv_core.serving.engine.look import Pictures, Views
 from adv_core.serving.engine.work import Task
 from adv_core.speech.dictation import spelling
 from pages.contents import LESSONS
+from pages.lessons.black_box.budget_tasks import Spend
 from pages.lessons.defences.tasks import Aware
 from pages.lessons.fgsm_and_pgd.scene import attacked
 from pages.lessons.fooling_images.tasks import STARTS, Climb, start_picture
@@ -34,8 +35,9 @@ from pages.lessons.signs.tasks import Drive, FindSign, PutStickers
 from pages.lessons.speech.settings import CLIPS
 from pages.lessons.speech.tasks import Clip, Hide, melody
 from pages.lessons.threat_models.eye import visibility
+from pages.lessons.threat_models.universal_tasks import TrainUniversal
 from pages.lessons.unrestricted.tasks import Smallest, Together
-from pages.widgets.photograph import sample
+from pages.widgets.photograph import PHOTOS, sample
 from tests.networks import Here, loaded
 from tests.pages.widgets.test_program import code_cells
 from tests.paths import ROOT
@@ -153,6 +155,9 @@ def black_box(found: Found, settings: Any) -> None:
     frame = attack(original(settings), found["y"], eps=(settings.eps / 255,), **options)
     same(found["result"].adversarial, frame.pixels[0])
     assert found["questions"] == frame.index + 1
+    for name, way in (("transfer", "transfer"), ("Square", "square"), ("HopSkipJump", "hop_skip_jump")):
+        work = Spend(way, settings.against, settings.ball, settings.radius, settings.budget, 10, settings.seed)
+        assert found["share"][name] == pytest.approx(last(work).fooled)
 
 
 def unrestricted(found: Found, settings: Any) -> None:
@@ -202,12 +207,15 @@ def threat_models(found: Found, settings: Any) -> None:
         same(found["made"][name][0], frame.pixels[0])
         seen.append(visibility(picture.pixels[0], frame.pixels[0]))
         assert found["made"][name][1] == pytest.approx(seen[-1], rel=1e-4)
+    known = Pictures.of(np.stack([np.asarray(fit(sample(each), 224, 224)) for each in PHOTOS][0::2]))
+    delta = last(TrainUniversal(known, DEFAULT, passes=settings.passes)).delta
+    assert np.array_equal((found["end"].delta[0] * 255).round().int().permute(1, 2, 0), delta)
 
 
 EVALUATION = {"IMAGES": 5, "DIAGNOSED_DIGITS": 5, "STEPS": 10, "TARGETS": 1, "QUERIES": 50}
 # The lesson's settings, and constants of its program, for the least run that shows something.
 RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
-    (threat_models, {}, {"STEPS": 2}),
+    (threat_models, {"passes": 8}, {"STEPS": 2}),
     (fgsm_and_pgd, {"steps": 3}, {"STEPS": 2}),
     (fgsm_and_pgd, {"model": "linear", "ball": "l2", "projected": "last"}, {"STEPS": 2}),
     (linear_models, {"box": True}, {}),
@@ -220,7 +228,7 @@ RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (signs, {"target": "yield"}, {"STEPS": 2, "VIEWS": 2, "FRAMES": 2, "DRIVES": 1}),
     (signs, {"target": "yield", "large": 52.0, "down": 42.0}, {"STEPS": 2, "VIEWS": 2, "FRAMES": 2, "DRIVES": 1}),
     (physical, {"views": 1}, {"STEPS": 2, "NEW_VIEWS": 2}),
-    (black_box, {"queries": 50, "steps": 1}, {}),
+    (black_box, {"queries": 50, "steps": 1, "budget": 200}, {"RACED": 10}),
     (unrestricted, {}, {"QUERIES": 16}),
     (unrestricted, {"kind": "turn", "frameless": True}, {"RUNGS": {"turn": 6}}),
     (defences, {"steps": 1}, {}),

@@ -25,6 +25,7 @@ from adv_core.serving.fields import Checked, limits
 from adv_core.signs.driving import SignBox
 from adv_core.training import Recipe
 from pages.lessons.adversarial_training.tasks import Explore, SolvedCase, Sweep, Train, Walk
+from pages.lessons.black_box.budget_tasks import Spend
 from pages.lessons.black_box.tasks import Steal, Transfer
 from pages.lessons.defences.tasks import Aware, Contest, Plain
 from pages.lessons.evaluation.tasks import CertifiedDigits, Certify, ProofAndAttack, Rotations, Series
@@ -37,6 +38,7 @@ from pages.lessons.poisoning.tasks import FindSuspects, FineTune, Poison, Search
 from pages.lessons.signs.tasks import Drive, FindSign, PutPoster, PutStickers, ReadSign
 from pages.lessons.speech.tasks import Clip, Disturb, Hide, Listen
 from pages.lessons.threat_models.tasks import Slice
+from pages.lessons.threat_models.universal_tasks import LinearCase, TrainUniversal, TryUniversal
 from pages.lessons.unrestricted.tasks import Landscape, Smallest, Together, Trials
 from tests.paths import ROOT
 
@@ -58,6 +60,7 @@ EXAMPLES: list[Task[Any]] = [
     Sweep(STANDARD, DIGIT, (0.1,)),
     Train(RECIPE),
     Walk(STANDARD, 0, RECIPE),
+    Spend("square"),
     Steal(),
     Transfer(ONE, (DEFAULT,), (DEFAULT,), 0.1),
     Aware(ONE, DEFAULT, Defence(), 0.1, 0),
@@ -96,6 +99,9 @@ EXAMPLES: list[Task[Any]] = [
     Hide(CLIP, "a", network="moonshine"),
     Listen(CLIP),
     Slice(ONE, DEFAULT, 0, 0.1),
+    TrainUniversal(ONE, DEFAULT),
+    TryUniversal(ONE, DEFAULT, bytes(16 * 16 * 3)),
+    LinearCase(),
     Landscape(ONE, DEFAULT, 0, (5.0,), (0.1,)),
     Smallest(ONE, DEFAULT, "turn", 0),
     Together(ONE, DEFAULT, 0),
@@ -193,6 +199,7 @@ BLACK = np.zeros((2, 16, 16, 3), np.uint8)
         (Walk(STANDARD, 0, Recipe(eps=2.0)), "eps has to lie in 0 ... 1, not 2.0"),
         (SolvedCase(Recipe("fgsm")), "inner has to be pgd, not 'fgsm'"),
         (Steal(seeds=50, rounds=7), "≤ 10000 queries, not 32000"),
+        (Spend("boundary"), "norm has to be l2 for the Boundary Attack, not 'linf'"),
         (Aware(ONE, DEFAULT, Defence("blur", 11.0), 0.1, 0), "strength has to lie in 0 ... 10, not 11.0"),
         (Contest(ONE, ONE, (0, 1), DEFAULT, Defence(), 0.1), "equally many, not (1, 1, 2)"),
         (Climb((1,) * 9, classifiers=(DEFAULT,) * 2), "at most 16, not 18"),
@@ -206,6 +213,7 @@ BLACK = np.zeros((2, 16, 16, 3), np.uint8)
         (Hide(CLIP, "?", network="moonshine"), "has no word"),
         (Hide(CLIP, "say 打开门", network="moonshine"), "writes English, which has no “打”"),
         (Listen(Clip(bytes(2 * 11 * 16_000))), "at most 10 seconds, not 11"),
+        (TryUniversal(ONE, DEFAULT, b"1"), "delta has to hold 768 bytes, one for each value, not 1"),
         (Transfer(ONE, ("nobody",), (DEFAULT,), 0.1), "made_on[0] has to be one of"),
         (Explore("nobody", DIGIT, 0.1), "model has to be one of"),
         (Explore(STANDARD, Digit(b"1", 0), 0.1), "pixels has to hold 784 bytes, one for each pixel, not 1"),

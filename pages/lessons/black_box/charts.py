@@ -1,6 +1,6 @@
 """Charts of the lesson on black-box attacks: numbers in, Vega-Lite specifications out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pages.widgets import vega
 from pages.widgets.charts import GREY, PALETTE
@@ -82,3 +82,32 @@ def theft_chart(points: Sequence[tuple[int, float, float]], noise: float, querie
         color=vega.colours("what", shades, columns=1, labelLimit=300),
         tooltip=vega.tips(what="", at="", share=".1~%"),
     )
+
+
+def budget_chart(
+    counts: Mapping[str, Sequence[tuple[int, float]]], names: Sequence[str], noise: float | None, queries: int
+) -> vega.Spec:
+    """The share of the digits that each attack has fooled, against the number of queries.
+
+    Args:
+        counts: for each known attack, (queries, share) in order. One with a single count needs no query, or no more
+            than one, and gets a level line.
+        names: of all attacks, in the order of the legend.
+        noise: the share that random noise fools; None until it is known.
+        queries: the end of the axis, which is logarithmic.
+    """
+    values = [
+        {"at": max(at, 1), "share": share, "attack": name}
+        for name, points in counts.items()
+        for at, share in ([*points, (queries, points[-1][1])] if points else ())
+    ]
+    axis = {"values": [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000], "labelOverlap": True}
+    lines = vega.layer(
+        values,
+        {"type": "line", "interpolate": "step-after", "strokeWidth": 3},
+        x=vega.numbers("at", "queries of the victim", (1, queries), axis, type="log"),
+        y=vega.share("share", "digits fooled (dashed: by noise)"),
+        color=vega.colours("attack", zip(names, PALETTE, strict=False), columns=1, labelLimit=300),
+        tooltip=vega.tips(attack="", at="", share=".1~%"),
+    )
+    return {"layer": [lines, *([] if noise is None else [vega.rule("y", noise, GREY)])]}

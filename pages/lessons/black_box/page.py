@@ -11,10 +11,11 @@ from adv_core.classifiers import DEFAULT, categories, list_classifiers
 from adv_core.images import difference
 from adv_core.serving.engine.attack import Attack, Frame
 from adv_core.serving.engine.look import Pictures
+from pages.lessons.black_box.budgets import equal_budgets
 from pages.lessons.black_box.charts import matrix_chart, query_chart, theft_chart
 from pages.lessons.black_box.program import in_python
-from pages.lessons.black_box.settings import COMMON, DRAWN, METHODS, MOST, ROUNDS, SIZE, TITLES, VICTIMS, page
-from pages.lessons.black_box.tasks import JUDGED, Extraction, Passed, Steal, Transfer, passed
+from pages.lessons.black_box.settings import COMMON, DRAWN, JUDGED, METHODS, MOST, ROUNDS, SIZE, TITLES, VICTIMS, page
+from pages.lessons.black_box.tasks import Extraction, Passed, Steal, Transfer, passed
 from pages.lessons.black_box.texts import TEXTS
 from pages.widgets.ask import look, look_at, unsure_before
 from pages.widgets.glossary import prose
@@ -32,6 +33,7 @@ STYLE = """<style>
 .st-key-black_box_matrix {min-height: 26rem}
 .st-key-black_box_ensemble {min-height: 26rem}
 .st-key-black_box_theft {min-height: 28rem}
+.st-key-black_box_budgets {min-height: 30rem}
 </style>"""
 
 
@@ -299,7 +301,7 @@ def a_stolen_copy(_: Attack) -> Iterator[None]:
 
 def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, progress: DeltaGenerator, told: DeltaGenerator) -> None:
     settings = page.value
-    work = Steal(settings.victim, rounds=ROUNDS, eps=settings.digits / 100, seed=settings.seed)
+    work = Steal(settings.victim, rounds=ROUNDS, eps=settings.digits / 100, seed=settings.seed, images=JUDGED)
     drawn = [-1]
 
     def draw(records: list[Extraction]) -> None:
@@ -343,7 +345,7 @@ def follow_theft(shown: DeltaGenerator, slot: DeltaGenerator, progress: DeltaGen
 
 
 def formulas(_: Attack) -> None:
-    st.subheader("5 · The formulas of the three attacks", anchor="formulas")
+    st.subheader("6 · The formulas of the three attacks", anchor="formulas")
     settings = page.value
     prose(
         f"**Queries.** s changes one random square, and δ + s stays in the L∞ ball of radius "
@@ -369,7 +371,7 @@ def formulas(_: Attack) -> None:
     )
 
 
-SECTIONS = (by_queries, by_transfer, a_stolen_copy, formulas, in_python)
+SECTIONS = (by_queries, by_transfer, a_stolen_copy, equal_budgets, formulas, in_python)
 Lesson(
     page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the squares and of the substitute"), STYLE
 ).show()

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from adv_core.attacks.mi_fgsm import mi_fgsm
+from adv_core.attacks.noise import random_noise
 from adv_core.attacks.pgd import pgd
 from adv_core.attacks.step import Step, run
 from adv_core.attacks.substitute import Substitute, steal
 from adv_core.classifiers import REGISTRY, Classifier
 from adv_core.images import from_pixels
 from adv_core.networks.ensemble import Ensemble
+from adv_core.norms import NORMS
 from adv_core.objectives import ExpectedUntargeted, Untargeted
 from adv_core.perturbation_sets import Linf
 from adv_core.serving.engine.digits import check_model, digits, network_of
@@ -116,8 +118,6 @@ def passed(records: Sequence[Passed]) -> np.ndarray:
 
 # ---------------------------------------------------------------------------------------------------------- substitute
 
-JUDGED = 300  # test digits that a substitute is tested on
-
 
 @dataclass(frozen=True, eq=False)
 class Extraction:
@@ -129,7 +129,7 @@ class Extraction:
         agreement: the share of the test digits for which the substitute predicts the victim's class; NaN before
             the end of a round, as are the next fields.
         transferred: the share for which an attack on the substitute changes the victim's prediction; noise: the share
-            for which random ±ε of every pixel changes it.
+            for which random noise of the same size changes it.
         shown: some of the newest pictures that the victim classified, (N, 28, 28) uint8; answers: its answers.
     """
 
@@ -151,14 +151,17 @@ class Steal(Task[Extraction]):
         victim: a checkpoint (`digit_network.names`).
         seeds: the number of first digits of each kind, out of MNIST's last 5000 test digits; the test uses its first.
         rounds: the number of rounds; each doubles the queries.
-        eps: of the attack, PGD-20 in L∞.
+        eps: of the attack, PGD-20, in that norm.
+        images: the number of test digits that the substitute is tested on.
     """
 
     victim: str = checked("standard", check_model)
     seeds: int = number(10, 1, 50)
     rounds: int = number(6, 1, 7)
-    eps: float = number(0.3, 0, 1)
+    eps: float = number(0.3, 0, 28)
     seed: int = number(0, 0, SEEDS)
+    norm: Literal["linf", "l2"] = "linf"
+    images: int = number(300, 1, 1000)
 
     epochs = 10
 
@@ -179,7 +182,8 @@ class Steal(Task[Extraction]):
         chance = np.random.default_rng(self.seed)
         places = [5000 + np.flatnonzero(test.labels[5000:].numpy() == digit) for digit in range(10)]
         chosen = np.stack([chance.choice(where, self.seeds, replace=False) for where in places], 1).ravel()
-        seeds, judged = test[chosen].images.to(device), test[:JUDGED].images.to(device)
+        seeds, judged = test[chosen].images.to(device), test[: self.images].images.to(device)
+        ball = NORMS[self.norm].ball(self.eps)
 
         def ask(x: Tensor) -> Tensor:
             with torch.no_grad():
@@ -187,9 +191,8 @@ class Steal(Task[Extraction]):
 
         truth = ask(judged)
         # The victim's predictions under noise do not depend on the substitute.
-        signs = torch.randint(0, 2, judged.shape, generator=torch.Generator().manual_seed(self.seed)) * 2 - 1
-        noisy = ((judged + self.eps * signs.to(judged)).clamp(0, 1) * 255).round() / 255
-        noise = float((ask(noisy) != truth).float().mean())
+        noisy = run(random_noise(victim, judged, ball, Untargeted(truth), seed=self.seed))
+        noise = float((noisy.logits.argmax(1) != truth).float().mean())
         substitute = Substitute(self.seed).to(device)
         for each in steal(ask, substitute, seeds, rounds=self.rounds, epochs=self.epochs, seed=self.seed):
             agreement = transferred = float("nan")
@@ -197,7 +200,7 @@ class Steal(Task[Extraction]):
                 with torch.no_grad():
                     guess = substitute(judged).argmax(1)
                 agreement = float((guess == truth).float().mean())
-                made = run(pgd(substitute, judged, Linf(self.eps), Untargeted(guess), steps=20)).adversarial
+                made = run(pgd(substitute, judged, ball, Untargeted(guess), steps=20)).adversarial
                 transferred = float((ask(made) != truth).float().mean())
             shown = (each.shown[:10, 0] * 255).round().to(torch.uint8).cpu().numpy()
             yield Extraction(

@@ -135,13 +135,47 @@ def questions() -> list[Question]:
                 ),
             ),
         ),
+        Question(
+            "e",
+            Choice(
+                "Both attacks of section 5 may ask equally often. Why does HopSkipJump fool fewer digits than Square?",
+                (
+                    (
+                        "An answer is one label, which tells a direction only near the boundary.",
+                        "Square reads from every answer how much the margin has changed. HopSkipJump reads one bit, "
+                        "and needs a hundred of them to estimate the boundary's normal once.",
+                    ),
+                    (
+                        "It may change fewer pixels than Square, so it has a smaller ball to search.",
+                        "Both are counted in the same ball.",
+                    ),
+                    (
+                        "It uses the gradient of another network, which points into a wrong direction.",
+                        "It uses no other network. That would be a transfer attack.",
+                    ),
+                ),
+            ),
+            Choice(
+                "A service used to return probabilities and now returns labels only. Which of these attacks stops "
+                "working?",
+                (
+                    (
+                        "The Square Attack, which compares probabilities.",
+                        "A label does not tell whether it came nearer.",
+                    ),
+                    ("HopSkipJump, which walks along the boundary.", "It needs to know only on which side a point is."),
+                    ("Transfer, which uses a network of the attacker.", "It asks the service nothing at all."),
+                ),
+            ),
+        ),
     ]
 
 
 TEXTS = Texts(
     lead=(
         "The weights of the network are secret, and so is its gradient. You run three attacks that need neither: by "
-        "queries, by transfer from other networks, and by a substitute that is trained on the network's answers."
+        "queries, by transfer from other networks, and by a substitute that is trained on the network's answers. Then "
+        "you compare them at equal numbers of queries."
     ),
     questions=questions,
     script=(
@@ -150,13 +184,16 @@ TEXTS = Texts(
         "2. The matrix: press *Run this* before the lecture. Read the diagonal first, then a column. “The attack never "
         "used this network.”\n"
         "3. “All but one”: pictures made on all the others together fool the unseen network more often.\n"
-        "4. The substitute: what does the victim reveal? One digit with each answer."
+        "4. The substitute: what does the victim reveal? One digit with each answer.\n"
+        "5. Equal budgets: “Which attack would you choose with ten queries, and which with a thousand?” Then switch "
+        "the victim to adversarial training: only the scores still help."
     ),
     pitfalls=(
         "- The three packaged networks are closely related; less transfers between unrelated networks. Load ResNet50 "
         "and see.\n"
         "- Sixteen photographs are few: one is six per cent.\n"
-        "- A limit on queries stops the first attack, makes the third more expensive, and does not affect the second."
+        "- A limit on queries stops the first attack, makes the third more expensive, and does not affect the second.\n"
+        "- “Labels only is safe!” HopSkipJump needs more queries, not another network: move the slider of the budget."
     ),
     references=(
         (
@@ -164,6 +201,18 @@ TEXTS = Texts(
             "https://arxiv.org/abs/1602.02697",
         ),
         ("Andriushchenko, Croce, Flammarion & Hein, *Square Attack*, ECCV 2020", "https://arxiv.org/abs/1912.00049"),
+        (
+            "Chen, Jordan & Wainwright, *HopSkipJumpAttack: a query-efficient decision-based attack*, IEEE S&P 2020",
+            "https://arxiv.org/abs/1904.02144",
+        ),
+        (
+            "Brendel, Rauber & Bethge, *Decision-based adversarial attacks* (the Boundary Attack), ICLR 2018",
+            "https://arxiv.org/abs/1712.04248",
+        ),
+        (
+            "Cinà et al., *AttackBench: evaluating gradient-based attacks* (equal budgets), AAAI 2025",
+            "https://arxiv.org/abs/2404.19460",
+        ),
         ("Dong et al., *Boosting adversarial attacks with momentum*, CVPR 2018", "https://arxiv.org/abs/1710.06081"),
         (
             "Liu, Chen, Liu & Song, *Delving into transferable adversarial examples*, ICLR 2017",

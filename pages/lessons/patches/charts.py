@@ -71,26 +71,3 @@ def training_chart(points: Sequence[tuple[int, float]], steps: int, wanted: str)
         tooltip=vega.tips(step="", probability=""),
     )
     return {"transform": [vega.probability_text("p")], **shown}
-
-
-def rates_chart(rows: Sequence[tuple[str, str, int, int]]) -> vega.Spec:
-    """The number of successful places, as grouped bars.
-
-    Args:
-        rows: (photographs, name of the count, count, number of places), in order.
-    """
-    values = [{"photos": a, "what": b, "share": n / max(of, 1), "told": f"{n} of {of}"} for a, b, n, of in rows]
-    groups, kinds = list(dict.fromkeys(r[0] for r in rows)), list(dict.fromkeys(r[1] for r in rows))
-    axis = {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1]}
-    x = vega.numbers("share", "share of all places", (0, 1.15), axis)
-    shared = {"x": x, **vega.grouped("photos", groups, "what", kinds)}
-    shades = zip(kinds, (PALETTE[1], PALETTE[0], GREY), strict=False)
-    colour = vega.colours("what", shades, columns=1, labelLimit=300)
-    told = {"type": "text", "align": "left", "dx": 4, "color": GREY}
-    return {
-        "data": {"values": values},
-        "layer": [
-            {"mark": {"type": "bar"}, "encoding": {**shared, "color": colour}},
-            {"mark": told, "encoding": {**shared, "text": {"field": "told"}}},
-        ],
-    }

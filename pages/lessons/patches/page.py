@@ -11,7 +11,7 @@ from adv_core.classifiers import DEFAULT, categories
 from adv_core.images import difference, to_png
 from adv_core.patches import Place as Spot
 from adv_core.serving.engine.look import Pictures
-from pages.lessons.patches.charts import click_chart, rates_chart, training_chart
+from pages.lessons.patches.charts import click_chart, training_chart
 from pages.lessons.patches.face import on_a_face
 from pages.lessons.patches.program import in_python
 from pages.lessons.patches.settings import (
@@ -44,6 +44,7 @@ from pages.lessons.patches.tasks import (
 )
 from pages.lessons.patches.texts import TEXTS
 from pages.widgets.ask import look, unsure_before
+from pages.widgets.charts import rates_chart
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import Lesson, skeleton, slots, table, vega_chart
 from pages.widgets.live import follow, follow_each, job_for
@@ -413,7 +414,12 @@ def follow_rates(patch: np.ndarray, slot: DeltaGenerator, note: DeltaGenerator) 
                 (titles[each], "prediction changed by a grey patch", sum(sum(one.blank) for one in tried), count),
             ]
         if rows:
-            vega_chart(rates_chart(rows), 280, "; ".join(f"{a}, {b}: {n} of {of}" for a, b, n, of in rows), slot)
+            vega_chart(
+                rates_chart(rows, "share of all places"),
+                280,
+                "; ".join(f"{a}, {b}: {n} of {of}" for a, b, n, of in rows),
+                slot,
+            )
 
     if follow_each("rates", works, draw, note.info) is not None:
         note.caption(

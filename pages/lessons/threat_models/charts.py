@@ -138,6 +138,17 @@ def decision_map(
     }
 
 
+def passes_chart(counts: Sequence[tuple[int, int]], of: int, passes: int) -> vega.Spec:
+    """The number of the learnt photographs that a universal δ fools, against the passes: (passes done, number) each."""
+    return vega.layer(
+        [{"at": at, "fooled": fooled} for at, fooled in counts],
+        {"type": "line", "strokeWidth": 3, "color": PALETTE[1], "point": {"size": 50, "color": PALETTE[1]}},
+        x=vega.numbers("at", "passes", (0, passes)),
+        y=vega.numbers("fooled", f"fooled, of {of}", (0, of), {"tickMinStep": 1}),
+        tooltip=vega.tips(at="", fooled=""),
+    )
+
+
 def magnification(size: float, reach: float) -> int:
     """Return the factor by which to draw an edge of that size larger, so that it is visible on a map of that reach."""
     return next((k for k in (1000, 500, 200, 100, 50, 20, 10) if 0 < size < 0.05 * reach and k * size < 0.5 * reach), 1)

@@ -20,6 +20,7 @@ from pages.lessons.threat_models.seeing import own_eyes
 from pages.lessons.threat_models.settings import BALLS, DASHES, DRAWS, PLACES, SIDE, SIZE, VALUES, page
 from pages.lessons.threat_models.tasks import Line, Slice
 from pages.lessons.threat_models.texts import TEXTS
+from pages.lessons.threat_models.universal import linear_case, one_for_all
 from pages.widgets import verdict
 from pages.widgets.canvas import canvas
 from pages.widgets.charts import PALETTE
@@ -36,6 +37,8 @@ STYLE = """<style>
 .st-key-stage_balls .lab-cap {min-height: 2.8em}
 .st-key-stage_deltas .lab-cap, .st-key-stage_deltas .lab-op, .st-key-stage_trial .lab-cap {display: none}
 @media (min-width: 1100px) {.st-key-trial {min-height: 31rem}}
+.st-key-universal_training {min-height: 22rem}
+.st-key-universal_linear {min-height: 24rem}
 /* The map keeps its shape where the page is narrower than it: both axes have one scale. */
 .st-key-map svg.marks {max-width: 100%; height: auto !important}
 </style>"""
@@ -264,5 +267,5 @@ def follow_map(base: Attack, found: Sequence[Filled], slot: DeltaGenerator, note
         )
 
 
-SECTIONS = (three_balls, in_python, only_here, random_draws, own_eyes, neighbourhood)
+SECTIONS = (three_balls, in_python, only_here, random_draws, own_eyes, neighbourhood, one_for_all, linear_case)
 Lesson(page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page), STYLE).show()

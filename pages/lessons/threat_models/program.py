@@ -1,7 +1,9 @@
-"""The worst δ of three balls, equally visible, as a program."""
+"""The worst δ of three balls, equally visible, and one δ for many photographs, as a program."""
 
 from pages.contents import title_of
 from pages.lessons.threat_models.settings import STEPS, Settings, page
+from pages.lessons.threat_models.universal_tasks import WINDOW
+from pages.widgets.photograph import PHOTOS
 from pages.widgets.program import Part, Program, network_and_photograph, section, side_by_side
 
 VISIBLE = """\
@@ -27,6 +29,20 @@ for name, (ball, radius) in guesses.items():
         if not first or not seen or abs(seen / first - 1) < 0.1:
             break
         radius *= first / seen"""
+
+
+UNIVERSAL = """\
+names = {names}
+photographs = torch.cat([clf.prepare(photograph(name)) for name in names])
+known, unseen = photographs[0::2], photographs[1::2]
+labels = clf(known).argmax(1)
+training = universal(
+    clf, known, {ball}, Untargeted(labels), epochs={passes}, batch=len(known), view={view}, seed={seed}
+)
+*_, end = training
+for name, some in (("learnt from", known), ("never seen", unseen)):
+    rate = fooling_rate(clf, some, end.delta, clf(some).argmax(1))
+    print(f"one δ fools {{round(rate * len(some))}} of {{len(some)}} photographs {{name}}")"""
 
 
 def program(settings: Settings) -> Program:
@@ -59,6 +75,30 @@ def program(settings: Settings) -> Program:
                 "*(to_pixels(picture) for picture, _ in made.values())",
                 text="The original, and the worst picture of each ball.",
             ),
+            one_for_all(settings),
+        ),
+    )
+
+
+def one_for_all(settings: Settings) -> Part:
+    """The universal perturbation of section 6."""
+    eps = f"{settings.one_eps} / 255"
+    ball = f"Linf({eps})" if settings.one_norm == "linf" else f"L2({eps} * x.numel() ** 0.5)"
+    return Part(
+        "One change for many photographs: it learns from every second one, and is counted on the others.",
+        UNIVERSAL.format(
+            names=list(PHOTOS),
+            ball=ball,
+            passes=settings.passes,
+            view=f"Crop({WINDOW})" if settings.windows else None,
+            seed=settings.seed,
+        ),
+        (
+            "import torch",
+            "from adv_core import Untargeted, universal",
+            "from adv_core.attacks.universal import fooling_rate",
+            "from adv_core.datasets import photograph",
+            "from adv_core.transforms.geometry import Crop",
         ),
     )
 

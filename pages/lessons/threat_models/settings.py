@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from adv_core.classifiers import DEFAULT, info_of
 from adv_core.norms import NormKey
 from pages.lessons.threat_models.eye import LONGEST
+from pages.lessons.threat_models.universal_tasks import BallNorm
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS
 from pages.widgets.query import PageSettings, number, sequence, solved, word
@@ -20,6 +21,7 @@ PLACES = {
     "own": "draw your own",
 }
 DASHES: dict[NormKey, Sequence[int]] = {"linf": (1, 0), "l2": (8, 4), "l1": (2, 3)}
+UNIVERSAL: dict[BallNorm, str] = {"linf": "L∞", "l2": "L2"}
 SIZE = info_of(DEFAULT).input_size
 VALUES = 3 * SIZE * SIZE
 
@@ -35,8 +37,14 @@ class Settings(PageSettings):
     guess: int = number(-1, -1, DRAWS)
     ball: NormKey = word("linf", BALLS)
     seed: int = number(0, 0, 9999)
+    one_norm: BallNorm = word("linf", UNIVERSAL)
+    one_eps: int = number(16, 1, 32)
+    passes: int = number(32, 8, 96)
+    windows: bool = True
+    subject: str = word("goldfish", PHOTOS)
+    digit_eps: int = number(76, 0, 127)
     answers: str = sequence("01", LONGEST)
-    done: str = solved("abcde")
+    done: str = solved("abcdef")
 
 
 page = Controls("threat-models", Settings)

@@ -160,6 +160,44 @@ def questions() -> list[Question]:
                 ),
             ),
         ),
+        Question(
+            "f",
+            Choice(
+                "One δ was made for eight photographs, without random windows. It fools these, but few others. Why?",
+                (
+                    (
+                        "It has learnt the eight by heart, as a network learns too few examples.",
+                        "δ has 150 528 values, and eight pictures bind few of them. More pictures, or random windows "
+                        "of them, leave only what works in general.",
+                    ),
+                    (
+                        "Its ε is too small for the other eight, which need a larger one.",
+                        "A δ of their own fools them at a far smaller ε: see section 1.",
+                    ),
+                    (
+                        "A universal perturbation can exist only for the photographs that it was made for.",
+                        "With the windows on, it fools others, too. Moosavi-Dezfooli et al. fool most of ImageNet.",
+                    ),
+                ),
+            ),
+            Choice(
+                "For a linear classifier, one δ for each class is as strong as a δ for each digit. Why?",
+                (
+                    (
+                        "The gradient points along θ at every x, so that δ* has no x in it.",
+                        "δ* = −ε·y·sign(θ). Only the box, which cuts δ off, depends on x.",
+                    ),
+                    (
+                        "All zeros look nearly the same, so that one δ suits all of them.",
+                        "The formula asks nothing of the digits. It would hold for photographs, too.",
+                    ),
+                    (
+                        "The digits have few pixels, so that one δ can know them all by heart.",
+                        "δ* was computed without looking at a single digit.",
+                    ),
+                ),
+            ),
+        ),
     ]
 
 
@@ -167,7 +205,8 @@ TEXTS = Texts(
     lead=(
         "A threat model says what an attacker may change. On this page you compare the L∞, L2 and L1 ball on one "
         "photograph, restrict δ to a mask, compare random noise with the worst case, measure from which ε you see a "
-        "change yourself, and look at a map of the network's decisions around the photograph."
+        "change yourself, look at a map of the network's decisions around the photograph, and make one δ for many "
+        "photographs."
     ),
     questions=questions,
     script=(
@@ -175,13 +214,17 @@ TEXTS = Texts(
         "2. Section 3: let the students guess by a show of hands before you press the button. Most guess far too "
         "high.\n"
         "3. Section 5, the map: to the right, the class changes after a short distance. Straight up, it almost never "
-        "changes. Attacks go right, noise goes up."
+        "changes. Attacks go right, noise goes up.\n"
+        "4. Section 6: start the universal δ, and let the students guess how many unseen photographs it fools. Then "
+        "turn the windows off: it fools all that it knows, and hardly another one. End with the linear case."
     ),
     pitfalls=(
         "- “L1 looks worse than L∞!” One simple number has matched their ε. What an eye sees also depends on "
         "distance, screen and texture; section 4 measures it.\n"
         "- Projectors lose small contrasts. Let students look at their own screens.\n"
-        "- Random noise fools the network, too, on a photograph of which it is unsure. Try the astronaut."
+        "- Random noise fools the network, too, on a photograph of which it is unsure. Try the astronaut.\n"
+        "- “A universal δ fools everything!” Ours learns from eight photographs, the paper's from ten thousand. Count "
+        "the unseen ones, and compare them with random noise."
     ),
     references=(
         (
@@ -197,6 +240,14 @@ TEXTS = Texts(
             "Fawzi, Moosavi-Dezfooli & Frossard, *Robustness of classifiers: from adversarial to random noise*, "
             "NeurIPS 2016",
             "https://arxiv.org/abs/1608.08967",
+        ),
+        (
+            "Moosavi-Dezfooli, Fawzi, Fawzi & Frossard, *Universal adversarial perturbations*, CVPR 2017",
+            "https://arxiv.org/abs/1610.08401",
+        ),
+        (
+            "Shafahi et al., *Universal adversarial training* (the gradient method used here), AAAI 2020",
+            "https://arxiv.org/abs/1811.11304",
         ),
         ("Sharif et al., *Accessorize to a crime* (the glasses), CCS 2016", "https://doi.org/10.1145/2976749.2978392"),
         (

@@ -6,7 +6,9 @@ from torch import Tensor
 
 from adv_core import L2, Custom, Linf, PerturbationSet, Untargeted, run
 from adv_core.attacks.hop_skip_jump import hop_skip_jump
+from adv_core.datasets import mnist
 from adv_core.images import is_8bit
+from adv_core.networks.digit_network import checkpoint
 
 
 class Labels:
@@ -80,3 +82,11 @@ def test_what_it_refuses() -> None:
         run(hop_skip_jump(Labels(), x, L1(1.0), never))
     result = run(hop_skip_jump(Labels(), x, L2(1.0), never, queries=60))  # no random picture reaches the aim
     assert float(result.delta.abs().max()) == 0
+
+
+def test_on_a_network_its_random_points_lie_on_both_sides_of_the_boundary() -> None:
+    digits = mnist("test", range(10))[:12]
+    network, aim = checkpoint("standard").network, Untargeted(digits.labels)
+    steps = list(hop_skip_jump(network, digits.images, Linf(math.inf), aim, queries=900))
+    start, end = (float(steps[place].delta.flatten(1).abs().amax(1).median()) for place in (1, -1))
+    assert end < 0.75 * start

@@ -1,11 +1,13 @@
 import pytest
 import torch
+from torch import Tensor
 
 from adv_core import L2, Linf, Untargeted
 from adv_core.attacks.universal import applied, fooling_rate, universal
 from adv_core.datasets import mnist
 from adv_core.linear import LinearClassifier
 from adv_core.networks.digit_network import checkpoint
+from adv_core.transforms.transform import Transform
 
 
 def test_one_delta_fools_digits_that_it_has_not_seen() -> None:
@@ -36,3 +38,27 @@ def test_it_stays_in_the_box_and_refuses_nothing_to_learn_from() -> None:
     assert float((x + applied(delta, x)).max()) <= 1
     with pytest.raises(ValueError, match="one picture"):
         next(universal(lambda x: x, x[:0], Linf(0.1), Untargeted(0)))
+
+
+class Plain(Transform):
+    """Every picture becomes one grey."""
+
+    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        return ()
+
+    def at(self, x: Tensor) -> Tensor:
+        return torch.full_like(x, 0.25)
+
+
+def test_it_learns_from_views_and_is_judged_on_the_pictures_themselves() -> None:
+    seen: list[Tensor] = []
+
+    def classifier(x: Tensor) -> Tensor:
+        seen.append(x.detach())
+        return torch.stack([x.sum(1), -x.sum(1)], 1)
+
+    x = torch.full((4, 6), 0.5)
+    *_, last = universal(classifier, x, Linf(0.1), Untargeted(0), epochs=2, batch=2, view=Plain(), quantize=False)
+    torch.testing.assert_close(seen[0], torch.full((2, 6), 0.25))
+    torch.testing.assert_close(seen[-1], x[:2] + last.delta)
+    assert last.loss == pytest.approx(float(Untargeted(0)(classifier(x + last.delta)).mean()))

@@ -1,6 +1,6 @@
 """Charts of the lesson on black-box attacks."""
 
-from pages.lessons.black_box.charts import matrix_chart, query_chart, theft_chart
+from pages.lessons.black_box.charts import budget_chart, matrix_chart, query_chart, theft_chart
 
 
 def test_both_classes_have_their_line() -> None:
@@ -21,3 +21,11 @@ def test_the_substitute_has_three_lines() -> None:
     spec = theft_chart([(100, 0.7, 0.4), (200, 0.8, 0.5)], 0.04, 3200, 100)
     assert len(spec["data"]["values"]) == 6
     assert {v["share"] for v in spec["data"]["values"] if v["what"].startswith("noise")} == {0.04}
+
+
+def test_a_single_count_is_a_level_line_and_every_line_ends_at_the_budget() -> None:
+    spec = budget_chart({"none": [(0, 0.4)], "many": [(1, 0.0), (20, 1.0)], "late": []}, ["none", "many"], 0.1, 200)
+    values = [(v["attack"], v["at"], v["share"]) for v in spec["layer"][0]["data"]["values"]]
+    assert values[:2] == [("none", 1, 0.4), ("none", 200, 0.4)] and values[-1] == ("many", 200, 1.0)
+    assert spec["layer"][1]["encoding"]["y"]["datum"] == 0.1
+    assert len(budget_chart({}, ["none"], None, 200)["layer"]) == 1

@@ -8,27 +8,24 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from adv_core.images import from_pixels
-from pages.lessons.black_box import tasks as black_box_tasks
 from tests.networks import loaded
 from tests.pages.visit import answered, link, nothing_computed, picture, questions_of, smaller, started, visit, words
 
 lesson = partial(visit, "lessons/black_box/page.py")
 SHEPHERD = 235
-QUICK = {"eps": "16", "steps": "3"}  # a larger ε, and so fewer queries and steps
+QUICK = {"eps": "16", "steps": "3", "budget": "200"}  # a larger ε, and so fewer queries and steps
 
 
 @pytest.fixture(scope="module", autouse=True)
 def few() -> Iterator[None]:
-    """One photograph, and a substitute of three rounds that is tested on a hundred digits."""
-    less = smaller("lessons/black_box/page.py", ("german_shepherd",), ROUNDS=3, MOST=3)
-    with less, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(black_box_tasks, "JUDGED", 100)
+    """One photograph, a substitute of three rounds that is tested on a hundred digits, and equal budgets on ten."""
+    with smaller("lessons/black_box/page.py", ("german_shepherd",), ROUNDS=3, MOST=3, JUDGED=100, RACED=10):
         yield
 
 
 @pytest.fixture(scope="module")
 def opened() -> AppTest:
-    return started(lesson(**QUICK), "run_transfer", "run_ensembles", "run_substitute")
+    return started(lesson(**QUICK), "run_transfer", "run_ensembles", "run_substitute", "run_budgets")
 
 
 def test_the_picture_shown_fools_after_as_many_queries_as_told(opened: AppTest) -> None:
@@ -54,8 +51,15 @@ def test_the_substitute_tells_its_figures(opened: AppTest) -> None:
     assert agreement > 50 and transferred > 2 * noise
 
 
+def test_equal_budgets_tell_every_attack_s_share(opened: AppTest) -> None:
+    found = dict(re.findall(r"^- \*\*(\w+) \([\w, ]+\)\*\* fools \*\*([\d.]+)\s%", words(opened), re.MULTILINE))
+    assert set(found) == {"transfer", "Square", "HopSkipJump", "substitute"}
+    assert float(found["Square"]) > 50 > float(found["HopSkipJump"])
+    assert "after 200 queries in all, which are 20 for each digit" in words(opened)
+
+
 def test_a_mad_link_is_repaired_and_told() -> None:
-    query = {"method": "x", "eps": "nan", "queries": "1", "digits": "-1"}
+    query = {"method": "x", "eps": "nan", "queries": "1", "digits": "-1", "ball": "l1"}
     with nothing_computed():
         assert len(lesson(**query).info) == len(query)
 

@@ -14,7 +14,7 @@ from adv_core.images import fit, from_pixels
 from adv_core.objectives import Untargeted
 from adv_core.perturbation_sets import Linf
 from adv_core.serving.engine.look import Pictures
-from pages.lessons.black_box import tasks
+from pages.lessons.black_box.budget_tasks import Spend, Way
 from pages.lessons.black_box.tasks import Passed, Steal, Transfer, passed
 from tests.networks import Here, loaded
 
@@ -56,9 +56,8 @@ def test_what_is_not_ready_is_not_counted() -> None:
 
 
 @pytest.mark.slow
-def test_a_substitute_from_the_first_query_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "JUDGED", 100)
-    work = Steal(seeds=5, rounds=4)
+def test_a_substitute_from_the_first_query_to_the_last() -> None:
+    work = Steal(seeds=5, rounds=4, images=100)
     work.check()
     records = list(work.records(Here()))
     assert len(records) == work.length + 1
@@ -85,7 +84,9 @@ BAD: Sequence[Any] = (
     Steal(seeds=0),
     Steal(rounds=20),
     Steal(seeds=50, rounds=7),
-    Steal(eps=2),
+    Steal(eps=29),
+    Spend("square", queries=0),
+    Spend("boundary", norm="linf"),
     Steal(victim="nobody"),
 )
 
@@ -99,3 +100,34 @@ def test_nonsense_is_refused(work: Any) -> None:
 def test_an_unknown_network_is_named() -> None:
     with pytest.raises(ValueError, match="nobody"):
         Transfer(picture(), ("nobody",), LITES, 0.1).check()
+
+
+def fooled_by(way: Way, **changes: Any) -> dict[int, float]:
+    return {
+        each.queries: each.fooled for each in replace(Spend(way, images=20, queries=600), **changes).records(Here())
+    }
+
+
+def test_scores_buy_more_than_labels_and_both_more_with_more_queries() -> None:
+    square, labels = fooled_by("square"), fooled_by("hop_skip_jump")
+    for counts in (square, labels):
+        assert list(counts) == sorted(counts) and list(counts.values()) == sorted(counts.values())
+        assert min(counts) == 1 and max(counts) <= 600
+    assert square[max(square)] == 1 and max(square) < 300
+    assert labels[1] == 0 and 0.3 < labels[max(labels)] < 1
+
+
+def test_a_transfer_is_one_record_without_a_query() -> None:
+    (count,) = fooled_by("transfer").items()
+    assert count[0] == 0 and count[1] > 0.5
+    assert fooled_by("transfer", victim="robust_01")[0] < count[1]
+
+
+def test_the_boundary_attack_comes_near_at_last() -> None:
+    counts = fooled_by("boundary", norm="l2", eps=5.0, images=5)
+    assert counts[1] == 0 and counts[max(counts)] > 0.5
+
+
+def test_a_radius_of_zero_fools_nothing() -> None:
+    assert fooled_by("square", eps=0.0, images=5, queries=20)[20] == 0
+    assert fooled_by("hop_skip_jump", eps=0.0, images=5, queries=200).popitem()[1] == 0

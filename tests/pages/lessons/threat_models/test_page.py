@@ -15,7 +15,7 @@ from pages.lessons.threat_models.seeing import answer
 from pages.lessons.threat_models.settings import Settings, page
 from pages.widgets import controls
 from pages.widgets.photograph import sample
-from tests.pages.visit import answered, link, nothing_computed, pictures, smaller, visit, words
+from tests.pages.visit import answered, link, nothing_computed, picture, pictures, smaller, started, visit, words
 
 lesson = partial(visit, "lessons/threat_models/page.py")
 
@@ -124,9 +124,32 @@ def test_every_place(place: str) -> None:
 
 
 def test_mad_links_are_repaired_and_told() -> None:
-    at = lesson(eps="-3", place="moon", answers="1x0'; DROP", guess="999", ball="l7", image="nobody")
+    at = lesson(
+        eps="-3",
+        place="moon",
+        answers="1x0'; DROP",
+        guess="999",
+        ball="l7",
+        image="nobody",
+        one_norm="l9",
+        passes="1000",
+    )
     assert at.slider(key="threat_models_eps").value == 0
-    assert len(at.info) >= 4 and link(at) == {"eps": "0", "answers": "10", "guess": "100"}
+    assert len(at.info) >= 4 and link(at) == {"eps": "0", "answers": "10", "guess": "100", "passes": "96"}
+
+
+def test_one_delta_for_all_is_counted_on_both_halves() -> None:
+    with smaller("lessons/threat_models/page.py", ("koala", "pig", "hens", "macaw"), SIDE=5, DRAWS=20, STEPS=5):
+        at = started(lesson(image="koala", passes="8", windows="0", subject="koala"), "run_universal")
+        told = words(at)
+        found = re.search(
+            r"The one δ fools \*\*(\d) of 2\*\* .*, and \*\*(\d) of 2\*\*.*fools (\d) of 2 of the latter", told
+        )
+        assert found is not None and int(found[1]) > 0 and "by heart" in told
+        delta, end = picture(at, "+ δ"), picture(at, "= x + δ")
+        change = np.abs(end.astype(int) - np.asarray(fit(sample("koala"), 224, 224))).max()
+        assert 8 < change <= 16 and abs(np.abs(delta.astype(int) - 128).max() - 7 * change) <= 1
+        assert re.search(r"its negative for all ones: \*\*\d+ of 2115\*\*", told)
 
 
 def test_quiz(opened: AppTest) -> None:
@@ -135,10 +158,10 @@ def test_quiz(opened: AppTest) -> None:
     assert any("largest" in e.value for e in at.error)
     answered(at, "threat_models_answer_a_again", 0)
     answered(at, "threat_models_answer_b", 12.17)
-    for letter in "cde":
+    for letter in "cdef":
         answered(at, f"threat_models_answer_{letter}", 0)
-    assert link(at)["done"] == "abcde"
-    assert any(h.value.startswith("Check yourself (5 of 5)") for h in at.subheader)
+    assert link(at)["done"] == "abcdef"
+    assert any(h.value.startswith("Check yourself (6 of 6)") for h in at.subheader)
 
 
 @pytest.mark.parametrize(("answers", "said"), [("1" * 30, "already"), ("0" * 30, "did not see it")])
