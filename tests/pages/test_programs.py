@@ -169,7 +169,10 @@ def defences(found: Found, settings: Any) -> None:
     work = Aware(picture, DEFAULT, settings.defended(settings.defence), eps, y, settings.steps, settings.seed)
     record = last(work)
     same(found["aware"], record.attacked)
-    assert f"; at first {record.probabilities[y]:.1%}" in found["said"].splitlines()[-1]
+    judged, *detected = found["said"].splitlines()[2:]
+    assert f"; at first {record.probabilities[y]:.1%}" in judged
+    for sort, line in zip(("noise", "plain", "aware"), detected, strict=True):
+        assert f"{sort}: {last(settings.detection(sort)).misread.sum()} misread" in line
 
 
 def speech(found: Found, settings: Any) -> None:
@@ -199,6 +202,7 @@ def threat_models(found: Found, settings: Any) -> None:
 
 
 # The lesson's settings, and constants of its program, for the least run that shows something.
+DETECTION = {"DIGITS": 10, "DETECTOR_STEPS": 4}
 RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (threat_models, {}, {"STEPS": 2}),
     (fgsm_and_pgd, {"steps": 3}, {"STEPS": 2}),
@@ -216,8 +220,8 @@ RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (black_box, {"queries": 50, "steps": 1}, {}),
     (unrestricted, {}, {"QUERIES": 16}),
     (unrestricted, {"kind": "turn", "frameless": True}, {"RUNGS": {"turn": 6}}),
-    (defences, {"steps": 1}, {}),
-    (defences, {"defence": "crop", "steps": 1}, {}),
+    (defences, {"steps": 1}, DETECTION),
+    (defences, {"defence": "crop", "steps": 1, "detector": "squeezing", "squeeze": 2, "level": 40}, DETECTION),
     (poisoning, {"share": 2.0}, {"IMAGES": 1000, "EPOCHS": 1}),
     (speech, {"network": "own", "clip": "weather", "text": "yes", "steps": 40}, {}),
     (speech, {"text": "Open the front door", "steps": 25}, {}),

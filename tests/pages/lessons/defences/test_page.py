@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from adv_core.images import from_pixels
 from tests.networks import loaded
-from tests.pages.visit import answered, link, nothing_computed, picture, smaller, started, visit, words
+from tests.pages.visit import answered, link, nothing_computed, picture, row, smaller, started, visit, words
 
 lesson = partial(visit, "lessons/defences/page.py")
 KOALA = 105
@@ -17,8 +18,8 @@ KOALA = 105
 
 @pytest.fixture(scope="module", autouse=True)
 def few() -> Iterator[None]:
-    """One photograph."""
-    with smaller("lessons/defences/page.py", ("koala",)):
+    """One photograph, and few digits."""
+    with smaller("lessons/defences/page.py", ("koala",), DIGITS=20, DETECTOR_STEPS=30):
         yield
 
 
@@ -59,6 +60,40 @@ def test_each_defence_has_its_slider() -> None:
     assert "predictions are kept" not in words(at.run())
     at = started(at, "run_defences")
     assert re.search(r"\*\*\d of 1\*\* predictions are kept", words(at))
+
+
+def test_the_detector_finds_one_attack_and_not_the_other(opened: AppTest) -> None:
+    told = opened.warning[1].value
+    found = re.search(
+        r"plain attack fools .* on (\d+) .*\*\*(\d+)\*\* of these.* fools it on (\d+) .*\*\*(\d+)\*\*", told
+    )
+    assert found is not None
+    plain, plain_unnoticed, aware, unnoticed = map(int, found.groups())
+    assert plain == 20 and plain_unnoticed == 0 and aware >= unnoticed >= 10
+    assert "AUC of 1.000: what this detector recognises is noise" in told
+    assert row(opened, "adaptive attack")[1:4] == [str(aware), str(20 - unnoticed), f"**{unnoticed}**"] or (
+        row(opened, "adaptive attack")[1] == str(aware)
+    )
+    assert row(opened, "untouched")[2] == "1"  # 5 % of 20 digits
+
+
+def test_the_threshold_moves_the_alarms_and_nothing_is_computed_again(opened: AppTest) -> None:
+    at = lesson(steps="5")
+    at.slider(key="defences_alarm").set_value(50).run()
+    assert row(at, "untouched")[2] == "10" and link(at)["alarm"] == "50"
+    shown = [picture(at, f"{sort}: ") for sort in ("untouched", "random noise", "plain attack", "adaptive attack")]
+    assert [int(np.abs(each.astype(int) - shown[0]).max()) for each in shown] == [0, 77, 77, 77]
+
+
+def test_an_attack_that_fools_nobody_is_told() -> None:
+    at = lesson(steps="1", level="0", detector="squeezing", digit="99")
+    assert "fools the network on no digit" in words(at) and row(at, "plain attack")[4] == "–"
+    assert at.slider(key="defences_squeeze")
+
+
+def test_what_was_measured_beforehand_is_shown(opened: AppTest) -> None:
+    assert "python -m adv_core.defences.detectors --judge" in words(opened)
+    assert row(opened, "feature squeezing, 1 bit")[1] == "26"
 
 
 def test_a_mad_link_is_repaired_and_told() -> None:
