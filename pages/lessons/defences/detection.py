@@ -122,8 +122,8 @@ def follow_detection(
     told.caption(
         f"Alarm: a score above {short(threshold)}, the lowest threshold with at most {page.value.alarm} % of alarms on "
         "untouched digits. Unnoticed: misread, and no alarm. The AUC of an attack counts the digits that it fools, "
-        f"that of noise all of them. The adaptive attack aims at a score between {short(low)} and {short(high)}, as 45 % of "
-        "untouched digits have. All pictures have 8 bits."
+        f"that of noise all of them. The adaptive attack aims at a score between {short(low)} and {short(high)}, as "
+        "45 % of untouched digits have. All pictures have 8 bits."
     )
 
 

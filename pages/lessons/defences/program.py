@@ -1,7 +1,7 @@
 """A filter, attacked by one who does not know of it and by one who does, as a program."""
 
 from pages.contents import title_of
-from pages.lessons.defences.settings import DIGITS, Settings, page
+from pages.lessons.defences.settings import DETECTOR_STEPS, DIGITS, Settings, page
 from pages.widgets.program import Part, Program, network_and_photograph, section, side_by_side
 
 
@@ -63,7 +63,7 @@ def detected(settings: Settings) -> Part:
         'usual = usual_scores(score, mnist("train", range(10))[-1000:].images)\n'
         'for attack in ("noise", "plain", "aware"):\n'
         f"    given = (network, digits.images, digits.labels, {settings.level} / 255, attack, score, usual)\n"
-        f"    steps = attack_digits(*given, weight={work.weight:g}, steps={work.steps}, seed={settings.seed})\n"
+        f"    steps = attack_digits(*given, weight={work.weight:g}, steps={DETECTOR_STEPS}, seed={settings.seed})\n"
         "    pictures = run(steps, keep_steps=False).adversarial\n"
         "    misread = network(pictures).argmax(1) != digits.labels\n"
         '    counted = score(pictures) if attack == "noise" else score(pictures)[misread]\n'

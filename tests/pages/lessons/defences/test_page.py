@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from adv_core.images import from_pixels
+from adv_core.serving.engine.digits import digits
 from tests.networks import loaded
 from tests.pages.visit import answered, link, nothing_computed, picture, row, smaller, started, visit, words
 
@@ -37,7 +38,7 @@ def test_the_defence_stops_one_attack_and_not_the_other(opened: AppTest) -> None
 
 
 def test_all_photographs_are_counted(opened: AppTest) -> None:
-    (chart,) = opened.get("vega_lite_chart") or opened.get("arrow_vega_lite_chart")
+    chart, *_ = opened.get("vega_lite_chart") or opened.get("arrow_vega_lite_chart")
     alt = chart.proto.alt if hasattr(chart.proto, "alt") else ""
     found = re.search(r"\*\*(\d+) of 1\*\* predictions are kept.*keeps \*\*(\d+)\*\*", words(opened))
     assert found is not None and found[1] == "0" and found[2] == "1", alt
@@ -71,9 +72,8 @@ def test_the_detector_finds_one_attack_and_not_the_other(opened: AppTest) -> Non
     plain, plain_unnoticed, aware, unnoticed = map(int, found.groups())
     assert plain == 20 and plain_unnoticed == 0 and aware >= unnoticed >= 10
     assert "AUC of 1.000: what this detector recognises is noise" in told
-    assert row(opened, "adaptive attack")[1:4] == [str(aware), str(20 - unnoticed), f"**{unnoticed}**"] or (
-        row(opened, "adaptive attack")[1] == str(aware)
-    )
+    counted = row(opened, "adaptive attack")
+    assert (counted[1], counted[3]) == (str(aware), f"**{unnoticed}**") and int(counted[2]) >= aware - unnoticed
     assert row(opened, "untouched")[2] == "1"  # 5 % of 20 digits
 
 
@@ -81,8 +81,9 @@ def test_the_threshold_moves_the_alarms_and_nothing_is_computed_again(opened: Ap
     at = lesson(steps="5")
     at.slider(key="defences_alarm").set_value(50).run()
     assert row(at, "untouched")[2] == "10" and link(at)["alarm"] == "50"
-    shown = [picture(at, f"{sort}: ") for sort in ("untouched", "random noise", "plain attack", "adaptive attack")]
-    assert [int(np.abs(each.astype(int) - shown[0]).max()) for each in shown] == [0, 77, 77, 77]
+    digit = digits("test")[0].levels[0].numpy().astype(int).repeat(8, 0).repeat(8, 1)
+    for sort in ("random noise", "plain attack", "adaptive attack"):
+        assert int(np.abs(picture(at, f"{sort}: ")[..., 0] - digit).max()) == 77
 
 
 def test_an_attack_that_fools_nobody_is_told() -> None:
