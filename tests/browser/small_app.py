@@ -50,6 +50,7 @@ def main() -> None:
         for smaller_lesson in (
             smaller("lessons/adversarial_training/page.py", PHOTOGRAPHS, digits, IMAGES=2000, EPS=three, CURVE=three),
             smaller("lessons/black_box/page.py", ROUNDS=2, MOST=2, JUDGED=100, RACED=10),
+            smaller("lessons/defences/page.py", DIGITS=20, DETECTOR_STEPS=20),
             smaller(
                 "lessons/evaluation/page.py",
                 IMAGES=20,

@@ -27,6 +27,7 @@ from adv_core.training import Recipe
 from pages.lessons.adversarial_training.tasks import Explore, SolvedCase, Sweep, Train, Walk
 from pages.lessons.black_box.budget_tasks import Spend
 from pages.lessons.black_box.tasks import Steal, Transfer
+from pages.lessons.defences.detection_tasks import Detect
 from pages.lessons.defences.tasks import Aware, Contest, Plain
 from pages.lessons.evaluation.tasks import CertifiedDigits, Certify, ProofAndAttack, Rotations, Series
 from pages.lessons.evaluation.verdict_tasks import Diagnose, Effort, Leaderboard, SecurityCurve
@@ -66,6 +67,7 @@ EXAMPLES: list[Task[Any]] = [
     Aware(ONE, DEFAULT, Defence(), 0.1, 0),
     Contest(ONE, ONE, (0,), DEFAULT, Defence(), 0.1),
     Plain(ONE, DEFAULT, 0.1),
+    Detect("aware"),
     Certify(STANDARD, DIGIT),
     CertifiedDigits(STANDARD),
     ProofAndAttack(STANDARD, (0.1,)),
