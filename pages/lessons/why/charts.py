@@ -1,0 +1,1 @@
+"""Charts of sections 1 and 2: numbers in, Vega-Lite specifications out."""

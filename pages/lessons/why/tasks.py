@@ -1,0 +1,1 @@
+"""Tasks of sections 1 and 2."""
