@@ -67,6 +67,7 @@ GLOSSARY: Mapping[str, str] = {
     "genome": "The numbers from which a picture is drawn, in an evolutionary search.",
     "logistic regression": "A linear classifier whose score becomes a probability through the logistic function.",
     "dual norm": "The largest inner product with a vector of norm 1. L1 is dual to L∞, and L2 to itself.",
+    "input gradient": "The gradient of the loss in the pixels: how much a little ink in each of them changes it.",
     "trigger": "The small pattern that activates a backdoor.",
     "backdoor": "A pattern that an attacker has put into training data, and that later triggers a chosen answer.",
 }  # fmt: skip

@@ -32,13 +32,13 @@ class Settings(PageSettings):
     eps: int = number(4, 0, 40)
     example: int = number(0, 0, 999)
     source: str = word("test", SOURCES)
-    digit: int = number(0, 0, 9999)
+    digit: int = number(7, 0, 9999)
     target: int = number(3, 0, 9)
     reach: float = number(8.0, 1, 10)
     paint: int = number(5, 0, 9)
     start: str = word("cloud", STARTS)
     guesses: str = sequence("123", ROUNDS)
-    done: str = solved("ab")
+    done: str = solved("abg")
 
     def data(self, kind: str, side: int) -> Data:
         """The pictures of section 1, of that kind and side."""
