@@ -7,9 +7,10 @@ from pages.lessons.why.gradients import show_gradients
 from pages.lessons.why.price import show_price
 from pages.lessons.why.run import Run
 from pages.lessons.why.settings import page
+from pages.lessons.why.sizes import show_sizes
 from pages.lessons.why.texts import TEXTS
 from pages.widgets.lesson import Lesson
 
-SECTIONS = (show_dimension, show_gradients, show_features, show_price, show_answers)
+SECTIONS = (show_dimension, show_gradients, show_features, show_price, show_sizes, show_answers)
 
 Lesson(page, TEXTS, SECTIONS, Run).show()
