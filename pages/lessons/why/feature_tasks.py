@@ -16,7 +16,7 @@ from adv_core.serving.fields import SEEDS, checked, number
 from adv_core.training import Recipe, train, wrong_at
 
 HELD_OUT = 1000  # untouched test digits that count the accuracy
-SHOWN = 8  # moved digits that the page shows
+EXAMPLES = 8  # moved digits that the page shows
 REFEREE = "robust_03"  # the network that tells whether the strokes of a moved digit are still those of its true class
 CHUNK = 10  # minibatches of one record
 
@@ -94,9 +94,9 @@ class TrainRelabelled(Task[RelabelledTraining]):
             accuracy=self._accuracy(network),
             reached=float(made.reached.float().mean()),
             kept=float(kept.float().mean()),
-            examples=(made.x[:SHOWN, 0] * 255).round().to(torch.uint8).cpu().numpy(),
-            labels=tuple(labels[:SHOWN].tolist()),
-            true=tuple(true[:SHOWN].tolist()),
+            examples=(made.x[:EXAMPLES, 0] * 255).round().to(torch.uint8).cpu().numpy(),
+            labels=tuple(labels[:EXAMPLES].tolist()),
+            true=tuple(true[:EXAMPLES].tolist()),
         )
         for now in train(network, made.x, made.labels, Recipe("none", epochs=self.epochs, seed=self.seed)):
             if now.ends_epoch:

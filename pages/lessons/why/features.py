@@ -10,7 +10,7 @@ from adv_core.relabelling import Trial, figures
 from pages.lessons.why.feature_charts import CONTROL, MOVED, accuracy_chart
 from pages.lessons.why.feature_tasks import HELD_OUT, RelabelledTraining, TrainRelabelled
 from pages.lessons.why.run import Run
-from pages.lessons.why.settings import FEATURE_EPOCHS, FEATURE_IMAGES, FEATURE_NORMS, RULES, SOURCES, page
+from pages.lessons.why.settings import ATTACKED, FEATURE_EPOCHS, FEATURE_IMAGES, FEATURE_NORMS, RULES, page
 from pages.widgets.digits import ink, share
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import pictures, skeleton, slots, table, vega_chart
@@ -58,7 +58,7 @@ def show_controls() -> None:
             page.control("linf_eps", st.slider, "ε, the largest change of a pixel", 0.05, 0.3, step=0.05)
     with right:
         page.choice("rule", "New label", RULES)
-        page.choice("source", "Network that the attack sees", SOURCES)
+        page.choice("attacked", "Network that the attack sees", ATTACKED)
 
 
 def trainings() -> dict[str, TrainRelabelled]:
@@ -68,8 +68,8 @@ def trainings() -> dict[str, TrainRelabelled]:
     eps = settings.l2_eps if norm == "l2" else settings.linf_eps
     common: Any = {"norm": norm, "eps": eps, "rule": settings.rule, "images": FEATURE_IMAGES, "epochs": FEATURE_EPOCHS}
     return {
-        "moved": TrainRelabelled(settings.source, **common),
-        "control": TrainRelabelled(settings.source, noise=True, **common),
+        "moved": TrainRelabelled(settings.attacked, **common),
+        "control": TrainRelabelled(settings.attacked, noise=True, **common),
     }
 
 
@@ -194,7 +194,7 @@ def rows(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
         grouped.setdefault(key, []).append(each)
     return [
         (
-            f"{FEATURE_NORMS[norm]}, ε = {eps:g}, on {SOURCES[source]}, {images} digits",
+            f"{FEATURE_NORMS[norm]}, ε = {eps:g}, on {ATTACKED[source]}, {images} digits",
             RULES[rule],
             *(
                 ", ".join(share(each[name]) for each in group)

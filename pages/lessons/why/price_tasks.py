@@ -14,10 +14,10 @@ from adv_core.training import Inner, Judge, Recipe, train
 
 ATTACK = 0.08  # ε of the attack that judges all networks of the section
 HELD_OUT = 1000  # points that judge them
-SHOWN = 120  # training points that the page shows
+DRAWN = 120  # training points that the page shows
 BATCH = 100
 UPDATES = 150  # minibatches of a training, however many points there are
-STEPS = 3  # of PGD in the training
+INNER_STEPS = 3  # of PGD in the training
 NOISE = 0.1  # of the two moons
 
 PlaneData = Literal["features", "moons"]
@@ -75,7 +75,7 @@ class TrainInPlane(Task[PlaneTraining]):
         batch = min(BATCH, self.points)
         inner: Inner = self.method if self.eps else "none"
         epochs = max(UPDATES * batch // self.points, 1)
-        return Recipe(inner, self.eps, STEPS, self.beta, epochs, batch, rate=0.02, seed=self.seed)
+        return Recipe(inner, self.eps, INNER_STEPS, self.beta, epochs, batch, rate=0.02, seed=self.seed)
 
     def records(self, networks: Networks) -> Iterator[PlaneTraining]:
         drawn, new = points_of(self.data, self.points, self.seed), points_of(self.data, HELD_OUT, SEEDS - self.seed)
@@ -83,7 +83,7 @@ class TrainInPlane(Task[PlaneTraining]):
         for _ in train(network, drawn.x, drawn.y, self.recipe):
             pass
         clean, attacked = Judge(ATTACK, steps=20, restarts=2).error(network, new.x, new.y)
-        some = torch.randperm(len(drawn.x), generator=torch.Generator().manual_seed(self.seed))[:SHOWN]
+        some = torch.randperm(len(drawn.x), generator=torch.Generator().manual_seed(self.seed))[:DRAWN]
         shown, classes = drawn.x[some].numpy(), drawn.y[some].numpy()
         yield PlaneTraining(1 - clean, 1 - attacked, border_of(network), shown, classes)
 

@@ -2,17 +2,33 @@
 
 from dataclasses import dataclass
 
+from adv_core.aligned import Aligned
+from adv_core.dimension import SIDES
 from adv_core.norms import NORMS, NormKey
 from adv_core.relabelling import Rule
 from pages.lessons.why.price_tasks import Method, PlaneData
+from pages.lessons.why.tasks import Data
 from pages.widgets.controls import Controls
-from pages.widgets.query import PageSettings, number, solved, word
+from pages.widgets.query import PageSettings, number, sequence, solved, word
 
+IMAGES, TESTED = 4000, 1000  # training digits and test digits of section 1
+KINDS = {"faint": "faint digits in noise", "plain": "plain digits"}
+STEPS, COUNTED, REFERENCE = 40, 100, 10_000  # of section 2: steps, pushed test digits, real digits to compare with
+NETWORKS: dict[Aligned, str] = {
+    "standard": "ordinary",
+    "robust_01": "robust, L∞ 0.1",
+    "robust_03": "robust, L∞ 0.3",
+    "robust_l2": "robust, L2 2",
+}
+SOURCES = {"test": "test digit", "own": "your own digit"}
+STARTS = {"cloud": "the mean of all digits", "grey": "even grey"}
+SHOWN: tuple[Aligned, ...] = ("standard", "robust_01", "robust_l2")  # the networks of the game
+ROUNDS = 6
 # Section 3.
 FEATURE_IMAGES, FEATURE_EPOCHS = 3000, 8
 FEATURE_NORMS: dict[NormKey, str] = {key: NORMS[key].title for key in ("l2", "linf")}
 RULES: dict[Rule, str] = {"other": "a random other class", "next": "always y + 1"}
-SOURCES = {"standard": "the standard network", "robust_01": "a robust network, ε = 0.1"}
+ATTACKED = {"standard": "the standard network", "robust_01": "a robust network, ε = 0.1"}
 # Section 4.
 PLANES: dict[PlaneData, str] = {"features": "a robust feature and a non-robust one", "moons": "two moons"}
 METHODS: dict[Method, str] = {"pgd": "adversarial training", "trades": "TRADES"}
@@ -20,27 +36,37 @@ TRAINED_EPS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12)
 BETAS = ("0", "0.03", "0.1", "0.3", "1", "3", "10")
 POINTS, POINT_SEEDS = ("10", "100", "1000"), (0, 1, 2)
 
-SIDES = ("4", "7", "14", "28", "56")  # pixels a side of the digits of section 1
-
 
 @dataclass(frozen=True)
 class Settings(PageSettings):
-    """All controls of the page. ε is in units of the whole range from black to white."""
+    """All controls of the page. ε of section 1 is in 1/255, and that of section 2 the length of δ in L2."""
 
-    side: str = word("28", SIDES)
-    digit: int = number(4, 0, 9999)
+    kind: str = word("faint", KINDS)
+    side: str = word("28", tuple(map(str, SIDES)))
+    eps: int = number(4, 0, 40)
+    example: int = number(0, 0, 999)
+    source: str = word("test", SOURCES)
+    digit: int = number(0, 0, 9999)
     target: int = number(3, 0, 9)
+    reach: float = number(8.0, 1, 10)
+    paint: int = number(5, 0, 9)
+    start: str = word("cloud", STARTS)
+    guesses: str = sequence("123", ROUNDS)
     feature_norm: NormKey = word("l2", FEATURE_NORMS)
     l2_eps: float = number(2.0, 0.5, 3)
     linf_eps: float = number(0.2, 0.05, 0.3)
     rule: Rule = word("other", RULES)
-    source: str = word("standard", SOURCES)
+    attacked: str = word("standard", ATTACKED)
     plane: PlaneData = word("features", PLANES)
     method: Method = word("pgd", METHODS)
     trained_eps: float = number(0.08, TRAINED_EPS[0], TRAINED_EPS[-1])
     beta: str = word("1", BETAS)
     points: str = word("1000", POINTS)
     done: str = solved("abcdef")
+
+    def data(self, kind: str, side: int) -> Data:
+        """The pictures of section 1, of that kind and side."""
+        return Data(side, kind == "faint", IMAGES, TESTED)
 
 
 page = Controls("why", Settings)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from adv_core.serving.engine.digits import digits
-from pages.lessons.why.feature_tasks import SHOWN, RelabelledTraining, TrainRelabelled
+from pages.lessons.why.feature_tasks import EXAMPLES, RelabelledTraining, TrainRelabelled
 
 CPU: Any = SimpleNamespace(device=torch.device("cpu"))
 SMALL = TrainRelabelled(images=500, steps=3, epochs=2)
@@ -23,8 +23,8 @@ def test_it_moves_shows_trains_and_counts() -> None:
     found = records(SMALL)
     assert [record.moved for record in found[:2]] == [250, 500]
     (first,) = [record for record in found if len(record.examples)]
-    assert first.examples.shape == (SHOWN, 28, 28) and first.epoch == 0 and first.accuracy is not None
-    assert first.true == tuple(digits("train").labels[:SHOWN].tolist())
+    assert first.examples.shape == (EXAMPLES, 28, 28) and first.epoch == 0 and first.accuracy is not None
+    assert first.true == tuple(digits("train").labels[:EXAMPLES].tolist())
     assert all(label != true for label, true in zip(first.labels, first.true, strict=True))
     assert 0.2 < first.reached < 1 and first.kept > 0.9
     assert [record.epoch for record in found if record.accuracy is not None] == [0, 1, 2]
