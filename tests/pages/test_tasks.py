@@ -37,6 +37,8 @@ from pages.lessons.signs.tasks import Drive, FindSign, PutPoster, PutStickers, R
 from pages.lessons.speech.tasks import Clip, Disturb, Hide, Listen
 from pages.lessons.threat_models.tasks import Slice
 from pages.lessons.unrestricted.tasks import Landscape, Smallest, Together, Trials
+from pages.lessons.why.feature_tasks import TrainRelabelled
+from pages.lessons.why.price_tasks import TrainInPlane
 from tests.paths import ROOT
 
 ONE = Pictures.of(np.zeros((16, 16, 3), np.uint8))
@@ -96,6 +98,8 @@ EXAMPLES: list[Task[Any]] = [
     Smallest(ONE, DEFAULT, "turn", 0),
     Together(ONE, DEFAULT, 0),
     Trials(ONE, DEFAULT, "all"),
+    TrainRelabelled(),
+    TrainInPlane(),
 ]
 PARTS: list[Checked] = [ONE, DIGIT, CLIP, View(), Poison()]  # values that tasks hold
 NAMES = [type(each).__name__ for each in (*EXAMPLES, *PARTS)]

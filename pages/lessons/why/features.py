@@ -18,6 +18,7 @@ from pages.widgets.live import follow_each
 from pages.widgets.run_this import is_wanted
 from pages.widgets.verdict import fooled, held
 
+HEIGHT = 330
 NAMES = {"moved": "digits moved by the attack", "control": "digits with noise of the same ε"}
 # Test accuracy on CIFAR-10, as the authors of the paper give it for their two data sets:
 # https://github.com/MadryLab/constructed-datasets
@@ -38,7 +39,7 @@ def show_features(_: Run) -> Iterator[None]:
     )
     show_controls()
     progress, examples, chart, told = slots("why_features", 4)
-    skeleton(chart, 280, "Accuracy on untouched digits, not yet computed")
+    skeleton(chart, HEIGHT, "Accuracy on untouched digits, not yet computed")
     works = trainings()
     wanted = is_wanted("run_features", tuple(works.values()), "about 20 seconds", progress)
     show_search()
@@ -93,7 +94,7 @@ def follow_features(
         shown = [(NAMES[key], colours[key], judged(found.get(key, ()))) for key in works]
         told = [f"{name}: {share(points[-1][1])}" for name, _, points in shown if points]
         vega_chart(
-            accuracy_chart(shown, FEATURE_EPOCHS), 280, "Accuracy on untouched digits. " + "; ".join(told), chart
+            accuracy_chart(shown, FEATURE_EPOCHS), HEIGHT, "Accuracy on untouched digits. " + "; ".join(told), chart
         )
         if now == "moved" and last.accuracy is not None:
             show_examples(found["moved"], examples)

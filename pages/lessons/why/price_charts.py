@@ -31,7 +31,8 @@ def plane_chart(points: np.ndarray, classes: np.ndarray, borders: Sequence[Borde
     y = vega.numbers("right", "brightness of the right pixel", (0, 1), {"tickCount": 5})
     shades = [*CLASSES, *((name, colour) for (name, _), colour in zip(borders, (ORDINARY, ROBUST), strict=True))]
     color = vega.colours("shown", shades, columns=2, labelLimit=150)
-    shape = {"field": "shown", "type": "nominal", "scale": {"range": ["circle", "triangle-up"]}, "legend": None}
+    shapes = {"domain": [name for name, _ in shades], "range": ["circle", "triangle-up", "circle", "circle"]}
+    shape = {"field": "shown", "type": "nominal", "scale": shapes}  # in one legend with the colours
     square = {"type": "rect", "filled": False, "stroke": GREY, "strokeWidth": 1.5}
     return {
         "layer": [
