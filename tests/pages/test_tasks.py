@@ -37,7 +37,9 @@ from pages.lessons.signs.tasks import Drive, FindSign, PutPoster, PutStickers, R
 from pages.lessons.speech.tasks import Clip, Disturb, Hide, Listen
 from pages.lessons.threat_models.tasks import Slice
 from pages.lessons.unrestricted.tasks import Landscape, Smallest, Together, Trials
+from pages.lessons.why.feature_tasks import TrainRelabelled
 from pages.lessons.why.gradient_tasks import Count, Push
+from pages.lessons.why.price_tasks import TrainInPlane
 from pages.lessons.why.tasks import Data, Fit, Nudge
 from tests.paths import ROOT
 
@@ -102,6 +104,8 @@ EXAMPLES: list[Task[Any]] = [
     Nudge(Data(4), bytes(4 * 16), 0.0, 4),
     Push("standard", DIGIT, 3),
     Count("standard"),
+    TrainRelabelled(),
+    TrainInPlane(),
 ]
 PARTS: list[Checked] = [ONE, DIGIT, CLIP, View(), Poison(), Data()]  # values that tasks hold
 NAMES = [type(each).__name__ for each in (*EXAMPLES, *PARTS)]

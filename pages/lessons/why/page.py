@@ -9,6 +9,7 @@ from pages.lessons.why.price import show_price
 from pages.lessons.why.program import in_python
 from pages.lessons.why.run import Run
 from pages.lessons.why.settings import page
+from pages.lessons.why.sizes import show_sizes
 from pages.lessons.why.texts import TEXTS
 from pages.widgets.lesson import Lesson
 
@@ -19,6 +20,7 @@ SECTIONS = (
     show_painting,
     show_features,
     show_price,
+    show_sizes,
     show_answers,
     in_python,
 )

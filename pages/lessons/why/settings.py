@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from adv_core.aligned import Aligned
 from adv_core.dimension import SIDES
+from adv_core.norms import NORMS, NormKey
+from adv_core.relabelling import Rule
+from pages.lessons.why.price_tasks import Method, PlaneData
 from pages.lessons.why.tasks import Data
 from pages.widgets.controls import Controls
 from pages.widgets.query import PageSettings, number, sequence, solved, word
@@ -21,6 +24,17 @@ SOURCES = {"test": "test digit", "own": "your own digit"}
 STARTS = {"cloud": "the mean of all digits", "grey": "even grey"}
 SHOWN: tuple[Aligned, ...] = ("standard", "robust_01", "robust_l2")  # the networks of the game
 ROUNDS = 6
+# Section 3.
+FEATURE_IMAGES, FEATURE_EPOCHS = 3000, 8
+FEATURE_NORMS: dict[NormKey, str] = {key: NORMS[key].title for key in ("l2", "linf")}
+RULES: dict[Rule, str] = {"other": "a random other class", "next": "always y + 1"}
+ATTACKED = {"standard": "the standard network", "robust_01": "a robust network, ε = 0.1"}
+# Section 4.
+PLANES: dict[PlaneData, str] = {"features": "a robust feature and a non-robust one", "moons": "two moons"}
+METHODS: dict[Method, str] = {"pgd": "adversarial training", "trades": "TRADES"}
+TRAINED_EPS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12)
+BETAS = ("0", "0.03", "0.1", "0.3", "1", "3", "10")
+POINTS, POINT_SEEDS = ("10", "100", "1000"), (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -38,7 +52,17 @@ class Settings(PageSettings):
     paint: int = number(5, 0, 9)
     start: str = word("cloud", STARTS)
     guesses: str = sequence("123", ROUNDS)
-    done: str = solved("abg")
+    feature_norm: NormKey = word("l2", FEATURE_NORMS)
+    l2_eps: float = number(2.0, 0.5, 3)
+    linf_eps: float = number(0.2, 0.05, 0.3)
+    rule: Rule = word("other", RULES)
+    attacked: str = word("standard", ATTACKED)
+    plane: PlaneData = word("features", PLANES)
+    method: Method = word("pgd", METHODS)
+    trained_eps: float = number(0.08, TRAINED_EPS[0], TRAINED_EPS[-1])
+    beta: str = word("1", BETAS)
+    points: str = word("1000", POINTS)
+    done: str = solved("abcdefg")
 
     def data(self, kind: str, side: int) -> Data:
         """The pictures of section 1, of that kind and side."""
