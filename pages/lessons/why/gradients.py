@@ -156,4 +156,4 @@ def show_painting(_: Run) -> Iterator[None]:
     works = {name: Push(name, start, settings.paint, settings.reach, STEPS, REFERENCE) for name in NETWORKS}
     draw = partial(draw_push, row)
     if follow_each("paint", works, lambda found, name: draw(found, name, settings.paint), told.info) is not None:
-        told.caption(f"ε = {settings.reach:g}, as above. From even grey, no network gets far: the start matters.")
+        told.caption(f"ε = {settings.reach:g}, as above. From even grey the drawings are rougher: the start matters.")
