@@ -67,6 +67,7 @@ GLOSSARY: Mapping[str, str] = {
     "genome": "The numbers from which a picture is drawn, in an evolutionary search.",
     "logistic regression": "A linear classifier whose score becomes a probability through the logistic function.",
     "dual norm": "The largest inner product with a vector of norm 1. L1 is dual to L∞, and L2 to itself.",
+    "input gradient": "The gradient of the loss in the pixels: how much a little ink in each of them changes it.",
     "TRADES": "Training on the loss at x and β times the largest change of the prediction (Zhang et al. 2019).",
     "robust feature": "A part of a picture that tells its class, also after an attacker has changed it by ε.",
     "non-robust feature": "A part of a picture that tells its class, until an attacker changes it, often unseen.",

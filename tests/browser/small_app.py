@@ -59,6 +59,7 @@ def main() -> None:
             smaller("lessons/poisoning/page.py", IMAGES=2000, EPOCHS=2, SEARCH=10),
             smaller("lessons/signs/page.py", STEPS=10, POSTER_STEPS=4, VIEWS=2, FRAMES=8, DRIVES=1),
             smaller("lessons/threat_models/page.py", SIDE=5, DRAWS=20, STEPS=5),
+            smaller("lessons/why/page.py", IMAGES=500, TESTED=200, STEPS=8, COUNTED=10, REFERENCE=1000),
             smaller("lessons/unrestricted/page.py", QUERIES=32, TRIALS=16, ANGLES=ANGLES),
         ):
             lessons.enter_context(smaller_lesson)

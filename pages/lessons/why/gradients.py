@@ -36,7 +36,7 @@ def show_gradients(_: Run) -> Iterator[None]:
     )
     with playground("push"):
         row = PictureRow("stage_push", TITLES, START, page.value.source, line="not yet computed")
-        told = st.empty()
+        told = st.container(key="why_push_told").empty()
         digit = show_controls()
     gradients, figures, counted = slots("why_gradients", 3)
     settings = page.value

@@ -6,6 +6,7 @@ from pages.lessons.why.features import show_features
 from pages.lessons.why.gradients import show_gradients, show_painting
 from pages.lessons.why.guess import show_guess
 from pages.lessons.why.price import show_price
+from pages.lessons.why.program import in_python
 from pages.lessons.why.run import Run
 from pages.lessons.why.settings import page
 from pages.lessons.why.sizes import show_sizes
@@ -21,6 +22,7 @@ SECTIONS = (
     show_price,
     show_sizes,
     show_answers,
+    in_python,
 )
 STYLE = """<style>
 .st-key-stage_dimension .lab-cap {min-height: 5.4em}

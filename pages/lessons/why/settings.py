@@ -46,7 +46,7 @@ class Settings(PageSettings):
     eps: int = number(4, 0, 40)
     example: int = number(0, 0, 999)
     source: str = word("test", SOURCES)
-    digit: int = number(0, 0, 9999)
+    digit: int = number(7, 0, 9999)
     target: int = number(3, 0, 9)
     reach: float = number(8.0, 1, 10)
     paint: int = number(5, 0, 9)
@@ -62,7 +62,7 @@ class Settings(PageSettings):
     trained_eps: float = number(0.08, TRAINED_EPS[0], TRAINED_EPS[-1])
     beta: str = word("1", BETAS)
     points: str = word("1000", POINTS)
-    done: str = solved("abcdef")
+    done: str = solved("abcdefg")
 
     def data(self, kind: str, side: int) -> Data:
         """The pictures of section 1, of that kind and side."""

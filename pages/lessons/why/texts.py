@@ -1,17 +1,106 @@
 """The texts around the lesson's sections."""
 
 from pages.widgets.lesson import Texts
-from pages.widgets.quiz import Choice, Question
+from pages.widgets.quiz import Choice, Number, Question
+
+
+def margin(score: float, weight: float) -> Number:
+    """A question for the ε that takes a margin away."""
+    return Number(
+        f"A linear classifier has ‖θ‖₁ = {weight:g}, and a digit has the margin y·s(x) = {score:g}. Which ε brings its "
+        "score to zero, without the box?",
+        score / weight,
+        0.02 * score / weight,
+        f"ε‖θ‖₁ = {score:g} for ε = {score:g} / {weight:g} = {score / weight:g}.",
+        lambda given: f"With this ε the score moves by ε‖θ‖₁ = {given * weight:g}.",
+    )
 
 
 def dimension_questions() -> list[Question]:
     """The questions of section 1."""
-    return []
+    return [
+        Question("a", margin(5, 50), margin(3, 120)),
+        Question(
+            "b",
+            Choice(
+                "Plain digits have ten times as many pixels, and ε₅₀ hardly changes. Why?",
+                (
+                    (
+                        "The new pixels repeat what their neighbours say.",
+                        "A classifier of the coarse digits is one of the fine digits, too, with the same ‖θ‖₁.",
+                    ),
+                    (
+                        "The linear classifier ignores most of the new pixels.",
+                        "It uses them: it shares the weight of a pixel among the new ones.",
+                    ),
+                    (
+                        "The attack is too weak for so many pixels.",
+                        "For a linear classifier, one signed step is the strongest attack.",
+                    ),
+                ),
+            ),
+            Choice(
+                "Faint digits in noise have ten times as many pixels and the same error. Why does ε₅₀ fall?",
+                (
+                    (
+                        "Each pixel carries less, so a smaller ε outweighs it.",
+                        "The contrast has fallen as 1/√D, and ε₅₀ with it.",
+                    ),
+                    (
+                        "The noise itself moves the score more than before.",
+                        "Noise of any signs averages out; look at the error with random noise.",
+                    ),
+                    (
+                        "The classifier of more pixels is trained worse.",
+                        "Its error on untouched digits is the same.",
+                    ),
+                ),
+            ),
+        ),
+    ]
 
 
 def gradient_questions() -> list[Question]:
     """The questions of section 2."""
-    return []
+    return [
+        Question(
+            "g",
+            Choice(
+                "Four networks read a pushed digit as “3”. The nearest real digit is still a 7. What was changed?",
+                (
+                    (
+                        "Something that networks share, and that people hardly see.",
+                        "It transfers, so it is no accident of one network. Section 3 calls it a feature.",
+                    ),
+                    (
+                        "Nothing but noise, which fools one network by accident.",
+                        "An accident of one network would not be read in the same way by the others.",
+                    ),
+                    (
+                        "The strokes, so that a person sees a 3 as well.",
+                        "Then the nearest real digit would be a 3.",
+                    ),
+                ),
+            ),
+            Choice(
+                "A network is robust to δ with ‖δ‖∞ ≤ 0.3. Do its gradients draw digits, then?",
+                (
+                    (
+                        "Not necessarily: see the third picture.",
+                        "It has learnt a threshold, which hides the gradient.",
+                    ),
+                    (
+                        "Yes, every robust network has such gradients.",
+                        "The one that is robust in L2 has; the ones in L∞ do not, on these digits.",
+                    ),
+                    (
+                        "No, gradients are noise in every network.",
+                        "The gradient of the network that is robust in L2 draws.",
+                    ),
+                ),
+            ),
+        ),
+    ]
 
 
 def feature_questions() -> list[Question]:
@@ -170,7 +259,63 @@ TEXTS = Texts(
         "The field has several answers. Each stands here with an experiment that runs now."
     ),
     questions=questions,
-    script="",
-    pitfalls="",
-    references=(),
+    script=(
+        "1. Open the link. “Can you read this digit? The classifier can, in nine cases of ten.” It adds up 784 pixels "
+        "that say next to nothing. So does δ: drag the side to 4 with the same ε, and the attack fails.\n"
+        "2. “So it is the number of pixels?” Choose *plain digits*: the line is flat. It is the weak evidence.\n"
+        "3. Section 2, from left to right: veil, crumbs, nothing, a digit. “Which of these networks sees as we do?” "
+        "Let the room play *Which network made this?*\n"
+        "4. Paint: a student names a class. Then ask of each row of the map what it cannot explain."
+    ),
+    pitfalls=(
+        "- “More dimensions are the cause.” Only where each of them carries less; compare the two lines of section 1.\n"
+        "- “Robust networks have gradients that people understand.” It depends on the threat model: the networks that "
+        "are robust in L∞ do not draw here.\n"
+        "- The pushed digits have ε = 8 in L2, which is no small perturbation. A person may well call the last one a "
+        "real digit: that is the point, and no attack."
+    ),
+    references=(
+        ("Szegedy et al., *Intriguing properties of neural networks*, ICLR 2014", "https://arxiv.org/abs/1312.6199"),
+        (
+            "Goodfellow, Shlens & Szegedy, *Explaining and harnessing adversarial examples*, ICLR 2015",
+            "https://arxiv.org/abs/1412.6572",
+        ),
+        (
+            "Simon-Gabriel et al., *First-order adversarial vulnerability of neural networks and input dimension*, "
+            "ICML 2019",
+            "https://arxiv.org/abs/1802.01421",
+        ),
+        ("Shafahi et al., *Are adversarial examples inevitable?*, ICLR 2019", "https://arxiv.org/abs/1809.02104"),
+        ("Gilmer et al., *Adversarial spheres*, 2018", "https://arxiv.org/abs/1801.02774"),
+        (
+            "Fawzi, Fawzi & Fawzi, *Adversarial vulnerability for any classifier*, NeurIPS 2018",
+            "https://arxiv.org/abs/1802.08686",
+        ),
+        ("Tsipras et al., *Robustness may be at odds with accuracy*, ICLR 2019", "https://arxiv.org/abs/1805.12152"),
+        (
+            "Santurkar et al., *Image synthesis with a single (robust) classifier*, NeurIPS 2019",
+            "https://arxiv.org/abs/1906.09453",
+        ),
+        (
+            "Schott et al., *Towards the first adversarially robust neural network model on MNIST*, ICLR 2019",
+            "https://arxiv.org/abs/1805.09190",
+        ),
+        (
+            "Ilyas et al., *Adversarial examples are not bugs, they are features*, NeurIPS 2019",
+            "https://arxiv.org/abs/1905.02175",
+        ),
+        (
+            "Zhang et al., *Theoretically principled trade-off between robustness and accuracy* (TRADES), ICML 2019",
+            "https://arxiv.org/abs/1901.08573",
+        ),
+        (
+            "Schmidt et al., *Adversarially robust generalization requires more data*, NeurIPS 2018",
+            "https://arxiv.org/abs/1804.11285",
+        ),
+        (
+            "Shamir, Melamed & BenShmuel, *The dimpled manifold model of adversarial examples in machine learning*, "
+            "2021",
+            "https://arxiv.org/abs/2106.10151",
+        ),
+    ),
 )
