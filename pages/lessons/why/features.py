@@ -102,7 +102,7 @@ def follow_features(
     found = follow_each("features", works, draw, progress.info)
     if found is None:
         return
-    progress.caption("Each digit was moved towards the label above it. What would you have written there?")
+    progress.caption("Each digit was moved towards the label below it. What would you have written there?")
     show_verdict(works["moved"], found["moved"], found["control"], told)
 
 
@@ -169,11 +169,12 @@ def show_search() -> None:
         f"the source gives {share(max(robust))} at most: its perturbations hold hardly any non-robust features."
     )
     prose(
-        f"On photographs the effect is stronger: {CIFAR['other']} of CIFAR-10, and {CIFAR['next']} where each label is "
-        "y + 1 ([the authors' figures](https://github.com/MadryLab/constructed-datasets)). On MNIST this second rule "
-        f"leaves {share(min(followed))} to {share(max(followed))}. Digits are a hard place for it: strokes are large "
-        "and simple, and explain nearly everything. With y + 1 they explain the wrong label too, so the network learns "
-        "them, and ε has to be larger than on photographs."
+        f"The authors of the paper trained on photographs in this way, and read {CIFAR['other']} of CIFAR-10, and "
+        f"{CIFAR['next']} where each label was y + 1 "
+        "([their figures](https://github.com/MadryLab/constructed-datasets)). On MNIST the second rule leaves "
+        f"{share(min(followed))} to {share(max(followed))}. Here digits are a hard place: their strokes are large and "
+        "simple, and explain nearly everything. With y + 1 they explain the wrong label as well as the perturbation "
+        "does, and the network learns the strokes."
     )
     with st.expander("All trials of the search"):
         table(

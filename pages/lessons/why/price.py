@@ -25,7 +25,7 @@ def show_price(_: Run) -> Iterator[None]:
         "is a **robust feature**: the classes are far apart in it, but it misleads in one picture of ten. The right "
         "pixel is a **non-robust feature**: it is always right, by a distance smaller than ε. Ordinary training uses "
         "the right pixel, since nothing beats 100 %. Robust training may not: an attacker can change it. So it pays "
-        "ten per cent (Tsipras et al., 2019)."
+        "about ten per cent (Tsipras et al., 2019)."
     )
     show_controls()
     left, right = st.columns(2, gap="medium")
@@ -74,8 +74,8 @@ def follow_plane(slot: DeltaGenerator, told: DeltaGenerator) -> None:
     alt = f"The plane of two pixels with training points and two borders. {said(ordinary, robust)}"
     vega_chart(spec, HEIGHT, alt.replace("**", ""), slot)
     told.markdown(
-        f"{said(ordinary, robust)} Squares: what the attacker can reach from a point, ε = {ATTACK:g}. A border that "
-        "crosses a square can be fooled there."
+        f"{said(ordinary, robust)} Squares: what the attacker can reach from a point, ε = {ATTACK:g}. Where a "
+        "border crosses a square, they can change the answer."
     )
 
 
