@@ -47,7 +47,7 @@ def main() -> None:
     masking.QUERIES = black_box.JUDGED = training_tasks.HELD_OUT = training.HELD_OUT = 100
     RUNGS["turn"] = 18
     three = (0.0, 0.1, 0.3)
-    why = {"FEATURE_IMAGES": 500, "FEATURE_EPOCHS": 2, "TRAINED_EPS": (0.0, 0.08), "BETAS": ("0", "1")}
+    why = {"FEATURE_IMAGES": 300, "FEATURE_EPOCHS": 1, "TRAINED_EPS": (0.0, 0.08), "BETAS": ("0", "1")}
     with contextlib.ExitStack() as lessons:
         for smaller_lesson in (
             smaller("lessons/adversarial_training/page.py", PHOTOGRAPHS, digits, IMAGES=2000, EPS=three, CURVE=three),

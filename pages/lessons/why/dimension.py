@@ -14,7 +14,7 @@ from pages.lessons.why.settings import KINDS, TESTED, Settings, page
 from pages.lessons.why.tasks import Fit, Nudge, OfSide
 from pages.widgets.digits import ink, share
 from pages.widgets.glossary import prose
-from pages.widgets.lesson import Done, page_stands, skeleton, slots, table, vega_chart
+from pages.widgets.lesson import Done, page_stands, skeleton, table, vega_chart
 from pages.widgets.live import begin, computed, follow, follow_each, job_for
 from pages.widgets.stage import PictureRow, drawn, drawn_times, percent, playground
 from pages.widgets.verdict import fooled, held
@@ -37,7 +37,11 @@ def show_dimension(_: Run) -> Iterator[Done]:
         row = PictureRow("stage_dimension", titles, ink(np.full((28, 28), 0.5), 8), about, line="not yet computed")
         verdict = st.container(key="why_dimension_verdict").empty()
         show_controls()
-    chart, figures, law = slots("why_dimension", 3)
+    with st.container(key="why_dimension"):
+        chart = st.empty()
+        with st.expander("The figures of each side"):
+            figures = st.empty()
+        law = st.empty()
     skeleton(chart, 300, "The other sides are not yet trained")
     settings = page.value
     key = (settings.kind, int(settings.side))
@@ -118,7 +122,7 @@ def draw_law(
         half = None if record.measured is None else 255 * record.measured
         rows.append((KINDS[kind], side, 255 * record.predicted, half))
         shown = "not reached" if half is None else f"{half:.1f}/255"
-        pixels = f"{side} × {side}"
+        pixels = f"{side}\u00a0×\u00a0{side}"
         told = f"{255 * record.predicted:.1f}/255"
         lines.append((kind, pixels, share(record.error), f"{record.weight:.1f}", told, shown))
     told = "; ".join(f"{kind}, {side}: {value:.1f}" for kind, side, value, _ in rows)

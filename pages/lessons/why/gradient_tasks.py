@@ -33,11 +33,6 @@ def real_digits(count: int) -> Digits:
     return digits("train")[:count]
 
 
-def cloud(count: int) -> Digit:
-    """The mean of the first training digits, to paint from."""
-    return Digit.of(average(real_digits(count)), 0)
-
-
 def levels(x: Tensor) -> np.ndarray:
     """One picture (1, 1, 28, 28) in [0, 1] as (28, 28) uint8."""
     return (x[0, 0] * 255).round().to(torch.uint8).cpu().numpy()
@@ -71,12 +66,12 @@ class Push(Task[Pushed]):
 
     Attributes:
         name: the network that is attacked.
-        start: the digit, or what is painted on.
+        start: the digit; None is the mean of the real digits, a grey cloud to paint from.
         reference: the number of real digits among which the nearest one is sought.
     """
 
     name: Aligned = required()
-    start: Digit = required()
+    start: Digit | None = required()
     target: int = number(..., 0, 9)
     eps: float = number(6.0, 0, 20)
     steps: int = number(40, 1, 100)
@@ -88,7 +83,8 @@ class Push(Task[Pushed]):
 
     def records(self, networks: Networks) -> Iterator[Pushed]:
         device = str(networks.device)
-        attacked, x = network(self.name, device), self.start.tensor(networks.device)
+        attacked, real = network(self.name, device), real_digits(self.reference)
+        x = average(real).to(device) if self.start is None else self.start.tensor(networks.device)
         target = torch.tensor([self.target], device=networks.device)
         gradient = input_gradients(attacked, x, target).gradient[0, 0].cpu().numpy()
         for step in push(attacked, x, target, self.eps, self.steps):
@@ -99,7 +95,6 @@ class Push(Task[Pushed]):
             if not step.final:
                 yield seen
         others = tuple(int(checkpoint(name, device).network(step.adversarial).argmax()) for name in JUDGES)
-        real = real_digits(self.reference)
         place = int(nearest(step.adversarial, real)[0])
         yield Pushed(
             1.0, seen.pixels, gradient, seen.said, others, int(real.labels[place]), levels(real[place].images[None])

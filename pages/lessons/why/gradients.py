@@ -1,7 +1,7 @@
 """Section 2: robust networks ask for real pictures."""
 
 from collections.abc import Iterator, Mapping
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from adv_core.aligned import Aligned
 from adv_core.datasets import centred
 from adv_core.serving.engine.digits import Digit, digits
-from pages.lessons.why.gradient_tasks import Count, Counted, Push, Pushed, cloud
+from pages.lessons.why.gradient_tasks import Count, Counted, Push, Pushed
 from pages.lessons.why.run import Run
 from pages.lessons.why.settings import COUNTED, NETWORKS, REFERENCE, SOURCES, STARTS, STEPS, page
 from pages.widgets.canvas import canvas
@@ -59,7 +59,7 @@ def show_controls() -> Digit | None:
     left, right = st.columns(2, gap="medium")
     with right:
         page.control("target", st.select_slider, "Class to push it to", list(range(10)))
-        page.control("reach", st.slider, "ε: the length of δ in L2 (a stroke is about 5 long)", 1.0, 10.0, step=0.5)
+        page.control("reach", st.slider, "ε: the length of δ in L2 (a digit is about 9 long)", 1.0, 10.0, step=0.5)
     with left:
         page.choice("source", "Digit to push", SOURCES)
         if page.value.source == "own":
@@ -152,11 +152,8 @@ def show_painting(_: Run) -> Iterator[None]:
     settings = page.value
     yield
     yield
-    start = cloud_of(REFERENCE) if settings.start == "cloud" else Digit.of(torch.full((28, 28), 128 / 255), 0)
+    start = None if settings.start == "cloud" else Digit.of(torch.full((28, 28), 128 / 255), 0)
     works = {name: Push(name, start, settings.paint, settings.reach, STEPS, REFERENCE) for name in NETWORKS}
     draw = partial(draw_push, row)
     if follow_each("paint", works, lambda found, name: draw(found, name, settings.paint), told.info) is not None:
-        told.caption(f"ε = {settings.reach:g}, as above. From even grey, no network gets far: the start matters.")
-
-
-cloud_of = cache(cloud)
+        told.caption(f"ε = {settings.reach:g}, as above. From even grey the drawings are rougher: the start matters.")

@@ -20,7 +20,7 @@ NETWORKS: dict[Aligned, str] = {
     "standard": "ordinary",
     "robust_01": "robust, L∞ 0.1",
     "robust_03": "robust, L∞ 0.3",
-    "robust_l2": "robust, L2 2",
+    "robust_l2": "robust, L2",
 }
 SOURCES = {"test": "test digit", "own": "your own digit"}
 STARTS = {"cloud": "the mean of all digits", "grey": "even grey"}

@@ -48,14 +48,14 @@ def test_it_opens_with_half_of_the_digits_predicted_and_measured(opened: AppTest
 
 
 def test_each_side_has_its_row(opened: AppTest) -> None:
-    cells = row(opened, "faint | 28 × 28")
+    cells = row(opened, "faint | 28\u00a0×\u00a028")
     assert 0 < float(cells[2].split()[0].rstrip("%").replace("\u00a0%", "")) < 30 and cells[5].endswith("/255")
-    assert row(opened, "plain | 56 × 56")[4].endswith("/255")
+    assert row(opened, "plain | 56\u00a0×\u00a056")[4].endswith("/255")
 
 
 def test_four_networks_are_pushed_and_counted(opened: AppTest) -> None:
     shown = [alt for alt in pictures(opened) if "nearest: a" in alt]
-    assert len(shown) == 8 and any(alt.startswith("robust, L2 2: ") for alt in shown)  # pushed, and painted
+    assert len(shown) == 8 and any(alt.startswith("robust, L2: ") for alt in shown)  # pushed, and painted
     assert len([alt for alt in pictures(opened) if alt.startswith("The input gradient of the network")]) == 4
     assert row(opened, "ordinary")[1].endswith("%") and row(opened, "robust, L∞ 0.3")[3].endswith("%")
 
