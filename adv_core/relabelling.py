@@ -28,6 +28,7 @@ from adv_core.perturbation_sets import PerturbationSet
 from adv_core.training import Recipe, train, wrong_at
 
 Rule = Literal["other", "next"]
+FeatureNorm = Literal["l2", "linf"]
 FIGURES = CHECKPOINTS / "relabelling.json"
 _PART = 250  # pictures that are moved at once
 
@@ -118,7 +119,7 @@ class Trial:
     """
 
     source: str = "standard"
-    norm: Literal["linf", "l2"] = "l2"
+    norm: FeatureNorm = "l2"
     eps: float = 2.0
     rule: Rule = "other"
     images: int = 5000

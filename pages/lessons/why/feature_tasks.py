@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
 
 from adv_core.networks.digit_network import DigitNetwork
 from adv_core.norms import NORMS
-from adv_core.relabelling import Rule, new_labels, relabelled
+from adv_core.relabelling import FeatureNorm, Rule, new_labels, relabelled
 from adv_core.serving.engine.digits import Model, check_model, digits, network_of
 from adv_core.serving.engine.work import Networks, Task
 from adv_core.serving.fields import SEEDS, checked, number
@@ -64,7 +63,7 @@ class TrainRelabelled(Task[RelabelledTraining]):
     """
 
     source: Model = checked("standard", check_model)
-    norm: Literal["linf", "l2"] = "l2"
+    norm: FeatureNorm = "l2"
     eps: float = number(2.0, 0, 10)
     rule: Rule = "other"
     noise: bool = False

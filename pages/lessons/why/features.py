@@ -39,7 +39,7 @@ def show_features(_: None) -> Iterator[None]:
     show_controls()
     progress, examples, chart, told = slots("why_features", 4)
     skeleton(chart, HEIGHT, "Accuracy on untouched digits, not yet computed")
-    works = trainings()
+    works = {"moved": page.value.relabelled(), "control": page.value.relabelled(noise=True)}
     wanted = is_wanted("run_features", tuple(works.values()), "about 20 seconds", progress)
     show_search()
     yield
@@ -59,18 +59,6 @@ def show_controls() -> None:
     with right:
         page.choice("rule", "New label", RULES)
         page.choice("attacked", "Network that the attack sees", ATTACKED)
-
-
-def trainings() -> dict[str, TrainRelabelled]:
-    """The training on moved digits, and the control."""
-    settings = page.value
-    norm = settings.feature_norm
-    eps = settings.l2_eps if norm == "l2" else settings.linf_eps
-    common: Any = {"norm": norm, "eps": eps, "rule": settings.rule, "images": FEATURE_IMAGES, "epochs": FEATURE_EPOCHS}
-    return {
-        "moved": TrainRelabelled(settings.attacked, **common),
-        "control": TrainRelabelled(settings.attacked, noise=True, **common),
-    }
 
 
 def follow_features(

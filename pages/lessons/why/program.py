@@ -1,12 +1,14 @@
-"""Sections 1 and 2 as a program."""
+"""Sections 1 to 3 as a program."""
 
 from pages.contents import title_of
-from pages.lessons.why.settings import IMAGES, REFERENCE, STEPS, TESTED, Settings, page
+from pages.lessons.why.feature_tasks import HELD_OUT
+from pages.lessons.why.settings import FEATURE_EPOCHS, FEATURE_IMAGES, IMAGES, REFERENCE, STEPS, TESTED, Settings, page
 from pages.widgets.program import Part, Program, section
 
 
 def program(settings: Settings) -> Program:
-    """The ε that fools half of the digits, predicted and measured; and one digit pushed in four networks."""
+    """The ε that fools half of the digits; one digit pushed in four networks; a training on wrong labels."""
+    moved = settings.relabelled()
     camera = f"faint({settings.side})" if settings.kind == "faint" else f"Camera({settings.side})"
     return Program(
         title_of(page.name),
@@ -49,6 +51,25 @@ def program(settings: Settings) -> Program:
                     "import torch",
                     "from adv_core import run",
                     "from adv_core.aligned import NAMES, nearest, network, push",
+                ),
+            ),
+            Part(
+                "Training digits moved towards other classes and relabelled; a fresh network trained on them alone.",
+                f'data, test = mnist("train", range(10))[:{FEATURE_IMAGES}], mnist("test", range(10))[:{HELD_OUT}]\n'
+                f'labels = new_labels(data.labels, "{moved.rule}")\n'
+                f'source = network("{settings.attacked}")\n'
+                f'ball = NORMS["{moved.norm}"].ball({moved.eps:g})\n'
+                f"*_, made = relabelled(source, data.images, labels, ball, steps={moved.steps})\n"
+                "fresh = DigitNetwork(1)\n"
+                f'for _ in train(fresh, made.x, made.labels, Recipe("none", epochs={FEATURE_EPOCHS})):\n'
+                "    pass\n"
+                "wrong = wrong_at(fresh, test.images, test.labels).float().mean()\n"
+                'print(f"it reads {1 - float(wrong):.1%} of untouched digits")',
+                (
+                    "from adv_core.networks.digit_network import DigitNetwork",
+                    "from adv_core.norms import NORMS",
+                    "from adv_core.relabelling import new_labels, relabelled",
+                    "from adv_core.training import Recipe, train",
                 ),
             ),
         ),

@@ -1,11 +1,13 @@
 """All controls of the lesson, which its link holds."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 from adv_core.aligned import Aligned
 from adv_core.dimension import SIDES
-from adv_core.norms import NORMS, NormKey
-from adv_core.relabelling import Rule
+from adv_core.norms import NORMS
+from adv_core.relabelling import FeatureNorm, Rule
+from pages.lessons.why.feature_tasks import TrainRelabelled
 from pages.lessons.why.price_tasks import Method, PlaneData
 from pages.lessons.why.tasks import Data
 from pages.widgets.controls import Controls
@@ -26,7 +28,7 @@ SHOWN: tuple[Aligned, ...] = ("standard", "robust_01", "robust_l2")  # the netwo
 ROUNDS = 6
 # Section 3.
 FEATURE_IMAGES, FEATURE_EPOCHS = 3000, 8
-FEATURE_NORMS: dict[NormKey, str] = {key: NORMS[key].title for key in ("l2", "linf")}
+FEATURE_NORMS: dict[FeatureNorm, str] = {key: NORMS[key].title for key in get_args(FeatureNorm)}
 RULES: dict[Rule, str] = {"other": "a random other class", "next": "always y + 1"}
 ATTACKED = {"standard": "the standard network", "robust_01": "a robust network, ε = 0.1"}
 # Section 4.
@@ -52,7 +54,7 @@ class Settings(PageSettings):
     paint: int = number(5, 0, 9)
     start: str = word("cloud", STARTS)
     guesses: str = sequence("123", ROUNDS)
-    feature_norm: NormKey = word("l2", FEATURE_NORMS)
+    feature_norm: FeatureNorm = word("l2", FEATURE_NORMS)
     l2_eps: float = number(2.0, 0.5, 3)
     linf_eps: float = number(0.2, 0.05, 0.3)
     rule: Rule = word("other", RULES)
@@ -67,6 +69,12 @@ class Settings(PageSettings):
     def data(self, kind: str, side: int) -> Data:
         """The pictures of section 1, of that kind and side."""
         return Data(side, kind == "faint", IMAGES, TESTED)
+
+    def relabelled(self, noise: bool = False) -> TrainRelabelled:
+        """The training of section 3 on moved digits, or its control."""
+        eps = self.l2_eps if self.feature_norm == "l2" else self.linf_eps
+        given = (self.attacked, self.feature_norm, eps, self.rule, noise)
+        return TrainRelabelled(*given, images=FEATURE_IMAGES, epochs=FEATURE_EPOCHS)
 
 
 page = Controls("why", Settings)

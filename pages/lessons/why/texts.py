@@ -265,14 +265,22 @@ TEXTS = Texts(
         "2. “So it is the number of pixels?” Choose *plain digits*: the line is flat. It is the weak evidence.\n"
         "3. Section 2, from left to right: veil, crumbs, nothing, a digit. “Which of these networks sees as we do?” "
         "Let the room play *Which network made this?*\n"
-        "4. Paint: a student names a class. Then ask of each row of the map what it cannot explain."
+        "4. Paint: a student names a class.\n"
+        "5. Section 3: press *Run this*. “All labels are wrong. What will it learn?” Compare with the noise. Then take "
+        "*always y + 1*: now the strokes explain the wrong label, and they win.\n"
+        "6. Section 4: “Why not simply use what is right?” Drag the ε of the training: the border turns, and ten per "
+        "cent are lost. Then ask of each row of the map what it cannot explain."
     ),
     pitfalls=(
         "- “More dimensions are the cause.” Only where each of them carries less; compare the two lines of section 1.\n"
         "- “Robust networks have gradients that people understand.” It depends on the threat model: the networks that "
         "are robust in L∞ do not draw here.\n"
         "- The pushed digits have ε = 8 in L2, which is no small perturbation. A person may well call the last one a "
-        "real digit: that is the point, and no attack."
+        "real digit: that is the point, and no attack.\n"
+        "- “So every adversarial example is a feature.” There are attacks from which a network learns nothing "
+        "(Nakkiran, 2019), and here a network that is robust already gives little.\n"
+        "- “Robustness always costs accuracy.” It does where the sure features are not robust. On digits the table of "
+        "section 4 shows hardly any price."
     ),
     references=(
         ("Szegedy et al., *Intriguing properties of neural networks*, ICLR 2014", "https://arxiv.org/abs/1312.6199"),
@@ -303,6 +311,10 @@ TEXTS = Texts(
         (
             "Ilyas et al., *Adversarial examples are not bugs, they are features*, NeurIPS 2019",
             "https://arxiv.org/abs/1905.02175",
+        ),
+        (
+            "Nakkiran, *Adversarial examples are just bugs, too*, Distill 2019",
+            "https://distill.pub/2019/advex-bugs-discussion/response-5/",
         ),
         (
             "Zhang et al., *Theoretically principled trade-off between robustness and accuracy* (TRADES), ICML 2019",
