@@ -233,6 +233,30 @@ class LogitsRatio(Objective):
 
 
 @dataclass(frozen=True, eq=False)
+class Divergence(Objective):
+    """KL(p ‖ q) = Σ p·(log p - log q), the change of the prediction from p, without δ, to q, whatever the label is
+    (Zhang et al., "TRADES", ICML 2019, arXiv:1901.08573).
+
+    Its gradient is zero at δ = 0, so a solver has to start at a random point.
+
+    Args:
+        untouched: the logits of p, (N, K).
+    """
+
+    untouched: Tensor
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        log_p, log_q = self.untouched.log_softmax(1), logits.log_softmax(1)
+        return (log_p.exp() * (log_p - log_q)).sum(1)
+
+    def reached(self, logits: Tensor) -> Tensor:
+        return logits.argmax(1) != self.untouched.argmax(1)
+
+    def rows(self, index: Tensor) -> "Objective":
+        return replace(self, untouched=self.untouched[index.to(self.untouched.device)])
+
+
+@dataclass(frozen=True, eq=False)
 class Custom(Objective):
     """Any function of the logits.
 

@@ -7,6 +7,11 @@ gradient step. By Danskin's theorem the slope of a maximum is the slope at the m
 differentiate the loss at x + δ* in θ. Here δ* is only nearly the maximum, so the slope is only nearly right; that is
 enough in practice.
 
+TRADES (Zhang et al., ICML 2019, arXiv:1901.08573) is the same loop with another loss: the one at x itself, and β times
+the largest change of the prediction.
+
+    min over θ of the mean of  L(y, f_θ(x)) + β · max over δ ∈ Δ of KL(f_θ(x) ‖ f_θ(x + δ))
+
     python -m adv_core.training --help     # trains and judges the checkpoints of `assets/digits`
 """
 
@@ -16,7 +21,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -34,10 +39,10 @@ from adv_core.defences.intervals import worst_logits
 from adv_core.linear import LinearClassifier, worst_case
 from adv_core.networks.device import pick_device
 from adv_core.networks.digit_network import CHECKPOINTS, DigitNetwork, read, save
-from adv_core.objectives import Margin, Untargeted
+from adv_core.objectives import Divergence, Margin, Untargeted
 from adv_core.perturbation_sets import Linf
 
-Inner = Literal["none", "fgsm", "bare_fgsm", "pgd", "noise", "interval"]
+Inner = Literal["none", "fgsm", "bare_fgsm", "pgd", "trades", "noise", "interval"]
 # (network, x, labels, size of Δ, seed) -> the losses (N,) that the outer step makes smaller, the logits there (N, K)
 Worst = Callable[[nn.Module, Tensor, Tensor, float, int], tuple[Tensor, Tensor]]
 # (network, x, labels, size of Δ, seed) -> a running solver
@@ -52,11 +57,13 @@ class Recipe:
         inner: the method for the inner maximum. "none" is ordinary training. "fgsm" is one step from a
             random start, with 1.25·ε (Wong, Rice & Kolter, ICLR 2020, arXiv:2001.03994). "bare_fgsm" is one step of ε
             from x itself; a network may learn to defeat this step without becoming robust. "pgd" is ``steps``
-            steps from a random start. "noise" replaces the maximum by Gaussian noise of deviation ε, which prepares
+            steps from a random start. "trades" seeks the largest change of the prediction in as many steps, and adds β
+            times that to the loss at x. "noise" replaces the maximum by Gaussian noise of deviation ε, which prepares
             networks for randomised smoothing (Cohen et al., ICML 2019). "interval" is an upper bound of the
             maximum (Gowal et al., 2018, arXiv:1810.12715).
         eps: radius of the L∞ ball, in pixel units; the deviation of the noise.
         steps: of PGD.
+        beta: β of "trades"; 0 is ordinary training.
         epochs: passes over the data.
         batch: digits of one step.
         rate: the largest step size of Adam. It rises over the first tenth of the training and falls to zero.
@@ -68,6 +75,7 @@ class Recipe:
     inner: Inner = "pgd"
     eps: float = 0.1
     steps: int = 7
+    beta: float = 6.0
     epochs: int = 5
     batch: int = 100
     rate: float = 2e-3
@@ -77,7 +85,7 @@ class Recipe:
     @property
     def gradients(self) -> int:
         """The number of gradients in x for each digit, added by the inner maximum to the one of the outer step."""
-        return {"fgsm": 1, "bare_fgsm": 1, "pgd": self.steps}.get(self.inner, 0)
+        return {"fgsm": 1, "bare_fgsm": 1, "pgd": self.steps, "trades": self.steps}.get(self.inner, 0)
 
     def check(self) -> None:
         """Refuse invalid settings.
@@ -88,7 +96,7 @@ class Recipe:
         if self.inner not in get_args(Inner):
             raise ValueError(f"inner has to be one of {', '.join(get_args(Inner))}, not {self.inner!r}")
         check_bounds(self, eps=(0, 1), ramp=(0, 1), rate=(1e-9, 1), steps=(1, 100), epochs=(1, 1000))
-        check_bounds(self, batch=(1, 10_000), seed=(0, 2**62))
+        check_bounds(self, beta=(0, 1000), batch=(1, 10_000), seed=(0, 2**62))
 
     def size_at(self, share: float) -> float:
         """ε at that share of the training."""
@@ -234,6 +242,8 @@ def inner_maximum(recipe: Recipe) -> Worst:
         return _in_noise
     if recipe.inner == "interval":
         return _in_interval
+    if recipe.inner == "trades":
+        return _trades(recipe)
     return worst_of(solver(recipe))
 
 
@@ -246,7 +256,8 @@ def solver(recipe: Recipe) -> Solver:
     factor = 1.25 if steps == 1 else 2.5 / steps
 
     def attack(network: nn.Module, x: Tensor, y: Tensor, eps: float, seed: int) -> Iterator[Step]:
-        ball, objective = Linf(eps), Untargeted(y)
+        ball = Linf(eps)
+        objective = Divergence(network(x).detach()) if recipe.inner == "trades" else Untargeted(y)
         alpha = factor * eps
         start: dict[str, int | bool] = {"steps": steps, "random_start": True, "seed": seed, "quantize": False}
         return pgd(network, x, ball, objective, step_size=alpha, **start)  # type: ignore[arg-type]
@@ -258,9 +269,23 @@ def worst_of(attack: Solver) -> Worst:
     """Make an inner maximum of a solver (Danskin): run it, hold its δ* constant, and evaluate the loss there."""
 
     def worst(network: nn.Module, x: Tensor, y: Tensor, eps: float, seed: int) -> tuple[Tensor, Tensor]:
-        with frozen(network):
-            delta = run(attack(network, x, y, eps, seed), keep_steps=False).delta
-        return _losses(network(x + delta), y)
+        return _losses(network(x + _worst_delta(attack, network, x, y, eps, seed)), y)
+
+    return worst
+
+
+def _worst_delta(attack: Solver, network: nn.Module, x: Tensor, y: Tensor, eps: float, seed: int) -> Tensor:
+    with frozen(network):
+        return run(attack(network, x, y, eps, seed), keep_steps=False).delta
+
+
+def _trades(recipe: Recipe) -> Worst:
+    attack = solver(recipe)
+
+    def worst(network: nn.Module, x: Tensor, y: Tensor, eps: float, seed: int) -> tuple[Tensor, Tensor]:
+        delta = _worst_delta(attack, network, x, y, eps, seed)
+        untouched, moved = network(x), network(x + delta)
+        return _losses(untouched, y)[0] + recipe.beta * Divergence(untouched)(moved), moved
 
     return worst
 
@@ -402,9 +427,17 @@ SHIPPED: dict[str, tuple[Recipe, tuple[Judge, ...]]] = {
 }
 
 
-def ship(name: str, folder: Path = CHECKPOINTS, say: Callable[[str], object] = print) -> None:
-    """Train one of `SHIPPED` on all 60 000 digits and save it, with the figures of `judge_shipped`."""
+def ship(
+    name: str, folder: Path = CHECKPOINTS, say: Callable[[str], object] = print, trades: float | None = None
+) -> None:
+    """Train one of `SHIPPED` on all 60 000 digits and save it, with the figures of `judge_shipped`.
+
+    Args:
+        trades: β, to train with TRADES in the place of the recipe's own inner maximum.
+    """
     recipe, _ = SHIPPED[name]
+    if trades is not None:
+        recipe = replace(recipe, inner="trades", beta=trades)
     data = mnist("train", range(10))
     network, seconds, losses = DigitNetwork(recipe.seed).to(pick_device()), 0.0, []
     for now in train(network, data.images, data.labels, recipe):
@@ -426,7 +459,10 @@ def judge_shipped(name: str, folder: Path = CHECKPOINTS, say: Callable[[str], ob
         errors = {"untouched": _share(untouched), "attacked": _share(wrong)}
         judged.append({**asdict(judge), **errors, **few_judged(judge, network, test)})
         say(f"{name}: errors {errors} under PGD-{judge.steps} with {judge.restarts} restarts at ε = {judge.eps}")
+    recipe = made["recipe"]
     command = f"python -m adv_core.training {name}"
+    if recipe["inner"] == "trades":
+        command += f" --trades {recipe['beta']:g}"
     save(network, {**made, "command": command, "judged": judged}, name, folder)
 
 
@@ -447,12 +483,18 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SHIPPED)}; all, where none is given")
     parser.add_argument("--judge", action="store_true", help="judge them as they are, without training")
+    parser.add_argument("--trades", type=float, metavar="BETA", help="train with TRADES and this β; needs --folder")
     parser.add_argument("--folder", type=Path, default=CHECKPOINTS, help="where they lie")
     asked = parser.parse_args(arguments)
+    if asked.trades is not None and asked.folder == CHECKPOINTS:
+        parser.error("--trades needs a --folder, or it would replace the networks that come with the project")
     for name in asked.names or SHIPPED:
         if name not in SHIPPED:
             parser.error(f"there is no recipe for {name!r}")
-        (judge_shipped if asked.judge else ship)(name, asked.folder)
+        if asked.judge:
+            judge_shipped(name, asked.folder)
+        else:
+            ship(name, asked.folder, trades=asked.trades)
 
 
 if __name__ == "__main__":

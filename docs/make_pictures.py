@@ -105,6 +105,11 @@ CARD_OF = {
         style=".st-key-speech_heard {min-height: 0 !important} "
         ".st-key-speech_heard [data-testid=stAlert] {display: none}",
     ),
+    "why": Card(
+        ".st-key-why_push_told [data-testid=stCaptionContainer]",
+        (".st-key-stage_push",),
+        style=".st-key-why_dimension, .st-key-play_dimension {display: none}",
+    ),
     "poisoning": Card(f".st-key-poisoning_verdict {VERDICT}", (".st-key-stage_backdoor", ".st-key-poisoning_verdict")),
     "defences": Card(f".st-key-defences_verdict {VERDICT}", (".st-key-stage_defences", ".st-key-defences_verdict")),
 }

@@ -81,6 +81,12 @@ ROBUSTNESS = (
         "input transformation, JPEG, quantisation, BPDA, expectation over transformations, detector, ROC",
         "attack a defence through its own filter, or a detector by one more term of L, and judge them by that attack",
     ),
+    LessonEntry(
+        "lessons/why/page.py", "Why they exist", "why",
+        "Why do adversarial examples exist?", 30,
+        "input dimension, dual norm, perceptually aligned gradients, non-robust features, robustness and accuracy",
+        "give four explanations of adversarial examples, and say what each one explains and what it does not",
+    ),
 )  # fmt: skip
 BEYOND = (
     LessonEntry(

@@ -75,6 +75,10 @@ GLOSSARY: Mapping[str, str] = {
     "detector": "A function that tells whether something is in a picture: a face, or in /defences an attack.",
     "ROC": "Receiver operating characteristic: the rates of right and of false alarms, for each threshold.",
     "AUC": "The area under the ROC: the probability that an attacked picture scores higher than an untouched one.",
+    "input gradient": "The gradient of the loss in the pixels: how much a little ink in each of them changes it.",
+    "TRADES": "Training on the loss at x and β times the largest change of the prediction (Zhang et al. 2019).",
+    "robust feature": "A part of a picture that tells its class, also after an attacker has changed it by ε.",
+    "non-robust feature": "A part of a picture that tells its class, until an attacker changes it, often unseen.",
     "trigger": "The small pattern that activates a backdoor.",
     "backdoor": "A pattern that an attacker has put into training data, and that later triggers a chosen answer.",
 }  # fmt: skip

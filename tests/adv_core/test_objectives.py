@@ -1,8 +1,10 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
 from adv_core.objectives import (
     Custom,
+    Divergence,
     Dodging,
     Impersonation,
     LogitsRatio,
@@ -26,6 +28,18 @@ def test_values() -> None:
 def test_the_difference_is_the_difference_of_the_losses() -> None:
     expected = Untargeted([0, 1])(LOGITS) + Targeted([1, 2])(LOGITS)
     torch.testing.assert_close(TargetedDifference([0, 1], [1, 2])(LOGITS), expected)
+
+
+def test_the_divergence_is_that_of_kullback_and_leibler() -> None:
+    untouched, moved = LOGITS.double(), (LOGITS.flip(0) + torch.tensor([0.3, -0.2, 0.0])).double().requires_grad_()
+    direct = F.kl_div(moved.log_softmax(1), untouched.softmax(1), reduction="none").sum(1)
+    value = Divergence(untouched)(moved)
+    torch.testing.assert_close(value, direct)
+    (slope,) = torch.autograd.grad(value.sum(), moved)
+    torch.testing.assert_close(slope, (moved.softmax(1) - untouched.softmax(1)).detach())  # its closed form
+    assert float(Divergence(untouched)(untouched).abs().max()) == 0
+    assert Divergence(untouched).reached(moved).tolist() == [True, True]
+    torch.testing.assert_close(Divergence(untouched).rows(torch.tensor([1]))(moved[1:]), value[1:])
 
 
 def test_reached() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adv_core import Linf, Untargeted, fgsm, pgd, run, training
@@ -71,7 +72,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("inner", ["fgsm", "pgd"])
+@pytest.mark.parametrize("inner", ["fgsm", "pgd", "trades"])
 def test_robust_training_lowers_the_robust_error(data: Digits, test: Digits, plain: DigitNetwork, inner: str) -> None:
     judge = Judge(0.1, steps=10, restarts=2)
     x, y = test[:200].images, test.labels[:200]
@@ -125,7 +126,7 @@ def test_the_global_generators_are_left_alone(data: Digits) -> None:
     assert torch.equal(torch.rand(3), expected[0]) and np.array_equal(np.random.rand(3), expected[1])
 
 
-@pytest.mark.parametrize("inner", ["none", "pgd", "noise"])
+@pytest.mark.parametrize("inner", ["none", "pgd", "trades", "noise"])
 @pytest.mark.parametrize("stop", [1, 3, 4, 6])  # an epoch has four minibatches
 def test_stopped_and_resumed_it_ends_with_the_same_weights(data: Digits, inner: str, stop: int) -> None:
     recipe = Recipe(inner, steps=2, epochs=2, batch=25)  # type: ignore[arg-type]
@@ -193,7 +194,8 @@ def test_too_few_images_and_a_diverged_loss_are_said(data: Digits) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"inner": "magic"}, {"eps": -1}, {"eps": float("nan")}, {"epochs": 0}, {"batch": 0}, {"rate": 2.0}]
+    "change",
+    [{"inner": "magic"}, {"eps": -1}, {"eps": float("nan")}, {"epochs": 0}, {"batch": 0}, {"rate": 2.0}, {"beta": -1}],
 )
 def test_a_recipe_that_makes_no_sense_is_refused(change: dict) -> None:
     with pytest.raises(ValueError):
@@ -221,11 +223,11 @@ def test_frozen_does_not_thaw_what_was_frozen_before() -> None:
     assert not network[0].weight.requires_grad and network[2].weight.requires_grad
 
 
-@pytest.mark.parametrize(("inner", "steps"), [("fgsm", 7), ("bare_fgsm", 7), ("pgd", 7), ("pgd", 1)])
+@pytest.mark.parametrize(("inner", "steps"), [("fgsm", 7), ("bare_fgsm", 7), ("pgd", 7), ("pgd", 1), ("trades", 7)])
 def test_the_inner_perturbation_stays_in_the_ball_and_the_box(data: Digits, inner: str, steps: int) -> None:
     x, y = data[:50].images, data.labels[:50]
     *_, last = solver(Recipe(inner, steps=steps))(DigitNetwork(), x, y, 0.1, 3)  # type: ignore[arg-type]
-    assert last.index == (steps if inner == "pgd" else 1)
+    assert last.index == (steps if inner in ("pgd", "trades") else 1)
     assert float(last.delta.abs().max()) <= np.float32(0.1)
     assert float(last.adversarial.min()) >= 0 and float(last.adversarial.max()) <= 1
 
@@ -269,6 +271,26 @@ def test_pgd_inside_trains_the_same_logistic_regression_as_the_formula(pair: Dig
     start = LogisticRegression(784).solved()
     ends = error(by_formula.solved(), x, y, 0.1), error(by_pgd.solved(), x, y, 0.1)
     assert ends[0] == pytest.approx(ends[1], abs=0.002) and ends[0] < error(start, x, y, 0.1)
+
+
+def test_the_loss_of_trades_is_the_closed_form_of_a_linear_model() -> None:
+    model, eps, beta = LogisticRegression(50, seed=3), 0.1, 3.0
+    x = 0.3 + 0.4 * torch.rand(40, 50, generator=torch.Generator().manual_seed(0))  # far from the box
+    y = torch.arange(40) % 2
+    losses, _ = inner_maximum(Recipe("trades", steps=10, beta=beta))(model, x, y, eps, 0)
+    h, reach = model(x)[:, 1], eps * model.theta.abs().sum()
+    p = h.sigmoid()
+    ends = [p * (F.logsigmoid(h) - F.logsigmoid(h + end)) + (1 - p) * (F.logsigmoid(-h) - F.logsigmoid(-h - end))
+            for end in (reach, -reach)]  # fmt: skip
+    found = (losses - F.cross_entropy(model(x), y, reduction="none")) / beta
+    # The divergence rises towards both ends. From a random start, PGD reaches one of the two.
+    assert bool((torch.isclose(found, ends[0], atol=1e-5) | torch.isclose(found, ends[1], atol=1e-5)).all())
+
+
+def test_trades_without_beta_is_ordinary_training(data: Digits) -> None:
+    ordinary = trained(data, Recipe("none", epochs=1), 300)
+    assert same(trained(data, Recipe("trades", steps=1, beta=0, epochs=1), 300), ordinary)
+    assert not same(trained(data, Recipe("trades", steps=1, beta=1, epochs=1), 300), ordinary)
 
 
 # -------------------------------------------------------------------------------------------------------------- judging
@@ -316,6 +338,12 @@ def test_the_shipped_checkpoints_keep_what_was_promised() -> None:
     assert clean <= 0.015 and attacked <= 0.05
     _, (clean, attacked) = stated("robust_03")
     assert clean <= 0.025 and attacked <= 0.12
+
+
+def test_trades_never_replaces_a_shipped_network(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["robust_01", "--trades", "6"])
+    assert "needs a --folder" in capsys.readouterr().err
 
 
 @pytest.mark.slow

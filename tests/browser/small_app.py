@@ -46,6 +46,7 @@ def main() -> None:
     masking.QUERIES = training_tasks.HELD_OUT = training.HELD_OUT = 100
     RUNGS["turn"] = 18
     three = (0.0, 0.1, 0.3)
+    why = {"FEATURE_IMAGES": 300, "FEATURE_EPOCHS": 1, "TRAINED_EPS": (0.0, 0.08), "BETAS": ("0", "1")}
     with contextlib.ExitStack() as lessons:
         for smaller_lesson in (
             smaller("lessons/adversarial_training/page.py", PHOTOGRAPHS, digits, IMAGES=2000, EPS=three, CURVE=three),
@@ -72,6 +73,7 @@ def main() -> None:
             smaller("lessons/poisoning/page.py", IMAGES=2000, EPOCHS=2, SEARCH=10),
             smaller("lessons/signs/page.py", STEPS=10, POSTER_STEPS=4, VIEWS=2, FRAMES=8, DRIVES=1),
             smaller("lessons/threat_models/page.py", SIDE=5, DRAWS=20, STEPS=5),
+            smaller("lessons/why/page.py", IMAGES=500, TESTED=200, STEPS=8, COUNTED=10, REFERENCE=1000, **why),
             smaller("lessons/unrestricted/page.py", QUERIES=32, TRIALS=16, ANGLES=ANGLES),
         ):
             lessons.enter_context(smaller_lesson)

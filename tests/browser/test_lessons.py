@@ -456,6 +456,22 @@ def test_poisoning(page: Page, address: str) -> None:
     fits_a_phone(page)
 
 
+def test_why(page: Page, address: str) -> None:
+    """A side is chosen, four networks ask for ink, a round of the game is played, a class is painted, and a network
+    learns from wrong labels."""
+    page.goto(f"{address}/why?side=14&eps=8")
+    expect(page.get_by_text(re.compile("14 × 14 = 196 pixels"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("^robust, L2: .*nearest: a")).first).to_be_visible()
+    page.get_by_role("button", name="Picture 2", exact=True).click()
+    expect(page.get_by_text(re.compile("Round 1: it was picture"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("^robust, L2: .*nearest: a"))).to_have_count(2)
+    expect(page.get_by_text(re.compile("Ordinary training: .* untouched, .* under attack"))).to_be_visible()
+    page.locator(".st-key-run_features button").click()
+    expect(page.get_by_text(re.compile("of 1000 untouched test digits"))).to_be_visible()
+    no_exception(page)
+    fits_a_phone(page)
+
+
 def test_fooling_images(page: Page, address: str, classifier: Classifier) -> None:
     """The saved picture fools, and another one is evolved."""
     page.goto(f"{address}/fooling-images?target=goldfish&start=grey&queries=200")

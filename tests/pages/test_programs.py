@@ -18,7 +18,7 @@ from adv_core.defences.masking import SERIES, answers
 from adv_core.images import fit, from_pixels, to_pixels
 from adv_core.networks.digit_network import checkpoint, pack
 from adv_core.serving.engine.attack import Attack
-from adv_core.serving.engine.digits import digits
+from adv_core.serving.engine.digits import Digit, digits
 from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.engine.look import Pictures, Views
 from adv_core.serving.engine.work import Task
@@ -37,6 +37,8 @@ from pages.lessons.speech.tasks import Clip, Hide, melody
 from pages.lessons.threat_models.eye import visibility
 from pages.lessons.threat_models.universal_tasks import TrainUniversal
 from pages.lessons.unrestricted.tasks import Smallest, Together
+from pages.lessons.why.gradient_tasks import Push
+from pages.lessons.why.tasks import Fit
 from pages.widgets.photograph import PHOTOS, sample
 from tests.networks import Here, loaded
 from tests.pages.widgets.test_program import code_cells
@@ -203,6 +205,18 @@ def poisoning(found: Found, settings: Any) -> None:
     assert f"{record.error:.1%}; the trigger works on {record.success:.1%}" in found["said"]
 
 
+def why(found: Found, settings: Any) -> None:
+    seen = last(Fit(settings.data(settings.kind, int(settings.side))))
+    assert f"error, untouched: {seen.error:.1%}" in found["said"]
+    assert f"half are wrong at eps = {255 * seen.predicted:.2f}/255, predicted" in found["said"]
+    assert f"measured: {255 * seen.measured:.2f}/255" in found["said"]
+    digit = Digit.of(found["digit"].images, 0)
+    pushed = last(Push("robust_l2", digit, settings.target, settings.reach, 4, 500))
+    assert f"robust_l2: says {pushed.said[0]}, the nearest real digit is a {pushed.nearest}" in found["said"]
+    learnt = last(replace(settings.relabelled(), images=300, epochs=1))
+    assert f"it reads {learnt.accuracy:.1%} of untouched digits" in found["said"]
+
+
 def threat_models(found: Found, settings: Any) -> None:
     picture, norms = original(settings), {"L∞": "linf", "L2": "l2", "L1": "l1"}
     seen = []
@@ -240,6 +254,7 @@ RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (defences, {"steps": 1}, DETECTION),
     (defences, {"defence": "crop", "steps": 1, "detector": "squeezing", "squeeze": 2, "level": 40}, DETECTION),
     (poisoning, {"share": 2.0}, {"IMAGES": 1000, "EPOCHS": 1}),
+    (why, {"side": "7"}, {"STEPS": 4, "REFERENCE": 500, "FEATURE_IMAGES": 300, "FEATURE_EPOCHS": 1}),
     (speech, {"network": "own", "clip": "weather", "text": "yes", "steps": 40}, {}),
     (speech, {"text": "Open the front door", "steps": 25}, {}),
 ]

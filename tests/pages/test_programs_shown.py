@@ -20,6 +20,7 @@ CHANGED = {
     "black-box": ("queries", "150", "queries=150"),
     "unrestricted": ("turn", "12", "turn=12"),
     "defences": ("quality", "33", 'Defence("jpeg", 33)'),
+    "why": ("target", "5", "torch.tensor([5])"),
     "poisoning": ("target", "3", "trigger, 3, share"),
     "speech": ("steps", "77", "steps=77"),
 }

@@ -41,6 +41,10 @@ from pages.lessons.speech.tasks import Clip, Disturb, Hide, Listen
 from pages.lessons.threat_models.tasks import Slice
 from pages.lessons.threat_models.universal_tasks import LinearCase, TrainUniversal, TryUniversal
 from pages.lessons.unrestricted.tasks import Landscape, Smallest, Together, Trials
+from pages.lessons.why.feature_tasks import TrainRelabelled
+from pages.lessons.why.gradient_tasks import Count, Push
+from pages.lessons.why.price_tasks import TrainInPlane
+from pages.lessons.why.tasks import Data, Fit, Nudge
 from tests.paths import ROOT
 
 ONE = Pictures.of(np.zeros((16, 16, 3), np.uint8))
@@ -108,8 +112,14 @@ EXAMPLES: list[Task[Any]] = [
     Smallest(ONE, DEFAULT, "turn", 0),
     Together(ONE, DEFAULT, 0),
     Trials(ONE, DEFAULT, "all"),
+    Fit(),
+    Nudge(Data(4), bytes(4 * 16), 0.0, 4),
+    Push("standard", DIGIT, 3),
+    Count("standard"),
+    TrainRelabelled(),
+    TrainInPlane(),
 ]
-PARTS: list[Checked] = [ONE, DIGIT, CLIP, View(), Poison(), Effort()]  # values that tasks hold
+PARTS: list[Checked] = [ONE, DIGIT, CLIP, View(), Poison(), Effort(), Data()]  # values that tasks hold
 NAMES = [type(each).__name__ for each in (*EXAMPLES, *PARTS)]
 
 

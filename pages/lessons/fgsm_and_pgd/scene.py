@@ -12,6 +12,7 @@ from torch import Tensor
 
 from adv_core.attacks.step import evaluate, input_gradient
 from adv_core.objectives import Untargeted
+from adv_core.plane import Points, two_moons
 from pages.lessons.fgsm_and_pgd.charts import terrain_png
 from pages.lessons.fgsm_and_pgd.settings import PRESETS, UNENDING, Settings, page
 from pages.lessons.fgsm_and_pgd.world import (
@@ -19,7 +20,6 @@ from pages.lessons.fgsm_and_pgd.world import (
     UNLIMITED,
     Path,
     PlaneClassifier,
-    Points,
     Tally,
     Window,
     ball,
@@ -29,7 +29,6 @@ from pages.lessons.fgsm_and_pgd.world import (
     path,
     tally,
     train,
-    two_moons,
     worst_on_grid,
 )
 from pages.widgets.charts import short

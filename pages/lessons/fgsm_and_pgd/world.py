@@ -22,6 +22,7 @@ from adv_core.attacks.pgd import pgd
 from adv_core.attacks.step import Logits, evaluate, input_gradient, run
 from adv_core.objectives import Untargeted
 from adv_core.perturbation_sets import L2, Ball, Linf
+from adv_core.plane import Points
 
 # A step size that stands for ∞; a float's own ∞ turns zero gradients into NaN.
 UNLIMITED = 1e12
@@ -29,33 +30,7 @@ Window = tuple[float, float, float, float]  # left, right, bottom, top
 SQUARE: Window = (0.0, 1.0, 0.0, 1.0)
 
 
-# --------------------------------------------------------------------------------------------- points and classifiers
-
-
-@dataclass(frozen=True, eq=False)
-class Points:
-    """Labelled points: ``x`` (N, 2) in [0, 1], ``y`` (N,) in {0, 1}."""
-
-    x: Tensor
-    y: Tensor
-
-
-def two_moons(count: int = 300, noise: float = 0.15, seed: int = 0) -> Points:
-    """Two interleaved half circles, which no straight line separates.
-
-    Args:
-        count: the number of all points; half of them are in each moon.
-        noise: standard deviation of the normal noise, where a half circle has radius 1.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    angle = torch.rand(2, count // 2, generator=generator, dtype=torch.float64) * math.pi
-    upper = torch.stack([angle[0].cos(), angle[0].sin()], 1)
-    lower = torch.stack([1 - angle[1].cos(), 0.5 - angle[1].sin()], 1)
-    points = torch.cat([upper, lower])
-    points += noise * torch.randn(points.shape, generator=generator, dtype=torch.float64)
-    middle = torch.tensor([0.5, 0.25], dtype=torch.float64)
-    x = (0.5 + (points - middle) / 3.4).clamp(0, 1)
-    return Points(x, torch.arange(2).repeat_interleave(count // 2))
+# ---------------------------------------------------------------------------------------------------------- classifiers
 
 
 class PlaneClassifier(nn.Module):

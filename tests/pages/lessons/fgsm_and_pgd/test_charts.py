@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from adv_core.plane import two_moons
 from pages.lessons.fgsm_and_pgd.charts import (
     arrow,
     confidence_chart,
@@ -18,7 +19,7 @@ from pages.lessons.fgsm_and_pgd.charts import (
     terrain,
     terrain_png,
 )
-from pages.lessons.fgsm_and_pgd.world import Landscape, Path, ball, outline, path, train, two_moons, window_around
+from pages.lessons.fgsm_and_pgd.world import Landscape, Path, ball, outline, path, train, window_around
 
 
 def slope() -> Landscape:

@@ -12,11 +12,12 @@ from adv_core import Linf, Untargeted, fgsm, pgd, run
 from adv_core.attacks.step import input_gradient
 from adv_core.classifiers import DEFAULT, categories
 from adv_core.images import fit
+from adv_core.plane import two_moons
 from adv_core.serving.engine.attack import Attack
 from adv_core.serving.engine.local import LocalEngine
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.fgsm_and_pgd.targeted import End
-from pages.lessons.fgsm_and_pgd.world import PlaneClassifier, ball, tally, train, two_moons
+from pages.lessons.fgsm_and_pgd.world import PlaneClassifier, ball, tally, train
 from pages.widgets.charts import short
 from pages.widgets.photograph import sample
 from tests.pages.visit import (

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from adv_core.attacks.step import evaluate, input_gradient
 from adv_core.objectives import Untargeted
+from adv_core.plane import Points, two_moons
 from pages.lessons.fgsm_and_pgd.world import (
     UNLIMITED,
     PlaneClassifier,
-    Points,
     ball,
     enough,
     first_steps,
@@ -21,7 +21,6 @@ from pages.lessons.fgsm_and_pgd.world import (
     tally,
     train,
     turn,
-    two_moons,
     window_around,
     worst_on_grid,
 )
