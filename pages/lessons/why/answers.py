@@ -3,7 +3,6 @@
 import streamlit as st
 
 from adv_core import relabelling, training_sizes
-from pages.lessons.why.run import Run
 from pages.widgets.digits import share
 from pages.widgets.glossary import prose
 from pages.widgets.lesson import table
@@ -64,7 +63,7 @@ def answers(read: float, most: int) -> list[tuple[str, str, str]]:
     ]
 
 
-def show_answers(_: Run) -> None:
+def show_answers(_: None) -> None:
     st.subheader("5 · A map of the answers", anchor="answers")
     prose(
         "No answer is the whole answer, and they do not exclude each other. Ask of each: what would it predict that "

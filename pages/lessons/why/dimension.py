@@ -9,7 +9,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from adv_core.dimension import CONTRASTS, SIDES
 from pages.lessons.why.charts import law_chart
-from pages.lessons.why.run import Run
 from pages.lessons.why.settings import KINDS, TESTED, Settings, page
 from pages.lessons.why.tasks import Fit, Nudge, OfSide
 from pages.widgets.digits import ink, share
@@ -23,7 +22,7 @@ SIZE = 224  # pixels of a shown picture: a multiple of most sides
 HEAD = ("digits", "side", "error, untouched", "‖θ‖₁", "ε₅₀ predicted", "ε₅₀ measured")
 
 
-def show_dimension(_: Run) -> Iterator[Done]:
+def show_dimension(_: None) -> Iterator[Done]:
     st.subheader("1 · Many small steps add up", anchor="dimension")
     prose(
         "A **linear classifier** reads zeros and ones. Its score θᵀx adds up all pixels. A change of ε in each pixel "

@@ -9,7 +9,6 @@ from streamlit.delta_generator import DeltaGenerator
 from adv_core.relabelling import Trial, figures
 from pages.lessons.why.feature_charts import CONTROL, MOVED, accuracy_chart
 from pages.lessons.why.feature_tasks import HELD_OUT, RelabelledTraining, TrainRelabelled
-from pages.lessons.why.run import Run
 from pages.lessons.why.settings import ATTACKED, FEATURE_EPOCHS, FEATURE_IMAGES, FEATURE_NORMS, RULES, page
 from pages.widgets.digits import ink, share
 from pages.widgets.glossary import prose
@@ -28,7 +27,7 @@ STYLE = """<style>
 </style>"""
 
 
-def show_features(_: Run) -> Iterator[None]:
+def show_features(_: None) -> Iterator[None]:
     st.subheader("3 · Features, not bugs", anchor="features")
     st.html(STYLE)
     prose(

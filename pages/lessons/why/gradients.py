@@ -12,7 +12,6 @@ from adv_core.aligned import Aligned
 from adv_core.datasets import centred
 from adv_core.serving.engine.digits import Digit, digits
 from pages.lessons.why.gradient_tasks import Count, Counted, Push, Pushed
-from pages.lessons.why.run import Run
 from pages.lessons.why.settings import COUNTED, NETWORKS, REFERENCE, SOURCES, STARTS, STEPS, page
 from pages.widgets.canvas import canvas
 from pages.widgets.digits import ink, share, signed
@@ -27,7 +26,7 @@ TITLES = {str(name): title for name, title in NETWORKS.items()}
 Found = Mapping[Aligned, list[Pushed]]
 
 
-def show_gradients(_: Run) -> Iterator[None]:
+def show_gradients(_: None) -> Iterator[None]:
     st.subheader("2 · Robust networks ask for real pictures", anchor="gradients")
     prose(
         "Push a digit very far towards another class: δ may be as long as ‖δ‖₂ = ε, and this ε is large. Four networks "
@@ -134,7 +133,7 @@ def show_what_it_means(slot: DeltaGenerator) -> None:
         )
 
 
-def show_painting(_: Run) -> Iterator[None]:
+def show_painting(_: None) -> Iterator[None]:
     st.markdown("#### Paint with gradients")
     prose(
         "The same ascent, with nothing to start from: choose a class, and watch each network draw it "

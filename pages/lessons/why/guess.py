@@ -11,7 +11,6 @@ from streamlit.delta_generator import DeltaGenerator
 from adv_core.aligned import Aligned, targets_of
 from adv_core.serving.engine.digits import Digit, digits
 from pages.lessons.why.gradient_tasks import Push
-from pages.lessons.why.run import Run
 from pages.lessons.why.settings import NETWORKS, REFERENCE, ROUNDS, SHOWN, STEPS, page
 from pages.widgets.digits import ink
 from pages.widgets.glossary import prose
@@ -32,7 +31,7 @@ def right_answer(number: int) -> str:
     return str(order(number).index("robust_l2") + 1)
 
 
-def show_guess(_: Run) -> Iterator[None]:
+def show_guess(_: None) -> Iterator[None]:
     st.markdown("#### Which network made this?")
     answers = page.value.guesses
     number = min(len(answers), ROUNDS - 1)

@@ -7,7 +7,6 @@ from pages.lessons.why.gradients import show_gradients, show_painting
 from pages.lessons.why.guess import show_guess
 from pages.lessons.why.price import show_price
 from pages.lessons.why.program import in_python
-from pages.lessons.why.run import Run
 from pages.lessons.why.settings import page
 from pages.lessons.why.sizes import show_sizes
 from pages.lessons.why.texts import TEXTS
@@ -32,4 +31,4 @@ STYLE = """<style>
 .st-key-why_guess_told {min-height: 4.5rem}
 </style>"""
 
-Lesson(page, TEXTS, SECTIONS, Run, style=STYLE).show()
+Lesson(page, TEXTS, SECTIONS, style=STYLE).show()

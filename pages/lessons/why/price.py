@@ -8,7 +8,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.lessons.why.price_charts import plane_chart, price_chart
 from pages.lessons.why.price_tasks import ATTACK, PlaneTraining, TrainInPlane
-from pages.lessons.why.run import Run
 from pages.lessons.why.settings import BETAS, METHODS, PLANES, POINTS, TRAINED_EPS, page
 from pages.widgets.digits import share
 from pages.widgets.glossary import prose
@@ -18,7 +17,7 @@ from pages.widgets.live import computed, follow_each
 HEIGHT = 360
 
 
-def show_price(_: Run) -> Iterator[None]:
+def show_price(_: None) -> Iterator[None]:
     st.subheader("4 · A price to pay?", anchor="price")
     prose(
         "Pictures of two pixels, so that you can see the **decision boundary**. In the first data set, the left pixel "

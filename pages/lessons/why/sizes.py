@@ -9,7 +9,6 @@ from streamlit.delta_generator import DeltaGenerator
 from adv_core.training_sizes import figures
 from pages.lessons.why.price_charts import sizes_chart
 from pages.lessons.why.price_tasks import ATTACK, PlaneData, PlaneTraining, TrainInPlane
-from pages.lessons.why.run import Run
 from pages.lessons.why.settings import PLANES, POINT_SEEDS, POINTS
 from pages.widgets.digits import share
 from pages.widgets.glossary import prose
@@ -22,7 +21,7 @@ Work = tuple[PlaneData, str, int]  # the data, the number of points, the seed
 INNERS = {"none": "ordinary training", "pgd": "adversarial training"}
 
 
-def show_sizes(_: Run) -> Iterator[None]:
+def show_sizes(_: None) -> Iterator[None]:
     st.markdown("#### Is it only a lack of data?")
     prose(
         "Robust accuracy needs more training data than clean accuracy (Schmidt et al., 2018). With the two moons, more "
