@@ -84,6 +84,10 @@ def smaller(
     """
     package = ".".join(Path("pages", page).with_suffix("").parts[:-1])
     settings = importlib.import_module(f"{package}.settings")
+    assert settings.__file__ is not None
+    for file in Path(settings.__file__).parent.glob("*.py"):  # one that is first imported later would keep less
+        if file.name not in SCRIPTS:
+            importlib.import_module(f"{package}.{file.stem}")
     changed = with_constants(settings, constants)
     with pytest.MonkeyPatch.context() as patch:
         for name, module in list(sys.modules.items()):
