@@ -25,8 +25,9 @@ HEAD = ("digits", "side", "error, untouched", "‖θ‖₁", "ε₅₀ predicted
 def show_dimension(_: None) -> Iterator[Done]:
     st.subheader("1 · Many small steps add up", anchor="dimension")
     prose(
-        "A **linear classifier** reads zeros and ones. Its score θᵀx adds up all pixels. A change of ε in each pixel "
-        "is small, but if every sign is chosen well, the score moves by **ε‖θ‖₁**: all steps add up "
+        "A **linear classifier** reads zeros and ones that are faint, under noise like that of a camera in the dark: "
+        "no pixel tells much, and all together tell enough. Its score θᵀx adds up all pixels. A change of ε in each "
+        "pixel is small, but if every sign is chosen well, the score moves by **ε‖θ‖₁**: all steps add up "
         "(Goodfellow et al. 2015). Choose a side. The classifier for it is trained now."
     )
     settings = page.value
