@@ -21,7 +21,7 @@ from adv_core.perturbation_sets import Linf, PerturbationSet
 from adv_core.serving.engine.digits import pair
 from adv_core.serving.engine.look import Pictures
 from adv_core.serving.engine.work import Networks, Task
-from adv_core.serving.fields import LABELS, SEEDS, number, word
+from adv_core.serving.fields import SEEDS, number, word
 from adv_core.serving.limits import LIMITS, Limits
 from adv_core.transforms.geometry import Crop
 from adv_core.transforms.transform import opinions
@@ -125,11 +125,11 @@ class Tried:
         noise: the prediction under random noise of the same size.
     """
 
-    label: int = number(..., 0, LABELS)
-    before: float = number(..., 0, 1)
-    now: int = number(..., 0, LABELS)
-    after: float = number(..., 0, 1)
-    noise: int = number(..., 0, LABELS)
+    label: int
+    before: float
+    now: int
+    after: float
+    noise: int
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-from pages.lessons.threat_models.charts import decision_map, draws_chart, magnification, staircase_chart
+from pages.lessons.threat_models.charts import decision_map, draws_chart, magnification, passes_chart, staircase_chart
 
 
 def test_the_histogram_counts_every_draw() -> None:
@@ -33,3 +33,9 @@ def test_a_tiny_ball_is_drawn_larger_and_stays_on_the_map() -> None:
     for size in (0.001, 0.01, 0.14, 0.5):
         assert 0.02 * 16 < magnification(size, 16) * size < 0.5 * 16
     assert magnification(8.0, 16) == magnification(0.0, 16) == 1
+
+
+def test_the_passes_are_counted_on_whole_photographs() -> None:
+    chart = passes_chart([(0, 0), (4, 7)], 8, 32)
+    assert chart["data"]["values"][1] == {"at": 4, "fooled": 7}
+    assert chart["encoding"]["y"]["scale"]["domain"] == [0, 8] and chart["encoding"]["x"]["scale"]["domain"] == [0, 32]
