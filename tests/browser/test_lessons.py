@@ -436,7 +436,7 @@ def test_defences(page: Page, address: str) -> None:
     expect(page.get_by_text("gets through")).to_be_visible()
     expect(page.get_by_text("raise no alarm")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("^adaptive attack: .*score"))).to_be_visible()
-    page.get_by_role("button", name="feature squeezing").click()
+    page.get_by_role("radio", name="feature squeezing").click()
     page.wait_for_url("**detector=squeezing**")
     expect(page.get_by_text("Bits that the squeezing leaves to each value")).to_be_visible()
     expect(page.get_by_text("raise no alarm")).to_be_visible()

@@ -58,6 +58,7 @@ def roc_chart(clean: np.ndarray, scores: Mapping[str, np.ndarray], allowed: floa
     x = vega.share("false", "untouched digits that raise an alarm")
     y = vega.share("true", "others that raise an alarm")
     shown = [SORTS[sort] for sort in ("noise", "plain", "aware")]
+    colours = vega.colours("pictures", shown, columns=1, labelLimit=220)
     # A detector may rank two sorts alike: the upper curve lets the lower one show through.
     dashes = {"domain": [name for name, _ in shown], "range": [[1, 0], [9, 7], [1, 0]]}
     curves = vega.layer(
@@ -66,8 +67,8 @@ def roc_chart(clean: np.ndarray, scores: Mapping[str, np.ndarray], allowed: floa
         x=x,
         y=y,
         order={"field": "place"},
-        strokeDash={"field": "pictures", "type": "nominal", "scale": dashes, "legend": None},
-        color=vega.colours("pictures", shown, columns=1, labelLimit=220),
+        strokeDash=colours | {"scale": dashes},
+        color=colours,
         tooltip=vega.tips(pictures="", false=".0%", true=".0%"),
     )
     guess = vega.layer(
@@ -79,21 +80,27 @@ def roc_chart(clean: np.ndarray, scores: Mapping[str, np.ndarray], allowed: floa
     return {"layer": [guess, vega.rule("x", allowed, GREY, width=2), curves]}
 
 
-def scores_chart(scores: Mapping[str, np.ndarray], threshold: float) -> vega.Spec:
-    """The detector's score of each picture as a tick, one row for each sort; a dashed line at the threshold."""
+def scores_chart(scores: Mapping[str, np.ndarray], threshold: float, chosen: int) -> vega.Spec:
+    """The detector's score of each picture as a tick to click, one row for each sort; a dashed line at the threshold.
+
+    Args:
+        scores: by a key of `SORTS`.
+        chosen: the digit whose ticks have a circle.
+    """
     names = [name for name, _ in SORTS.values()]
     values = [
         {"score": float(each), "pictures": SORTS[sort][0], "digit": digit}
         for sort, found in scores.items()
         for digit, each in enumerate(found)
     ]
-    y = {"field": "pictures", "type": "nominal", "title": None, "scale": {"domain": names}}
-    ticks = vega.layer(
-        values,
-        {"type": "tick", "thickness": 2, "opacity": 0.6},
-        x=vega.numbers("score", "score: further right is more suspicious", zero=False),
-        y=y | {"axis": {"labelLimit": 100, "ticks": False}},
-        color=vega.colours("pictures", SORTS.values()) | {"legend": None},
-        tooltip=vega.tips(digit="", pictures="", score=".3f"),
-    )
-    return {"layer": [ticks, vega.rule("x", threshold, GREY)]}
+    x = vega.numbers("score", "score: further right is more suspicious", zero=False)
+    axis = {"labelLimit": 100, "ticks": False}
+    y = {"field": "pictures", "type": "nominal", "title": None, "scale": {"domain": names}, "axis": axis}
+    colour = vega.colours("pictures", SORTS.values()) | {"legend": None}
+    tips = vega.tips(digit="", pictures="", score=".3f")
+    nearest = {"type": "point", "fields": ["digit"], "nearest": True, "on": "click", "clear": False}
+    mark = {"type": "tick", "thickness": 2, "opacity": 0.6, "cursor": "pointer"}
+    ticks = vega.layer(values, mark, x=x, y=y, color=colour, tooltip=tips)
+    circle = {"type": "point", "filled": True, "size": 130, "opacity": 1, "stroke": "white", "aria": False}
+    own = vega.layer([each for each in values if each["digit"] == chosen], circle, x=x, y=y, color=colour)
+    return {"layer": [ticks | {"params": [{"name": "digit", "select": nearest}]}, own, vega.rule("x", threshold, GREY)]}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import streamlit as st
@@ -69,6 +69,11 @@ def can_one_tell(_: object) -> Iterator[None]:
         row = PictureRow("stage_detection", titles, ink(np.zeros((28, 28)), 8), about, line="not yet computed")
         verdict = st.container(key="detection_verdict").empty()
         show_controls()
+    prose(
+        "The first chart has the score of each digit. The second one is the **ROC**: as the threshold moves from right "
+        "to left, more untouched digits raise an alarm (to the right), and so do more of the others (upwards). The "
+        "area below a curve, its **AUC**, is 1 where the detector tells all apart, and 0.5 where it guesses."
+    )
     left, right = st.columns(2, gap="medium")
     with left:
         (ticks,) = slots("detection_scores", 1)
@@ -117,13 +122,14 @@ def follow_detection(
         return
     last = {sort: records[-1] for sort, records in found.items()}
     threshold, alarms = count(last)
+    draw_scores(last, alarms, threshold, ticks, key="detection_ticks", on_select=clicked)
     show_verdict(verdict, alarms)
     low, high = last["aware"].usual
     told.caption(
         f"Alarm: a score above {short(threshold)}, the lowest threshold with at most {page.value.alarm} % of alarms on "
         "untouched digits. Unnoticed: misread, and no alarm. The AUC of an attack counts the digits that it fools, "
         f"that of noise all of them. The adaptive attack aims at a score between {short(low)} and {short(high)}, as "
-        "45 % of untouched digits have. All pictures have 8 bits."
+        "45 % of untouched digits have. All pictures have 8 bits. Click a score to see its digit above."
     )
 
 
@@ -141,19 +147,39 @@ def draw_charts(
     ticks: DeltaGenerator,
     curves: DeltaGenerator,
 ) -> None:
-    clean = last["untouched"].scores
-    said = "; ".join(f"{SORTS[sort][0]}: {each.raised} alarms" for sort, each in alarms.items())
-    alt = f"The detector's score of each digit; a dashed line at the threshold {short(threshold)}. {said}"
-    vega_chart(scores_chart({sort: each.scores for sort, each in last.items()}, threshold), 300, alt, ticks)
+    draw_scores(last, alarms, threshold, ticks)
     scores = {sort: compared(sort, each) for sort, each in last.items() if sort != "untouched"}
-    areas = "; ".join(f"{SORTS[sort][0]}: AUC {shown(each.area)}" for sort, each in alarms.items() if each.area)
+    areas = "; ".join(
+        f"{SORTS[sort][0]}: AUC {shown(each.area)}" for sort, each in alarms.items() if each.area is not None
+    )
     alt = f"ROC: the share of alarms on other digits against that on untouched ones. {areas}"
-    allowed = alarms["untouched"].raised / DIGITS
+    clean, allowed = last["untouched"].scores, alarms["untouched"].raised / DIGITS
     vega_chart(roc_chart(clean, {sort: each for sort, each in scores.items() if len(each)}, allowed), 300, alt, curves)
 
 
+def draw_scores(
+    last: Mapping[Sort, Detected],
+    alarms: Mapping[Sort, Alarms],
+    threshold: float,
+    slot: DeltaGenerator,
+    **clicks: Any,
+) -> None:
+    """Draw the score of each digit; with ``clicks``, options of the chart, a click opens the digit."""
+    said = "; ".join(f"{SORTS[sort][0]}: {each.raised} alarms" for sort, each in alarms.items())
+    alt = f"The detector's score of each digit; a dashed line at the threshold {short(threshold)}. {said}"
+    chart = scores_chart({sort: each.scores for sort, each in last.items()}, threshold, page.value.digit)
+    vega_chart(chart, 300, alt, slot, **clicks)
+
+
+def clicked() -> None:
+    """Open the digit whose score was clicked."""
+    found = st.session_state.detection_ticks.selection.get("digit") or []
+    if found:
+        page.set(digit=int(found[0]["digit"]))
+
+
 def shown(area: float | None) -> str:
-    return "–" if area is None else f"{area:.3f}"
+    return "–" if area is None else f"{area:.2f}"
 
 
 def cells(sort: Sort, alarms: Alarms) -> tuple[str, ...]:

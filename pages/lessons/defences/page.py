@@ -38,6 +38,7 @@ STYLE = """<style>
   :is(.st-key-stage_defences, .st-key-stage_detection) [data-testid=stHorizontalBlock] {gap: .4rem}
   :is(.st-key-stage_defences, .st-key-stage_detection) .lab-op {font-size: .7rem}
   .st-key-stage_defences .lab-op {min-height: 3.75em}
+  .st-key-detection_counts :is(th, td) {padding: .3rem .45rem; font-size: .85rem}
   :is(.st-key-stage_defences, .st-key-stage_detection) .lab-cap b {font-size: .8rem}
   :is(.st-key-stage_defences, .st-key-stage_detection) .lab-cap span {font-size: .7rem}
 }

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from adv_core.images import from_pixels
 from adv_core.serving.engine.digits import digits
+from pages.lessons.defences.charts import scores_chart
 from tests.networks import loaded
 from tests.pages.visit import answered, link, nothing_computed, picture, row, smaller, started, visit, words
 
@@ -71,7 +72,7 @@ def test_the_detector_finds_one_attack_and_not_the_other(opened: AppTest) -> Non
     assert found is not None
     plain, plain_unnoticed, aware, unnoticed = map(int, found.groups())
     assert plain == 20 and plain_unnoticed == 0 and aware >= unnoticed >= 10
-    assert "AUC of 1.000: what this detector recognises is noise" in told
+    assert "AUC of 1.00: what this detector recognises is noise" in told
     counted = row(opened, "adaptive attack")
     assert (counted[1], counted[3]) == (str(aware), f"**{unnoticed}**") and int(counted[2]) >= aware - unnoticed
     assert row(opened, "untouched")[2] == "1"  # 5 % of 20 digits
@@ -84,6 +85,13 @@ def test_the_threshold_moves_the_alarms_and_nothing_is_computed_again(opened: Ap
     digit = digits("test")[0].levels[0].numpy().astype(int).repeat(8, 0).repeat(8, 1)
     for sort in ("random noise", "plain attack", "adaptive attack"):
         assert int(np.abs(picture(at, f"{sort}: ")[..., 0] - digit).max()) == 77
+
+
+def test_a_click_on_a_score_opens_its_digit() -> None:
+    spec = scores_chart({"untouched": np.zeros(3), "aware": np.ones(3)}, 0.5, 2)
+    ticks, circles, _ = spec["layer"]
+    assert ticks["params"][0]["select"]["fields"] == ["digit"] and len(ticks["data"]["values"]) == 6
+    assert [(each["digit"], each["score"]) for each in circles["data"]["values"]] == [(2, 0.0), (2, 1.0)]
 
 
 def test_an_attack_that_fools_nobody_is_told() -> None:
