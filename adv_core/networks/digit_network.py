@@ -81,20 +81,30 @@ def read(name: str, device: str = "cpu", folder: Path = CHECKPOINTS) -> Checkpoi
     """
     if name not in names(folder):
         raise ValueError(f"there is no checkpoint {name!r}: choose one of {', '.join(names(folder))}")
-    network = DigitNetwork()
+    network = DigitNetwork().to(device)
+    return Checkpoint(network, load(network, name, folder))
+
+
+def load(network: nn.Module, name: str, folder: Path = CHECKPOINTS) -> dict[str, Any]:
+    """Read the weights of a checkpoint into a network, and freeze it in eval mode. Return the figures.
+
+    Raises:
+        ValueError: the checkpoint is damaged, or is of another kind of network.
+    """
     try:
         data = (folder / f"{name}.npz").read_bytes()
-        figures = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        figures: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         if hashlib.sha256(data).hexdigest() != figures.pop("sha256", None):
             raise ValueError("checksum")
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             network.load_state_dict({key: torch.from_numpy(stored[key].astype(np.float32)) for key in stored.files})
     except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"the checkpoint {name!r} is damaged ({type(error).__name__})") from error
-    return Checkpoint(network.to(device).eval().requires_grad_(False), figures)
+    network.eval().requires_grad_(False)
+    return figures
 
 
-def save(network: DigitNetwork, figures: Mapping[str, Any], name: str, folder: Path = CHECKPOINTS) -> None:
+def save(network: nn.Module, figures: Mapping[str, Any], name: str, folder: Path = CHECKPOINTS) -> None:
     """Write a checkpoint, with weights of 16 bits and their checksum.
 
     Judge the network as it is read again, not as it was trained.
