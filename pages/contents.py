@@ -75,9 +75,9 @@ ROBUSTNESS = (
     ),
     LessonEntry(
         "lessons/defences/page.py", "Defences", "defences",
-        "Defences and adaptive attacks", 15,
-        "input transformation, JPEG, quantisation, BPDA, expectation over transformations",
-        "attack a defence through its own filter, and judge it by that attack",
+        "Defences and adaptive attacks", 20,
+        "input transformation, JPEG, quantisation, BPDA, expectation over transformations, detector, ROC",
+        "attack a defence through its own filter, or a detector by one more term of L, and judge them by that attack",
     ),
 )  # fmt: skip
 BEYOND = (

@@ -67,6 +67,9 @@ GLOSSARY: Mapping[str, str] = {
     "genome": "The numbers from which a picture is drawn, in an evolutionary search.",
     "logistic regression": "A linear classifier whose score becomes a probability through the logistic function.",
     "dual norm": "The largest inner product with a vector of norm 1. L1 is dual to L∞, and L2 to itself.",
+    "detector": "A function that tells whether something is in a picture, such as a face or an attack.",
+    "ROC": "Receiver operating characteristic: the rates of right and of false alarms, for each threshold.",
+    "AUC": "The area under the ROC: the probability that an attacked picture scores higher than an untouched one.",
     "trigger": "The small pattern that activates a backdoor.",
     "backdoor": "A pattern that an attacker has put into training data, and that later triggers a chosen answer.",
 }  # fmt: skip

@@ -263,9 +263,9 @@ def slots(key: str, count: int) -> list[DeltaGenerator]:
         return [st.empty() for _ in range(count)]
 
 
-def vega_chart(spec: vega.Spec, height: int, alt: str, slot: DeltaGenerator | None = None) -> None:
-    """Draw a Vega-Lite chart as wide as its place, with its text alternative."""
-    (slot or st).vega_lite_chart(spec | vega.NUMBERS, width="stretch", height=height, alt=alt)
+def vega_chart(spec: vega.Spec, height: int, alt: str, slot: DeltaGenerator | None = None, **options: Any) -> None:
+    """Draw a Vega-Lite chart as wide as its place, with its text alternative, and with other options of Streamlit."""
+    (slot or st).vega_lite_chart(spec | vega.NUMBERS, width="stretch", height=height, alt=alt, **options)
 
 
 def skeleton(slot: DeltaGenerator, height: int, text: str) -> None:

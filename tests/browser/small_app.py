@@ -51,6 +51,7 @@ def main() -> None:
         for smaller_lesson in (
             smaller("lessons/adversarial_training/page.py", PHOTOGRAPHS, digits, IMAGES=2000, EPS=three, CURVE=three),
             smaller("lessons/black_box/page.py", ROUNDS=2, MOST=2),
+            smaller("lessons/defences/page.py", DIGITS=20, DETECTOR_STEPS=20),
             smaller("lessons/evaluation/page.py", IMAGES=20, L2_CURVE=(0.0, 2.0), ANGLES=ANGLES, PROOF=(0.0, 0.1)),
             smaller("lessons/fooling_images/page.py", EIGHT=2, WALL_STEPS=30),
             smaller("lessons/linear_models/page.py", SEEDS=(0,), SAMPLE=20, FITTED=500, QUERIES=50),

@@ -425,6 +425,12 @@ def test_unrestricted(page: Page, address: str) -> None:
 def test_defences(page: Page, address: str) -> None:
     page.goto(f"{address}/defences?steps=4")
     expect(page.get_by_text("gets through")).to_be_visible()
+    expect(page.get_by_text("raise no alarm")).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("^adaptive attack: .*score"))).to_be_visible()
+    page.get_by_role("radio", name="feature squeezing").click()
+    page.wait_for_url("**detector=squeezing**")
+    expect(page.get_by_text("Bits that the squeezing leaves to each value")).to_be_visible()
+    expect(page.get_by_text("raise no alarm")).to_be_visible()
     no_exception(page)
     fits_a_phone(page)
 

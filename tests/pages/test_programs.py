@@ -169,7 +169,11 @@ def defences(found: Found, settings: Any) -> None:
     work = Aware(picture, DEFAULT, settings.defended(settings.defence), eps, y, settings.steps, settings.seed)
     record = last(work)
     same(found["aware"], record.attacked)
-    assert f"; at first {record.probabilities[y]:.1%}" in found["said"].splitlines()[-1]
+    judged, *detected = found["said"].splitlines()[-4:]
+    assert f"; at first {record.probabilities[y]:.1%}" in judged
+    for sort, line in zip(("noise", "plain", "aware"), detected, strict=True):
+        work = replace(settings.detection(sort), images=DETECTION["DIGITS"], steps=DETECTION["DETECTOR_STEPS"])
+        assert f"{sort}: {last(work).misread.sum()} misread" in line
 
 
 def speech(found: Found, settings: Any) -> None:
@@ -198,6 +202,8 @@ def threat_models(found: Found, settings: Any) -> None:
         assert found["made"][name][1] == pytest.approx(seen[-1], rel=1e-4)
 
 
+DETECTION = {"DIGITS": 10, "DETECTOR_STEPS": 4}  # of the lesson on defences
+
 # The lesson's settings, and constants of its program, for the least run that shows something.
 RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (threat_models, {}, {"STEPS": 2}),
@@ -216,8 +222,8 @@ RUNS: list[tuple[Checks, dict[str, Any], dict[str, Any]]] = [
     (black_box, {"queries": 50, "steps": 1}, {}),
     (unrestricted, {}, {"QUERIES": 16}),
     (unrestricted, {"kind": "turn", "frameless": True}, {"RUNGS": {"turn": 6}}),
-    (defences, {"steps": 1}, {}),
-    (defences, {"defence": "crop", "steps": 1}, {}),
+    (defences, {"steps": 1}, DETECTION),
+    (defences, {"defence": "crop", "steps": 1, "detector": "squeezing", "squeeze": 2, "level": 40}, DETECTION),
     (poisoning, {"share": 2.0}, {"IMAGES": 1000, "EPOCHS": 1}),
     (speech, {"network": "own", "clip": "weather", "text": "yes", "steps": 40}, {}),
     (speech, {"text": "Open the front door", "steps": 25}, {}),

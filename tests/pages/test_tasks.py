@@ -26,6 +26,7 @@ from adv_core.signs.driving import SignBox
 from adv_core.training import Recipe
 from pages.lessons.adversarial_training.tasks import Explore, SolvedCase, Sweep, Train, Walk
 from pages.lessons.black_box.tasks import Steal, Transfer
+from pages.lessons.defences.detection_tasks import Detect
 from pages.lessons.defences.tasks import Aware, Contest, Plain
 from pages.lessons.evaluation.tasks import CertifiedDigits, Certify, ProofAndAttack, Rotations, Series
 from pages.lessons.fooling_images.tasks import Climb, Evolution
@@ -62,6 +63,7 @@ EXAMPLES: list[Task[Any]] = [
     Aware(ONE, DEFAULT, Defence(), 0.1, 0),
     Contest(ONE, ONE, (0,), DEFAULT, Defence(), 0.1),
     Plain(ONE, DEFAULT, 0.1),
+    Detect("aware"),
     Certify(STANDARD, DIGIT),
     CertifiedDigits(STANDARD),
     ProofAndAttack(STANDARD, (0.1,)),

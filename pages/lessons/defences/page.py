@@ -12,6 +12,7 @@ from adv_core.defences.filters import VIEWS, Kind
 from adv_core.serving.engine.attack import Attack
 from adv_core.serving.engine.look import Pictures
 from pages.lessons.defences.charts import ATTACKS, contest_chart
+from pages.lessons.defences.detection import can_one_tell, detector_formula
 from pages.lessons.defences.program import in_python
 from pages.lessons.defences.settings import KINDS, SIZE, STORY, Settings, page, titles
 from pages.lessons.defences.tasks import AttackedPictures, Aware, Contest, DefenceStep, Plain, Tried
@@ -30,10 +31,16 @@ STYLE = """<style>
 .st-key-stage_defences .lab-op {min-height: 2.5em}
 .st-key-defences_verdict {min-height: 4.5rem}
 .st-key-defences_table {min-height: 38rem}
+.st-key-detection_verdict {min-height: 6.5rem}
+.st-key-detection_scores, .st-key-detection_roc {min-height: 19rem}
+.st-key-detection_counts {min-height: 17rem}
 @media (max-width: 640px) {
-  .st-key-stage_defences [data-testid=stHorizontalBlock] {gap: .4rem}
-  .st-key-stage_defences .lab-op {font-size: .7rem; min-height: 3.75em}
-  .st-key-stage_defences .lab-cap b {font-size: .8rem} .st-key-stage_defences .lab-cap span {font-size: .7rem}
+  :is(.st-key-stage_defences, .st-key-stage_detection) [data-testid=stHorizontalBlock] {gap: .4rem}
+  :is(.st-key-stage_defences, .st-key-stage_detection) .lab-op {font-size: .7rem}
+  .st-key-stage_defences .lab-op {min-height: 3.75em}
+  .st-key-detection_counts :is(th, td) {padding: .3rem .45rem; font-size: .85rem}
+  :is(.st-key-stage_defences, .st-key-stage_detection) .lab-cap b {font-size: .8rem}
+  :is(.st-key-stage_defences, .st-key-stage_detection) .lab-cap span {font-size: .7rem}
 }
 </style>"""
 
@@ -253,7 +260,7 @@ def summary(settings: Settings, kept: dict[tuple[Kind, str], int], pictures: int
 
 
 def formula(_: Attack) -> None:
-    st.subheader("3 · The formula that just ran", anchor="formula")
+    st.subheader("4 · The formula that just ran", anchor="formula")
     settings = page.value
     best = r"\delta^* = \operatorname*{argmax}_{\delta\in\mathcal{B}_\varepsilon^\infty}\ "
     expected = r"\mathbb{E}_g\, " if settings.defence == "crop" else ""
@@ -278,7 +285,10 @@ def formula(_: Attack) -> None:
             "resize": "Averaging is linear, so the attack computes its gradient exactly.",
         }[settings.defence]
     )
+    detector_formula()
 
 
-SECTIONS = (one_picture, sixteen_photographs, formula, in_python)
-Lesson(page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the random crops"), STYLE).show()
+SECTIONS = (one_picture, sixteen_photographs, can_one_tell, formula, in_python)
+Lesson(
+    page, TEXTS, SECTIONS, prepare, lambda: photograph_sidebar(page, "Seed of the random crops and of the noise"), STYLE
+).show()

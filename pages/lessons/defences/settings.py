@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from adv_core.classifiers import DEFAULT, info_of
+from adv_core.defences.detectors import STEPS
+from adv_core.defences.detectors import Kind as Detector
 from adv_core.defences.filters import Defence, Kind
+from pages.lessons.defences.detection_tasks import Detect, Sort
 from pages.widgets.controls import Controls
 from pages.widgets.photograph import OWN, PHOTOS
 from pages.widgets.query import PageSettings, number, solved, word
@@ -30,11 +33,25 @@ STORY: dict[Kind, str] = {
     "resize": "Make the picture smaller, then large again. This averages neighbouring pixels.",
     "crop": "Cut out a window at a random place and enlarge it. Nobody can foresee where δ will be.",
 }
+DIGITS = 100  # test digits of the section on detection
+DETECTOR_STEPS = STEPS  # of each attack there
+DETECTORS: dict[Detector, str] = {
+    "network": "a network",
+    "noise": "a network that has seen noise",
+    "squeezing": "feature squeezing",
+}
+IDEAS: dict[Detector, str] = {
+    "network": "A small network, trained to tell 5000 attacked digits from the same digits untouched.",
+    "noise": "The same small network. Its training also had digits with random noise, which count as not attacked.",
+    "squeezing": "Ask the classifier again after rounding to fewer bits and after a median filter of 2 × 2 pixels. The "
+    "score is how far the probabilities move (L1 distance, the larger of the two).",
+}
 
 
 @dataclass(frozen=True)
 class Settings(PageSettings):
-    """All controls of the page: ε in levels of 255, the small picture's side in pixels, the window's in per cent."""
+    """All controls of the page: ε (eps, level) in levels of 255, the small picture's side in pixels, the window's and
+    the allowed false alarms in per cent; squeeze is the number of bits of the squeezing."""
 
     image: str = word("koala", {*PHOTOS, OWN})
     defence: Kind = word("jpeg", KINDS)
@@ -46,7 +63,13 @@ class Settings(PageSettings):
     side: int = number(112, 24, SIZE)
     window: int = number(80, 40, 100)
     seed: int = number(0, 0, 999)
-    done: str = solved("abcd")
+    detector: Detector = word("network", DETECTORS)
+    level: int = number(77, 0, 128)
+    weight: float = number(3.0, 0, 30)
+    alarm: int = number(5, 0, 50)
+    squeeze: int = number(1, 1, 8)
+    digit: int = number(0, 0, 99)
+    done: str = solved("abcdef")
 
     def defended(self, kind: Kind) -> Defence:
         """The defence of that kind, with the strength of its slider."""
@@ -70,6 +93,15 @@ class Settings(PageSettings):
             "resize": f"{self.side} pixels",
             "crop": f"random crop {self.window} %",
         }[kind]
+
+    def detection(self, sort: Sort) -> Detect:
+        """The task that makes digits of that sort, without the settings on which these do not depend."""
+        bits = self.squeeze if self.detector == "squeezing" else Detect.bits
+        if sort == "untouched":
+            return Detect(sort, self.detector, bits, images=DIGITS)
+        weight = self.weight if sort == "aware" else Detect.weight
+        seed = self.seed if sort == "noise" else Detect.seed
+        return Detect(sort, self.detector, bits, self.level / 255, weight, DIGITS, DETECTOR_STEPS, seed)
 
 
 page = Controls("defences", Settings)

@@ -18,9 +18,26 @@ def gradients(steps: int, crops: int) -> Number:
     )
 
 
+def real_alarms(false: int, among: int) -> Number:
+    """A question for the share of alarms that are attacks, where attacks are rare."""
+    untouched = round(false / 100 * (among - 1))
+    share = 100 / (1 + untouched)
+    return Number(
+        f"One picture in {among} is attacked. A detector raises an alarm on each attacked picture, and on {false} % of "
+        "the untouched ones. What share of its alarms are attacks?",
+        share,
+        max(0.1 * share, 0.2),
+        f"Of {among} pictures, 1 is attacked and about {untouched} of the others raise an alarm: 1 / {1 + untouched} = "
+        f"{share:.3g} %. Where attacks are rare, a good ROC still means false alarms, mostly.",
+        lambda given: f"Count the alarms on the {among - 1} untouched pictures, too.",
+        "%",
+    )
+
+
 def questions() -> list[Question]:
     return [
         Question("c", gradients(page.value.steps, VIEWS), gradients(25, 2 * VIEWS)),
+        Question("e", real_alarms(max(page.value.alarm, 1), 1000), real_alarms(2, 5000)),
         Question(
             "a",
             Choice(
@@ -137,6 +154,45 @@ def questions() -> list[Question]:
                 ),
             ),
         ),
+        Question(
+            "f",
+            Choice(
+                "A paper trains a detector on digits attacked by PGD and reports an AUC of 0.99 against PGD. What is "
+                "missing?",
+                (
+                    (
+                        "An attack that also lowers the detector's score.",
+                        "The detector is a part of what has to be fooled: see the orange curve of section 3.",
+                    ),
+                    (
+                        "A larger network for the detector, trained on more digits.",
+                        "A larger detector has a gradient, too, and the attack climbs it in the same way.",
+                    ),
+                    (
+                        "The accuracy of the classifier on untouched digits.",
+                        "A detector does not change what the classifier predicts.",
+                    ),
+                ),
+            ),
+            Choice(
+                "An adaptive attack brings a detector's AUC from 1 down to 0.5, but fools the classifier on 2 % of the "
+                "digits only. What may you conclude?",
+                (
+                    (
+                        "This attack fails: both figures have to be good at once.",
+                        "It hides by giving up the attack. Lower its weight c, or raise ε.",
+                    ),
+                    (
+                        "The detector is broken, since it only guesses now.",
+                        "It guesses on pictures that hardly ever do harm.",
+                    ),
+                    (
+                        "The classifier has become robust by the detector.",
+                        "The classifier is the same. The attack has spent its ε on the detector.",
+                    ),
+                ),
+            ),
+        ),
     ]
 
 
@@ -144,7 +200,8 @@ TEXTS = Texts(
     lead=(
         "A filter before the network, such as JPEG, a blur or a random crop, may remove δ. On this page you attack "
         "defended networks in two ways: first without the defence, then with an adaptive attack, which goes through "
-        "it. You compare five defences on sixteen photographs."
+        "it. You compare five defences on sixteen photographs. Then you try to detect attacked digits, and attack the "
+        "detector as well."
     ),
     questions=questions,
     script=(
@@ -154,12 +211,20 @@ TEXTS = Texts(
         "adaptive attack.\n"
         "3. Set ε to 1 and run it again: some defences help a little. Set ε to 4: they no longer help.\n"
         "4. Ask who the attacker is. An attacker who does not know the defence is a threat model, too, but a paper "
-        "has to say so."
+        "has to say so.\n"
+        "5. Section 3: “If we cannot repel it, can we at least notice it?” The blue curve says yes, the orange one no. "
+        "Ask what the detector has learnt, and point to the green curve: noise. Then choose *a network that has seen "
+        "noise*: it no longer confuses noise with an attack, and it is even easier to fool. *Feature squeezing* with 1 "
+        "bit holds: ask why (digits are almost black and white). Choose 2 bits."
     ),
     pitfalls=(
         "- “Then combine all five!” The attack goes through all five as well: together they are one longer g.\n"
         "- A stronger defence (quality 10, σ = 4) is more robust and less accurate. See the grey bars.\n"
-        "- There are sixteen photographs, so one is six per cent. And 10 steps are a weak attack; try 40."
+        "- There are sixteen photographs, so one is six per cent. And 10 steps are a weak attack; try 40.\n"
+        "- An AUC far below 0.5 is no success of an attacker: whoever turns the detector round catches everything. "
+        "So the adaptive attack aims at the scores of ordinary digits, not at the lowest ones.\n"
+        "- “Feature squeezing holds, so it is safe.” It holds against these attacks, on pictures that are almost black "
+        "and white. He et al. (2017) get past it on photographs and digits with larger changes."
     ),
     references=(
         (
@@ -174,6 +239,16 @@ TEXTS = Texts(
         (
             "Xie et al., *Mitigating adversarial effects through randomization*, ICLR 2018",
             "https://arxiv.org/abs/1711.01991",
+        ),
+        (
+            "Carlini & Wagner, *Adversarial examples are not easily detected: bypassing ten detection methods*, AISec "
+            "2017",
+            "https://arxiv.org/abs/1705.07263",
+        ),
+        ("Metzen et al., *On detecting adversarial perturbations*, ICLR 2017", "https://arxiv.org/abs/1702.04267"),
+        (
+            "He et al., *Adversarial example defenses: ensembles of weak defenses are not strong*, WOOT 2017",
+            "https://arxiv.org/abs/1706.04701",
         ),
         (
             "Athalye, Carlini & Wagner, *Obfuscated gradients give a false sense of security*, ICML 2018",

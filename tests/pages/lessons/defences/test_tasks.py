@@ -9,11 +9,15 @@ from torch import Tensor
 
 from adv_core.attacks.step import input_gradient
 from adv_core.classifiers import DEFAULT
+from adv_core.defences.detectors import detector
 from adv_core.defences.filters import VIEWS, Defence, answers
 from adv_core.images import from_pixels
+from adv_core.networks.digit_network import checkpoint
 from adv_core.objectives import ExpectedUntargeted
+from adv_core.serving.engine.digits import digits
 from adv_core.serving.engine.look import Pictures
 from adv_core.transforms.transform import opinions, seen_through
+from pages.lessons.defences.detection_tasks import Detect, Sort
 from pages.lessons.defences.tasks import Aware, Contest, Plain
 from tests.networks import Here, loaded
 
@@ -117,3 +121,20 @@ def test_what_would_hurt_is_refused(koala: Pictures) -> None:
             Contest(**{**vars(good), **change}).check()
     with pytest.raises(ValueError):
         Aware(koala, DEFAULT, Defence("jpeg", 50), 0.01, label=-1).check()
+
+
+@pytest.mark.parametrize("sort", ["untouched", "noise", "plain", "aware"])
+def test_digits_are_judged_as_they_are_shown(sort: Sort) -> None:
+    task = Detect(sort, "noise", eps=40 / 255, images=8, steps=6)
+    task.check()
+    records = list(task.records(Here()))
+    assert [r.done for r in records] == ([0, 1 / 3, 2 / 3, 1] if sort in ("plain", "aware") else [1])
+    network, held = checkpoint("standard").network, digits("test")[:8]
+    for record in records:
+        x = torch.from_numpy(record.pixels[:, None].astype(np.float32)) / 255
+        assert np.array_equal(record.said, network(x).argmax(1)) and np.allclose(
+            record.scores, detector(network, "noise")(x), atol=1e-3
+        )
+        assert np.array_equal(record.misread, record.said != held.labels.numpy())
+        change = np.abs(record.pixels.astype(int) - held.levels[:, 0].numpy()).max()
+        assert change == (0 if sort == "untouched" else change) <= 40
