@@ -526,21 +526,19 @@ def _on_the_grid(levels: Tensor, x: Tensor) -> Tensor:
     """δ for a change by whole 8-bit levels, such that x + δ is the 8-bit picture to the last bit of the float.
 
     The ball holds exactly in levels. k / 255 has no exact float32, so |δ| itself may pass float32(ε) by 2⁻²⁴.
-    A few changes of nearly black pixels (from 3 to 1, say) have no float32 δ for which the sum x + δ is exact. Such a
-    pixel changes by one level less, repeatedly, until there is one; no change at all is always exact.
+    Some changes have no float32 δ for which the sum x + δ is exact: where |δ| is larger than the new value (from 3 to
+    1, or from 87 to 11), the new value has finer steps than δ. Such a pixel changes by one level less, repeatedly,
+    until there is one; no change at all is always exact. Of all changes by ±ε it is 2 % at ε = 8/255, 5 % at 16/255,
+    and 23 % at 77/255.
     """
     shown = (x * 255).round_()
     picture = (shown + levels).clamp_(0, 255).div_(255)
     delta = picture - x
-    missed = torch.nonzero(x + delta != picture, as_tuple=True)  # one value in some hundreds
+    missed = torch.nonzero(x + delta != picture, as_tuple=True)
     x, shown, levels = x[missed], shown[missed], levels[missed]
     while len(x):
         picture = (shown + levels).clamp_(0, 255).div_(255)
-        mended = picture - x
-        for away in (-2.0, 2.0):  # one unit in the last place to either side
-            neighbour = torch.nextafter(mended, torch.full_like(mended, away))
-            mended = torch.where(x + mended == picture, mended, neighbour)
-        delta[missed] = mended
+        mended = delta[missed] = picture - x
         left = x + mended != picture
         missed = tuple(index[left] for index in missed)
         x, shown, levels = x[left], shown[left], levels[left] - levels[left].sign()
