@@ -266,7 +266,7 @@ def _minimal(norm: NormKey) -> list[tuple[str, str, Attack]]:
     ]
     if norm == "linf":
         return found
-    constants = {"binary_steps": always(1), "initial_const": always(CONSTANT)}
+    constants = {"binary_search_steps": always(1), "initial_const": always(CONSTANT)}
     own = {"searches": always(1), "first_c": always(CONSTANT)}
     art = {"max_iter": steps, "batch_size": ALL, "verbose": NO}
     return [
