@@ -1,9 +1,9 @@
 """Benchmark of our attacks beside those of the same name in five libraries, by the protocol of AttackBench.
 
-    python -m bench.evaluation                        # about ten minutes on two idle cores
-    python -m bench.evaluation --examples 64 --budget 2000
-    python -m bench.evaluation --networks digits/robust_03 --norms l2 --attacks DDN FMN
-    python -m bench.evaluation standard               # the verdict beside pyautoattack's
+    .venv-peers/bin/python -m bench.evaluation        # about ten minutes on two idle cores
+    .venv-peers/bin/python -m bench.evaluation --examples 64 --budget 2000
+    .venv-peers/bin/python -m bench.evaluation --networks digits/robust_03 --norms l2 --attacks DDN FMN
+    .venv-peers/bin/python -m bench.evaluation standard               # the verdict beside pyautoattack's
 
 The protocol is that of Cinà et al. (2024, arXiv:2404.19460). All attacks get the same network in the same wrapper. It
 counts the forward and backward passes of each example; once they are used up, it keeps no more δ of this example, and
