@@ -105,7 +105,7 @@ class Watched(nn.Module):
 
 @dataclass
 class Result:
-    """What one contestant has found and spent, for each example: sizes (N,); passes and seconds of the processor."""
+    """The finds and the costs of one contestant, for each example: sizes (N,); passes and seconds of the processor."""
 
     contestant: Contestant
     sizes: Tensor
