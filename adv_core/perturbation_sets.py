@@ -160,6 +160,9 @@ class Linf(Ball):
         direction = direction.contiguous()  # an expanded gradient cannot be overwritten
         return torch.add(delta, direction.sign_(), alpha=length, out=direction)  # allocates no new memory
 
+    def dual_norm(self, direction: Tensor) -> Tensor:
+        return torch.linalg.vector_norm(direction.flatten(1), ord=1, dim=1)
+
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
         unit = torch.rand(x.shape, generator=generator).to(x) * 2 - 1
         return self.project(per_row(_finite(self.eps), x) * unit, x)
@@ -232,6 +235,9 @@ class L2(Ball):
         """The factor that scales each row to that length; a zero row stays zero."""
         size = torch.linalg.vector_norm(direction.flatten(1), dim=1).clamp_min(torch.finfo(direction.dtype).tiny)
         return per_row(length / size, direction)
+
+    def dual_norm(self, direction: Tensor) -> Tensor:
+        return torch.linalg.vector_norm(direction.flatten(1), dim=1)
 
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
         gaussian = torch.randn(x.shape, generator=generator).to(x)

@@ -36,7 +36,7 @@ def deepfool(
         y: the class to leave.
         steps: the most steps. Rows that have crossed the boundary stay as they are; the attack ends when all have.
         candidates: the number of likeliest other classes that are tried; each costs a backward pass per step.
-        overshoot: the distance to go beyond the boundary, as a part of δ.
+        overshoot: the distance to go beyond the linearised boundary, as a part of each step.
         quantize: end with an 8-bit picture (where x is one).
 
     Yields:
@@ -50,7 +50,7 @@ def deepfool(
     logits, loss = evaluate(classifier, x, objective)
     label = as_labels(y, logits)
     rivals = logits.scatter(1, label[:, None], -math.inf).topk(min(candidates, logits.shape[1] - 1), dim=1).indices
-    delta, total = torch.zeros_like(x), torch.zeros_like(x)
+    delta = torch.zeros_like(x)
     for index in range(steps):
         yield Step(index, x, delta, known(logits, loss))
         active = (~objective.reached(logits)).nonzero().flatten()
@@ -58,8 +58,9 @@ def deepfool(
             break
         part = perturbation_set.rows(active)
         move = _to_nearest_boundary(classifier, (x + delta)[active], label[active], rivals[active], part)
-        total = total.index_add(0, active, move)
-        delta = delta.index_copy(0, active, part.project((1 + overshoot) * total[active], x[active]))
+        # From where the box has left the point: the way that it cuts off is made up in other values.
+        moved = part.project(delta[active] + (1 + overshoot) * move, x[active])
+        delta = delta.index_copy(0, active, moved)
         seen = evaluate(classifier, (x + delta)[active], Margin(label[active]))
         logits, loss = logits.index_copy(0, active, seen[0]), loss.index_copy(0, active, seen[1])
     else:
