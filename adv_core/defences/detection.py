@@ -9,7 +9,7 @@ threshold catches, and `auc` is the area below that curve.
 - `unnoticed`: an attack that lowers the score, too, as one more term of L (Carlini & Wagner, "Adversarial Examples Are
   Not Easily Detected", AISec 2017, arXiv:1705.07263).
 
-`detector_figures` trains the networks that come with the library, and measures all of them.
+`detectors` trains the networks that come with the library, and measures all of them.
 """
 
 from collections.abc import Callable, Iterator
