@@ -99,7 +99,9 @@ def smaller(
         for kind, defaults in (tasks or {}).items():
             changed_fields = [(name, type(value), field(default=value)) for name, value in defaults.items()]
             less = make_dataclass(kind.__name__, changed_fields, bases=(kind,), frozen=True)
-            patch.setattr(sys.modules[kind.__module__], kind.__name__, less)
+            for name, module in list(sys.modules.items()):  # where it is defined, and wherever it is imported
+                if name == kind.__module__ or (name.startswith("pages.") and vars(module).get(kind.__name__) is kind):
+                    patch.setattr(module, kind.__name__, less)
         st.cache_data.clear()
         yield
     st.cache_data.clear()
