@@ -36,8 +36,6 @@ def security_curves(_: object) -> Iterator[None]:
     )
     page.choice("curve", "Network to attack", CURVE_OF, on_change=_ask_anew)
     place = st.container(key="evaluation_curves")
-    yield
-    yield  # the shorter computations of the page come first
     with place:
         told = guess(
             page,
@@ -47,7 +45,10 @@ def security_curves(_: object) -> Iterator[None]:
             "appear with your guess, and take some seconds.",
             start=CURVE_DIGITS // 2,
         )
-        if told is not None:
+    yield
+    yield  # the shorter computations of the page come first
+    if told is not None:
+        with place:
             _follow(told)
 
 
