@@ -59,6 +59,10 @@ class PerturbationSet(ABC):
         """δ + the steepest step, not projected. It may overwrite the direction, since a gradient is used only once."""
         return self.steepest(direction, length).add_(delta)
 
+    def free(self, direction: Tensor, delta: Tensor, x: Tensor) -> Tensor:
+        """The direction without the values that x + δ cannot follow; only `L1` leaves them out."""
+        return direction
+
     @abstractmethod
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Draw uniformly from the ball, then project onto the box. ``generator`` is on the CPU, wherever x is."""
@@ -331,6 +335,11 @@ class L1(Ball):
         step = torch.zeros_like(flat).scatter_(1, best, flat.gather(1, best).sign() * share)
         return per_row(length, direction) * step.reshape(direction.shape)
 
+    def free(self, direction: Tensor, delta: Tensor, x: Tensor) -> Tensor:
+        # A step of few values is lost where they lie at the edge of the box already; foolbox leaves them out, too.
+        stuck = ((delta >= 1 - x) & (direction > 0)) | ((delta <= -x) & (direction < 0))
+        return direction.masked_fill(stuck, 0)
+
     def dual_norm(self, direction: Tensor) -> Tensor:
         return direction.flatten(1).abs().amax(1)
 
@@ -463,6 +472,9 @@ class Masked(PerturbationSet):
 
     def steepest(self, direction: Tensor, length: float | Tensor) -> Tensor:
         return self.inner.steepest(self._cut(direction), length)
+
+    def free(self, direction: Tensor, delta: Tensor, x: Tensor) -> Tensor:
+        return self.inner.free(direction, delta, x)
 
     def random(self, x: Tensor, generator: torch.Generator) -> Tensor:
         # Drawn among the visible values alone: a masked sample of the whole ball is far too short.

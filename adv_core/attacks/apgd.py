@@ -124,7 +124,8 @@ class SparseAdaptiveAscent(AdaptiveAscent):
         if self.index in self.begins:
             self._enter()
             return self._ball().project(self.best, x)
-        return ball.project(delta + ball.with_spread(self.share).steepest(gradient, self.step_size), x)
+        step = ball.with_spread(self.share).steepest(ball.free(gradient, delta, x), self.step_size)
+        return ball.project(delta + step, x)
 
     def _enter(self) -> None:
         """Enter the ball of the next step; where there are few steps, the larger ones get none."""
@@ -135,13 +136,19 @@ class SparseAdaptiveAscent(AdaptiveAscent):
         return self.delta_set.with_radius(self.factors[self.stage] * torch.as_tensor(self.delta_set.radius))
 
 
+def _noise(ball: PerturbationSet, x: Tensor, generator: torch.Generator) -> Tensor:
+    """Normal noise, projected onto an L1 ball: a lot of a few values, as in the paper."""
+    return ball.project(torch.randn(x.shape, generator=generator).to(x), x)
+
+
 def _start(ball: PerturbationSet, x: Tensor, generator: torch.Generator) -> Tensor:
-    """A random point of an L1 ball: a uniform one, which has a little of every value, or else normal noise, projected,
-    which has a lot of a few values, as in the paper. On some networks one of them leads nowhere.
+    """A random point of an L1 ball for a restart: a uniform one, which has a little of every value, or `_noise`.
+
+    On some networks one of them leads nowhere: the uniform one on the digit network *standard*.
     """
     if torch.rand((), generator=generator) < 0.5:
         return ball.random(x, generator)
-    return ball.project(torch.randn(x.shape, generator=generator).to(x), x)
+    return _noise(ball, x, generator)
 
 
 def _changed(delta: Tensor) -> Tensor:
@@ -197,6 +204,7 @@ def apgd(
     if larger:
         widest = perturbation_set.with_radius(larger[0] * torch.as_tensor(perturbation_set.radius))
     drawn = random_starts(widest, seed, _start) if sparse else random_starts(widest, seed)
+    first = (random_starts(widest, seed, _noise) if sparse else drawn) if random_start else None
     yield from ascend(
         classifier,
         x,
@@ -204,7 +212,7 @@ def apgd(
         objective,
         rule,
         steps=steps,
-        starts=[drawn if random_start or restart else None for restart in range(restarts)],
+        starts=[first, *[drawn] * (restarts - 1)],
         quantize=quantize,
         until=until,
     )

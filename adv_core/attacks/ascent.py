@@ -91,7 +91,7 @@ class SteepestAscent(Rule):
     def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
         self._project = self._project or self.delta_set.projection(x)
         if self.step == "steepest":
-            moved = self.delta_set.ascend(delta, here.gradient, self.step_size)
+            moved = self.delta_set.ascend(delta, self.delta_set.free(here.gradient, delta, x), self.step_size)
         elif self.step == "gradient":
             moved = per_row(self.step_size, x) * here.gradient + delta
         else:

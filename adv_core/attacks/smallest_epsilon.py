@@ -18,7 +18,7 @@ from adv_core.attacks.step import (
     where_rows,
 )
 from adv_core.objectives import Objective
-from adv_core.perturbation_sets import PerturbationSet
+from adv_core.perturbation_sets import PerturbationSet, per_row
 
 
 def smallest_epsilon(
@@ -38,12 +38,16 @@ def smallest_epsilon(
     After that, ε shrinks by the factor 1 - γ at each step that reaches the aim and grows by 1 + γ at each that does
     not, while γ and the step size decay. The search ends at a point on the boundary, close to x.
 
+    It differs from the paper in three ways. A step is as long as δ at first, and 1 % of it in the end, where the paper
+    takes lengths from 1 to 0.01. After the step, δ is stretched or projected to length ε, as in `ddn`. And the step is
+    the steepest one of the norm, where the paper normalises the gradient in L2.
+
     Args:
         classifier, x: as for `fgsm`.
         perturbation_set: the norm that is to be small; its radius is the largest ε allowed (`Linf(math.inf)`: any).
         objective: `Untargeted(y)`, `Targeted(t)`, or a `Margin`.
         steps: forward and backward passes.
-        step_size: the first step's length as a part of the current ε.
+        step_size: the first step's length as a part of that of δ.
         gamma: the first γ.
         quantize: end with an 8-bit picture (where x is one).
 
@@ -83,8 +87,13 @@ def smallest_epsilon(
         grown = torch.where(best_length.isfinite(), grown, torch.maximum(linear, faster))
         eps = torch.where(reached, torch.minimum(shrunk, best_length - perturbation_set.grain), grown)
         eps = torch.minimum(eps.clamp_min(0), limit)
-        ball = perturbation_set.with_radius(eps)
-        delta = ball.project(delta + ball.steepest(here.gradient, ball.reach * step_size * max(anneal, 0.05)), x)
+        pace = max(anneal, 0.05) if perturbation_set.grain else 0.01 + 0.99 * anneal
+        direction = perturbation_set.free(here.gradient, delta, x)
+        present = perturbation_set.with_radius(torch.where(length > 0, length, eps))
+        moved = delta + present.steepest(direction, present.reach * step_size * pace)
+        if not perturbation_set.grain:  # out to the edge of the ball if the step ends inside it
+            moved = moved * per_row((eps / perturbation_set.norm(moved).clamp_min(1e-12)).clamp_min(1), moved)
+        delta = perturbation_set.with_radius(eps).project(moved, x)
     delta = where_rows(best_length.isfinite(), best, attempt)
     if quantize:
         delta = settle(classifier, x, delta, perturbation_set, margin)

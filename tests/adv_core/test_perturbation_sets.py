@@ -252,6 +252,16 @@ def test_a_zero_direction_gives_zero(ball: PerturbationSet) -> None:
     assert not bool(ball.steepest(torch.zeros(2, D), 0.5).any())
 
 
+@pytest.mark.parametrize("kind", ["alone", "masked"])
+def test_a_step_in_l1_moves_no_value_that_the_box_holds_back(kind: str) -> None:
+    x, delta = torch.tensor([[0.0, 1.0, 0.5, 0.5]]), torch.tensor([[0.0, 0.0, 0.5, 0.0]])
+    gradient = torch.tensor([[-9.0, 9.0, 9.0, 1.0]])
+    ball = L1(1.0) if kind == "alone" else Masked(L1(1.0), torch.ones(4, dtype=torch.bool))
+    step = ball.steepest(ball.free(gradient, delta, x), 0.25)
+    assert step.tolist() == [[0.0, 0.0, 0.0, 0.25]]
+    assert torch.equal(L2(1.0).free(gradient, delta, x), gradient)
+
+
 @pytest.mark.parametrize("size", [1e-30, 1e30])
 @pytest.mark.parametrize("ball", ALL, ids=str)
 def test_huge_and_tiny_points(ball: PerturbationSet, size: float) -> None:
