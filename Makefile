@@ -22,7 +22,7 @@ torch_without_cuda = if { test "$$(uname)" = Linux && test ! -e /proc/driver/nvi
 	$(BIN)/python -c "from urllib import request; request.urlopen('$(CPU_INDEX)/torch/')"; } >/dev/null 2>&1; then \
 	$(call install,.venv) --no-deps --index-url $(CPU_INDEX) $$(grep -E '^torch(vision)?==' requirements-core.txt); fi
 
-.PHONY: run test check lint cluster bench bench-peers bench-classroom bench-cluster bench-memory bench-rooms bench-threads clean
+.PHONY: run test check lint cluster bench bench-peers bench-evaluation bench-classroom bench-cluster bench-memory bench-rooms bench-threads clean
 .DELETE_ON_ERROR:
 
 run: .venv/app-ready
@@ -58,12 +58,12 @@ bench-rooms: .venv/app-ready
 	$(BIN)/python -m bench.rooms --phones 30
 
 # Beside the app, not into it: the peers' pins are older than what the app uses, so they only borrow its torch.
-bench-peers: .venv/app-ready bench/requirements-peers.txt tests/requirements-peers.txt
+bench-peers bench-evaluation: .venv/app-ready bench/requirements-peers.txt tests/requirements-peers.txt
 	$(call environment,.venv-peers)
 	$(call install,.venv-peers) --no-deps -r bench/requirements-peers.txt
 	$(BIN)/python -c "import sysconfig; print(sysconfig.get_paths()['purelib'])" > "$$(.venv-peers/bin/python -c \
 		"import sysconfig; print(sysconfig.get_paths()['purelib'])")/app.pth"
-	.venv-peers/bin/python -m bench.peers
+	.venv-peers/bin/python -m $(subst -,.,$@)
 
 # Beside the app, too: ONNX Runtime only borrows its torch.
 bench-threads: .venv/app-ready bench/requirements-onnx.txt

@@ -26,7 +26,6 @@ from adv_core.norms import NORMS, NormKey
 OURS = "ours"
 ORDER = {"linf": math.inf, "l2": 2.0, "l1": 1.0}
 AUTOATTACK_NORM = {"linf": "Linf", "l2": "L2", "l1": "L1"}
-RANDOM_SEED = 0
 CONSTANT = 1.0  # c of Carlini & Wagner; torchattacks does not search for it, so that nobody does here
 GRADIENTS = 10  # classes that DeepFool and FAB differentiate at each step
 
@@ -111,7 +110,7 @@ def _art(name: str, **options: Any) -> Attack:
             model, nn.CrossEntropyLoss(), shape, classes, device_type="cpu", clip_values=(0.0, 1.0)
         )
         chosen = {key: value(eps, budget) for key, value in options.items()}
-        np.random.seed(RANDOM_SEED)
+        np.random.seed(drawn(eps, budget))
         one_hot = np.eye(classes, dtype=np.float32)[y.numpy()]
         return torch.from_numpy(getattr(evasion, name)(wrapped, **chosen).generate(x.numpy(), one_hot))
 
@@ -135,7 +134,7 @@ def _autoattack(module: str, name: str, **options: Any) -> Attack:
     def launch(model: nn.Module, x: Tensor, y: Tensor, eps: float, budget: int) -> Tensor:
         library = importlib.import_module(f"pyautoattack.{module}")
         chosen = {key: value(eps, budget) for key, value in options.items()}
-        attack = getattr(library, name)(model, device="cpu", seed=RANDOM_SEED, **chosen)
+        attack = getattr(library, name)(model, device="cpu", seed=drawn(eps, budget), **chosen)
         adversarial: Tensor = attack.perturb(x, y)
         return adversarial
 
@@ -166,6 +165,11 @@ def boundary_steps(eps: float, budget: int) -> int:
 
 def queries(eps: float, budget: int) -> int:
     return budget
+
+
+def drawn(eps: float, budget: int) -> int:
+    """The seed that torch was given last: that of the run."""
+    return torch.initial_seed()
 
 
 NO, ZERO, ALL = always(False), always(0), always(4096)
@@ -203,8 +207,12 @@ def _fixed(norm: NormKey) -> list[tuple[str, str, Attack]]:
         ("PGD", "ART", _art("ProjectedGradientDescentPyTorch", **art, num_random_init=ZERO, verbose=NO)),
         ("APGD", "torchattacks", _torchattacks("APGD", norm=always(key), eps=radius, steps=steps)),
         ("APGD", "ART", _art("AutoProjectedGradientDescent", **art, nb_random_init=always(1), verbose=NO)),
-        ("Square", OURS, _ours(lab.square_attack, norm, "set margin", queries=queries)),
-        ("Square", "torchattacks", _torchattacks("Square", norm=always(key), eps=radius, n_queries=queries)),
+        ("Square", OURS, _ours(lab.square_attack, norm, "set margin", queries=queries, seed=drawn)),
+        (
+            "Square",
+            "torchattacks",
+            _torchattacks("Square", norm=always(key), eps=radius, n_queries=queries, seed=drawn),
+        ),
         (
             "Square",
             "ART",
@@ -256,7 +264,7 @@ def _minimal(norm: NormKey) -> list[tuple[str, str, Attack]]:
         ("DeepFool", OURS, _ours(lab.deepfool, norm, "set y", **deepfool)),
         ("DeepFool", "foolbox", _foolbox("LinfDeepFoolAttack" if norm == "linf" else "L2DeepFoolAttack", **deepfool)),
         ("DeepFool", "adv-lib", _adv_lib("df", norm=always(order), steps=boundary_steps)),
-        ("HopSkipJump", OURS, _ours(lab.hop_skip_jump, norm, "set margin", queries=queries)),
+        ("HopSkipJump", OURS, _ours(lab.hop_skip_jump, norm, "set margin", queries=queries, seed=drawn)),
         ("HopSkipJump", "ART", _one_by_one(_art("HopSkipJump", **jump))),
         (
             "HopSkipJump",
@@ -285,7 +293,7 @@ def _minimal(norm: NormKey) -> list[tuple[str, str, Attack]]:
         ("Carlini–Wagner", "foolbox", _foolbox("L2CarliniWagnerAttack", steps=steps, **constants)),
         ("Carlini–Wagner", "adv-lib", _adv_lib("carlini_wagner_l2", max_iterations=steps, **constants)),
         ("Carlini–Wagner", "ART", _art("CarliniL2Method", **constants, **art)),
-        ("Boundary", OURS, _ours(lab.boundary_attack, norm, "set margin", queries=queries)),
+        ("Boundary", OURS, _ours(lab.boundary_attack, norm, "set margin", queries=queries, seed=drawn)),
         ("Boundary", "foolbox", _foolbox("BoundaryAttack", steps=queries)),
         (
             "Boundary",

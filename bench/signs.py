@@ -114,7 +114,7 @@ def made(networks: list[tuple[Network, int]], x: Tensor, mask: Tensor) -> Tensor
 
     grey = torch.full((1, 3, CELLS, CELLS), 0.5)
     target, inside = Targeted(torch.tensor([0])), Masked(Box(), mask)
-    attack = mi_fgsm(classifier, grey, inside, target, steps=STEPS, step_size=STEP_SIZE)
+    attack = mi_fgsm(classifier, grey, inside, target, steps=STEPS, step_size=STEP_SIZE, decay=1.0)
     return run(attack, keep_steps=False).adversarial
 
 

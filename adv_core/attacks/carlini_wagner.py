@@ -8,9 +8,9 @@ from torch import Tensor
 
 from adv_core.attacks.info import AttackInfo
 from adv_core.attacks.minimum_norm import margin_of, settle
-from adv_core.attacks.step import Logits, Step, differentiating, evaluate, known, prepared, where_rows
+from adv_core.attacks.step import Logits, Step, evaluate, input_gradient, known, prepared, where_rows
 from adv_core.objectives import Objective
-from adv_core.perturbation_sets import L2
+from adv_core.perturbation_sets import L2, per_row
 
 
 def carlini_wagner(
@@ -57,16 +57,12 @@ def carlini_wagner(
         w, first_moment, second_moment = start.clone(), torch.zeros_like(x), torch.zeros_like(x)
         found = torch.zeros(rows, dtype=torch.bool, device=x.device)
         for index in range(steps):
-            with differentiating(classifier):
-                point = w.clone().requires_grad_()
-                delta = (torch.tanh(point) + 1) / 2 - x
-                logits = classifier(x + delta)
-                gain = margin(logits)
-                cost = delta.flatten(1).square().sum(1) - c.clone() * gain  # a copy: c may be an inference tensor
-                (gradient,) = torch.autograd.grad(cost.sum(), point)
-            delta, logits, gain = delta.detach(), logits.detach(), gain.detach()
+            image = torch.tanh(w)
+            delta = (image + 1) / 2 - x
             if search == index == 0:
                 delta = torch.zeros_like(delta)  # the start is x itself; tanh(atanh(x)) equals it only nearly
+            here = input_gradient(classifier, x, margin, delta=delta)
+            logits, gain = here.logits, here.loss
             yield Step(search * steps + index, x, delta, known(logits, gain))
             # With κ > 0 the aim is the confidence κ, not the class alone.
             reached = margin.reached(logits) & (gain >= margin.kappa - 1e-6)
@@ -76,11 +72,14 @@ def carlini_wagner(
             best, best_length = where_rows(shorter, delta, best), torch.where(shorter, length, best_length)
             closer = gain > attempt_margin
             attempt, attempt_margin = where_rows(closer, delta, attempt), torch.where(closer, gain, attempt_margin)
+            # the gradient of the cost to w, by the chain rule
+            gradient = torch.addcmul(2 * delta, per_row(c, x), here.gradient, value=-1) * (1 - image.square()) / 2
             # Adam (Kingma & Ba 2015), with its usual constants
-            gradient, t = torch.nan_to_num(gradient), index + 1
-            first_moment = 0.9 * first_moment + 0.1 * gradient
-            second_moment = 0.999 * second_moment + 0.001 * gradient.square()
-            w = w - learning_rate * (first_moment / (1 - 0.9**t)) / ((second_moment / (1 - 0.999**t)).sqrt() + 1e-8)
+            t = index + 1
+            first_moment = torch.lerp(first_moment, gradient, 0.1)
+            second_moment = torch.addcmul(0.999 * second_moment, gradient, gradient, value=0.001)
+            scale = (second_moment / (1 - 0.999**t)).sqrt() + 1e-8
+            w = torch.addcdiv(w, first_moment, scale, value=-learning_rate / (1 - 0.9**t))
         low, high = torch.where(found, low, c), torch.where(found, c, high)
         c = torch.where(high.isinf(), c * 10, (low + torch.where(high.isinf(), c, high)) / 2)
     delta = where_rows(best_length.isfinite(), best, attempt)

@@ -9,6 +9,7 @@ from torch import Tensor
 from adv_core.attacks.info import AttackInfo
 from adv_core.attacks.minimum_norm import settle
 from adv_core.attacks.step import Logits, Step, differentiating, evaluate, known, prepared
+from adv_core.networks.any_model import AnyModel
 from adv_core.objectives import Labels, Margin, as_labels
 from adv_core.perturbation_sets import PerturbationSet
 
@@ -47,22 +48,27 @@ def deepfool(
     """
     classifier, x = prepared(classifier, x, snap=quantize)
     objective = Margin(y)
-    logits, loss = evaluate(classifier, x, objective)
-    label = as_labels(y, logits)
-    rivals = logits.scatter(1, label[:, None], -math.inf).topk(min(candidates, logits.shape[1] - 1), dim=1).indices
-    delta = torch.zeros_like(x)
+    delta, active = torch.zeros_like(x), torch.arange(len(x), device=x.device)
     for index in range(steps):
-        yield Step(index, x, delta, known(logits, loss))
-        active = (~objective.reached(logits)).nonzero().flatten()
-        if not len(active):
+        # The pass that tells whether a point has crossed the boundary is the one that is differentiated, if it has not.
+        with differentiating(classifier):
+            point = (x + delta)[active].requires_grad_()
+            answers = classifier(point)
+        seen = answers.detach()
+        if not index:
+            logits, label = seen, as_labels(y, seen)
+            count = min(candidates, seen.shape[1] - 1)
+            rivals = seen.scatter(1, label[:, None], -math.inf).topk(count, dim=1).indices
+        logits = logits.index_copy(0, active, seen)
+        yield Step(index, x, delta, known(logits, objective(logits)))
+        left = (~Margin(label[active]).reached(seen)).nonzero().flatten()
+        if not len(left):
             break
+        active, origin = active[left], x[active[left]]
         part = perturbation_set.rows(active)
-        move = _to_nearest_boundary(classifier, (x + delta)[active], label[active], rivals[active], part)
+        move = _to_nearest_boundary(classifier, answers, point, left, label[active], rivals[active], part)
         # From where the box has left the point: the way that it cuts off is made up in other values.
-        moved = part.project(delta[active] + (1 + overshoot) * move, x[active])
-        delta = delta.index_copy(0, active, moved)
-        seen = evaluate(classifier, (x + delta)[active], Margin(label[active]))
-        logits, loss = logits.index_copy(0, active, seen[0]), loss.index_copy(0, active, seen[1])
+        delta = delta.index_copy(0, active, part.project(delta[active] + (1 + overshoot) * move, origin))
     else:
         index = steps
     if quantize:
@@ -71,25 +77,38 @@ def deepfool(
 
 
 def _to_nearest_boundary(
-    classifier: Logits, point: Tensor, y: Tensor, rivals: Tensor, perturbation_set: PerturbationSet
+    classifier: AnyModel,
+    logits: Tensor,
+    point: Tensor,
+    left: Tensor,
+    y: Tensor,
+    rivals: Tensor,
+    perturbation_set: PerturbationSet,
 ) -> Tensor:
-    """Return the shortest step from each point to the nearest linearised boundary with one of the rivals (N, R)."""
+    """Return the shortest step from the points ``left`` to the nearest linearised boundary with one of the rivals.
+
+    Args:
+        logits: of all points, (M, K), to be differentiated; point: (M, ...); left: numbers of some of them, (N,).
+        y, rivals: of those, (N,) and (N, R).
+    """
+    everyone, last = len(left) == len(point), rivals.shape[1] - 1
+    found = []
     with differentiating(classifier):
-        point = point.clone().requires_grad_()
-        logits = classifier(point)
+        logits = logits[left]
         gaps = logits.gather(1, rivals) - logits.gather(1, y[:, None])  # negative before the boundary
-        shortest = torch.full_like(gaps[:, 0], math.inf)
-        normal = torch.zeros_like(point)
-        last = rivals.shape[1] - 1
-        for k in range(rivals.shape[1]):
-            (gradient,) = torch.autograd.grad(gaps[:, k].sum(), point, retain_graph=k < last)
-            gradient = torch.nan_to_num(gradient)
-            distance = gaps[:, k].detach().abs() / perturbation_set.dual_norm(gradient).clamp_min(1e-12)
-            nearer = distance < shortest
-            shortest = torch.where(nearer, distance, shortest)
-            normal = torch.where(nearer.reshape(-1, *[1] * (point.ndim - 1)), gradient, normal)
-    # a little more than the distance: otherwise the steps approach a curved boundary and never cross it
-    return perturbation_set.steepest(normal, shortest * (1 + 1e-4) + 1e-6)
+        for k, gap in enumerate(gaps.unbind(1)):
+            (gradient,) = torch.autograd.grad(gap.sum(), point, retain_graph=k < last)
+            found.append(gradient if everyone else gradient[left])
+    gradients = torch.stack(found)
+    sizes = torch.stack([perturbation_set.dual_norm(each) for each in gradients])
+    if not bool(sizes.isfinite().all()):
+        gradients = torch.nan_to_num(gradients)
+        sizes = torch.stack([perturbation_set.dual_norm(each) for each in gradients])
+    shortest, nearest = (gaps.detach().T.abs() / sizes.clamp_min(1e-12)).min(0)
+    normal = gradients[nearest, torch.arange(len(left), device=left.device)]
+    # A little more than the distance: otherwise the steps approach a curved boundary and take long to cross it. The
+    # authors' code adds the same.
+    return perturbation_set.steepest(normal, shortest + 1e-4)
 
 
 DEEPFOOL = AttackInfo(

@@ -1,6 +1,6 @@
 """Momentum iterative FGSM (Dong et al., CVPR 2018, arXiv:1710.06081)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -21,13 +21,18 @@ class MomentumAscent(Rule):
     step_size: float | Tensor
     decay: float
     _momentum: Tensor | None = None
+    _project: Callable[[Tensor], Tensor] | None = None
 
     def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
-        gradient = here.gradient
-        size = gradient.flatten(1).abs().sum(1).clamp_min(torch.finfo(gradient.dtype).tiny)
-        fresh = gradient / per_row(size, gradient)
-        self._momentum = fresh if self._momentum is None else self.decay * self._momentum + fresh
-        return self.delta_set.project(delta + self.delta_set.steepest(self._momentum, self.step_size), x)
+        self._project = self._project or self.delta_set.projection(x)
+        size = here.gradient.flatten(1).abs().sum(1).clamp_min(torch.finfo(delta.dtype).tiny)
+        fresh = here.gradient / per_row(size, delta)
+        self._momentum = fresh if self._momentum is None else torch.add(fresh, self._momentum, alpha=self.decay)
+        return self._project(self.delta_set.steepest(self._momentum, self.step_size).add_(delta))
+
+    def narrow(self, rows: Tensor) -> None:
+        super().narrow(rows)
+        self._project = None  # it holds the x of the rows before
 
 
 def mi_fgsm(
@@ -38,7 +43,7 @@ def mi_fgsm(
     *,
     steps: int = 10,
     step_size: float | Tensor | None = None,
-    decay: float = 1.0,
+    decay: float | None = None,
     quantize: bool = True,
 ) -> Iterator[Step]:
     """The momentum iterative method, MI-FGSM (Dong et al., CVPR 2018, arXiv:1710.06081).
@@ -49,18 +54,21 @@ def mi_fgsm(
         classifier, x, perturbation_set, objective, quantize: as for `fgsm`.
         steps: number of updates.
         step_size: α; None is ε/steps, as in the paper.
-        decay: μ, the weight of the earlier gradients; 0 is BIM.
+        decay: μ, the weight of the earlier gradients; 0 is BIM. None is 1 up to ten steps, as in the paper, and
+            9/10 + 1/steps for more: the sum would otherwise hold on to its first gradients, and find less on the
+            network itself. For many steps whose result shall transfer, give 1.
 
     Yields:
         ``steps + 1`` steps.
     """
     alpha = perturbation_set.reach / max(steps, 1) if step_size is None else step_size
+    weight = min(0.9 + 1 / max(steps, 1), 1.0) if decay is None else decay
     yield from ascend(
         classifier,
         x,
         perturbation_set,
         objective,
-        lambda: MomentumAscent(perturbation_set, alpha, decay),
+        lambda: MomentumAscent(perturbation_set, alpha, weight),
         steps=steps,
         quantize=quantize,
     )

@@ -98,7 +98,7 @@ class Spend(Task[Tally]):
         """Start the attack on the attacker's own network, away from its own predictions."""
         with torch.no_grad():
             guess = sister(x).argmax(1)
-        return mi_fgsm(sister, x, ball, Untargeted(guess), steps=TRANSFER_STEPS)
+        return mi_fgsm(sister, x, ball, Untargeted(guess), steps=TRANSFER_STEPS, decay=1.0)
 
     def attack(self, victim: DigitNetwork, x: Tensor, truth: Tensor, ball: PerturbationSet) -> Iterator[Step]:
         """Start the solver that queries the victim."""

@@ -13,7 +13,7 @@ victim, sister = checkpoint("{victim}").network, checkpoint("{sister}").network
 digits, ball = mnist("test", range(10))[:{count}].images, {ball}({radius:g})
 truth, guess = victim(digits).argmax(1), sister(digits).argmax(1)
 attacks = {{
-    "transfer": mi_fgsm(sister, digits, ball, Untargeted(guess), steps={steps}),
+    "transfer": mi_fgsm(sister, digits, ball, Untargeted(guess), steps={steps}, decay=1.0),
     "Square": square_attack(victim, digits, ball, Margin(truth), queries={queries}, seed={seed}),
     "HopSkipJump": hop_skip_jump(victim, digits, {ball}(torch.inf), Untargeted(truth), queries={queries}, seed={seed}),
 }}

@@ -172,7 +172,7 @@ class TrainPatch(Task[Trained]):
             classifier, photographs, views=VIEWS, low=SIZES[0], high=SIZES[1], degrees=TURNED, seed=self.seed
         )
         objective = ExpectedTargeted(self.target)
-        ascent = mi_fgsm(pasted, start, Box(), objective, steps=self.steps, step_size=self.alpha / 255)
+        ascent = mi_fgsm(pasted, start, Box(), objective, steps=self.steps, step_size=self.alpha / 255, decay=1.0)
         for step in ascent:
             wanted = float(step.logits[0, self.target].exp())
             yield Trained(step.index, seen_through((), step.adversarial)[0], wanted)
