@@ -58,12 +58,11 @@ bench-rooms: .venv/app-ready
 	$(BIN)/python -m bench.rooms --phones 30
 
 # Beside the app, not into it: the peers' pins are older than what the app uses, so they only borrow its torch.
-bench-peers bench-evaluation: .venv/app-ready bench/requirements-peers.txt tests/requirements-peers.txt
-	$(call environment,.venv-peers)
-	$(call install,.venv-peers) --no-deps -r bench/requirements-peers.txt
-	$(BIN)/python -c "import sysconfig; print(sysconfig.get_paths()['purelib'])" > "$$(.venv-peers/bin/python -c \
-		"import sysconfig; print(sysconfig.get_paths()['purelib'])")/app.pth"
-	.venv-peers/bin/python -m $(subst -,.,$@)
+bench-peers: .venv-peers/ready
+	.venv-peers/bin/python -m bench.peers
+
+bench-evaluation: .venv-peers/ready
+	.venv-peers/bin/python -m bench.evaluation
 
 # Beside the app, too: ONNX Runtime only borrows its torch.
 bench-threads: .venv/app-ready bench/requirements-onnx.txt
@@ -81,6 +80,13 @@ clean:
 	$(call environment,.venv)
 	-@$(torch_without_cuda)
 	$(call install,.venv) -r requirements.txt
+	touch $@
+
+.venv-peers/ready: .venv/app-ready bench/requirements-peers.txt tests/requirements-peers.txt
+	$(call environment,.venv-peers)
+	$(call install,.venv-peers) --no-deps -r bench/requirements-peers.txt
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_paths()['purelib'])" > "$$(.venv-peers/bin/python -c \
+		"import sysconfig; print(sysconfig.get_paths()['purelib'])")/app.pth"
 	touch $@
 
 .venv/test-ready: .venv/app-ready requirements-dev.txt tests/requirements-peers.txt
