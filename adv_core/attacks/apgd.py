@@ -104,7 +104,7 @@ class SparseAdaptiveAscent(AdaptiveAscent):
         self._enter()
 
     def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
-        gradient, ball = here.gradient, self._ball()
+        gradient, ball = here.gradient, self.ball()
         since = self.index - self.begins[self.stage]
         if since == 0:
             self.largest = torch.as_tensor(ball.reach, dtype=x.dtype, device=x.device).expand(len(x))
@@ -123,7 +123,7 @@ class SparseAdaptiveAscent(AdaptiveAscent):
         self.index += 1
         if self.index in self.begins:
             self._enter()
-            return self._ball().project(self.best, x)
+            return self.ball().project(self.best, x)
         step = ball.with_spread(self.share).steepest(ball.free(gradient, delta, x), self.step_size)
         return ball.project(delta + step, x)
 
@@ -132,7 +132,8 @@ class SparseAdaptiveAscent(AdaptiveAscent):
         self.stage = sum(self.index >= begin for begin in self.begins) - 1
         self.inside = self.stage == len(self.factors) - 1
 
-    def _ball(self) -> PerturbationSet:
+    def ball(self) -> PerturbationSet:
+        """The ball of the present step."""
         return self.delta_set.with_radius(self.factors[self.stage] * torch.as_tensor(self.delta_set.radius))
 
 
@@ -200,9 +201,8 @@ def apgd(
             return SparseAdaptiveAscent(perturbation_set, steps, larger)
         return AdaptiveAscent(perturbation_set, steps)
 
-    widest = perturbation_set
-    if larger:
-        widest = perturbation_set.with_radius(larger[0] * torch.as_tensor(perturbation_set.radius))
+    # the ball of the first step, which is not a larger one where there are too few steps for them
+    widest = SparseAdaptiveAscent(perturbation_set, steps, larger).ball() if larger else perturbation_set
     drawn = random_starts(widest, seed, _start) if sparse else random_starts(widest, seed)
     first = (random_starts(widest, seed, _noise) if sparse else drawn) if random_start else None
     yield from ascend(
