@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from adv_core.networks.first_weights import first_weights
+
 
 @dataclass(frozen=True, eq=False)
 class Points:
@@ -66,8 +68,7 @@ class PlaneNetwork(nn.Sequential):
     """
 
     def __init__(self, seed: int = 0) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(seed):
             super().__init__(Centred(), nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 2))
         self.double()
 

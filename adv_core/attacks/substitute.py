@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from adv_core.attacks.step import input_gradient
 from adv_core.images import round_to_8bit
+from adv_core.networks.first_weights import first_weights
 from adv_core.transforms.geometry import Rotation, Scale, Translation
 from adv_core.transforms.transform import Transform
 
@@ -32,8 +33,7 @@ class Substitute(nn.Sequential):
     """
 
     def __init__(self, seed: int = 0) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(seed):
             super().__init__(
                 nn.Conv2d(1, 16, 5, stride=2, padding=2),
                 nn.ReLU(),

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from adv_core.attacks.apgd import apgd
 from adv_core.attacks.step import Step
 from adv_core.bounds import check_bounds
+from adv_core.networks.first_weights import first_weights
 from adv_core.objectives import Labels, Margin, WithTerms
 from adv_core.perturbation_sets import PerturbationSet
 from adv_core.transforms.light import BitDepth
@@ -147,8 +148,7 @@ class DetectorNetwork(nn.Sequential):
     """
 
     def __init__(self, seed: int = 0) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(seed):
             super().__init__(
                 nn.Conv2d(1, 8, 4, stride=2, padding=1),
                 nn.ReLU(),

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from adv_core.assets import ASSETS
+from adv_core.networks.first_weights import first_weights
 
 CHECKPOINTS = ASSETS / "digits"
 
@@ -32,8 +33,7 @@ class DigitNetwork(nn.Sequential):
     """
 
     def __init__(self, seed: int = 0) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(seed):
             super().__init__(
                 nn.Conv2d(1, 16, 4, stride=2, padding=1),
                 nn.ReLU(),

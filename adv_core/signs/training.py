@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from adv_core.datasets import photograph
+from adv_core.networks.first_weights import first_weights
 from adv_core.signs.backgrounds import SEEN, UNSEEN, background
 from adv_core.signs.classes import CLASSES, INDEX
 from adv_core.signs.drawing import MAKE_SIDE, make, multiplied
@@ -88,8 +89,7 @@ class Normalised(nn.Module):
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(seed):
             self.plain = SignNetwork()
             for layer in self.plain.features:
                 if isinstance(layer, nn.Conv2d):

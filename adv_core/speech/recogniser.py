@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adv_core.assets import ASSETS
+from adv_core.networks.first_weights import first_weights
 from adv_core.speech.sound import RATE
 
 CHECKPOINT = ASSETS / "speech"
@@ -115,8 +116,7 @@ class SpeechNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.width, self.kernels = width, tuple(kernels)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(seed):
             self.front = LogMel()
             self.first = nn.Sequential(
                 nn.Conv1d(_BANDS, width, 9, STRIDE, padding=4, bias=False), nn.BatchNorm1d(width), nn.ReLU()
