@@ -24,7 +24,6 @@ class AdaptiveAscent(Rule):
         self.delta_set, self.rho, self.momentum = delta_set, rho, momentum
         self.checkpoints = self._checkpoints(steps)
         self.index = 0
-        self._project: Callable[[Tensor], Tensor] | None = None
 
     @staticmethod
     def _checkpoints(steps: int) -> list[int]:
@@ -56,7 +55,7 @@ class AdaptiveAscent(Rule):
             delta, gradient = where_rows(stuck, self.best, delta), where_rows(stuck, self.best_gradient, gradient)
             self.halved, self.best_at_checkpoint = stuck, self.best_loss
             self.rises = torch.zeros_like(self.rises)
-        project = self._project = self._project or self.delta_set.projection(x)
+        project = self._projection_at(self.delta_set, x)
         ahead = project(self.delta_set.steepest(gradient, self.step_size).add_(delta))
         if self.index:
             moved = ahead.sub_(delta).mul_(self.momentum).add_(delta)
@@ -64,10 +63,6 @@ class AdaptiveAscent(Rule):
         self.before = delta
         self.index += 1
         return ahead
-
-    def narrow(self, rows: Tensor) -> None:
-        super().narrow(rows)
-        self._project = None  # it holds the x of the rows before
 
     def last(self, delta: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
         if self.index == 0:

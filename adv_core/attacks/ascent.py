@@ -60,6 +60,7 @@ class Rule(ABC):
     """
 
     inside: bool = True
+    _projection: Callable[[Tensor], Tensor] | None = None  # onto the set around the present x
 
     @abstractmethod
     def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
@@ -76,6 +77,12 @@ class Rule(ABC):
                 setattr(self, name, value.rows(rows))
             elif isinstance(value, Tensor) and value.ndim:
                 setattr(self, name, value[rows])
+        self._projection = None  # it holds the x of the rows before
+
+    def _projection_at(self, delta_set: PerturbationSet, x: Tensor) -> Callable[[Tensor], Tensor]:
+        """Return the projection onto the set around x, made once for all steps. It may overwrite the δ that it gets."""
+        self._projection = self._projection or delta_set.projection(x)
+        return self._projection
 
 
 @dataclass
@@ -86,24 +93,19 @@ class SteepestAscent(Rule):
     step_size: float | Tensor
     step: StepRule = "steepest"
     projected: ProjectionRule = "each"
-    _project: Callable[[Tensor], Tensor] | None = None
 
     def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
-        self._project = self._project or self.delta_set.projection(x)
+        project = self._projection_at(self.delta_set, x)
         if self.step == "steepest":
             moved = self.delta_set.ascend(delta, self.delta_set.free(here.gradient, delta, x), self.step_size)
         elif self.step == "gradient":
             moved = per_row(self.step_size, x) * here.gradient + delta
         else:
             raise ValueError(f"step is 'steepest' or 'gradient', not {self.step!r}")
-        return self._project(moved) if self.projected == "each" else moved
+        return project(moved) if self.projected == "each" else moved
 
     def last(self, delta: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
-        return delta if self.projected == "each" or self._project is None else self._project(delta)
-
-    def narrow(self, rows: Tensor) -> None:
-        super().narrow(rows)
-        self._project = None  # it holds the x of the rows before
+        return delta if self.projected == "each" or self._projection is None else self._projection(delta)
 
 
 # ---------------------------------------------------------------------------------------------------------- the loop

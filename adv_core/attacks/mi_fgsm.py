@@ -1,6 +1,6 @@
 """Momentum iterative FGSM (Dong et al., CVPR 2018, arXiv:1710.06081)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -21,18 +21,13 @@ class MomentumAscent(Rule):
     step_size: float | Tensor
     decay: float
     _momentum: Tensor | None = None
-    _project: Callable[[Tensor], Tensor] | None = None
 
     def next(self, delta: Tensor, here: InputGradient, x: Tensor) -> Tensor:
-        self._project = self._project or self.delta_set.projection(x)
+        project = self._projection_at(self.delta_set, x)
         size = here.gradient.flatten(1).abs().sum(1).clamp_min(torch.finfo(delta.dtype).tiny)
         fresh = here.gradient / per_row(size, delta)
         self._momentum = fresh if self._momentum is None else torch.add(fresh, self._momentum, alpha=self.decay)
-        return self._project(self.delta_set.steepest(self._momentum, self.step_size).add_(delta))
-
-    def narrow(self, rows: Tensor) -> None:
-        super().narrow(rows)
-        self._project = None  # it holds the x of the rows before
+        return project(self.delta_set.steepest(self._momentum, self.step_size).add_(delta))
 
 
 def mi_fgsm(
@@ -56,7 +51,7 @@ def mi_fgsm(
         step_size: α; None is ε/steps, as in the paper.
         decay: μ, the weight of the earlier gradients; 0 is BIM. None is 1 up to ten steps, as in the paper, and
             9/10 + 1/steps for more: the sum would otherwise hold on to its first gradients, and find less on the
-            network itself. For many steps whose result shall transfer, give 1.
+            network itself. Give 1 for many steps if δ is to fool other networks, too.
 
     Yields:
         ``steps + 1`` steps.

@@ -73,8 +73,7 @@ def smallest_epsilon(
         length, reached = perturbation_set.norm(delta), margin.reached(here.logits)
         shorter = reached & (length < best_length)
         best, best_length = where_rows(shorter, delta, best), torch.where(shorter, length, best_length)
-        everywhere = bool(best_length.isfinite().all())
-        if not everywhere:
+        if not bool(best_length.isfinite().all()):
             closer = here.loss > attempt_margin
             attempt, attempt_margin = where_rows(closer, delta, attempt), torch.where(closer, here.loss, attempt_margin)
         slope = perturbation_set.dual_norm(here.gradient).clamp_min(1e-12)

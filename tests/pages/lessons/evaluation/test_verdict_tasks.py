@@ -1,4 +1,4 @@
-"""What the leaderboard, the security curves and the diagnosis ask of the engine."""
+"""Tests of the tasks behind the leaderboard, the security curves and the diagnosis."""
 
 from dataclasses import replace
 
